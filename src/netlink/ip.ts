@@ -1,0 +1,130 @@
+/**
+ * Addresses as text, in the one spelling that `ip` prints (RFC 5952 for IPv6), and as the bytes that travel in
+ * netlink attributes. Text is what plans, records and results hold, so that they read and compare as they are.
+ */
+
+export type IpFamily = 4 | 6;
+
+/** An address in its canonical spelling, with the length of its prefix in bits. */
+export interface IpPrefix {
+  readonly address: string;
+  readonly length: number;
+}
+
+/** The family of a canonical address, told by its separator. */
+export function familyOf(address: string): IpFamily {
+  return address.includes(":") ? 6 : 4;
+}
+
+/** Width of an address in bits. */
+export function widthOf(family: IpFamily): 32 | 128 {
+  return family === 4 ? 32 : 128;
+}
+
+/** The 4 or 16 bytes of an address, or undefined when the text is none. Zones and leading zeros are refused. */
+export function parseIp(text: string): Uint8Array | undefined {
+  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+}
+
+/** As parseIp, for text already known to be an address: anything else is a defect of the caller. */
+export function ipBytes(text: string): Uint8Array {
+  const bytes = parseIp(text);
+  if (bytes === undefined) throw new TypeError(`Cannot read address "${text}"`);
+  return bytes;
+}
+
+/** Canonical text of 4 or 16 bytes. */
+export function formatIp(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  if (bytes.length !== 16) throw new TypeError(`An address has 4 or 16 bytes, not ${bytes.length}`);
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0));
+  const [start, length] = longestZeroRun(groups);
+  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(":");
+  // A single zero group is written out (RFC 5952, 4.2.2).
+  if (length < 2) return hex(groups);
+  return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
+}
+
+/** The canonical spelling of an address, or undefined when the text is none. */
+export function canonicalIp(text: string): string | undefined {
+  const bytes = parseIp(text);
+  return bytes === undefined ? undefined : formatIp(bytes);
+}
+
+/** `address/length` with the address made canonical, or undefined. A missing length means one whole address. */
+export function parsePrefix(text: string): IpPrefix | undefined {
+  const slash = text.indexOf("/");
+  const bytes = parseIp(slash < 0 ? text : text.slice(0, slash));
+  if (bytes === undefined) return undefined;
+  const width = bytes.length * 8;
+  const tail = slash < 0 ? String(width) : text.slice(slash + 1);
+  if (!/^(0|[1-9]\d{0,2})$/.test(tail) || Number(tail) > width) return undefined;
+  return { address: formatIp(bytes), length: Number(tail) };
+}
+
+export function formatPrefix(prefix: IpPrefix): string {
+  return `${prefix.address}/${prefix.length}`;
+}
+
+/** The first address of the network that the prefix lies in: its host bits cleared. */
+export function networkOf(prefix: IpPrefix): string {
+  return formatIp(maskBytes(ipBytes(prefix.address), prefix.length));
+}
+
+/** Whether the address lies in the network; addresses of the other family never do. */
+export function contains(network: IpPrefix, address: string): boolean {
+  if (familyOf(network.address) !== familyOf(address)) return false;
+  return networkOf(network) === networkOf({ address, length: network.length });
+}
+
+function maskBytes(bytes: Uint8Array, length: number): Uint8Array {
+  return bytes.map((byte, i) => byte & (0xff << Math.max(0, Math.min(8, 8 - (length - i * 8)))));
+}
+
+function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4) return undefined;
+  if (!parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined;
+  return Uint8Array.from(parts, Number);
+}
+
+function parseIpv6(text: string): Uint8Array | undefined {
+  const halves = text.split("::");
+  if (halves.length > 2) return undefined;
+  const head = parseGroups(halves[0] ?? "");
+  const tail = halves.length === 2 ? parseGroups(halves[1] ?? "") : [];
+  if (head === undefined || tail === undefined) return undefined;
+  const gap = 16 - head.length - tail.length;
+  // "::" stands for one group at least (RFC 4291, 2.2); without it nothing may be missing.
+  if (halves.length === 2 ? gap < 2 : gap !== 0) return undefined;
+  return Uint8Array.from([...head, ...Array<number>(gap).fill(0), ...tail]);
+}
+
+/** The bytes of colon-separated groups; the last one may be a dotted IPv4 address (RFC 4291, 2.2). */
+function parseGroups(text: string): number[] | undefined {
+  if (text === "") return [];
+  const bytes: number[] = [];
+  const groups = text.split(":");
+  for (const [i, group] of groups.entries()) {
+    if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
+      const value = Number.parseInt(group, 16);
+      bytes.push(value >> 8, value & 0xff);
+    } else {
+      const dotted = i === groups.length - 1 ? parseIpv4(group) : undefined;
+      if (dotted === undefined) return undefined;
+      bytes.push(...dotted);
+    }
+  }
+  return bytes;
+}
+
+function longestZeroRun(groups: number[]): [start: number, length: number] {
+  let best: [number, number] = [0, 0];
+  for (let start = 0; start < groups.length; start++) {
+    let length = 0;
+    while (groups[start + length] === 0) length++;
+    if (length > best[1]) best = [start, length];
+  }
+  return best;
+}

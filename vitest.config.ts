@@ -1,0 +1,31 @@
+import { defineConfig } from "vitest/config";
+
+// One project for each kind of ground a test needs; the Makefile says which run where.
+const project = (name: string, include: string[], testTimeout: number) => ({
+  test: { name, include, testTimeout, hookTimeout: testTimeout },
+});
+
+export default defineConfig({
+  // The guest sees the checkout read-only: nothing may be cached beside the sources.
+  cacheDir: "/tmp/branchline-vite",
+  test: {
+    // Namespaces belong to a thread and are entered on the main one: forks, never worker threads.
+    pool: "forks",
+    projects: [
+      // Pure: no kernel, no executable.
+      project("unit", ["src/**/*.test.ts", "cmd/**/*.test.ts"], 5_000),
+      // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
+      project("binary", ["test/binary/**/*.test.ts"], 60_000),
+      // Needs 8021q: the guest, or NATIVE=1.
+      {
+        test: {
+          ...project("kernel", ["test/kernel/**/*.test.ts"], 180_000).test,
+          // They share one kernel and its trunk.
+          fileParallelism: false,
+        },
+      },
+      // The virtual machine harness itself.
+      project("harness", ["test/vm/**/*.test.ts"], 300_000),
+    ],
+  },
+});
