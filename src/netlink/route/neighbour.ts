@@ -1,0 +1,102 @@
+import {
+  type Attribute,
+  NetlinkFormatError,
+  attribute,
+  concat,
+  decodeAttributes,
+  readBytes,
+  u32Attribute,
+  viewOf,
+} from "../attribute.ts";
+import { Fields } from "../fields.ts";
+import { familyOf, formatIp, ipBytes } from "../ip.ts";
+import { formatMac, macBytes } from "../mac.ts";
+import { MessageFlag } from "../message.ts";
+import type { Request } from "../socket.ts";
+import { AF_UNSPEC, RouteMessage, addressFamily, ipFamily } from "./constants.ts";
+
+/** Neighbours, of ARP and of IPv6: `struct ndmsg` and NDA_* (linux/neighbour.h). */
+
+const HEADER = 12;
+
+const NDA_DST = 1;
+const NDA_LLADDR = 2;
+const NDA_IFINDEX = 8;
+
+/** ndm_state (linux/neighbour.h): set by hand, never asked for nor aged. */
+export const NUD_PERMANENT = 0x80;
+
+export interface Neighbour {
+  readonly address: string;
+  readonly device: number;
+  /** ndm_state (linux/neighbour.h). */
+  readonly state: number;
+  readonly mac?: string;
+  readonly rest: readonly Attribute[];
+}
+
+/** A permanent neighbour. */
+export interface NewNeighbour {
+  readonly address: string;
+  readonly device: number;
+  readonly mac: string;
+}
+
+/** Undefined for the entries of bridges. */
+export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
+  if (payload.length < HEADER) throw new NetlinkFormatError(`A neighbour of ${payload.length} bytes`);
+  const view = viewOf(payload);
+  if (ipFamily(view.getUint8(0)) === undefined) return undefined;
+  const fields = new Fields(decodeAttributes(payload.subarray(HEADER)));
+  const mac = fields.take(NDA_LLADDR, (attr) => attr.data);
+  const address = fields.take(NDA_DST, (attr) => formatIp(readBytes(attr, 4, 16)));
+  if (address === undefined) return undefined;
+  return {
+    address,
+    device: view.getInt32(4, true),
+    state: view.getUint16(8, true),
+    ...(mac?.length === 6 && { mac: formatMac(mac) }),
+    rest: fields.rest(),
+  };
+}
+
+/** The neighbours on one device. */
+export function listNeighbours(device: number): Request {
+  const bytes = new Uint8Array(HEADER);
+  viewOf(bytes).setUint8(0, AF_UNSPEC);
+  return {
+    type: RouteMessage.GETNEIGH,
+    payload: concat([bytes, u32Attribute(NDA_IFINDEX, device)]),
+    operation: `list neighbours on device ${device}`,
+  };
+}
+
+export function replaceNeighbour(neighbour: NewNeighbour): Request {
+  return {
+    type: RouteMessage.NEWNEIGH,
+    flags: MessageFlag.CREATE | MessageFlag.REPLACE,
+    payload: encode(neighbour),
+    operation: `add neighbour ${neighbour.address} (${neighbour.mac}) on device ${neighbour.device}`,
+  };
+}
+
+export function deleteNeighbour(neighbour: NewNeighbour): Request {
+  return {
+    type: RouteMessage.DELNEIGH,
+    payload: encode(neighbour),
+    operation: `delete neighbour ${neighbour.address} on device ${neighbour.device}`,
+  };
+}
+
+function encode(neighbour: NewNeighbour): Uint8Array {
+  const bytes = new Uint8Array(HEADER);
+  const view = viewOf(bytes);
+  view.setUint8(0, addressFamily(familyOf(neighbour.address)));
+  view.setInt32(4, neighbour.device, true);
+  view.setUint16(8, NUD_PERMANENT, true);
+  return concat([
+    bytes,
+    attribute(NDA_DST, ipBytes(neighbour.address)),
+    attribute(NDA_LLADDR, macBytes(neighbour.mac)),
+  ]);
+}

@@ -1,0 +1,118 @@
+import {
+  type Attribute,
+  NetlinkFormatError,
+  attribute,
+  concat,
+  decodeAttributes,
+  readBytes,
+  readText,
+  readU32,
+  textAttribute,
+  u32Attribute,
+  viewOf,
+} from "../attribute.ts";
+import { Fields } from "../fields.ts";
+import { type IpFamily, type IpPrefix, formatIp, formatPrefix, ipBytes } from "../ip.ts";
+import { MessageFlag } from "../message.ts";
+import type { Request } from "../socket.ts";
+import { RouteMessage, addressFamily, ipFamily } from "./constants.ts";
+
+/** Policy rules: `struct fib_rule_hdr` and FRA_* (linux/fib_rules.h). */
+
+const HEADER = 12;
+
+const FRA_DST = 1;
+const FRA_SRC = 2;
+const FRA_IIFNAME = 3;
+const FRA_PRIORITY = 6;
+const FRA_TABLE = 15;
+const FR_ACT_TO_TBL = 1;
+
+export interface Rule {
+  readonly family: IpFamily;
+  readonly priority: number;
+  /** The table that what matches is looked up in. */
+  readonly table: number;
+  readonly from?: IpPrefix;
+  readonly to?: IpPrefix;
+  /** The device a packet came in by; `lo` for what this namespace itself sends. */
+  readonly inputDevice?: string;
+}
+
+/** A rule as the kernel lists it: it may also do other things than look up a table. */
+export interface ListedRule extends Rule {
+  readonly action: number;
+  readonly rest: readonly Attribute[];
+}
+
+/** Undefined for the rules of families other than IP. */
+export function decodeRule(payload: Uint8Array): ListedRule | undefined {
+  if (payload.length < HEADER) throw new NetlinkFormatError(`A rule of ${payload.length} bytes`);
+  const view = viewOf(payload);
+  const family = ipFamily(view.getUint8(0));
+  if (family === undefined) return undefined;
+  const fields = new Fields(decodeAttributes(payload.subarray(HEADER)));
+  const ip = (attr: Attribute) => formatIp(readBytes(attr, family === 4 ? 4 : 16));
+  const to = fields.take(FRA_DST, ip);
+  const from = fields.take(FRA_SRC, ip);
+  const inputDevice = fields.take(FRA_IIFNAME, readText);
+  return {
+    family,
+    // The kernel leaves out a priority of 0.
+    priority: fields.take(FRA_PRIORITY, readU32) ?? 0,
+    table: fields.take(FRA_TABLE, readU32) ?? view.getUint8(4),
+    action: view.getUint8(7),
+    ...(to !== undefined && { to: { address: to, length: view.getUint8(1) } }),
+    ...(from !== undefined && { from: { address: from, length: view.getUint8(2) } }),
+    ...(inputDevice !== undefined && { inputDevice }),
+    rest: fields.rest(),
+  };
+}
+
+export function listRules(family: IpFamily): Request {
+  const bytes = new Uint8Array(HEADER);
+  viewOf(bytes).setUint8(0, addressFamily(family));
+  return { type: RouteMessage.GETRULE, payload: bytes, operation: `list IPv${family} rules` };
+}
+
+/** EEXIST when the same rule is there: rules are not replaced, a second one would be kept beside it. */
+export function addRule(rule: Rule): Request {
+  return {
+    type: RouteMessage.NEWRULE,
+    flags: MessageFlag.CREATE | MessageFlag.EXCL,
+    payload: encode(rule),
+    operation: `add rule ${describeRule(rule)}`,
+  };
+}
+
+/** Deletes the first rule that matches in all that is given; ENOENT when there is none. */
+export function deleteRule(rule: Rule): Request {
+  return { type: RouteMessage.DELRULE, payload: encode(rule), operation: `delete rule ${describeRule(rule)}` };
+}
+
+export function describeRule(rule: Rule): string {
+  return [
+    `${rule.priority}:`,
+    `from ${rule.from === undefined ? "all" : formatPrefix(rule.from)}`,
+    ...(rule.to === undefined ? [] : [`to ${formatPrefix(rule.to)}`]),
+    ...(rule.inputDevice === undefined ? [] : [`iif ${rule.inputDevice}`]),
+    `lookup ${rule.table}`,
+  ].join(" ");
+}
+
+function encode(rule: Rule): Uint8Array {
+  const bytes = new Uint8Array(HEADER);
+  const view = viewOf(bytes);
+  view.setUint8(0, addressFamily(rule.family));
+  view.setUint8(1, rule.to?.length ?? 0);
+  view.setUint8(2, rule.from?.length ?? 0);
+  view.setUint8(7, FR_ACT_TO_TBL);
+  return concat([
+    bytes,
+    u32Attribute(FRA_PRIORITY, rule.priority),
+    u32Attribute(FRA_TABLE, rule.table),
+    ...(rule.to === undefined ? [] : [attribute(FRA_DST, ipBytes(rule.to.address))]),
+    ...(rule.from === undefined ? [] : [attribute(FRA_SRC, ipBytes(rule.from.address))]),
+    ...(rule.inputDevice === undefined ? [] : [textAttribute(FRA_IIFNAME, rule.inputDevice)]),
+  ]);
+}

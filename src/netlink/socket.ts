@@ -1,0 +1,115 @@
+import { decodeAcknowledgement, decodeDone } from "./extack.ts";
+import { NetlinkError, NetlinkProtocolError } from "./error.ts";
+import { ControlType, type Message, MessageFlag, decodeMessages, encodeMessage } from "./message.ts";
+import { concat } from "./attribute.ts";
+import { type Transport, openTransport } from "./transport.ts";
+
+/** One request: its payload begins with the family's own header, such as `struct ifinfomsg`. */
+export interface Request {
+  readonly type: number;
+  /** Beyond REQUEST and ACK, which the socket sets. */
+  readonly flags?: number;
+  readonly payload: Uint8Array;
+  /** For a person, in errors: `delete rule 512 from all to 10.0.0.9`. */
+  readonly operation: string;
+}
+
+/** How one request of a batch ended: what it sent back, or why it was refused. */
+export interface Outcome {
+  readonly replies: readonly Message[];
+  readonly error?: NetlinkError;
+}
+
+/** How often a dump that changed under us is taken again: each retry means another writer was faster. */
+const DUMP_ATTEMPTS = 8;
+
+/** Conversations with rtnetlink, one request at a time or several in one datagram. */
+export class NetlinkSocket implements Disposable {
+  readonly #transport: Transport;
+  #sequence = 0;
+
+  /** Without a transport: a socket in the namespace that the thread is in now. */
+  constructor(transport: Transport = openTransport()) {
+    this.#transport = transport;
+  }
+
+  [Symbol.dispose](): void {
+    this.#transport[Symbol.dispose]();
+  }
+
+  /**
+   * Sends all requests in one datagram and waits for the last one's acknowledgement. The kernel works through them in
+   * order and does **not** stop at one that it refuses (netlink_rcv_skb), so each has an outcome of its own. Those
+   * before the last are acknowledged only when they fail, which saves a system call for each.
+   */
+  batch(requests: readonly Request[]): Outcome[] {
+    if (requests.length === 0) return [];
+    const first = this.#sequence + 1;
+    this.#sequence += requests.length;
+    this.#transport.send(
+      concat(
+        requests.map(({ type, flags = 0, payload }, i) => {
+          const ack = i === requests.length - 1 ? MessageFlag.ACK : 0;
+          return encodeMessage({ type, flags: flags | MessageFlag.REQUEST | ack, sequence: first + i, payload });
+        }),
+      ),
+    );
+    const outcomes: { replies: Message[]; error?: NetlinkError }[] = requests.map(() => ({ replies: [] }));
+    for (;;) {
+      for (const message of decodeMessages(this.#transport.receive())) {
+        const index = message.sequence - first;
+        const [request, outcome] = [requests[index], outcomes[index]];
+        // An answer to an earlier request, given up on after a timeout.
+        if (request === undefined || outcome === undefined) continue;
+        if (message.type === ControlType.ERROR) {
+          const { errno, ...extended } = decodeAcknowledgement(message);
+          if (errno !== 0) outcome.error = new NetlinkError(request.operation, errno, extended, message.sequence);
+          if (index === requests.length - 1) return outcomes;
+        } else if (message.type === ControlType.OVERRUN) {
+          throw new NetlinkProtocolError(`${request.operation}: the kernel's answer overran the socket`);
+        } else if (message.type !== ControlType.NOOP) {
+          outcome.replies.push(message);
+        }
+      }
+    }
+  }
+
+  /** One request; its replies, if it has any. Throws NetlinkError when it is refused. */
+  request(request: Request): readonly Message[] {
+    const outcome = this.batch([request])[0];
+    if (outcome?.error !== undefined) throw outcome.error;
+    return outcome?.replies ?? [];
+  }
+
+  /** All objects that the kernel lists for a GET request, taken again from the start when they changed meanwhile. */
+  dump(request: Request): Message[] {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const messages = this.#dumpOnce(request);
+      if (messages !== undefined) return messages;
+    }
+    throw new NetlinkProtocolError(`${request.operation}: changed during each of ${DUMP_ATTEMPTS} attempts`);
+  }
+
+  #dumpOnce(request: Request): Message[] | undefined {
+    const sequence = ++this.#sequence;
+    const flags = (request.flags ?? 0) | MessageFlag.REQUEST | MessageFlag.DUMP;
+    this.#transport.send(encodeMessage({ type: request.type, flags, sequence, payload: request.payload }));
+    const found: Message[] = [];
+    let interrupted = false;
+    for (;;) {
+      for (const message of decodeMessages(this.#transport.receive())) {
+        if (message.sequence !== sequence) continue;
+        if ((message.flags & MessageFlag.DUMP_INTR) !== 0) interrupted = true;
+        if (message.type === ControlType.OVERRUN) {
+          throw new NetlinkProtocolError(`${request.operation}: the kernel's answer overran the socket`);
+        }
+        if (message.type === ControlType.DONE || message.type === ControlType.ERROR) {
+          const end = message.type === ControlType.DONE ? decodeDone(message) : decodeAcknowledgement(message);
+          if (end.errno !== 0) throw new NetlinkError(request.operation, end.errno, end, sequence);
+          return interrupted ? undefined : found;
+        }
+        if (message.type !== ControlType.NOOP) found.push(message);
+      }
+    }
+  }
+}

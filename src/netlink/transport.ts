@@ -1,0 +1,81 @@
+import { closeSync } from "node:fs";
+import { Errno, SysError } from "../sys/errno.ts";
+import { recvfrom, send, setsockopt, socket } from "../sys/libc.ts";
+import { viewOf } from "./attribute.ts";
+import { NetlinkProtocolError } from "./error.ts";
+
+/** How bytes reach the kernel and come back: the whole boundary, so that a test can stand in for it. */
+export interface Transport extends Disposable {
+  send(bytes: Uint8Array): void;
+  /** One datagram. Throws NetlinkProtocolError when none comes in time. */
+  receive(): Uint8Array;
+}
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const NETLINK_ROUTE = 0;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+const MSG_TRUNC = 0x20;
+
+/** The kernel fills at most 32 KiB of a dump into one datagram when the reader offers as much (af_netlink.c). */
+const RECEIVE_BUFFER = 64 * 1024;
+
+/** One rtnetlink round trip takes microseconds; this long means that the RTNL lock is stuck. */
+const RECEIVE_TIMEOUT_SECONDS = 10;
+
+/** A socket to rtnetlink in the namespace that the thread is in now; it stays there when the thread leaves. */
+export function openTransport(timeoutSeconds: number = RECEIVE_TIMEOUT_SECONDS): Transport {
+  const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  try {
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
+      setsockopt(fd, SOL_NETLINK, option, hostInt(1));
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeval(timeoutSeconds));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  const buffer = new Uint8Array(RECEIVE_BUFFER);
+  return {
+    send(bytes) {
+      send(fd, bytes, 0);
+    },
+    receive: () => receive(fd, buffer, timeoutSeconds),
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}
+
+function receive(fd: number, buffer: Uint8Array, timeoutSeconds: number): Uint8Array {
+  for (;;) {
+    const from = new Uint8Array(12);
+    let length: number;
+    try {
+      length = recvfrom(fd, buffer, MSG_TRUNC, from, hostInt(from.length));
+    } catch (error) {
+      if (error instanceof SysError && error.errno === Errno.EAGAIN) {
+        throw new NetlinkProtocolError(`The kernel did not answer within ${timeoutSeconds} s`);
+      }
+      throw error;
+    }
+    // Any process with CAP_NET_ADMIN in the namespace can send to this socket; only port 0 is the kernel.
+    if (viewOf(from).getUint32(4, true) !== 0) continue;
+    // MSG_TRUNC gives the true length, also of what did not fit.
+    if (length > buffer.length) throw new NetlinkProtocolError(`A datagram of ${length} bytes was cut off`);
+    return buffer.slice(0, length);
+  }
+}
+
+function hostInt(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer);
+}
+
+/** `struct timeval` on a 64-bit machine. */
+function timeval(seconds: number): Uint8Array {
+  return new Uint8Array(BigInt64Array.of(BigInt(Math.floor(seconds)), BigInt(Math.round((seconds % 1) * 1e6))).buffer);
+}

@@ -1,0 +1,77 @@
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+
+/** Thrown when no directory can hold the native library; the message names each one tried and why it failed. */
+export class AssetError extends Error {
+  override name = "AssetError";
+}
+
+/**
+ * Puts the asset on disk, so that it can be loaded, and returns its path.
+ *
+ * The directory of the executable comes first: it is the one sure to allow execution (/run is mounted noexec on
+ * Ubuntu). It may be read-only, so others follow. The name carries the content's hash: a file of that name, of that
+ * size, that only we could have written, is the asset, and a new version never replaces a library in use.
+ */
+export function materialize(name: string, content: Uint8Array, hash: string): string {
+  const refused: string[] = [];
+  for (const directory of [dirname(process.execPath), "/var/lib/branchline", "/run/branchline/lib"]) {
+    try {
+      return place(`${directory}/.branchline-${hash}-${name}`, content);
+    } catch (error) {
+      refused.push(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new AssetError(`Cannot write the native library anywhere: ${refused.join("; ")}`);
+}
+
+function place(path: string, content: Uint8Array): string {
+  if (existsSync(path) && trusted(path, content.length)) return path;
+  const directory = dirname(path);
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  removeAbandoned(path);
+  const temporary = `${path}.${process.pid}`;
+  const fd = openSync(temporary, "wx", 0o700);
+  try {
+    // The umask of whoever called us must not decide.
+    fchmodSync(fd, 0o755);
+    for (let done = 0; done < content.length; ) done += writeSync(fd, content, done);
+    renameSync(temporary, path);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  return path;
+}
+
+/** Whether the file is a regular one of ours, complete, which nobody else may write. */
+function trusted(path: string, size: number): boolean {
+  const found = lstatSync(path);
+  if (!found.isFile() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0) {
+    throw new Error(`${path} could have been written by others; remove it`);
+  }
+  return found.size === size;
+}
+
+/** Temporary files of processes that were killed while writing. */
+function removeAbandoned(path: string): void {
+  const [directory, prefix] = [dirname(path), `${path.slice(path.lastIndexOf("/") + 1)}.`];
+  for (const entry of readdirSync(directory)) {
+    if (!entry.startsWith(prefix)) continue;
+    const pid = entry.slice(prefix.length);
+    if (!existsSync(`/proc/${pid}`)) unlinkSync(`${directory}/${entry}`);
+  }
+}

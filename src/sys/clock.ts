@@ -1,0 +1,24 @@
+/** Time as the code here needs it; tests put in one that they move by hand. */
+export interface Clock {
+  /** Milliseconds since a fixed point, never going back. */
+  now(): number;
+  /** Blocks the thread for so many milliseconds. */
+  sleep(milliseconds: number): void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  sleep(milliseconds) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  },
+};
+
+/** Tries until it gives something other than undefined, or the time is up (then undefined). */
+export function poll<T>(clock: Clock, limitMs: number, intervalMs: number, attempt: () => T | undefined): T | undefined {
+  const deadline = clock.now() + limitMs;
+  for (;;) {
+    const value = attempt();
+    if (value !== undefined || clock.now() >= deadline) return value;
+    clock.sleep(intervalMs);
+  }
+}

@@ -1,0 +1,43 @@
+import { getBuiltinModule } from "node:process";
+
+/** The errno values that code here tells apart (asm-generic/errno-base.h, errno.h: the same on x86-64 and arm64). */
+export const Errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  ESRCH: 3,
+  EINTR: 4,
+  ENXIO: 6,
+  EAGAIN: 11,
+  EACCES: 13,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  EINVAL: 22,
+  EOPNOTSUPP: 95,
+  EADDRNOTAVAIL: 99,
+  ENETUNREACH: 101,
+  ENOBUFS: 105,
+  EHOSTUNREACH: 113,
+} as const;
+
+/** The symbol of an errno value, for messages: `EEXIST`, or `errno 4711` for one that Node does not know. */
+export function errnoName(value: number): string {
+  for (const [name, number] of Object.entries(getBuiltinModule("node:os").constants.errno)) {
+    // EOPNOTSUPP and ENOTSUP share a value on Linux; the kernel's documents say the first.
+    if (number === value && name !== "ENOTSUP" && name !== "EWOULDBLOCK") return name;
+  }
+  return `errno ${value}`;
+}
+
+/** A system call that failed. */
+export class SysError extends Error {
+  override name = "SysError";
+  readonly operation: string;
+  readonly errno: number;
+
+  constructor(operation: string, errno: number) {
+    super(`${operation}: ${errnoName(errno)}`);
+    this.operation = operation;
+    this.errno = errno;
+  }
+}

@@ -1,0 +1,72 @@
+import { Errno, SysError } from "./errno.ts";
+import { type NativeFunction, koffi } from "./koffi.ts";
+
+/**
+ * The few functions of the C library that Node has no call for. Each throws SysError, which carries errno.
+ * EINTR is retried here: Node's own signal handlers may interrupt a receive.
+ */
+
+const prototypes = {
+  socket: "int socket(int, int, int)",
+  setsockopt: "int setsockopt(int, int, int, void *, unsigned int)",
+  send: "long send(int, void *, unsigned long, int)",
+  recvfrom: "long recvfrom(int, void *, unsigned long, int, void *, void *)",
+  setns: "int setns(int, int)",
+  flock: "int flock(int, int)",
+};
+
+const bound = new Map<string, NativeFunction>();
+
+function call(name: keyof typeof prototypes, ...args: (number | Uint8Array | null)[]): number {
+  const library = koffi();
+  let native = bound.get(name);
+  if (native === undefined) {
+    // null: the C library that Node itself is linked with.
+    native = library.load(null).func(prototypes[name]);
+    bound.set(name, native);
+  }
+  for (;;) {
+    const result = native(...args);
+    if (result >= 0) return result;
+    const errno = library.errno();
+    if (errno !== Errno.EINTR) throw new SysError(name, errno);
+  }
+}
+
+/** Makes the native library ready, and throws when it cannot be: for callers that want to know beforehand. */
+export function probeLibc(): void {
+  koffi();
+}
+
+export function socket(domain: number, type: number, protocol: number): number {
+  return call("socket", domain, type, protocol);
+}
+
+export function setsockopt(fd: number, level: number, option: number, value: Uint8Array): void {
+  call("setsockopt", fd, level, option, value, value.length);
+}
+
+export function send(fd: number, bytes: Uint8Array, flags: number): number {
+  return call("send", fd, bytes, bytes.length, flags);
+}
+
+/** Receives into `into`; the sender's address goes to `from`, whose true length comes back in `fromLength`. */
+export function recvfrom(
+  fd: number,
+  into: Uint8Array,
+  flags: number,
+  from: Uint8Array,
+  fromLength: Uint8Array,
+): number {
+  return call("recvfrom", fd, into, into.length, flags, from, fromLength);
+}
+
+/** Moves the calling thread into a namespace of the given kind (CLONE_NEW*). */
+export function setns(fd: number, kind: number): void {
+  call("setns", fd, kind);
+}
+
+/** Takes or frees an advisory lock (sys/file.h LOCK_*); it goes with the last descriptor, also when we are killed. */
+export function flock(fd: number, operation: number): void {
+  call("flock", fd, operation);
+}

@@ -1,0 +1,30 @@
+import { readFileSync, writeFileSync } from "node:fs";
+
+/**
+ * Kernel parameters below /proc/sys/net, which shows the namespace of the calling **thread**: synchronous calls only,
+ * as Node's asynchronous ones run on other threads, which stay in the host's namespace.
+ *
+ * A key is a path (`ipv4/conf/eth0/rp_filter`), since interface names may hold dots.
+ */
+
+/** The value, trimmed, or undefined when this kernel (or this interface) has no such parameter. */
+export function readSysctl(key: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/net/${key}`, "latin1").trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Writes the value; false when this kernel (or this interface) has no such parameter. */
+export function writeSysctl(key: string, value: string): boolean {
+  try {
+    // r+: opening with "w" would ask for O_CREAT, which /proc refuses with EACCES where the key is missing.
+    writeFileSync(`/proc/sys/net/${key}`, value, { flag: "r+" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
