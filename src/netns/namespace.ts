@@ -1,0 +1,91 @@
+import { closeSync, fstatSync, openSync, statfsSync } from "node:fs";
+import { Errno, SysError } from "../sys/errno.ts";
+import { setns } from "../sys/libc.ts";
+
+/** Kind of a namespace for setns (linux/sched.h). */
+const CLONE_NEWNET = 0x40000000;
+/** File system of /proc/PID/ns/* and of what is bound from there (linux/magic.h). */
+const NSFS_MAGIC = 0x6e736673;
+
+/** The caller's own network namespace; every thread has one, and the main thread is the only one used here. */
+const OWN = "/proc/thread-self/ns/net";
+
+/** A namespace cannot be used. `gone` tells the ones that no longer exist from those that are no namespace. */
+export class NamespaceError extends Error {
+  override name = "NamespaceError";
+  readonly path: string;
+  readonly gone: boolean;
+
+  constructor(path: string, gone: boolean, reason: string, cause?: unknown) {
+    super(`network namespace "${path}" ${reason}`, cause === undefined ? undefined : { cause });
+    this.path = path;
+    this.gone = gone;
+  }
+}
+
+/** An open network namespace: it lives at least as long as the descriptor does. */
+export interface Namespace extends Disposable {
+  readonly path: string;
+  readonly fd: number;
+  /** The same for the same namespace, whatever path leads to it, until the next boot: `device:inode` on nsfs. */
+  readonly identity: string;
+}
+
+/**
+ * Opens the namespace at a path. Throws NamespaceError: `gone` when nothing is there, or when only the file is left
+ * that the namespace was once mounted on.
+ */
+export function openNamespace(path: string): Namespace {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // ENXIO, EINVAL and ESRCH: the /proc entry of a process that is ending.
+    const gone = code === "ENOENT" || code === "ENOTDIR" || code === "ESRCH";
+    throw new NamespaceError(path, gone, gone ? "is gone" : `cannot be opened: ${code}`, error);
+  }
+  try {
+    // A path like /proc/1/ns/net is a link to nsfs; the file that `ip netns del` leaves for a moment is not on nsfs.
+    if (statfsSync(`/proc/self/fd/${fd}`).type !== NSFS_MAGIC) {
+      throw new NamespaceError(path, true, "is gone: only the file it was mounted on is left");
+    }
+    const { dev, ino } = fstatSync(fd);
+    return { path, fd, identity: `${dev}:${ino}`, [Symbol.dispose]: () => closeSync(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+export function openOwnNamespace(): Namespace {
+  return openNamespace(OWN);
+}
+
+/** Nothing that finishes later may run in the namespace: by then the thread has left it. */
+type NotAPromise<T> = T extends PromiseLike<unknown> ? never : T;
+
+/**
+ * Runs the callback with the thread inside the namespace and comes back, also when it throws. Sockets opened and
+ * sysctls touched **synchronously** in it belong to that namespace; Node's asynchronous calls run on other threads.
+ */
+export function inNamespace<T>(namespace: Namespace, callback: () => NotAPromise<T>): T {
+  using own = openOwnNamespace();
+  try {
+    setns(namespace.fd, CLONE_NEWNET);
+  } catch (error) {
+    const notNetwork = error instanceof SysError && error.errno === Errno.EINVAL;
+    throw new NamespaceError(
+      namespace.path,
+      false,
+      notNetwork ? "is no network namespace" : "cannot be entered",
+      error,
+    );
+  }
+  try {
+    return callback();
+  } finally {
+    // Should this fail, the process is in the wrong namespace and must not go on: the error ends it.
+    setns(own.fd, CLONE_NEWNET);
+  }
+}
