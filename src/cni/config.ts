@@ -1,0 +1,277 @@
+/** Our entry of the network configuration list: docs/configuration.md describes every key. */
+
+import { POD_ANNOTATIONS } from "../ipam/annotation.ts";
+import { canonicalMac, macDefect } from "../ipam/mac.ts";
+import { formatPrefix, networkOf, parsePrefix } from "../netlink/ip.ts";
+import type { IpPrefix } from "../netlink/ip.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { isArray, isInteger, isObject, member, quote } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { interfaceNameDefect } from "./names.ts";
+import { nearest } from "./nearest.ts";
+
+export type Datapath = "direct" | "routed";
+export type EnforcingMode = "standard" | "strict";
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface TrunkSelector {
+  readonly interface?: string;
+  readonly mac?: string;
+}
+
+export interface PluginConfig {
+  readonly enablePodENI: boolean;
+  readonly datapath: Datapath;
+  readonly podSGEnforcingMode: EnforcingMode;
+  /** Neither: the agent's file says. */
+  readonly trunk: TrunkSelector;
+  /** Undefined: the trunk's. */
+  readonly mtu: number | undefined;
+  readonly serviceCIDRs: readonly IpPrefix[];
+  readonly hostRoutes: readonly IpPrefix[];
+  readonly hostInterfaceName: string;
+  readonly pluginLogFile: string;
+  readonly pluginLogLevel: LogLevel;
+  readonly runtimeConfig: JsonObject;
+}
+
+export interface ConfigOptions {
+  /** CNI_IFNAME, from which hostInterfaceName must differ. */
+  readonly ifName?: string;
+  /** For verbs that must not fail for what only ADD needs: a defect becomes a warning, the default its value. */
+  readonly lenient?: boolean;
+}
+
+export const DEFAULT_HOST_ROUTES = [
+  "169.254.170.23/32", // EKS Pod Identity
+  "169.254.169.254/32", // instance metadata
+  "169.254.20.10/32", // NodeLocal DNS
+  "fd00:ec2::23/128", // EKS Pod Identity
+  "fd00:ec2::254/128", // instance metadata
+] as const;
+
+const OWN_KEYS = [
+  "enablePodENI",
+  "datapath",
+  "podSGEnforcingMode",
+  "trunk",
+  "mtu",
+  "serviceCIDRs",
+  "hostRoutes",
+  "hostInterfaceName",
+  "pluginLogFile",
+  "pluginLogLevel",
+];
+
+/** What the specification and libcni put beside them. */
+const STANDARD_KEYS = [
+  "cniVersion",
+  "name",
+  "type",
+  "args",
+  "ipMasq",
+  "ipam",
+  "dns",
+  "runtimeConfig",
+  "capabilities",
+  "prevResult",
+];
+
+const KNOWN_KEYS = [...OWN_KEYS, ...STANDARD_KEYS];
+
+/** Reads the entry; every wrong value is code 7 and quoted. Each warning is one line for the log. */
+export function readConfig(
+  raw: JsonObject,
+  env: Readonly<Record<string, string | undefined>>,
+  options: ConfigOptions = {},
+): { config: PluginConfig; warnings: string[] } {
+  const warnings = unknownKeys(raw, "", KNOWN_KEYS);
+
+  /** In lenient reading, what is wrong is said and replaced. */
+  function tolerate<T>(fallback: T, read: () => T): T {
+    if (options.lenient !== true) return read();
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+      warnings.push(error.message);
+      return fallback;
+    }
+  }
+
+  const enablePodENI = tolerate(false, () => readEnabled(raw, env));
+  const datapath = tolerate("direct", () => readDatapath(member(raw, "datapath")));
+  const config: PluginConfig = {
+    enablePodENI,
+    datapath,
+    podSGEnforcingMode: tolerate(defaultMode(datapath), () => readMode(raw, env, datapath)),
+    trunk: tolerate({}, () => readTrunk(member(raw, "trunk"), warnings)),
+    mtu: tolerate(undefined, () => readMtu(member(raw, "mtu"))),
+    serviceCIDRs: tolerate([], () =>
+      readServices(member(raw, "serviceCIDRs"), enablePodENI && datapath === "direct"),
+    ),
+    hostRoutes: tolerate(defaultHostRoutes(), () => readHostRoutes(member(raw, "hostRoutes"))),
+    hostInterfaceName: tolerate("host0", () =>
+      readHostInterface(member(raw, "hostInterfaceName"), options.ifName),
+    ),
+    pluginLogFile: tolerate(DEFAULT_LOG_FILE, () => readLogFile(member(raw, "pluginLogFile"))),
+    pluginLogLevel: tolerate("info", () => readLogLevel(member(raw, "pluginLogLevel"))),
+    runtimeConfig: tolerate({}, () => readObject("runtimeConfig", member(raw, "runtimeConfig"))),
+  };
+  if (enablePodENI) warnings.push(...capabilityWarnings(member(raw, "capabilities")));
+  return { config, warnings };
+}
+
+const DEFAULT_LOG_FILE = "/var/log/branchline/plugin.log";
+
+function wrong(key: string, value: Json | undefined, reason: string): never {
+  throw new CniError(ErrorCode.InvalidConfig, `${key} ${quote(value)} ${reason}`);
+}
+
+function unknownKeys(object: JsonObject, prefix: string, known: readonly string[]): string[] {
+  const unknown = Object.keys(object).filter((key) => !known.includes(key) && !key.startsWith("cni.dev/"));
+  return unknown.map(
+    (key) => `unknown key "${prefix}${key}" (did you mean "${prefix}${nearest(key, known)}"?)`,
+  );
+}
+
+function readEnabled(raw: JsonObject, env: Readonly<Record<string, string | undefined>>): boolean {
+  const value = member(raw, "enablePodENI");
+  if (value !== undefined) return readBoolean("enablePodENI", value);
+  const setting = env["ENABLE_POD_ENI"];
+  return setting ? readBoolean("environment variable ENABLE_POD_ENI", setting) : false;
+}
+
+function readBoolean(key: string, value: Json): boolean {
+  if (value === true || value === "true") return true;
+  if (value === false || value === "false") return false;
+  return wrong(key, value, "is neither true nor false");
+}
+
+function readDatapath(value: Json | undefined): Datapath {
+  if (value === undefined || value === "direct") return "direct";
+  if (value === "routed") return "routed";
+  return wrong("datapath", value, 'is neither "direct" nor "routed"');
+}
+
+function defaultMode(datapath: Datapath): EnforcingMode {
+  return datapath === "direct" ? "standard" : "strict";
+}
+
+function readMode(
+  raw: JsonObject,
+  env: Readonly<Record<string, string | undefined>>,
+  datapath: Datapath,
+): EnforcingMode {
+  const own = member(raw, "podSGEnforcingMode");
+  const setting = env["POD_SECURITY_GROUP_ENFORCING_MODE"] || undefined;
+  const key =
+    own === undefined ? "environment variable POD_SECURITY_GROUP_ENFORCING_MODE" : "podSGEnforcingMode";
+  const value = own ?? setting ?? defaultMode(datapath);
+  if (value !== "standard" && value !== "strict")
+    return wrong(key, value, 'is neither "standard" nor "strict"');
+  // Services would reach the pod by the node, past the branch: not what strict promises.
+  if (value === "strict" && datapath === "direct") {
+    return wrong(key, value, 'is not possible with datapath "direct": use "standard", or datapath "routed"');
+  }
+  return value;
+}
+
+function readTrunk(value: Json | undefined, warnings: string[]): TrunkSelector {
+  const trunk = readObject("trunk", value);
+  warnings.push(...unknownKeys(trunk, "trunk.", ["interface", "mac"]));
+  const name = member(trunk, "interface");
+  const mac = member(trunk, "mac");
+  if (name !== undefined && mac !== undefined) {
+    return wrong("trunk", trunk, "gives both interface and mac: one of them is enough");
+  }
+  if (name !== undefined) return { interface: readInterfaceName("trunk.interface", name) };
+  if (mac === undefined) return {};
+  if (typeof mac !== "string") return wrong("trunk.mac", mac, "is not a string");
+  const text = canonicalMac(mac);
+  return text === undefined || macDefect(mac) !== undefined
+    ? wrong("trunk.mac", mac, macDefect(mac) ?? "")
+    : { mac: text };
+}
+
+/** aws-cni's template writes its MTU as a string. */
+function readMtu(value: Json | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const mtu = typeof value === "string" && /^[1-9]\d{0,8}$/.test(value) ? Number(value) : value;
+  if (!isInteger(mtu)) return wrong("mtu", value, "is not a whole number");
+  // 68: the least that carries IPv4 (RFC 791), and the kernel's for an Ethernet device.
+  if (mtu < 68 || mtu > 65_535) return wrong("mtu", value, "is outside 68 to 65535");
+  return mtu;
+}
+
+function readServices(value: Json | undefined, required: boolean): IpPrefix[] {
+  if (value !== undefined) return readNetworks("serviceCIDRs", value);
+  if (!required) return [];
+  throw new CniError(
+    ErrorCode.InvalidConfig,
+    'serviceCIDRs is missing: datapath "direct" needs the ranges of the cluster\'s Services, or [] for none',
+  );
+}
+
+function readHostRoutes(value: Json | undefined): IpPrefix[] {
+  return value === undefined ? defaultHostRoutes() : readNetworks("hostRoutes", value);
+}
+
+function defaultHostRoutes(): IpPrefix[] {
+  return readNetworks("hostRoutes", DEFAULT_HOST_ROUTES);
+}
+
+function readNetworks(key: string, value: Json): IpPrefix[] {
+  if (!isArray(value)) return wrong(key, value, "is not a list");
+  const networks = value.map((entry, i) => readNetwork(`${key}[${i}]`, entry));
+  return [...new Map(networks.map((network) => [formatPrefix(network), network])).values()];
+}
+
+function readNetwork(key: string, value: Json): IpPrefix {
+  // A forgotten length would silently mean one address.
+  const network = typeof value === "string" && value.includes("/") ? parsePrefix(value) : undefined;
+  if (network === undefined) return wrong(key, value, "is not a network (address/length)");
+  const base = networkOf(network);
+  if (base !== network.address) {
+    return wrong(key, value, `has host bits set: the network is ${base}/${network.length}`);
+  }
+  if (network.length === 0) return wrong(key, value, "would take all traffic past the branch");
+  return network;
+}
+
+function readHostInterface(value: Json | undefined, ifName: string | undefined): string {
+  const name = value === undefined ? "host0" : readInterfaceName("hostInterfaceName", value);
+  if (name === ifName) return wrong("hostInterfaceName", name, "is CNI_IFNAME, the name of the branch");
+  return name;
+}
+
+function readInterfaceName(key: string, value: Json): string {
+  if (typeof value !== "string") return wrong(key, value, "is not a string");
+  const defect = interfaceNameDefect(value);
+  return defect === undefined ? value : wrong(key, value, defect);
+}
+
+/** stdout belongs to the result, so it is no place for a log. */
+function readLogFile(value: Json | undefined): string {
+  if (value === undefined) return DEFAULT_LOG_FILE;
+  if (typeof value === "string" && (value === "stderr" || value.startsWith("/"))) return value;
+  return wrong("pluginLogFile", value, 'is neither an absolute path nor "stderr"');
+}
+
+function readLogLevel(value: Json | undefined): LogLevel {
+  if (value === undefined) return "info";
+  const level = typeof value === "string" ? value.toLowerCase() : value;
+  if (level === "debug" || level === "info" || level === "warn" || level === "error") return level;
+  return wrong("pluginLogLevel", value, "is none of debug, info, warn, error");
+}
+
+function readObject(key: string, value: Json | undefined): JsonObject {
+  if (value === undefined) return {};
+  return isObject(value) ? value : wrong(key, value, "is not an object");
+}
+
+/** Without the capability the runtime passes no annotations, and every pod looks as if it had no branch. */
+function capabilityWarnings(value: Json | undefined): string[] {
+  if (isObject(value) && member(value, POD_ANNOTATIONS) === true) return [];
+  return [`capabilities lacks "${POD_ANNOTATIONS}": true, so the runtime names no pod's branch`];
+}

@@ -1,0 +1,82 @@
+/** Errors as a runtime reads them: SPEC 1.1.0, section 5, "Error". */
+
+import { AnnotationError } from "../ipam/error.ts";
+import { NEWEST_VERSION } from "./versions.ts";
+
+export const ErrorCode = {
+  /** The specification's own. */
+  IncompatibleVersion: 1,
+  UnsupportedField: 2,
+  UnknownContainer: 3,
+  InvalidEnvironment: 4,
+  IoFailure: 5,
+  DecodingFailure: 6,
+  InvalidConfig: 7,
+  TryAgainLater: 11,
+  NotAvailable: 50,
+  NotAvailableLimited: 51,
+  /** branchline's. */
+  TrunkNotFound: 100,
+  AnnotationInvalid: 101,
+  VlanInUse: 102,
+  KernelRefused: 103,
+  NamespaceUnusable: 104,
+  RecordUnusable: 105,
+  /** What the reference library answers for an error without a code of its own: here a defect of ours. */
+  Internal: 999,
+} as const;
+
+export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+
+/** An answer to the runtime: one line that a person can act on, and the rest in details. */
+export class CniError extends Error {
+  readonly code: number;
+  readonly details: string;
+
+  constructor(code: number, message: string, details = "", options?: ErrorOptions) {
+    super(message, options);
+    this.name = "CniError";
+    this.code = code;
+    this.details = details;
+  }
+}
+
+export interface ErrorDocument {
+  readonly cniVersion: string;
+  readonly code: number;
+  readonly msg: string;
+  readonly details?: string;
+}
+
+/** Whatever was thrown, as an error with a code. */
+export function asCniError(thrown: unknown): CniError {
+  if (thrown instanceof CniError) return thrown;
+  if (thrown instanceof AnnotationError) {
+    return new CniError(ErrorCode.AnnotationInvalid, thrown.message, "", { cause: thrown });
+  }
+  if (thrown instanceof Error) {
+    return new CniError(ErrorCode.Internal, thrown.message || thrown.name, thrown.stack ?? "", {
+      cause: thrown,
+    });
+  }
+  return new CniError(ErrorCode.Internal, `something was thrown that is no error: ${describe(thrown)}`);
+}
+
+/** What goes to stdout. The version is the newest one when the request's is not known (yet). */
+export function errorDocument(thrown: unknown, cniVersion: string = NEWEST_VERSION): ErrorDocument {
+  const { code, message, details } = asCniError(thrown);
+  const msg = oneLine(message);
+  return details === "" ? { cniVersion, code, msg } : { cniVersion, code, msg, details };
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*[\r\n\u2028\u2029]+\s*/g, " ").trim();
+}
+
+function describe(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return typeof thrown;
+  }
+}

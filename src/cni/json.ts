@@ -1,0 +1,74 @@
+/**
+ * JSON whose numbers survive: what another plugin wrote goes out as it came in. JavaScript would turn
+ * 12345678901234567890 into …7000, 1.0 into 1 and 1e400 into null; such a number is kept as its text.
+ */
+
+/** A number kept as written (made by JSON.rawJSON: frozen, without a prototype). */
+export interface RawNumber {
+  readonly rawJSON: string;
+}
+
+export type Json = null | boolean | number | string | RawNumber | readonly Json[] | JsonObject;
+
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+declare global {
+  /** Newer than the types of the language version we compile for; Node has both since 21. */
+  interface JSON {
+    parse(
+      text: string,
+      reviver: (key: string, value: Json, context: { readonly source?: string }) => Json,
+    ): Json;
+    rawJSON(text: string): RawNumber;
+  }
+}
+
+/**
+ * A place where a number may stand that JavaScript would alter: after a colon that follows a quote, a comma, a bracket
+ * or at the start; and then -0, 16 digits, a fraction or an exponent. It may match inside a string, which costs only
+ * the slower parse; addresses do not, so that it almost never does.
+ */
+const ALTERABLE = /(?:^|"\s*:|[[,])\s*(?:-0|-?\d{16}|-?\d+[.eE])/;
+
+/** Throws SyntaxError for what is not JSON. Of keys given twice the last counts; `__proto__` is a key like others. */
+export function parseJson(text: string): Json {
+  if (!ALTERABLE.test(text)) {
+    const value: Json = JSON.parse(text);
+    return value;
+  }
+  return JSON.parse(text, (_key: string, value: Json, { source }: { readonly source?: string }) =>
+    typeof value === "number" && source !== undefined && String(value) !== source
+      ? JSON.rawJSON(source)
+      : value,
+  );
+}
+
+export function stringifyJson(value: Json): string {
+  return JSON.stringify(value);
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  // Neither an array nor a RawNumber has this prototype; a parsed object always has.
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+export function isArray(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+export function isInteger(value: Json | undefined): value is number {
+  return Number.isSafeInteger(value);
+}
+
+/** The value of the object's own key; null counts as absent, as it does for the reference implementation. */
+export function member(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined;
+}
+
+/** A value for an error message: as written, on one line, not endless. */
+export function quote(value: Json | undefined): string {
+  const text = value === undefined ? "nothing" : stringifyJson(value);
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}

@@ -1,0 +1,222 @@
+/**
+ * The annotation that says which branch ENI a pod has: written by the VPC resource controller, handed to us by the
+ * runtime with the pod's other annotations. Whatever is wrong with it is an error: a pod that should have a branch
+ * never starts without it.
+ */
+
+import { canonicalIp, contains, familyOf, networkOf, parsePrefix } from "../netlink/ip.ts";
+import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
+import { addressDefect, gatewayOf } from "./address.ts";
+import { AnnotationError } from "./error.ts";
+import { canonicalMac, macDefect } from "./mac.ts";
+
+export const POD_ENI_ANNOTATION = "vpc.amazonaws.com/pod-eni";
+
+/** The runtime's capability that carries the annotations (containerd since 1.5, CRI-O since 1.29). */
+export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
+
+export interface BranchAddress {
+  readonly family: IpFamily;
+  readonly address: string;
+  /** The subnet's length for IPv4; 128 for IPv6, whose neighbours are reached through the gateway too. */
+  readonly prefixLength: number;
+  /** The subnet as `address/length`. */
+  readonly subnet: string;
+  readonly gateway: string;
+}
+
+export interface BranchAssignment {
+  readonly eniId: string;
+  readonly mac: string;
+  readonly vlanId: number;
+  /** One or two: IPv4 before IPv6. */
+  readonly addresses: readonly BranchAddress[];
+}
+
+/** Text of the annotation, or undefined when the pod has none. An empty text is one, and decodeBranch refuses it. */
+export function podEniAnnotation(runtimeConfig: unknown): string | undefined {
+  if (runtimeConfig === undefined || runtimeConfig === null) return undefined;
+  const field = `runtimeConfig["${POD_ANNOTATIONS}"]`;
+  if (!isRecord(runtimeConfig)) {
+    throw new AnnotationError("runtimeConfig", `runtimeConfig ${quote(runtimeConfig)} is not an object`);
+  }
+  const annotations = ownField(runtimeConfig, POD_ANNOTATIONS);
+  // containerd writes null for a pod without annotations.
+  if (annotations === undefined || annotations === null) return undefined;
+  if (!isRecord(annotations))
+    throw new AnnotationError(field, `${field} ${quote(annotations)} is not an object`);
+  const text = ownField(annotations, POD_ENI_ANNOTATION);
+  if (text === undefined) return undefined;
+  if (typeof text !== "string") fail(POD_ENI_ANNOTATION, `${quote(text)} is not a string`);
+  return text;
+}
+
+/** Element 0 of the annotation's array, checked. Keys match without regard to case; keys not read here are ignored. */
+export function decodeBranch(text: string): BranchAssignment {
+  const list = parse(text);
+  if (!Array.isArray(list)) fail("", `${quote(list)} is not an array`);
+  if (list.length === 0) fail("", "the array is empty: it names no branch");
+  const element: unknown = list[0];
+  if (!isRecord(element)) fail("[0]", `[0] ${quote(element)} is not an object`);
+  const fields = knownFields(element);
+  const branch = {
+    eniId: readEniId(fields.get("eniid")),
+    mac: readMac(fields.get("ifaddress")),
+    vlanId: readVlanId(fields.get("vlanid")),
+    addresses: [
+      ...readAddress(4, "privateIp", fields.get("privateip"), "subnetCidr", fields.get("subnetcidr")),
+      ...readAddress(6, "ipv6Addr", fields.get("ipv6addr"), "subnetV6Cidr", fields.get("subnetv6cidr")),
+    ],
+  };
+  if (branch.addresses.length === 0) {
+    fail("privateIp", "privateIp and ipv6Addr are both missing: the branch has no address");
+  }
+  return branch;
+}
+
+/** The controller's spellings; decoded by folded case, as Go does, because its makers disagree (vlanId, vlanID). */
+const FIELDS = ["eniId", "ifAddress", "vlanId", "privateIp", "subnetCidr", "ipv6Addr", "subnetV6Cidr"];
+const SPELLING = new Map(FIELDS.map((name) => [name.toLowerCase(), name]));
+
+/** EC2's ids are `eni-` and 8 or 17 hexadecimal digits; a little wider here, but safe in a file name and a log. */
+const ENI_ID = /^eni-[0-9A-Za-z-]{1,60}$/;
+
+/** Smallest subnet that has a gateway and a host besides its own and its broadcast address. */
+const LONGEST_IPV4_SUBNET = 30;
+
+function parse(text: string): unknown {
+  if (text.trim() === "") fail("", "the text is empty");
+  try {
+    return JSON.parse(text, keepSource);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AnnotationError(POD_ENI_ANNOTATION, say(`${quote(text)} is not JSON: ${reason}`), { cause });
+  }
+}
+
+/** A number written in another way than as an integer (7.0, 7e0): told from 7, as Go tells it. */
+interface OddNumber {
+  readonly source: string;
+}
+
+function keepSource(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== "number") return value;
+  const source = context?.source ?? String(value);
+  return String(value) === source ? value : Object.freeze({ __proto__: null, source });
+}
+
+/** The values of the keys we read, by their folded name. Two spellings of one key must agree. */
+function knownFields(element: Readonly<Record<string, unknown>>): Map<string, unknown> {
+  const fields = new Map<string, unknown>();
+  for (const [key, value] of Object.entries(element)) {
+    const folded = key.toLowerCase();
+    const name = SPELLING.get(folded);
+    if (name === undefined) continue;
+    const before = fields.get(folded);
+    if (fields.has(folded) && quote(before) !== quote(value)) {
+      fail(name, `${name} is given twice, as ${quote(before)} and as ${quote(value)}`);
+    }
+    fields.set(folded, value);
+  }
+  return fields;
+}
+
+/** A string, or undefined for what counts as nothing: absent, null and, as the controller writes, "". */
+function readText(name: string, value: unknown): string | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value !== "string") fail(name, `${name} ${quote(value)} is not a string`);
+  return value;
+}
+
+function readEniId(value: unknown): string {
+  const id = readText("eniId", value);
+  if (id === undefined) fail("eniId", "eniId is missing");
+  if (!ENI_ID.test(id)) fail("eniId", `eniId ${quote(id)} is not the id of a network interface (eni-…)`);
+  return id;
+}
+
+function readMac(value: unknown): string {
+  const text = readText("ifAddress", value);
+  if (text === undefined) fail("ifAddress", "ifAddress is missing: the branch has no MAC address");
+  const defect = macDefect(text);
+  const mac = canonicalMac(text);
+  if (defect !== undefined || mac === undefined) fail("ifAddress", `ifAddress ${quote(text)} ${defect}`);
+  return mac;
+}
+
+function readVlanId(value: unknown): number {
+  if (value === undefined || value === null) fail("vlanId", "vlanId is missing");
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) {
+    fail("vlanId", `vlanId ${quote(value)} is not an integer`);
+  }
+  if (value < 1 || value > 4094) fail("vlanId", `vlanId ${value} is outside 1 to 4094`);
+  return value;
+}
+
+function readAddress(
+  family: IpFamily,
+  name: string,
+  value: unknown,
+  subnetName: string,
+  subnetValue: unknown,
+): BranchAddress[] {
+  const text = readText(name, value);
+  if (text === undefined) return [];
+  const address = canonicalIp(text);
+  if (address === undefined || familyOf(address) !== family) {
+    fail(name, `${name} ${quote(text)} is not an IPv${family} address`);
+  }
+  const subnet = readSubnet(family, name, subnetName, subnetValue);
+  const cidr = `${subnet.address}/${subnet.length}`;
+  if (!contains(subnet, address)) fail(name, `${name} ${quote(text)} is outside its subnet ${cidr}`);
+  const defect = addressDefect(subnet, address);
+  if (defect !== undefined) fail(name, `${name} ${quote(text)} is ${defect}`);
+  const prefixLength = family === 4 ? subnet.length : 128;
+  return [{ family, address, prefixLength, subnet: cidr, gateway: gatewayOf(subnet) }];
+}
+
+function readSubnet(family: IpFamily, addressName: string, name: string, value: unknown): IpPrefix {
+  const text = readText(name, value);
+  if (text === undefined) fail(name, `${name} is missing, though ${addressName} is given`);
+  const subnet = text.includes("/") ? parsePrefix(text) : undefined;
+  if (subnet === undefined || familyOf(subnet.address) !== family) {
+    fail(name, `${name} ${quote(text)} is not an IPv${family} network (address/length)`);
+  }
+  const network = networkOf(subnet);
+  if (network !== subnet.address) {
+    fail(name, `${name} ${quote(text)} has host bits set: the network is ${network}/${subnet.length}`);
+  }
+  if (subnet.length === 0) fail(name, `${name} ${quote(text)} is every address there is, not a subnet`);
+  if (family === 4 && subnet.length > LONGEST_IPV4_SUBNET) {
+    fail(name, `${name} ${quote(text)} is too small for a gateway and a pod`);
+  }
+  return subnet;
+}
+
+/** Every message begins with the annotation's name: who reads it sees a pod that does not start. */
+function say(message: string): string {
+  return `annotation ${POD_ENI_ANNOTATION}: ${message}`;
+}
+
+function fail(field: string, message: string): never {
+  throw new AnnotationError(field === "" ? POD_ENI_ANNOTATION : field, say(message));
+}
+
+/** A value as it stands in the annotation, on one line and short enough for an event. */
+function quote(value: unknown): string {
+  const text = isOddNumber(value) ? value.source : (JSON.stringify(value) ?? String(value));
+  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+}
+
+function isOddNumber(value: unknown): value is OddNumber {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;
+}
+
+/** Parsed JSON objects have Object's prototype; what stands for a number that JavaScript would alter has none. */
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+function ownField(record: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}

@@ -1,0 +1,30 @@
+/** Ethernet addresses as text: six lower-case hexadecimal pairs, as `ip link` prints them. */
+
+const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
+
+/** The lower-case spelling of an address, or undefined when the text is none. */
+export function canonicalMac(text: string): string | undefined {
+  const mac = text.toLowerCase();
+  return MAC.test(mac) ? mac : undefined;
+}
+
+/** Whether the lowest bit of the first byte is set: a group's address (broadcast is one), never an interface's. */
+export function isMulticastMac(mac: string): boolean {
+  return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+}
+
+export function isZeroMac(mac: string): boolean {
+  return mac === "00:00:00:00:00:00";
+}
+
+/**
+ * Why an interface cannot have this address, or undefined when it can. The text ends a sentence that begins with the
+ * value: `"01:…" is a multicast address`.
+ */
+export function macDefect(text: string): string | undefined {
+  const mac = canonicalMac(text);
+  if (mac === undefined) return "is not a MAC address (six pairs of hexadecimal digits with colons)";
+  if (isZeroMac(mac)) return "is all zeros, which no interface can have";
+  if (isMulticastMac(mac)) return "is a multicast address, which no interface can have";
+  return undefined;
+}
