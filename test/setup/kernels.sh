@@ -1,0 +1,113 @@
+#!/bin/sh
+# Fetches stock Debian kernels for the guests: kernels.sh SERIES... (such as 6.1 6.12)
+#
+# Each lands in .cache/kernels/<series>/ of the checkout, unpacked and never installed:
+#   vmlinuz       what qemu boots
+#   release       what uname -r will say
+#   lib/modules/  the modules a guest can use, not compressed: decompressing in an emulated guest is slow
+#
+# A kernel that is there is kept, without a look at the network: remove its directory to get a newer one.
+set -eu
+
+cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache/kernels
+
+# What no guest has hardware for, which is nine tenths of it.
+keep_drivers="block char net virtio"
+drop_net_drivers="arcnet can dsa ethernet fddi hamradio hippi ieee802154 phy plip usb wan wireless wwan"
+
+fail() {
+  echo "kernels.sh: $*" >&2
+  exit 1
+}
+
+# The newest package of a series; the signed one where there is one.
+newest_package() {
+  name="linux-image-$(echo "$1" | sed 's/\./\\./g')\\.[0-9]+(-[0-9]+)?(\\+deb[0-9]+)?-amd64"
+  for suffix in "" "-unsigned"; do
+    found=$(apt-cache --names-only search "^$name$suffix\$" | cut -d' ' -f1 | sort -V | tail -n 1)
+    if [ -n "$found" ]; then
+      echo "$found"
+      return
+    fi
+  done
+}
+
+# Package lists age, and a machine fresh from an image has none.
+update_lists() {
+  [ "$(id -u)" = 0 ] || fail "apt has no linux-image-$1: run apt-get update as root first"
+  apt-get -q update
+}
+
+# Leaves the newest package of the series in the directory.
+download() {
+  for attempt in first last; do
+    package=$(newest_package "$1")
+    if [ -n "$package" ]; then
+      echo "kernels.sh: fetching $package"
+      (cd "$2" && apt-get -q -o APT::Sandbox::User=root download "$package") && return
+    fi
+    [ "$attempt" = last ] || update_lists "$1"
+  done
+  fail "no linux-image-$1.*-amd64 to be had: is this Debian 12 or newer, with its security archive?"
+}
+
+# Keeps the modules a guest can use.
+prune() {
+  for driver in "$1"/drivers/*; do
+    case " $keep_drivers " in *" ${driver##*/} "*) ;; *) rm -rf "$driver" ;; esac
+  done
+  for driver in $drop_net_drivers; do
+    rm -rf "$1/drivers/net/$driver"
+  done
+  rm -rf "$1/sound"
+}
+
+# Builds the series' directory beside its final place, and moves it there once it is whole.
+fetch() {
+  work=$(mktemp -d "$cache/.incomplete.XXXXXX")
+  download "$1" "$work"
+  mkdir "$work/package" "$work/kernel"
+  dpkg -x "$work"/*.deb "$work/package"
+
+  # Newer Debians have the modules below usr/lib.
+  modules=$(find "$work/package" -type d -path '*lib/modules/*' -prune)
+  release=${modules##*/}
+  [ -d "$modules/kernel" ] || fail "$package holds no modules"
+  prune "$modules/kernel"
+  find "$modules" -name '*.ko.xz' -exec xz -d -T 0 {} +
+  mkdir -p "$work/kernel/lib/modules"
+  mv "$modules" "$work/kernel/lib/modules/$release"
+  depmod -b "$work/kernel" "$release"
+  mv "$work/package/boot/vmlinuz-$release" "$work/kernel/vmlinuz"
+  echo "$release" >"$work/kernel/release"
+
+  mv -T "$work/kernel" "$cache/$1"
+  rm -rf "$work"
+  echo "kernels.sh: $1 is $release"
+}
+
+[ $# -gt 0 ] || fail "usage: kernels.sh SERIES... (such as 6.1 6.12)"
+for series in "$@"; do
+  expr "$series" : '[0-9]\{1,\}\.[0-9]\{1,\}$' >/dev/null || fail "\"$series\" is no series: say 6.1 or 6.12"
+done
+
+work=""
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+for series in "$@"; do
+  if [ -e "$cache/$series/release" ]; then
+    echo "kernels.sh: $series is there: $(cat "$cache/$series/release")"
+    continue
+  fi
+  mkdir -p "$cache"
+  # One at a time: whoever waited finds it there.
+  exec 9>"$cache/.lock"
+  flock -w 600 9 || fail "another kernels.sh has been at work for 10 minutes"
+  [ -e "$cache/$series/release" ] || {
+    # Only what a killed run left behind, now that the lock is ours.
+    rm -rf "$cache"/.incomplete.*
+    fetch "$series"
+  }
+  exec 9>&-
+done

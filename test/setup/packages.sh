@@ -1,0 +1,80 @@
+#!/bin/sh
+# Installs the Debian packages that tests, harness and demo need: packages.sh [group...]
+#
+# Groups (all of them when none is named):
+#   vm     boots guests:        test/vm, test/kernel
+#   net    reads the network:   test/kernel, test/binary, bench
+#   demo   what the demo shows: a database reached from a pod
+#
+# Nothing happens, and no network is used, when everything is there already.
+set -eu
+
+vm="qemu-system-x86 busybox-static kmod xz-utils"
+net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
+demo="postgresql curl netcat-openbsd"
+
+policy=/usr/sbin/policy-rc.d
+cluster_conf=/etc/postgresql-common/createcluster.d/branchline.conf
+
+fail() {
+  echo "packages.sh: $*" >&2
+  exit 1
+}
+
+# Packages of the named group.
+packages_of() {
+  case $1 in
+    vm) echo "$vm" ;;
+    net) echo "$net" ;;
+    demo) echo "$demo" ;;
+    *) fail "unknown group \"$1\": it is vm, net or demo" ;;
+  esac
+}
+
+# Those of the arguments that are not installed.
+missing_of() {
+  # One dpkg-query for all: it is silent about, and fails for, names it does not know.
+  installed=$(dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' "$@" 2>/dev/null | sed -n 's/^ii *//p') || true
+  for package in "$@"; do
+    echo "$installed" | grep -qxF "$package" || echo "$package"
+  done
+}
+
+# Installing a program must not start it: a policy of our own, unless the machine has one.
+forbid_services() {
+  [ -e "$policy" ] && return
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+}
+
+# The demo makes its own cluster inside the guest: none is needed here.
+forbid_cluster() {
+  mkdir -p "${cluster_conf%/*}"
+  echo "create_main_cluster = false" >"$cluster_conf"
+}
+
+[ $# -gt 0 ] || set -- vm net demo
+wanted=""
+for group in "$@"; do
+  wanted="$wanted $(packages_of "$group")"
+done
+
+# shellcheck disable=SC2086 # a list of words
+missing=$(missing_of $wanted | tr '\n' ' ')
+missing=${missing% }
+if [ -z "$missing" ]; then
+  echo "packages.sh: all there: $*"
+  exit 0
+fi
+
+[ "$(id -u)" = 0 ] || fail "missing: $missing (run this as root to install them)"
+echo "packages.sh: installing $missing"
+forbid_services
+case " $missing " in *" postgresql "*) forbid_cluster ;; esac
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+# shellcheck disable=SC2086 # a list of words
+apt-get -q install --yes --no-install-recommends $missing

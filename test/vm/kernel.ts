@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { repository } from "./repository.ts";
+
+/** A kernel that a guest can boot, as test/setup/kernels.sh unpacks it. */
+export interface Kernel {
+  readonly series: string;
+  /** What uname -r says in the guest. */
+  readonly release: string;
+  /** Path of the compressed kernel. */
+  readonly image: string;
+  /** Directory that holds lib/modules, what modprobe calls a base directory. */
+  readonly base: string;
+}
+
+/** Finds the kernel of a series such as "6.1" below .cache/kernels; throws when it was not fetched. */
+export function findKernel(series: string): Kernel {
+  const base = join(repository, ".cache", "kernels", series);
+  let release: string;
+  try {
+    release = readFileSync(join(base, "release"), "utf8").trim();
+  } catch (cause) {
+    throw new Error(`No kernel "${series}" in .cache/kernels: run test/setup/kernels.sh ${series}`, {
+      cause,
+    });
+  }
+  return { series, release, image: join(base, "vmlinuz"), base };
+}

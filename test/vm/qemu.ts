@@ -1,0 +1,63 @@
+/** What a guest's machine is made of. */
+export interface Machine {
+  readonly image: string;
+  readonly initramfs: string;
+  /** The host's directory that the guest may write to. */
+  readonly share: string;
+  /** Written back with the status: only this boot knows it. */
+  readonly nonce: string;
+  readonly memoryMiB: number;
+}
+
+// An emulated machine: stock guest kernels were seen to hang under nested KVM.
+const hardware = [
+  ["-accel", "tcg,thread=multi"],
+  ["-cpu", "max"],
+  ["-smp", "2"],
+  ["-nodefaults"],
+  ["-no-user-config"],
+  ["-no-reboot"],
+  ["-nic", "none"],
+  ["-display", "none"],
+  ["-monitor", "none"],
+  ["-serial", "stdio"],
+].flat();
+
+function share(name: string, path: string, access: string): string[] {
+  // A comma in a path is written twice.
+  const escaped = path.replaceAll(",", ",,");
+  // multidevs: a root of several file systems has the same inode number more than once.
+  return [
+    "-fsdev",
+    `local,id=${name},path=${escaped},security_model=none,multidevs=remap${access}`,
+    "-device",
+    `virtio-9p-pci,fsdev=${name},mount_tag=${name}`,
+  ];
+}
+
+/**
+ * The kernel's command line. A panic ends the machine (panic=-1 with -no-reboot), and so does an oops: a kernel
+ * that limps on proves nothing.
+ */
+function kernelArguments(nonce: string): string {
+  return `console=ttyS0 quiet panic=-1 oops=panic mitigations=off guest.nonce=${nonce}`;
+}
+
+/** The command that runs the machine: its serial line is standard output. */
+export function qemuCommand(machine: Machine): [string, ...string[]] {
+  return [
+    // Should the harness be killed outright, the guest goes with it.
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "--",
+    "qemu-system-x86_64",
+    ...hardware,
+    ...["-m", `${machine.memoryMiB}M`],
+    ...["-kernel", machine.image],
+    ...["-initrd", machine.initramfs],
+    ...["-append", kernelArguments(machine.nonce)],
+    ...share("root", "/", ",readonly=on"),
+    ...share("share", machine.share, ""),
+  ];
+}
