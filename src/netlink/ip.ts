@@ -41,6 +41,10 @@ export function formatIp(bytes: Uint8Array): string {
   for (let i = 0; i < 16; i += 2) groups.push(((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0));
   const [start, length] = longestZeroRun(groups);
   const hex = (part: number[]) => part.map((group) => group.toString(16)).join(":");
+  const dotted = () => bytes.slice(12).join(".");
+  // Addresses that hold an IPv4 one end in its dots (RFC 5952, 5), as inet_ntop has it.
+  if (start === 0 && length === 6) return `::${dotted()}`;
+  if (start === 0 && length === 5 && groups[5] === 0xffff) return `::ffff:${dotted()}`;
   // A single zero group is written out (RFC 5952, 4.2.2).
   if (length < 2) return hex(groups);
   return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
@@ -92,6 +96,8 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
+  // Dots come last in an address, so never before "::".
+  if (halves.length === 2 && halves[0]?.includes(".")) return undefined;
   const head = parseGroups(halves[0] ?? "");
   const tail = halves.length === 2 ? parseGroups(halves[1] ?? "") : [];
   if (head === undefined || tail === undefined) return undefined;

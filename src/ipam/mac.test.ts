@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { canonicalMac, isMulticastMac, isZeroMac, macDefect } from "./mac.ts";
+
+describe("canonicalMac", () => {
+  it.each([
+    ["02:78:59:8f:ee:b2", "02:78:59:8f:ee:b2"],
+    ["02:78:59:8F:EE:B2", "02:78:59:8f:ee:b2"],
+  ])("%s is written %s", (text, mac) => expect(canonicalMac(text)).toBe(mac));
+
+  it.each([
+    "",
+    "02:78:59:8f:ee",
+    "02:78:59:8f:ee:b2:00",
+    "2:78:59:8f:ee:b2",
+    "02-78-59-8f-ee-b2",
+    "0278598feeb2",
+    "02:78:59:8f:ee:bg",
+    " 02:78:59:8f:ee:b2",
+    "02:78:59:8f:ee:b2\n",
+    "101",
+  ])("%j is none", (text) => expect(canonicalMac(text)).toBeUndefined());
+});
+
+describe("macDefect", () => {
+  it.each([
+    ["02:78:59:8f:ee:b2", undefined],
+    ["FE:FF:FF:FF:FF:FF", undefined],
+    ["00:00:00:00:00:01", undefined],
+    ["00:00:00:00:00:00", "is all zeros"],
+    ["01:00:5e:00:00:01", "multicast"],
+    ["33:33:00:00:00:01", "multicast"],
+    ["ff:ff:ff:ff:ff:ff", "multicast"],
+    ["eth0", "is not a MAC address"],
+  ])("%s: %s", (text, defect) => {
+    if (defect === undefined) expect(macDefect(text)).toBeUndefined();
+    else expect(macDefect(text)).toContain(defect);
+  });
+
+  it("tells a group by the first byte's lowest bit", () => {
+    expect([isMulticastMac("01:00:00:00:00:00"), isMulticastMac("02:01:01:01:01:01")]).toEqual([true, false]);
+    expect([isZeroMac("00:00:00:00:00:00"), isZeroMac("00:00:00:00:00:01")]).toEqual([true, false]);
+  });
+});
