@@ -131,7 +131,8 @@ function wrong(key: string, value: Json | undefined, reason: string): never {
 function unknownKeys(object: JsonObject, prefix: string, known: readonly string[]): string[] {
   const unknown = Object.keys(object).filter((key) => !known.includes(key) && !key.startsWith("cni.dev/"));
   return unknown.map(
-    (key) => `unknown key "${prefix}${key}" (did you mean "${prefix}${nearest(key, known)}"?)`,
+    (key) =>
+      `unknown key "${prefix}${key}" is ignored: the nearest known one is "${prefix}${nearest(key, known)}"`,
   );
 }
 

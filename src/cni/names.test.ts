@@ -29,7 +29,7 @@ describe("interfaceNameDefect", () => {
     ["..", "is not a name"],
     ["1234567890123456", "is longer than 15 bytes"],
     ["éééééééé", "is longer than 15 bytes"],
-    ...[..."/: \t\n\v\f\r\u0085\u00a0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000"].map((c) => [
+    ...Array.from("/: \t\n\v\f\r\u0085\u00a0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000").map((c) => [
       `a${c}b`,
       "contains a slash, a colon or white space",
     ]),

@@ -17,6 +17,9 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 const read = (env: Environment, stdin: string = CONFIG) =>
   readRequest({ ...ENV, ...env }, () => bytes(stdin));
 
+/** The configuration, filled up with white space. */
+const padded = (length: number) => `${CONFIG}${" ".repeat(length - CONFIG.length)}`;
+
 function refusal(env: Environment, stdin?: string | (() => Uint8Array)): CniError {
   try {
     const readStdin = typeof stdin === "function" ? stdin : () => bytes(stdin ?? CONFIG);
@@ -30,12 +33,13 @@ function refusal(env: Environment, stdin?: string | (() => Uint8Array)): CniErro
 
 describe("readRequest", () => {
   it("reads an ADD", () => {
-    expect(read({ CNI_ARGS: "IgnoreUnknown=1" })).toEqual({
+    expect(read({ CNI_ARGS: "K8S_POD_NAME=web-0;IgnoreUnknown=1;X=1" })).toEqual({
       command: "ADD",
       containerId: "c1",
       netns: "/var/run/netns/x",
       ifName: "eth0",
-      args: "IgnoreUnknown=1",
+      args: "K8S_POD_NAME=web-0;IgnoreUnknown=1;X=1",
+      pod: { podName: "web-0", podNamespace: undefined, podUid: undefined, infraContainerId: undefined },
       path: "/opt/cni/bin",
       config: { cniVersion: "1.0.0", name: "aws-cni", type: "branchline" },
       cniVersion: "1.0.0",
@@ -57,6 +61,7 @@ describe("readRequest", () => {
     ["DEL", { CNI_COMMAND: "DEL", CNI_NETNS: "" }],
     ["DEL", { CNI_COMMAND: "DEL", CNI_NETNS: undefined, CNI_ARGS: "nonsense" }],
     ["CHECK", { CNI_COMMAND: "CHECK" }],
+    ["CHECK", { CNI_COMMAND: "CHECK", CNI_ARGS: "X=1" }],
   ])("reads a %s", (command, env) => expect(read(env).command).toBe(command));
 
   it.each(["GC", "STATUS"])("reads a %s, which has no container", (command) => {
@@ -105,6 +110,14 @@ describe("readRequest names all missing variables in one error", () => {
 
 describe("readRequest refuses", () => {
   it.each<[string, Environment, string | undefined, number, string]>([
+    [
+      "an ADD's CNI_ARGS",
+      { CNI_ARGS: "X=1" },
+      undefined,
+      4,
+      'CNI_ARGS: unknown without IgnoreUnknown=1: "X=1"',
+    ],
+    ["the version before CNI_ARGS", { CNI_ARGS: "X=1" }, '{"name":"n"}', 1, "is not supported"],
     ["an unknown command", { CNI_COMMAND: "FOO" }, undefined, 4, 'CNI_COMMAND "FOO" is unknown'],
     ["a command in lower case", { CNI_COMMAND: "add" }, undefined, 4, 'CNI_COMMAND "add" is unknown'],
     ["a command by an inherited name", { CNI_COMMAND: "toString" }, undefined, 4, "is unknown"],
@@ -184,7 +197,6 @@ describe("readRequest refuses", () => {
   });
 
   it("stdin beyond its limit, and not at it", () => {
-    const padded = (length: number) => `${CONFIG}${" ".repeat(length - CONFIG.length)}`;
     expect(refusal({}, padded(MAX_STDIN_BYTES + 1))).toMatchObject({ code: 5 });
     expect(read({}, padded(MAX_STDIN_BYTES)).networkName).toBe("aws-cni");
   });

@@ -3,6 +3,8 @@
  * reference library does (skel of CNI 1.1.2): test/binary/contract.test.ts compares. SPEC 1.1.0, section 2.
  */
 
+import { parsePodArgs, readPodArgs } from "./args.ts";
+import type { PodArgs } from "./args.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { isObject, parseJson, quote } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -26,8 +28,10 @@ export interface CniRequest {
   /** Path of the namespace. May be empty for DEL: it is gone. */
   readonly netns: string;
   readonly ifName: string;
-  /** CNI_ARGS as given: parsePodArgs (ADD) and readPodArgs (others) read it. */
+  /** CNI_ARGS as given. */
   readonly args: string;
+  /** What CNI_ARGS say of the pod. A malformed one is an error for ADD only; for the others, what can be read. */
+  readonly pod: PodArgs;
   readonly path: string;
   /** All of stdin. Empty for VERSION, which reads none. */
   readonly config: JsonObject;
@@ -61,7 +65,14 @@ export function readRequest(env: Environment, readStdin: () => Uint8Array): CniR
     path: env["CNI_PATH"] ?? "",
   };
   if (command === "VERSION") {
-    return { ...request, command, config: {}, cniVersion: NEWEST_VERSION, networkName: "" };
+    return {
+      ...request,
+      pod: readPodArgs(""),
+      command,
+      config: {},
+      cniVersion: NEWEST_VERSION,
+      networkName: "",
+    };
   }
   const config = decode(readAll(readStdin));
   const networkName = readNetworkName(config);
@@ -70,7 +81,9 @@ export function readRequest(env: Environment, readStdin: () => Uint8Array): CniR
   }
   // The verbs about the node have no container.
   if (command !== "GC" && command !== "STATUS") checkContainer(request.containerId, request.ifName);
-  return { ...request, command, config, cniVersion: readVersion(config, command), networkName };
+  const cniVersion = readVersion(config, command);
+  const pod = command === "ADD" ? parsePodArgs(request.args) : readPodArgs(request.args);
+  return { ...request, pod, command, config, cniVersion, networkName };
 }
 
 function isCommand(text: string): text is Command {

@@ -33,9 +33,9 @@ function thrown(run: () => unknown): AnnotationError {
   throw new Error("nothing was thrown");
 }
 
-describe("podEniAnnotation", () => {
-  const wrap = (annotations: unknown) => ({ [POD_ANNOTATIONS]: annotations });
+const wrap = (annotations: unknown) => ({ [POD_ANNOTATIONS]: annotations });
 
+describe("podEniAnnotation", () => {
   it.each([
     ["no runtimeConfig", undefined, undefined],
     ["a null runtimeConfig", null, undefined],

@@ -23,17 +23,16 @@ describe("canonicalMac", () => {
 
 describe("macDefect", () => {
   it.each([
-    ["02:78:59:8f:ee:b2", undefined],
-    ["FE:FF:FF:FF:FF:FF", undefined],
-    ["00:00:00:00:00:01", undefined],
+    ["02:78:59:8f:ee:b2", "none"],
+    ["FE:FF:FF:FF:FF:FF", "none"],
+    ["00:00:00:00:00:01", "none"],
     ["00:00:00:00:00:00", "is all zeros"],
     ["01:00:5e:00:00:01", "multicast"],
     ["33:33:00:00:00:01", "multicast"],
     ["ff:ff:ff:ff:ff:ff", "multicast"],
     ["eth0", "is not a MAC address"],
   ])("%s: %s", (text, defect) => {
-    if (defect === undefined) expect(macDefect(text)).toBeUndefined();
-    else expect(macDefect(text)).toContain(defect);
+    expect(macDefect(text) ?? "none").toContain(defect);
   });
 
   it("tells a group by the first byte's lowest bit", () => {
