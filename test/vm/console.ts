@@ -7,6 +7,9 @@ const maxLines = 20_000;
 // With the kernel's time stamp before it: a test's output that mentions a panic has none.
 const panic = /\[ *\d+\.\d{6}\] Kernel panic - not syncing:? ?(.*)/;
 
+// How every guest ends: no news to anybody.
+const farewell = /^\[ *\d+\.\d{6}\] reboot: Power down$/;
+
 /** Cuts the bytes of a serial console into lines, keeps the last of them, and notices a kernel panic. */
 export class Console {
   /** What the kernel said when it panicked. */
@@ -42,6 +45,7 @@ export class Console {
 
   #add(raw: string): void {
     const line = raw.replace(/\r+$/, "");
+    if (farewell.test(line)) return;
     this.panic ??= panic.exec(line)?.[1];
     this.#lines.push(line);
     // Cut seldom: a shift for each line would cost more than the lines.

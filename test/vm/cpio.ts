@@ -1,38 +1,38 @@
-/** A directory, a regular file or a symbolic link of an archive. */
-export type Entry =
-  | { readonly path: string; readonly kind: "directory" }
-  | { readonly path: string; readonly kind: "file"; readonly content: Buffer; readonly executable?: boolean }
-  | { readonly path: string; readonly kind: "link"; readonly target: string };
+/** A file of an archive, of whatever kind its mode says. */
+export interface Entry {
+  readonly path: string;
+  /** Kind and permissions, as in struct stat. */
+  readonly mode: number;
+  readonly content: Buffer;
+}
 
 const nothing = Buffer.alloc(0);
 
-function bytesOf(entry: Entry): Buffer {
-  switch (entry.kind) {
-    case "directory":
-      return nothing;
-    case "file":
-      return entry.content;
-    case "link":
-      return Buffer.from(entry.target);
-  }
+/** A directory. */
+export function directory(path: string): Entry {
+  return { path, mode: 0o040755, content: nothing };
 }
 
-function modeOf(entry: Entry): number {
-  switch (entry.kind) {
-    case "directory":
-      return 0o040755;
-    case "file":
-      return entry.executable === true ? 0o100755 : 0o100644;
-    case "link":
-      return 0o120777;
-  }
+/** A regular file. */
+export function file(path: string, content: Buffer): Entry {
+  return { path, mode: 0o100644, content };
+}
+
+/** A regular file that can be run. */
+export function program(path: string, content: Buffer): Entry {
+  return { path, mode: 0o100755, content };
+}
+
+/** A symbolic link. */
+export function link(path: string, target: string): Entry {
+  return { path, mode: 0o120777, content: Buffer.from(target) };
 }
 
 function padding(length: number): Buffer {
   return Buffer.alloc((4 - (length % 4)) % 4);
 }
 
-function record(path: string, inode: number, mode: number, content: Buffer): Buffer[] {
+function record({ path, mode, content }: Entry, inode: number): Buffer[] {
   const name = Buffer.from(`${path}\0`);
   // inode, mode, uid, gid, links, mtime, size, device (2), special device (2), name's length, checksum
   const fields = [inode, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length, 0];
@@ -45,8 +45,6 @@ function record(path: string, inode: number, mode: number, content: Buffer): Buf
  * Paths are relative; a directory comes before what it holds. The same entries make the same bytes.
  */
 export function cpio(entries: readonly Entry[]): Buffer {
-  const parts = entries.flatMap((entry, index) =>
-    record(entry.path, index + 1, modeOf(entry), bytesOf(entry)),
-  );
-  return Buffer.concat([...parts, ...record("TRAILER!!!", 0, 0, nothing)]);
+  const trailer: Entry = { path: "TRAILER!!!", mode: 0, content: nothing };
+  return Buffer.concat([...entries, trailer].flatMap((entry, index) => record(entry, index + 1)));
 }

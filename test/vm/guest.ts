@@ -45,6 +45,8 @@ export interface GuestResult {
 const baseEnv: Readonly<Record<string, string>> = {
   HOME: "/root",
   LANG: "C.UTF-8",
+  // The console goes to logs as often as to a terminal.
+  NO_COLOR: "1",
   PATH: `${join(repository, "node_modules/.bin")}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
 };
 

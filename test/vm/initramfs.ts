@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { cpio, type Entry } from "./cpio.ts";
+import { cpio, directory, file, link, program } from "./cpio.ts";
 import type { Kernel } from "./kernel.ts";
 
 // What reaches the root and the share, then what nearly every test uses; the rest loads on demand from the root.
@@ -30,25 +30,24 @@ function loadOrder(kernel: Kernel): string[] {
   );
 }
 
-function moduleEntry(path: string): Entry {
-  return { path: join("modules", basename(path)), kind: "file", content: readFileSync(path) };
-}
-
 function orderLine(path: string): string {
   return `${basename(path)} ${options[basename(path, ".ko")] ?? ""}\n`;
 }
 
-/** Builds the initramfs: a static busybox, the modules that reach the root, and guest/init.sh. */
+function script(name: string): Buffer {
+  return readFileSync(join(import.meta.dirname, "guest", name));
+}
+
+/** Builds the initramfs: a static busybox, the modules that reach the root, and the scripts of guest/. */
 export function initramfs(kernel: Kernel): Buffer {
   const paths = loadOrder(kernel);
-  const script = (name: string): Buffer => readFileSync(join(import.meta.dirname, "guest", name));
   return cpio([
-    ...["bin", "dev", "modules", "proc", "sys"].map((path): Entry => ({ path, kind: "directory" })),
-    { path: "bin/busybox", kind: "file", content: readFileSync("/bin/busybox"), executable: true },
-    { path: "bin/sh", kind: "link", target: "busybox" },
-    { path: "init", kind: "file", content: script("init.sh"), executable: true },
-    { path: "main.sh", kind: "file", content: script("main.sh") },
-    { path: "modules/order", kind: "file", content: Buffer.from(paths.map(orderLine).join("")) },
-    ...paths.map(moduleEntry),
+    ...["bin", "dev", "modules", "proc", "sys"].map(directory),
+    program("bin/busybox", readFileSync("/bin/busybox")),
+    link("bin/sh", "busybox"),
+    program("init", script("init.sh")),
+    file("main.sh", script("main.sh")),
+    file("modules/order", Buffer.from(paths.map(orderLine).join(""))),
+    ...paths.map((path) => file(join("modules", basename(path)), readFileSync(path))),
   ]);
 }

@@ -1,16 +1,7 @@
-import {
-  cpSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { shellQuote } from "./shell.ts";
+import { TemporaryDirectory } from "./temporary.ts";
 
 /** What the guest is to run. */
 export interface Job {
@@ -57,18 +48,21 @@ export function parseNote(text: string, nonce: string): Note | undefined {
   return { status: Number(match[2]), release: match[3] };
 }
 
+function lines(paths: readonly string[]): string {
+  return paths.map((path) => `${path}\n`).join("");
+}
+
 /**
  * The directory that host and guest exchange files in, made for one boot and removed with it:
  * the job goes in, notes ("started", "status") and the files of out/ come back.
  */
 export class Share implements Disposable {
   readonly path: string;
+  readonly #directory = new TemporaryDirectory("branchline-guest-");
 
   constructor(job: Job) {
-    // Not below the caller's $TMPDIR alone: its real path, for the guest knows no links of the host's /tmp.
-    this.path = realpathSync(mkdtempSync(join(tmpdir(), "branchline-guest-")));
+    this.path = this.#directory.path;
     mkdirSync(join(this.path, "out"));
-    const lines = (paths: readonly string[]): string => paths.map((path) => `${path}\n`).join("");
     writeFileSync(join(this.path, "keep"), lines(hiddenPaths([...job.visible, job.modules])));
     writeFileSync(join(this.path, "modules"), lines([job.modules]));
     writeFileSync(join(this.path, "job.sh"), jobScript(job));
@@ -95,6 +89,6 @@ export class Share implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
+    this.#directory[Symbol.dispose]();
   }
 }

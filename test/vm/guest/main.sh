@@ -34,6 +34,6 @@ done
 stty -F /dev/console onlcr
 
 report status "$status"
-echo o >/proc/sysrq-trigger
+poweroff -f
 # Powering off takes a moment; an end of process 1 in the meantime would be a panic.
 sleep 3600

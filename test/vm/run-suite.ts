@@ -1,0 +1,138 @@
+/**
+ * Runs the kernel suite (vitest's project "kernel") in a guest for each kernel:
+ *
+ *     node test/vm/run-suite.ts [--kernel 6.1] [--kernel 6.12] [-- vitest arguments]
+ *     node test/vm/run-suite.ts --native [-- vitest arguments]
+ *
+ * --native           on this machine's own kernel instead, in private namespaces
+ * --at-once          all guests together instead of one after the other
+ * --timeout SECONDS  for each guest, default 1200
+ * --memory MIB       for each guest, default 4096
+ *
+ * Leaves .cache/reports/kernel-<name>.json and .console.log. Exits with 0 only if every guest brought back
+ * status 0 and a report of at least one test, all successful.
+ */
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { GuestError } from "./errors.ts";
+import { type GuestResult, runInGuest } from "./guest.ts";
+import { findKernel } from "./kernel.ts";
+import { requireVlan, runNative } from "./native.ts";
+import { parsePositive } from "./options.ts";
+import { readReport } from "./report.ts";
+import { repository } from "./repository.ts";
+import { Interrupt } from "./signals.ts";
+import { judgeSuite, type SuiteVerdict } from "./suite.ts";
+import { TemporaryDirectory } from "./temporary.ts";
+
+/** Runs vitest somewhere, its report going to outDir/report.json. */
+type Runner = (outDir: string, onLine: (line: string) => void) => Promise<GuestResult>;
+
+const reports = join(repository, ".cache", "reports");
+
+function vitestCommand(reportPath: string, args: readonly string[]): string[] {
+  const vitest = join(repository, "node_modules/vitest/vitest.mjs");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`];
+  return ["node", vitest, "run", "--project", "kernel", ...reporters, ...args];
+}
+
+/** Settles what may throw. */
+async function attempt<T>(action: () => T | Promise<T>): Promise<T | Error> {
+  try {
+    return await action();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** Keeps vitest's report with the kernel it is about; its success is then ours, so that nobody reads a better one. */
+function keepReport(from: string, to: string, kernel: string, success: boolean): void {
+  const report: object = JSON.parse(readFileSync(from, "utf8"));
+  writeFileSync(to, JSON.stringify({ ...report, kernel, success }));
+}
+
+async function runSuite(name: string, runner: Runner): Promise<SuiteVerdict> {
+  const kept = join(reports, `kernel-${name}.json`);
+  const log = join(reports, `kernel-${name}.console.log`);
+  // What an earlier run left must not speak for this one.
+  rmSync(kept, { force: true });
+  using outDir = new TemporaryDirectory("branchline-suite-");
+  const fresh = join(outDir.path, "report.json");
+  writeFileSync(log, "");
+  const onLine = (line: string): void => {
+    appendFileSync(log, `${line}\n`);
+    process.stdout.write(`${name} | ${line}\n`);
+  };
+
+  const outcome = await attempt(() => runner(outDir.path, onLine));
+  const report = await attempt(() => readReport(fresh));
+  const verdict = judgeSuite({ name, outcome, report });
+  if (!(outcome instanceof Error) && report !== undefined && !(report instanceof Error)) {
+    keepReport(fresh, kept, outcome.release, verdict.ok);
+  }
+  if (outcome instanceof GuestError) process.stdout.write(`${name} | ${outcome.message}\n`);
+  return verdict;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals: vitestArguments } = parseArgs({
+    allowPositionals: true,
+    options: {
+      kernel: { type: "string", multiple: true, default: ["6.1", "6.12"] },
+      native: { type: "boolean", default: false },
+      "at-once": { type: "boolean", default: false },
+      timeout: { type: "string", default: "1200" },
+      memory: { type: "string", default: "4096" },
+    },
+  });
+  const timeoutMs = parsePositive("timeout", values.timeout) * 1000;
+  const memoryMiB = parsePositive("memory", values.memory);
+  using interrupt = new Interrupt();
+  const { signal } = interrupt;
+
+  const runners = new Map<string, Runner>();
+  if (values.native) {
+    requireVlan();
+    runners.set("native", (outDir, onLine) =>
+      runNative({
+        command: vitestCommand(join(outDir, "report.json"), vitestArguments),
+        onLine,
+        timeoutMs,
+        signal,
+      }),
+    );
+  } else {
+    for (const kernel of values.kernel.map(findKernel)) {
+      runners.set(kernel.series, (outDir, onLine) =>
+        runInGuest({
+          kernel,
+          command: vitestCommand("/run/out/report.json", vitestArguments),
+          cwd: repository,
+          timeoutMs,
+          memoryMiB,
+          outDir,
+          onLine,
+          signal,
+        }),
+      );
+    }
+  }
+
+  mkdirSync(reports, { recursive: true });
+  const verdicts: SuiteVerdict[] = [];
+  if (values["at-once"]) {
+    verdicts.push(...(await Promise.all([...runners].map(([name, runner]) => runSuite(name, runner)))));
+  } else {
+    for (const [name, runner] of runners) verdicts.push(await runSuite(name, runner));
+  }
+  for (const { line } of verdicts) process.stdout.write(`${line}\n`);
+  return interrupt.status ?? (verdicts.every(({ ok }) => ok) ? 0 : 1);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`run-suite.ts: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof TypeError ? 2 : 1;
+}
