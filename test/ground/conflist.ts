@@ -1,0 +1,96 @@
+// The network configuration list a runtime would find: a primary plugin, and branchline behind it.
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { vpcMtu } from "./vpc.ts";
+
+const root = path.join(import.meta.dirname, "..", "..");
+
+/** Debian's reference plugins. */
+export const debianPlugins = "/usr/lib/cni";
+
+/** Where ptp's pods get their addresses: prefixes of the node's primary ENI, to be given to `assignSecondary`. */
+export const ptpPrefixes = { ipv4: "10.0.9.0/24", ipv6: "2001:db8:9::/80" } as const;
+
+export const podAnnotations = "io.kubernetes.cri.pod-annotations";
+
+export interface ConflistOptions {
+  readonly name?: string;
+  readonly cniVersion?: string;
+  /** The stand-in for aws-cni, or Debian's ptp with host-local. */
+  readonly primary: "aws" | "ptp";
+  /** More settings for the primary's entry, such as `deviceNumber` or `leaveVeth`. */
+  readonly primarySettings?: Readonly<Record<string, unknown>>;
+  /** Settings of branchline's entry over the ones set here; false leaves the entry out. */
+  readonly branchline?: Readonly<Record<string, unknown>> | false;
+  /** As aws-cni's own list says; then cnitool's check does nothing. */
+  readonly disableCheck?: boolean;
+  /** Directories searched for plugins before Debian's; `dist` and this one unless told. */
+  readonly pluginDirs?: readonly string[];
+}
+
+/** A network that cnitool can be pointed at. */
+export interface Network {
+  readonly name: string;
+  readonly primary: "aws" | "ptp";
+  /** NETCONFPATH. */
+  readonly configDir: string;
+  /** CNI_PATH. */
+  readonly pluginPath: string;
+  /** Where the stand-in looks for the addresses of a pod. */
+  readonly addressDir: string;
+  /** The list as written. */
+  readonly conflist: Readonly<Record<string, unknown>>;
+}
+
+/** Writes the list `[primary, branchline]` and what it refers to below a directory, which is made if absent. */
+export async function writeConflist(dir: string, options: ConflistOptions): Promise<Network> {
+  const name = options.name ?? "ground";
+  const configDir = path.join(dir, "net.d");
+  const addressDir = path.join(dir, "addresses");
+  const capabilities = { [podAnnotations]: true };
+  const primary =
+    options.primary === "aws"
+      ? { type: "primary-aws", mtu: String(vpcMtu), vethPrefix: "eni", addressDir, capabilities }
+      : {
+          type: "ptp",
+          mtu: vpcMtu,
+          ipam: {
+            type: "host-local",
+            dataDir: path.join(dir, "host-local"),
+            ranges: [[{ subnet: ptpPrefixes.ipv4 }], [{ subnet: ptpPrefixes.ipv6 }]],
+            routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
+          },
+        };
+  const branchline = {
+    type: "branchline",
+    enablePodENI: true,
+    serviceCIDRs: ["172.20.0.0/16", "fd00:20::/108"],
+    trunk: { interface: "eth1" },
+    pluginLogFile: path.join(dir, "branchline.log"),
+    pluginLogLevel: "debug",
+    capabilities,
+  };
+  const conflist = {
+    cniVersion: options.cniVersion ?? "1.0.0",
+    name,
+    ...(options.disableCheck === true && { disableCheck: true }),
+    plugins: [
+      { ...primary, ...options.primarySettings },
+      ...(options.branchline === false ? [] : [{ ...branchline, ...options.branchline }]),
+    ],
+  };
+  await mkdir(configDir, { recursive: true });
+  await mkdir(addressDir, { recursive: true });
+  await writeFile(path.join(configDir, "10-ground.conflist"), `${JSON.stringify(conflist, undefined, 2)}\n`);
+  // A checkout may have lost the bit (an archive, a file share).
+  await chmod(path.join(import.meta.dirname, "primary-aws"), 0o755).catch(() => undefined);
+  const pluginDirs = options.pluginDirs ?? [path.join(root, "dist")];
+  return {
+    name,
+    primary: options.primary,
+    configDir,
+    addressDir,
+    pluginPath: [...pluginDirs, debianPlugins, import.meta.dirname].join(path.delimiter),
+    conflist,
+  };
+}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Builds cnitool, the CNI project's own caller, into .cache/bin/. Does nothing when it is there already.
+#
+# Debian does not package it. The Go at hand decides the version: 1.3.1 (verbs gc and status, CNI 1.1.0) from
+# Go 1.21 on; with Debian 12's own Go 1.19 only 1.1.2 builds, which knows neither and speaks up to CNI 1.0.0.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+bin=$root/.cache/bin
+
+go_minor() { # 21 for go1.21.3; 0 without Go
+  version=$(go version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
+  echo "${version:-0}"
+}
+
+# Where a machine has Go outside the PATH of a bare shell.
+PATH=$PATH:/usr/local/go/bin
+if [ "$(go_minor)" = 0 ]; then
+  echo "cnitool: no Go on the PATH, installing Debian's" >&2
+  apt-get install -y -qq --no-install-recommends golang-go >&2 || {
+    apt-get update -qq >&2
+    apt-get install -y -qq --no-install-recommends golang-go >&2
+  }
+fi
+
+if [ "$(go_minor)" -ge 21 ]; then
+  version=v1.3.1
+else
+  version=v1.1.2
+  echo "cnitool: $(go version) is older than 1.21: building cnitool $version, without gc and status" >&2
+fi
+
+# The version is recorded beside the binary, so that a newer Go, or a newer pin here, rebuilds it.
+if [ -x "$bin/cnitool" ] && [ "$(cat "$bin/cnitool.version" 2>/dev/null)" = "$version" ]; then
+  exit 0
+fi
+mkdir -p "$bin"
+echo "cnitool: building $version with $(go version)" >&2
+# Static, so that it runs in a guest or a container whatever its libc.
+GOBIN=$bin CGO_ENABLED=0 GOFLAGS=-trimpath go install "github.com/containernetworking/cni/cnitool@$version"
+echo "$version" >"$bin/cnitool.version"
