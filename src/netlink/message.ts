@@ -49,7 +49,7 @@ export function encodeMessage(message: Message): Uint8Array {
 export function decodeMessages(bytes: Uint8Array): Message[] {
   const messages: Message[] = [];
   const view = viewOf(bytes);
-  for (let offset = 0; offset < bytes.length; ) {
+  for (let offset = 0; offset < bytes.length;) {
     if (bytes.length - offset < HEADER) {
       throw new NetlinkFormatError(`${bytes.length - offset} bytes after the last message`);
     }

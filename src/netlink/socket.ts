@@ -50,7 +50,12 @@ export class NetlinkSocket implements Disposable {
       concat(
         requests.map(({ type, flags = 0, payload }, i) => {
           const ack = i === requests.length - 1 ? MessageFlag.ACK : 0;
-          return encodeMessage({ type, flags: flags | MessageFlag.REQUEST | ack, sequence: first + i, payload });
+          return encodeMessage({
+            type,
+            flags: flags | MessageFlag.REQUEST | ack,
+            sequence: first + i,
+            payload,
+          });
         }),
       ),
     );
@@ -63,7 +68,8 @@ export class NetlinkSocket implements Disposable {
         if (request === undefined || outcome === undefined) continue;
         if (message.type === ControlType.ERROR) {
           const { errno, ...extended } = decodeAcknowledgement(message);
-          if (errno !== 0) outcome.error = new NetlinkError(request.operation, errno, extended, message.sequence);
+          if (errno !== 0)
+            outcome.error = new NetlinkError(request.operation, errno, extended, message.sequence);
           if (index === requests.length - 1) return outcomes;
         } else if (message.type === ControlType.OVERRUN) {
           throw new NetlinkProtocolError(`${request.operation}: the kernel's answer overran the socket`);
@@ -104,7 +110,8 @@ export class NetlinkSocket implements Disposable {
           throw new NetlinkProtocolError(`${request.operation}: the kernel's answer overran the socket`);
         }
         if (message.type === ControlType.DONE || message.type === ControlType.ERROR) {
-          const end = message.type === ControlType.DONE ? decodeDone(message) : decodeAcknowledgement(message);
+          const end =
+            message.type === ControlType.DONE ? decodeDone(message) : decodeAcknowledgement(message);
           if (end.errno !== 0) throw new NetlinkError(request.operation, end.errno, end, sequence);
           return interrupted ? undefined : found;
         }

@@ -77,5 +77,7 @@ function hostInt(value: number): Uint8Array {
 
 /** `struct timeval` on a 64-bit machine. */
 function timeval(seconds: number): Uint8Array {
-  return new Uint8Array(BigInt64Array.of(BigInt(Math.floor(seconds)), BigInt(Math.round((seconds % 1) * 1e6))).buffer);
+  return new Uint8Array(
+    BigInt64Array.of(BigInt(Math.floor(seconds)), BigInt(Math.round((seconds % 1) * 1e6))).buffer,
+  );
 }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, statfsSync } from "node:fs";
-import { Errno, SysError } from "../sys/errno.ts";
+import { Errno, SysError, errorCode } from "../sys/errno.ts";
 import { setns } from "../sys/libc.ts";
 
 /** Kind of a namespace for setns (linux/sched.h). */
@@ -40,7 +40,7 @@ export function openNamespace(path: string): Namespace {
   try {
     fd = openSync(path, "r");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     // ENXIO, EINVAL and ESRCH: the /proc entry of a process that is ending.
     const gone = code === "ENOENT" || code === "ENOTDIR" || code === "ESRCH";
     throw new NamespaceError(path, gone, gone ? "is gone" : `cannot be opened: ${code}`, error);
@@ -63,7 +63,7 @@ export function openOwnNamespace(): Namespace {
 }
 
 /** Nothing that finishes later may run in the namespace: by then the thread has left it. */
-type NotAPromise<T> = T extends PromiseLike<unknown> ? never : T;
+export type NotAPromise<T> = T extends PromiseLike<unknown> ? never : T;
 
 /**
  * Runs the callback with the thread inside the namespace and comes back, also when it throws. Sockets opened and

@@ -46,7 +46,7 @@ function place(path: string, content: Uint8Array): string {
   try {
     // The umask of whoever called us must not decide.
     fchmodSync(fd, 0o755);
-    for (let done = 0; done < content.length; ) done += writeSync(fd, content, done);
+    for (let done = 0; done < content.length;) done += writeSync(fd, content, done);
     renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);

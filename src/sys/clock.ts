@@ -14,7 +14,12 @@ export const systemClock: Clock = {
 };
 
 /** Tries until it gives something other than undefined, or the time is up (then undefined). */
-export function poll<T>(clock: Clock, limitMs: number, intervalMs: number, attempt: () => T | undefined): T | undefined {
+export function poll<T>(
+  clock: Clock,
+  limitMs: number,
+  intervalMs: number,
+  attempt: () => T | undefined,
+): T | undefined {
   const deadline = clock.now() + limitMs;
   for (;;) {
     const value = attempt();

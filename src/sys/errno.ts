@@ -41,3 +41,9 @@ export class SysError extends Error {
     this.errno = errno;
   }
 }
+
+/** The code of an error thrown by Node's own calls, for example `ENOENT`; undefined for any other error. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,4 +1,5 @@
 import { closeSync, fchmodSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { errorCode } from "./errno.ts";
 
 /**
  * Replaces a file in one step: readers see the old content or the new, never a part. The temporary file lies in the
@@ -10,7 +11,7 @@ export function writeFileAtomic(path: string, content: string, mode: number): vo
   try {
     fchmodSync(fd, mode);
     const bytes = Buffer.from(content);
-    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
     renameSync(temporary, path);
   } catch (error) {
     unlinkSync(temporary);
@@ -26,7 +27,7 @@ export function removeFile(path: string): boolean {
     unlinkSync(path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
 }

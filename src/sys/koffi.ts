@@ -40,7 +40,7 @@ function libraryPath(): string {
 
 function developmentPath(): string {
   const relative = `node_modules/@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
-  for (let directory = import.meta.dirname; ; ) {
+  for (let directory = import.meta.dirname; ;) {
     const candidate = `${directory}/${relative}`;
     if (existsSync(candidate)) return candidate;
     const parent = directory.slice(0, directory.lastIndexOf("/"));

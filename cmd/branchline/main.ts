@@ -1,0 +1,49 @@
+import { readSync, writeSync } from "node:fs";
+import { MAX_STDIN_BYTES } from "../../src/cni/request.ts";
+import { run } from "../../src/cni/run.ts";
+import { runCommandLine } from "./load-cli.ts";
+
+/**
+ * The executable: a CNI plugin when CNI_COMMAND is set (an empty one counts as not set, as for the reference plugins),
+ * otherwise a command line, which is loaded only then.
+ */
+
+const STDIN = 0;
+const STDOUT = 1;
+
+/** All of stdin, and at most one byte more than a configuration may have. */
+function readStdin(): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (length <= MAX_STDIN_BYTES) {
+    const chunk = new Uint8Array(64 * 1024);
+    const count = readSync(STDIN, chunk);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    length += count;
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Synchronous and whole: exiting must not cut off what a pipe did not take yet. */
+function writeStdout(text: string): void {
+  const bytes = Buffer.from(`${text}\n`);
+  for (let done = 0; done < bytes.length;) done += writeSync(STDOUT, bytes, done);
+}
+
+async function main(): Promise<number> {
+  if (process.env["CNI_COMMAND"]) return run({ env: process.env, readStdin, writeStdout });
+  return runCommandLine(process.argv.slice(2));
+}
+
+// Nothing is left to do: leaving at once saves the event loop's and the heap's teardown.
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    process.stderr.write(
+      `branchline: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    process.exit(1);
+  },
+);

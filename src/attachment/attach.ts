@@ -1,0 +1,105 @@
+import { apply } from "../datapath/apply.ts";
+import { DatapathError } from "../datapath/error.ts";
+import { type Holder, type Refusal, evict } from "../datapath/holders.ts";
+import type { Kernel } from "../datapath/kernel.ts";
+import { NetlinkError } from "../netlink/error.ts";
+import { poll } from "../sys/clock.ts";
+import { Errno } from "../sys/errno.ts";
+import { detachRecord } from "./detach.ts";
+import { type Node, reopen } from "./node.ts";
+import { type AttachmentRecord, type PodIdentity, podName } from "./record.ts";
+
+/**
+ * A namespace that is being torn down keeps its VLAN device for a moment after the last path to it has gone
+ * (cleanup_net runs on a work queue), and nothing shows it meanwhile.
+ */
+const TEARDOWN_WAIT_MS = 5_000;
+const TEARDOWN_POLL_MS = 20;
+
+/**
+ * Carries out a plan for a pod, with its record written first. When it fails, what was done is taken back and the record
+ * goes too, unless something could not be taken back: then it stays for DEL. The caller holds the VLAN's lock and has
+ * called takeOver.
+ */
+export function attach(node: Node, kernel: Kernel, record: AttachmentRecord): void {
+  node.store.write(record);
+  try {
+    applyEvicting(node, kernel, record);
+  } catch (error) {
+    if (!(error instanceof DatapathError) || error.details.length === 0) node.store.remove(record);
+    throw error;
+  }
+}
+
+/**
+ * Applies the steps. An id that is taken though no record says so is freed first: its device was left by somebody who
+ * lost his records, or made by aws-cni on the node, which replaces such devices as well.
+ */
+function applyEvicting(node: Node, kernel: Kernel, record: AttachmentRecord): void {
+  const { trunk, vlanId } = record;
+  const done = poll(node.clock, TEARDOWN_WAIT_MS, TEARDOWN_POLL_MS, () => {
+    try {
+      apply(kernel, record.steps);
+      return true;
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+      evict(trunk, vlanId, (holder) => judgeStranger(record, holder), node.openTransport);
+      return undefined;
+    }
+  });
+  if (done !== undefined) return;
+  throw new DatapathError(
+    "held",
+    `VLAN id ${vlanId} on trunk ${trunk.name} is taken by a device that cannot be found: no path and no process leads to its network namespace`,
+  );
+}
+
+/** Whether the kernel refused because the trunk has this VLAN id already. */
+function isTaken(error: unknown): boolean {
+  return (
+    error instanceof DatapathError &&
+    error.operation?.kind === "vlan" &&
+    error.cause instanceof NetlinkError &&
+    error.cause.errno === Errno.EEXIST
+  );
+}
+
+/** EC2 holds one branch per VLAN id of a trunk, so another MAC is of a branch that is no more. */
+function judgeStranger(record: AttachmentRecord, { link, at, namespace }: Holder): Refusal | undefined {
+  if (at === "host" || link.mac !== record.mac) return undefined;
+  return {
+    refuse: `device ${link.name} with MAC ${record.mac} of ${record.eniId} is in namespace ${namespace}, and no record says whose it is`,
+  };
+}
+
+/**
+ * Frees the VLAN id of what earlier attachments left on it: a retry of the same pod, a branch that EC2 has given up, a
+ * namespace that is gone. DatapathError `held` when the same branch belongs to another pod that lives.
+ */
+export function takeOver(node: Node, claim: Claim): void {
+  for (const record of node.store.withVlanId(claim.vlanId)) {
+    if (isAnotherLivingPods(record, claim)) {
+      throw new DatapathError(
+        "held",
+        `VLAN id ${record.vlanId} (${record.eniId}) is held by ${podName(record.pod)}, container ${record.containerId}, whose namespace ${record.namespace.path} lives`,
+      );
+    }
+    detachRecord(node, record);
+  }
+}
+
+/** Who asks for a VLAN id. */
+export type Claim = Pick<AttachmentRecord, "containerId" | "ifName" | "pod" | "eniId" | "vlanId">;
+
+function isAnotherLivingPods(record: AttachmentRecord, claim: Claim): boolean {
+  if (record.eniId !== claim.eniId) return false;
+  if (record.containerId === claim.containerId && record.ifName === claim.ifName) return false;
+  if (samePod(record.pod, claim.pod)) return false;
+  using namespace = reopen(record.namespace);
+  return namespace !== undefined;
+}
+
+/** A StatefulSet's pods come again under the same name: only the UID tells them apart. */
+function samePod(a: PodIdentity, b: PodIdentity): boolean {
+  return a.uid !== undefined && a.uid === b.uid;
+}

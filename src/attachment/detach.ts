@@ -1,0 +1,31 @@
+import { undo } from "../datapath/apply.ts";
+import { DatapathError } from "../datapath/error.ts";
+import { undoOf } from "../datapath/operation.ts";
+import { type Node, kernelFor, reopen } from "./node.ts";
+import type { AttachmentRecord } from "./record.ts";
+
+/** How long to wait for another call that works on the same VLAN id: well within kubelet's deadlines. */
+export const LOCK_WAIT_MS = 30_000;
+
+/**
+ * Takes back all that a record says, then the record: neither the trunk nor the namespace need be there any more. When
+ * the kernel refuses something the rest is taken back all the same, the record stays for another try, and DatapathError
+ * says what is left. The caller holds the VLAN's lock.
+ */
+export function detachRecord(node: Node, record: AttachmentRecord): void {
+  using namespace = reopen(record.namespace);
+  using kernel = kernelFor(node, namespace);
+  const problems = undo(kernel, undoOf(record.steps));
+  const [first] = problems;
+  if (first !== undefined) {
+    throw new DatapathError(
+      "kernel",
+      `VLAN ${record.vlanId} could not be taken back whole: ${first.message}`,
+      {
+        cause: first,
+        details: problems.map((problem) => problem.message),
+      },
+    );
+  }
+  node.store.remove(record);
+}

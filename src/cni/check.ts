@@ -1,0 +1,63 @@
+import { kernelFor } from "../attachment/node.ts";
+import type { AttachmentRecord } from "../attachment/record.ts";
+import { verify } from "../datapath/verify.ts";
+import { podEniAnnotation } from "../ipam/annotation.ts";
+import { openNamespace } from "../netns/namespace.ts";
+import type { Call } from "./call.ts";
+import { readConfig } from "./config.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { requirePrevResult } from "./prevresult.ts";
+import type { CniResult } from "./result.ts";
+
+/** CHECK (SPEC 1.1.0, section 2): reads the kernel back; the error's details have a line for each difference. */
+export function check(call: Call): undefined {
+  const { request, node, env } = call;
+  const prevResult = requirePrevResult(request.config, request.cniVersion);
+  const record = node.store.find({ containerId: request.containerId, ifName: request.ifName });
+  if (record === undefined) {
+    const { config } = readConfig(request.config, env, { lenient: true });
+    if (config.enablePodENI && podEniAnnotation(config.runtimeConfig) !== undefined) {
+      throw new CniError(
+        ErrorCode.UnknownContainer,
+        `container ${request.containerId} has a branch by its annotation, but nothing was attached to its ${request.ifName}`,
+      );
+    }
+    call.note({ outcome: "no branch" });
+    return;
+  }
+  call.note({ vlan: record.vlanId, eni: record.eniId });
+  using namespace = openNamespace(request.netns);
+  if (namespace.identity !== record.namespace.identity) {
+    throw new CniError(
+      ErrorCode.NamespaceUnusable,
+      `network namespace "${request.netns}" is not the one that VLAN ${record.vlanId} was attached in`,
+    );
+  }
+  using kernel = kernelFor(node, namespace);
+  const differences = [...verify(kernel, record.steps), ...resultDifferences(prevResult, record)];
+  const [first] = differences;
+  if (first === undefined) {
+    call.note({ outcome: "as it should be" });
+    return;
+  }
+  const more = differences.length === 1 ? "" : ` (and ${differences.length - 1} more)`;
+  throw new CniError(
+    ErrorCode.KernelRefused,
+    `VLAN ${record.vlanId}: ${first}${more}`,
+    differences.join("\n"),
+  );
+}
+
+/** What the runtime believes must be what was attached: its result may be another sandbox's. */
+function resultDifferences(result: CniResult, record: AttachmentRecord): string[] {
+  const named = result.interfaces.filter((entry) => entry.name === record.ifName);
+  const addresses = result.ips.map(({ prefix }) => prefix.address);
+  return [
+    ...(named.some((entry) => entry.mac.toLowerCase() === record.mac)
+      ? []
+      : [`prevResult has no interface ${record.ifName} with MAC ${record.mac}`]),
+    ...record.addresses
+      .filter((address) => !addresses.includes(address))
+      .map((address) => `prevResult has no address ${address}`),
+  ];
+}

@@ -1,0 +1,68 @@
+import { LOCK_WAIT_MS, detachRecord } from "../attachment/detach.ts";
+import { recover } from "../attachment/recover.ts";
+import type { AttachmentRecord } from "../attachment/record.ts";
+import { AttachmentError } from "../attachment/store.ts";
+import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
+import type { BranchAssignment } from "../ipam/annotation.ts";
+import type { Call } from "./call.ts";
+import { readConfig } from "./config.ts";
+import { readPrevResult } from "./prevresult.ts";
+
+/**
+ * DEL (SPEC 1.1.0, section 2): takes back what the record says was attached; without a record, what can be told from the
+ * annotation, prevResult and the namespace. Needs neither trunk, namespace nor a correct configuration.
+ */
+export function del(call: Call): undefined {
+  const { request, node } = call;
+  const key = { containerId: request.containerId, ifName: request.ifName };
+  const record = findRecord(call);
+  if (record === undefined) {
+    const found = recover(node, { ...key, netns: request.netns, ...hints(call) });
+    call.note({ outcome: found ? "detached without a record" : "nothing to detach" });
+    return;
+  }
+  call.note({ vlan: record.vlanId, eni: record.eniId });
+  node.store.withVlan(record.vlanId, LOCK_WAIT_MS, () => {
+    // Another call may have taken the VLAN id over while we waited: then nothing of it is ours any more.
+    const current = findRecord(call);
+    if (current !== undefined) detachRecord(node, current);
+    call.note({ outcome: current === undefined ? "taken over meanwhile" : "detached" });
+  });
+}
+
+/** A record that cannot be read is no reason to leave a pod's network behind: the other ways are tried. */
+function findRecord(call: Call): AttachmentRecord | undefined {
+  const { request, node } = call;
+  try {
+    return node.store.find({ containerId: request.containerId, ifName: request.ifName });
+  } catch (error) {
+    if (!(error instanceof AttachmentError)) throw error;
+    call.warn(error.message);
+    return undefined;
+  }
+}
+
+/** What the call itself says about the branch: it is ADD's annotation, and the result of the whole chain. */
+function hints(call: Call): { branch?: BranchAssignment; macs: string[]; hostInterfaceName: string } {
+  const { request, env } = call;
+  const { config } = readConfig(request.config, env, { lenient: true });
+  const branch = quietly(() => {
+    const text = podEniAnnotation(config.runtimeConfig);
+    return text === undefined ? undefined : decodeBranch(text);
+  });
+  const previous = quietly(() => readPrevResult(request.config, request.cniVersion));
+  const ours = (previous?.interfaces ?? []).filter((entry) => entry.name === request.ifName);
+  return {
+    ...(branch !== undefined && { branch }),
+    macs: [...ours.map(({ mac }) => mac.toLowerCase()), ...(branch === undefined ? [] : [branch.mac])],
+    hostInterfaceName: config.hostInterfaceName,
+  };
+}
+
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,52 @@
+import { AttachmentError, LockTimeoutError } from "../attachment/store.ts";
+import { DatapathError, type DatapathFailure } from "../datapath/error.ts";
+import { NetlinkError, NetlinkProtocolError } from "../netlink/error.ts";
+import { NetlinkFormatError } from "../netlink/attribute.ts";
+import { NamespaceError } from "../netns/namespace.ts";
+import { SysError } from "../sys/errno.ts";
+import { AssetError } from "../sys/asset.ts";
+import { CniError, ErrorCode, asCniError } from "./errors.ts";
+
+/** The code for each way a datapath fails (docs/configuration.md, "Errors"). */
+const CODES: Record<DatapathFailure, ErrorCode> = {
+  trunk: ErrorCode.TrunkNotFound,
+  assignment: ErrorCode.AnnotationInvalid,
+  held: ErrorCode.VlanInUse,
+  kernel: ErrorCode.KernelRefused,
+  namespace: ErrorCode.NamespaceUnusable,
+  config: ErrorCode.InvalidConfig,
+};
+
+/** Each boundary's own error as the one the runtime is told; what has no code of its own is a defect of ours (999). */
+export function toCniError(thrown: unknown): CniError {
+  if (thrown instanceof DatapathError) {
+    const details = [...thrown.details, ...kernelWords(thrown.cause)];
+    return new CniError(CODES[thrown.failure], thrown.message, details.join("\n"), { cause: thrown });
+  }
+  const code = codeOf(thrown);
+  if (code === undefined || !(thrown instanceof Error)) return asCniError(thrown);
+  return new CniError(code, thrown.message, kernelWords(thrown).join("\n"), { cause: thrown });
+}
+
+function codeOf(thrown: unknown): ErrorCode | undefined {
+  if (thrown instanceof NamespaceError) return ErrorCode.NamespaceUnusable;
+  if (thrown instanceof AttachmentError) return ErrorCode.RecordUnusable;
+  if (thrown instanceof LockTimeoutError) return ErrorCode.TryAgainLater;
+  const isKernels =
+    thrown instanceof NetlinkError ||
+    thrown instanceof NetlinkProtocolError ||
+    thrown instanceof NetlinkFormatError ||
+    thrown instanceof SysError ||
+    thrown instanceof AssetError;
+  return isKernels ? ErrorCode.KernelRefused : undefined;
+}
+
+/** What the kernel said, beyond the errno that is in the message. */
+function kernelWords(thrown: unknown): string[] {
+  if (!(thrown instanceof NetlinkError)) return [];
+  const { text, offset } = thrown.extended;
+  return [
+    `kernel: ${thrown.code}${text === undefined ? "" : `: ${text}`}`,
+    ...(offset === undefined ? [] : [`at byte ${offset} of the request`]),
+  ];
+}

@@ -1,0 +1,45 @@
+import { LOCK_WAIT_MS, detachRecord } from "../attachment/detach.ts";
+import { validAttachments } from "./attachments.ts";
+import type { Call } from "./call.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { toCniError } from "./failures.ts";
+
+/**
+ * GC (SPEC 1.1.0, section 2): takes back the attachments of this network that the runtime does not list. A runtime that
+ * lists none at all (null, absent) does not know, and nothing is removed. One that cannot be taken back does not keep
+ * the others.
+ */
+export function gc(call: Call): undefined {
+  const { request, node } = call;
+  const valid = validAttachments(request.config);
+  if (valid === undefined) {
+    call.note({ outcome: "valid attachments unknown: nothing removed" });
+    return;
+  }
+  const isValid = (containerId: string, ifName: string) =>
+    valid.some((entry) => entry.containerId === containerId && entry.ifName === ifName);
+  const failed: string[] = [];
+  let removed = 0;
+  for (const key of node.store.keys()) {
+    if (isValid(key.containerId, key.ifName)) continue;
+    try {
+      const record = node.store.find(key);
+      if (record === undefined || record.network !== request.networkName) continue;
+      node.store.withVlan(record.vlanId, LOCK_WAIT_MS, () => {
+        const current = node.store.find(key);
+        if (current === undefined) return;
+        detachRecord(node, current);
+        removed += 1;
+      });
+    } catch (error) {
+      failed.push(`${key.containerId} ${key.ifName}: ${toCniError(error).message}`);
+    }
+  }
+  call.note({ outcome: `removed ${removed}` });
+  if (failed.length === 0) return;
+  throw new CniError(
+    ErrorCode.KernelRefused,
+    `${failed.length} of the attachments that are no longer valid could not be removed: ${failed[0]}`,
+    failed.join("\n"),
+  );
+}

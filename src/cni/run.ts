@@ -1,0 +1,106 @@
+import { AttachmentStore, STATE_DIRECTORY } from "../attachment/store.ts";
+import { systemClock } from "../sys/clock.ts";
+import type { Call } from "./call.ts";
+import { readConfig } from "./config.ts";
+import { errorDocument } from "./errors.ts";
+import { toCniError } from "./failures.ts";
+import { type Json, stringifyJson } from "./json.ts";
+import { type Log, type LogFields, openLog } from "./log.ts";
+import { readPodArgs } from "./args.ts";
+import { type CniRequest, type Environment, readRequest } from "./request.ts";
+import { type Command, NEWEST_VERSION, versionDocument } from "./versions.ts";
+
+/** What one call has of the world. */
+export interface Ports {
+  readonly env: Environment;
+  readonly readStdin: () => Uint8Array;
+  /** Where the one JSON document goes, or nothing (DEL, CHECK, GC and STATUS succeed in silence). */
+  readonly writeStdout: (text: string) => void;
+}
+
+type Verb = (call: Call) => Json | undefined;
+
+/** Evaluated only for the verb that is called: most of a start is what it loads. */
+const VERBS: Record<Exclude<Command, "VERSION">, () => Promise<Verb>> = {
+  ADD: async () => (await import("./add.ts")).add,
+  DEL: async () => (await import("./del.ts")).del,
+  CHECK: async () => (await import("./check.ts")).check,
+  GC: async () => (await import("./gc.ts")).gc,
+  STATUS: async () => (await import("./status.ts")).status,
+};
+
+/** One call from its environment to its answer; gives the exit status. */
+export async function run(ports: Ports): Promise<0 | 1> {
+  let request: CniRequest | undefined;
+  const started = systemClock.now();
+  const noted: Record<string, string | number | boolean | undefined> = {};
+  try {
+    request = readRequest(ports.env, ports.readStdin);
+    const answer = await carryOut(request, ports.env, (fields) => Object.assign(noted, fields));
+    if (answer !== undefined) ports.writeStdout(stringifyJson(answer));
+    logCall(request, ports.env, started, noted);
+    return 0;
+  } catch (error) {
+    const failure = toCniError(error);
+    const version = request?.cniVersion ?? NEWEST_VERSION;
+    ports.writeStdout(JSON.stringify(errorDocument(failure, version)));
+    logCall(request, ports.env, started, {
+      ...noted,
+      outcome: "failed",
+      code: failure.code,
+      error: failure.message,
+      ...(failure.details !== "" && { details: failure.details }),
+    });
+    return 1;
+  }
+}
+
+async function carryOut(
+  request: CniRequest,
+  env: Environment,
+  note: (fields: LogFields) => void,
+): Promise<Json | undefined> {
+  if (request.command === "VERSION") return versionDocument();
+  const verb = await VERBS[request.command]();
+  return verb({
+    request,
+    env,
+    node: { store: new AttachmentStore(STATE_DIRECTORY, systemClock), clock: systemClock },
+    stateDirectory: STATE_DIRECTORY,
+    note,
+    warn: (message) => logFor(request, env).write("warn", message, identity(request)),
+  });
+}
+
+/** One line a call. VERSION and STATUS are asked all the time and say nothing unless they fail. */
+function logCall(
+  request: CniRequest | undefined,
+  env: Environment,
+  started: number,
+  fields: LogFields,
+): void {
+  const failed = fields["outcome"] === "failed";
+  const isQuiet = request?.command === "VERSION" || request?.command === "STATUS";
+  const level = failed ? "error" : isQuiet ? "debug" : "info";
+  if (request?.command === "VERSION" && !failed) return;
+  const verb = request?.command ?? env["CNI_COMMAND"] ?? "";
+  const durationMs = Math.round((systemClock.now() - started) * 10) / 10;
+  logFor(request, env).write(level, verb, { verb, ...identity(request), ...fields, durationMs });
+}
+
+/** Where the entry says, as far as it can be read; a call that failed for its configuration is logged all the same. */
+function logFor(request: CniRequest | undefined, env: Environment): Log {
+  const { config } = readConfig(request?.config ?? {}, env, { lenient: true });
+  return openLog(config.pluginLogFile, config.pluginLogLevel);
+}
+
+function identity(request: CniRequest | undefined): LogFields {
+  if (request === undefined || request.containerId === "") return {};
+  const { podNamespace, podName, podUid } = readPodArgs(request.args);
+  return {
+    ...(podName !== undefined && { pod: `${podNamespace ?? "?"}/${podName}` }),
+    ...(podUid !== undefined && { podUid }),
+    containerId: request.containerId,
+    ifName: request.ifName,
+  };
+}

@@ -1,0 +1,44 @@
+import { kernelFor } from "../attachment/node.ts";
+import { findTrunk } from "../datapath/trunk.ts";
+import type { Call } from "./call.ts";
+import { readConfig } from "./config.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { toCniError } from "./failures.ts";
+import { trunkSelector } from "./trunk.ts";
+
+/**
+ * STATUS (SPEC 1.1.0, section 2). A failure makes the whole node NotReady, so only what would fail every pod that has a
+ * branch, and that waiting does not mend, is one: a wrong configuration, a state directory or a kernel that cannot be
+ * used. A node whose trunk is not there yet still serves all other pods: that is a warning in the log.
+ */
+export function status(call: Call): undefined {
+  const { request, env, node } = call;
+  const { config, warnings } = readConfig(request.config, env);
+  warnings.forEach((warning) => call.warn(warning));
+  if (!config.enablePodENI) {
+    call.note({ outcome: "not enabled" });
+    return;
+  }
+  try {
+    node.store.prepare();
+    using kernel = kernelFor(node, undefined);
+    kernel.link("host", "lo");
+    warnAboutTrunk(call, () => findTrunk(kernel, trunkSelector(config.trunk, call.stateDirectory)));
+  } catch (error) {
+    const { message, details } = toCniError(error);
+    throw new CniError(ErrorCode.NotAvailable, `no pod can be given a branch: ${message}`, details, {
+      cause: error,
+    });
+  }
+  call.note({ outcome: "ready" });
+}
+
+function warnAboutTrunk(call: Call, find: () => unknown): void {
+  try {
+    find();
+  } catch (error) {
+    const failure = toCniError(error);
+    if (failure.code !== ErrorCode.TrunkNotFound) throw error;
+    call.warn(failure.message);
+  }
+}

@@ -1,0 +1,115 @@
+import { NetlinkError } from "../netlink/error.ts";
+import { Errno, errorCode } from "../sys/errno.ts";
+import { DatapathError } from "./error.ts";
+import { Kernel, isAbsence } from "./kernel.ts";
+import type { Outcome, Request } from "../netlink/socket.ts";
+import { type Operation, type Step, undoOf } from "./operation.ts";
+
+/** An operation that the kernel refused. */
+interface Failure {
+  readonly operation: Operation;
+  readonly error: Error;
+}
+
+/**
+ * Carries out the steps in order. Neighbouring netlink operations on one socket travel in one datagram. When a step
+ * fails, all that were carried out are taken back, last first, and DatapathError says what the kernel said; its details
+ * are what could not be taken back.
+ */
+export function apply(kernel: Kernel, steps: readonly Step[]): void {
+  const done: Step[] = [];
+  for (const run of runsOf(steps, (step) => step.do)) {
+    const [failure] = carryOut(
+      kernel,
+      run.map((step) => step.do),
+      (index) => done.push(...run.slice(index, index + 1)),
+    );
+    if (failure === undefined) continue;
+    const left = undo(kernel, undoOf(done));
+    throw new DatapathError("kernel", failure.error.message, {
+      cause: failure.error,
+      operation: failure.operation,
+      details: left.map((problem) => `not taken back: ${problem.message}`),
+    });
+  }
+}
+
+/**
+ * Takes back what these operations say, all of them, whatever fails; gives what failed. What lay in a pod's namespace
+ * that is gone went with it, and so did what belonged to a device that is gone.
+ */
+export function undo(kernel: Kernel, operations: readonly Operation[]): Error[] {
+  const reachable = operations.filter((operation) => operation.at === "host" || !kernel.podIsGone);
+  return runsOf(reachable, (operation) => operation)
+    .flatMap((run) => carryOut(kernel, run, () => undefined))
+    .map(({ error }) => error)
+    .filter((error) => !isAbsence(error));
+}
+
+/** Splits a list where the kind of call changes: sysctls are files, and each socket takes a datagram of its own. */
+function runsOf<T>(items: readonly T[], operationOf: (item: T) => Operation): T[][] {
+  const runs: T[][] = [];
+  let last: string | undefined;
+  for (const item of items) {
+    const operation = operationOf(item);
+    const channel = operation.kind === "sysctl" ? `sysctl ${operation.at}` : Kernel.socketOf(operation);
+    // Deleting a VLAN device looks at it first, so what comes before must have been carried out.
+    if (channel !== last || operation.kind === "vlan") runs.push([]);
+    runs.at(-1)?.push(item);
+    last = channel;
+  }
+  return runs;
+}
+
+/** Carries out one run, all of it; `succeeded` is told the index of each operation that is now so. */
+function carryOut(kernel: Kernel, run: readonly Operation[], succeeded: (index: number) => void): Failure[] {
+  const failures: Failure[] = [];
+  const sent: { operation: Operation; index: number; request: Request }[] = [];
+  for (const [index, operation] of run.entries()) {
+    attempt(operation, failures, () => {
+      if (operation.kind === "sysctl") {
+        writeSysctl(kernel, operation);
+        succeeded(index);
+        return;
+      }
+      const request = kernel.request(operation);
+      if (request === undefined) succeeded(index);
+      else sent.push({ operation, index, request });
+    });
+  }
+  const [first] = sent;
+  if (first === undefined) return failures;
+  let outcomes: Outcome[] = [];
+  // Should the answer not come, any of them may have been carried out: all count as such, and are taken back.
+  attempt(first.operation, failures, () => {
+    outcomes = kernel.socket(Kernel.socketOf(first.operation)).batch(sent.map(({ request }) => request));
+  });
+  for (const [i, { operation, index }] of sent.entries()) {
+    const error = outcomes[i]?.error;
+    if (error === undefined || Kernel.isSo(operation, error)) succeeded(index);
+    else failures.push({ operation, error });
+  }
+  return failures;
+}
+
+function attempt(operation: Operation, failures: Failure[], callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    failures.push({ operation, error: error instanceof Error ? error : new Error(String(error)) });
+  }
+}
+
+function writeSysctl(
+  kernel: Kernel,
+  { at, key, value, optional }: Extract<Operation, { kind: "sysctl" }>,
+): void {
+  let isThere: boolean;
+  try {
+    isThere = kernel.writeSysctl(at, key, value);
+  } catch (error) {
+    const reason = errorCode(error) ?? String(error);
+    throw new Error(`write ${value} to sysctl ${key}: ${reason}`, { cause: error });
+  }
+  if (!isThere && optional !== true) throw new NetlinkError(`write ${value} to sysctl ${key}`, Errno.ENOENT);
+}

@@ -1,0 +1,242 @@
+import {
+  type IpFamily,
+  type IpPrefix,
+  familyOf,
+  formatPrefix,
+  networkOf,
+  widthOf,
+} from "../../netlink/ip.ts";
+import { AddressFlag } from "../../netlink/route/address.ts";
+import { Scope } from "../../netlink/route/constants.ts";
+import { type Route, anyDestination, newRoute } from "../../netlink/route/route.ts";
+import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
+import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
+import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
+import type { Operation, Step } from "../operation.ts";
+import { sysctlKey } from "../sysctl.ts";
+import {
+  type PrimaryFamily,
+  byDependency,
+  neighbours,
+  ownRoutes,
+  primaryFamilies,
+  setAside,
+} from "./primary.ts";
+
+/**
+ * The direct datapath: the VLAN device is made inside the pod's namespace and is the pod's interface. The primary's
+ * veth stays beside it under another name, for what lives on the node; nothing else leaves by it.
+ */
+
+export interface DirectOptions {
+  /** The pod's interface (CNI_IFNAME). */
+  readonly interfaceName: string;
+  /** The primary's interface, once it is set aside. */
+  readonly hostInterfaceName: string;
+  /** Bytes. */
+  readonly mtu: number;
+  /** Networks that the node itself serves for its pods. */
+  readonly serviceCidrs: readonly IpPrefix[];
+  /** Addresses of agents on the node. */
+  readonly hostRoutes: readonly IpPrefix[];
+}
+
+/** The steps from what is there to what shall be. No kernel is asked, and the same facts give the same steps. */
+export function planDirect(branch: BranchAssignment, facts: Facts, options: DirectOptions): Step[] {
+  const { host, pod } = facts;
+  const table = tableOf(branch.vlanId);
+  const families = primaryFamilies(pod.primary);
+  return [
+    // Left up on DEL: other pods' branches hang on it by then.
+    ...(host.trunk.up ? [] : [step({ kind: "link", at: "host", device: host.trunk.index, up: true })]),
+    // Without an address at all a namespace has no table local, and then resolves every neighbour to broadcast.
+    ...(pod.loopbackUp
+      ? []
+      : [
+          step({ kind: "link", at: "pod", device: LOOPBACK, up: true }, [
+            { kind: "link", at: "pod", device: LOOPBACK, up: false },
+          ]),
+        ]),
+    ...setAside(pod.primary, options.hostInterfaceName),
+    ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, options)),
+    ...families.flatMap((family) => answerFrom(family, pod.primary, table)),
+    ...neighbours(pod.primary).map((operation) => step(operation)),
+    ...branchDevice(branch, host, options),
+    ...branch.addresses.map((address) => podAddress(address, options)),
+    step({ kind: "link", at: "pod", device: options.interfaceName, up: true }),
+    ...branch.addresses.map((address) => defaultRoute(address, options)),
+    ...host.table.flatMap((route) => clearStale(route)),
+    ...branch.addresses
+      .filter((address) => families.some(({ family }) => family === address.family))
+      .flatMap((address) => fromTheNode(address, table, host, pod.primary)),
+  ];
+}
+
+/** ifindex of lo in every namespace (net/core/dev.c gives it out first). */
+const LOOPBACK = 1;
+
+/** What vanishes with its device, or when that is set down to get its name back, needs no undo of its own. */
+function step(operation: Operation, undo: readonly Operation[] = []): Step {
+  return { do: operation, undo };
+}
+
+/** The pod's main table, by the primary: the node's own addresses, Services, agents. Nothing wider. */
+function nodeRoutes(
+  { family, address, gateway }: PrimaryFamily,
+  primary: PrimaryFacts,
+  host: HostFacts,
+  options: DirectOptions,
+): Step[] {
+  const width = widthOf(family);
+  const single = (destination: string): IpPrefix => ({ address: destination, length: width });
+  const wanted = [...host.addresses.map(single), ...options.serviceCidrs, ...options.hostRoutes].filter(
+    (prefix) => familyOf(prefix.address) === family,
+  );
+  const seen = new Set<string>(gateway === undefined ? [] : [formatPrefix(single(gateway))]);
+  const device = { at: "pod", device: primary.link.index } as const;
+  return [
+    ...(gateway === undefined
+      ? []
+      : [
+          step({
+            kind: "route",
+            ...device,
+            route: newRoute({ family, destination: gateway, length: width }),
+          }),
+        ]),
+    ...wanted.flatMap((prefix) => {
+      const text = formatPrefix(prefix);
+      if (seen.has(text)) return [];
+      seen.add(text);
+      return [
+        step({
+          kind: "route",
+          ...device,
+          route: newRoute({
+            family,
+            destination: networkOf(prefix),
+            length: prefix.length,
+            source: address,
+            ...(gateway !== undefined && { gateway }),
+          }),
+        }),
+      ];
+    }),
+  ];
+}
+
+/** What is addressed to the primary's address is answered by it: the primary's own routes, in a table of their own. */
+function answerFrom({ family, address }: PrimaryFamily, primary: PrimaryFacts, table: number): Step[] {
+  const rule = {
+    family,
+    priority: FROM_POD_PRIORITY,
+    table,
+    from: { address, length: widthOf(family) },
+  };
+  return [
+    ...byDependency(ownRoutes(primary).filter((route) => route.family === family)).map(
+      ({ device: _, ...route }) =>
+        step({ kind: "route", at: "pod", device: primary.link.index, route: { ...route, table } }),
+    ),
+    step({ kind: "rule", at: "pod", rule }, [{ kind: "rule", at: "pod", rule, absent: true }]),
+  ];
+}
+
+function branchDevice(branch: BranchAssignment, host: HostFacts, options: DirectOptions): Step[] {
+  const name = options.interfaceName;
+  const vlan = { name, vlanId: branch.vlanId, mac: branch.mac, mtu: options.mtu, trunk: host.trunk.index };
+  const usesIpv6 = branch.addresses.some(({ family }) => family === 6);
+  const ipv6 = (parameter: string, value: string): Step =>
+    // A kernel without IPv6 is fine for a branch without it.
+    step({
+      kind: "sysctl",
+      at: "pod",
+      key: sysctlKey({ family: "ipv6", parameter }, name),
+      value,
+      ...(!usesIpv6 && { optional: true }),
+    });
+  return [
+    step({ kind: "vlan", at: "pod", vlan }, [{ kind: "vlan", at: "pod", vlan, absent: true }]),
+    step({
+      kind: "sysctl",
+      at: "pod",
+      key: sysctlKey({ family: "ipv4", parameter: "rp_filter" }, name),
+      value: "2",
+    }),
+    // Runtimes switch IPv6 off in namespaces that they take for IPv4's.
+    ...(usesIpv6 ? [ipv6("disable_ipv6", "0")] : []),
+    // Its address and its router are EC2's to say, not a router advertisement's.
+    ipv6("accept_ra", "0"),
+    ipv6("accept_dad", "0"),
+  ];
+}
+
+function podAddress(address: BranchAddress, options: DirectOptions): Step {
+  return step({
+    kind: "address",
+    at: "pod",
+    device: options.interfaceName,
+    address: {
+      address: address.address,
+      prefixLength: address.prefixLength,
+      scope: Scope.UNIVERSE,
+      flags: address.family === 6 ? AddressFlag.NODAD : 0,
+    },
+  });
+}
+
+function defaultRoute(address: BranchAddress, options: DirectOptions): Step {
+  const { family, gateway } = address;
+  const route: Omit<Route, "device"> = newRoute({ ...anyDestination(family), gateway });
+  return step({ kind: "route", at: "pod", device: options.interfaceName, route });
+}
+
+/** A route in the VLAN id's table is of its last owner, and so is the rule that led to it. */
+function clearStale({ device, ...route }: Route): Step[] {
+  const { family, destination, length, table } = route;
+  const rule = {
+    family,
+    priority: TO_POD_PRIORITY,
+    table,
+    to: { address: destination, length },
+    inputDevice: "lo",
+  };
+  return [
+    step({ kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true }),
+    step({ kind: "rule", at: "host", rule, absent: true }),
+  ];
+}
+
+/**
+ * The short way for what the node itself sends, such as kubelet's probes. The rule asks for `iif lo`, so that other
+ * pods' packets, which the node only forwards, go through the VPC, where the branch's groups apply.
+ */
+function fromTheNode(address: BranchAddress, table: number, host: HostFacts, primary: PrimaryFacts): Step[] {
+  const family: IpFamily = address.family;
+  const to: IpPrefix = { address: address.address, length: widthOf(family) };
+  const source = host.source[family];
+  const route = newRoute({
+    family,
+    destination: to.address,
+    length: to.length,
+    table,
+    // Without it the kernel may pick the link-local address of an agent.
+    ...(source !== undefined && { source }),
+  });
+  const rule = { family, priority: TO_POD_PRIORITY, table, to, inputDevice: "lo" };
+  const device = { at: "host", device: host.veth.index } as const;
+  const steps: Step[] = [
+    step({ kind: "route", ...device, route }, [{ kind: "route", ...device, route, absent: true }]),
+    step({ kind: "rule", at: "host", rule }, [{ kind: "rule", at: "host", rule, absent: true }]),
+  ];
+  if (family === 6 && primary.link.mac !== undefined) {
+    // IPv6 answers a solicitation only on the interface that has the address (RFC 4861, 7.2.3), which is not this one.
+    const neighbour = { address: address.address, mac: primary.link.mac };
+    steps.push(
+      step({ kind: "neighbour", ...device, neighbour }, [
+        { kind: "neighbour", ...device, neighbour, absent: true },
+      ]),
+    );
+  }
+  return steps;
+}

@@ -1,0 +1,41 @@
+import type { Address } from "../netlink/route/address.ts";
+import type { Link } from "../netlink/route/link.ts";
+import type { Neighbour } from "../netlink/route/neighbour.ts";
+import type { Route } from "../netlink/route/route.ts";
+import type { DeviceSysctl } from "./sysctl.ts";
+import type { IpFamily } from "../netlink/ip.ts";
+
+/** What the kernel says before anything is changed: all that a plan may know. */
+
+/** The interface that the primary plugin gave the pod. */
+export interface PrimaryFacts {
+  readonly link: Link;
+  readonly addresses: readonly Address[];
+  /** Its routes of both families in all tables but `local`, which the kernel keeps itself. */
+  readonly routes: readonly Route[];
+  readonly permanentNeighbours: readonly Neighbour[];
+  /** Its sysctls that a datapath changes; those that this kernel lacks are left out. */
+  readonly sysctls: readonly (DeviceSysctl & { readonly value: string })[];
+}
+
+export interface PodFacts {
+  readonly primary: PrimaryFacts;
+  readonly loopbackUp: boolean;
+}
+
+export interface HostFacts {
+  readonly trunk: Link;
+  /** The host's end of the primary's veth pair. */
+  readonly veth: Link;
+  /** The node's global addresses, of both families, without duplicates. */
+  readonly addresses: readonly string[];
+  /** The address that the node sends from by default: the one its primary ENI has. */
+  readonly source: Readonly<Partial<Record<IpFamily, string>>>;
+  /** What is already in the table that belongs to the VLAN id: left by someone who no longer owns it. */
+  readonly table: readonly Route[];
+}
+
+export interface Facts {
+  readonly host: HostFacts;
+  readonly pod: PodFacts;
+}

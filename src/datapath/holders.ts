@@ -1,0 +1,57 @@
+import { decodeNetnsId, getNetnsId } from "../netlink/route/nsid.ts";
+import { type Link, deleteLink } from "../netlink/route/link.ts";
+import { allNamespaces } from "../netns/find.ts";
+import { openOwnNamespace } from "../netns/namespace.ts";
+import { DatapathError } from "./error.ts";
+import { Kernel, type TransportFactory } from "./kernel.ts";
+import type { Place } from "./operation.ts";
+
+/** A VLAN device of the trunk, and the namespace it was found in. */
+export interface Holder {
+  readonly link: Link;
+  /** `host` for the node's own namespace. */
+  readonly at: Place;
+  /** A path to the namespace. */
+  readonly namespace: string;
+}
+
+/** Why a holder must stay. */
+export interface Refusal {
+  readonly refuse: string;
+}
+
+export type Judge = (holder: Holder) => Refusal | undefined;
+
+type Trunk = Pick<Link, "index" | "name">;
+
+/**
+ * Looks for the VLAN device that keeps an id of the trunk taken, wherever it is, and removes it unless the judge refuses.
+ * True when one was removed; false when there is none to be found, as while a namespace is being torn down.
+ * DatapathError `held` when the judge refuses.
+ */
+export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: TransportFactory): boolean {
+  using host = openOwnNamespace();
+  for (const namespace of allNamespaces()) {
+    using _closed = namespace;
+    const isHost = namespace.identity === host.identity;
+    using kernel = new Kernel(isHost ? undefined : namespace, open);
+    const at: Place = isHost ? "host" : "pod";
+    const link = kernel.links(at, "vlan").find((candidate) => candidate.vlan?.id === vlanId);
+    if (link === undefined || !isOnTrunk(kernel, at, link, trunk, host.fd)) continue;
+    const refusal = judge({ link, at, namespace: namespace.path });
+    if (refusal !== undefined) {
+      throw new DatapathError("held", `VLAN id ${vlanId} on trunk ${trunk.name}: ${refusal.refuse}`);
+    }
+    kernel.socket(at).request(deleteLink(link.index));
+    return true;
+  }
+  return false;
+}
+
+/** A device's parent counts in the namespace that parentNetnsId names: another namespace's ifindex may be the same. */
+function isOnTrunk(kernel: Kernel, at: Place, link: Link, trunk: Trunk, hostFd: number): boolean {
+  if (link.parentIndex !== trunk.index) return false;
+  if (at === "host") return link.parentNetnsId === undefined;
+  const reply = kernel.socket(at).request(getNetnsId(hostFd))[0];
+  return reply !== undefined && decodeNetnsId(reply.payload) === link.parentNetnsId;
+}

@@ -1,0 +1,101 @@
+import type { IpFamily } from "../netlink/ip.ts";
+import { Scope, Table } from "../netlink/route/constants.ts";
+import type { Link } from "../netlink/route/link.ts";
+import { decodeRoute, lookUpRoute } from "../netlink/route/route.ts";
+import type { NetlinkSocket } from "../netlink/socket.ts";
+import { DatapathError } from "./error.ts";
+import type { Facts, HostFacts, PodFacts, PrimaryFacts } from "./facts.ts";
+import type { Kernel } from "./kernel.ts";
+import { readAddresses, readPermanentNeighbours, readRoutes } from "./read.ts";
+import { type DeviceSysctl, sysctlKey } from "./sysctl.ts";
+
+/**
+ * Addresses for documentation (RFC 5737, RFC 3849): no node has a route of its own to them, so looking one up gives
+ * the default route, with the source address that goes with it. Nothing is sent.
+ */
+const SOMEWHERE: Record<IpFamily, string> = { 4: "198.51.100.1", 6: "2001:db8::1" };
+
+const FAMILIES: readonly IpFamily[] = [4, 6];
+
+export interface Inspection {
+  readonly trunk: Link;
+  /** The name that the primary plugin gave the pod's interface. */
+  readonly primary: string;
+  /** The table that belongs to the VLAN id. */
+  readonly table: number;
+  /** Its sysctls whose values will be changed. */
+  readonly sysctls: readonly DeviceSysctl[];
+}
+
+/** Reads what a plan needs to know. Throws DatapathError when the pod's interface is not what a primary leaves. */
+export function inspect(kernel: Kernel, what: Inspection): Facts {
+  const pod = inspectPod(kernel, what);
+  return { pod, host: inspectHost(kernel, what, pod.primary.link) };
+}
+
+function inspectPod(kernel: Kernel, { primary, sysctls }: Inspection): PodFacts {
+  const link = kernel.link("pod", primary);
+  if (link === undefined) {
+    throw new DatapathError(
+      "namespace",
+      `the pod has no interface "${primary}": branchline must come after the plugin that makes it`,
+    );
+  }
+  if (link.kind !== "veth") {
+    throw new DatapathError(
+      "config",
+      `the pod's "${primary}" is no veth device (${link.kind ?? "hardware"}): the primary plugin must be one that makes veth pairs`,
+    );
+  }
+  return {
+    primary: inspectPrimary(kernel, link, sysctls),
+    loopbackUp: kernel.link("pod", "lo")?.up ?? false,
+  };
+}
+
+/** All that a primary plugin gave an interface. */
+export function inspectPrimary(kernel: Kernel, link: Link, sysctls: readonly DeviceSysctl[]): PrimaryFacts {
+  const routes = FAMILIES.flatMap((family) => readRoutes(kernel, "pod", family));
+  return {
+    link,
+    addresses: readAddresses(kernel, "pod", link.index),
+    routes: routes.filter((route) => route.device === link.index && route.table !== Table.LOCAL),
+    permanentNeighbours: readPermanentNeighbours(kernel, "pod", link.index),
+    sysctls: sysctls.flatMap(({ family, parameter }) => {
+      const value = kernel.readSysctl("pod", sysctlKey({ family, parameter }, link.name));
+      return value === undefined ? [] : [{ family, parameter, value }];
+    }),
+  };
+}
+
+function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link): HostFacts {
+  const veth = primary.parentIndex === undefined ? undefined : kernel.link("host", primary.parentIndex);
+  if (veth === undefined || veth.kind !== "veth" || veth.parentIndex !== primary.index) {
+    throw new DatapathError(
+      "config",
+      `the other end of the pod's "${primary.name}" is not on the node: the primary plugin must be one that leaves it there`,
+    );
+  }
+  const global = readAddresses(kernel, "host", 0).filter(({ scope }) => scope === Scope.UNIVERSE);
+  const own = new Set(global.map(({ address }) => address));
+  return {
+    trunk,
+    veth,
+    addresses: [...own],
+    source: defaultSources(kernel.socket("host"), own),
+    table: FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table)),
+  };
+}
+
+/** A node without a default route of a family has no such source; then probes of that family name none. */
+function defaultSources(socket: NetlinkSocket, own: ReadonlySet<string>): Partial<Record<IpFamily, string>> {
+  const outcomes = socket.batch(FAMILIES.map((family) => lookUpRoute(family, SOMEWHERE[family])));
+  const sources: Partial<Record<IpFamily, string>> = {};
+  for (const [i, family] of FAMILIES.entries()) {
+    const reply = outcomes[i]?.replies[0];
+    const source = reply === undefined ? undefined : decodeRoute(reply.payload)?.source;
+    // Without a route IPv6 may answer with an unreachable one over lo, whose source is none of the node's.
+    if (source !== undefined && own.has(source)) sources[family] = source;
+  }
+  return sources;
+}

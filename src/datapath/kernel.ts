@@ -1,0 +1,181 @@
+import { NetlinkError } from "../netlink/error.ts";
+import { addAddress, deleteAddress } from "../netlink/route/address.ts";
+import {
+  type Link,
+  changeLink,
+  createVlan,
+  decodeLink,
+  deleteLink,
+  getLink,
+  listLinks,
+} from "../netlink/route/link.ts";
+import { deleteNeighbour, replaceNeighbour } from "../netlink/route/neighbour.ts";
+import { deleteRoute, replaceRoute } from "../netlink/route/route.ts";
+import { addRule, deleteRule } from "../netlink/route/rule.ts";
+import { NetlinkSocket, type Request } from "../netlink/socket.ts";
+import { type Transport, openTransport } from "../netlink/transport.ts";
+import { type Namespace, type NotAPromise, inNamespace, openOwnNamespace } from "../netns/namespace.ts";
+import { Errno } from "../sys/errno.ts";
+import { readSysctl, writeSysctl } from "../sys/sysctl.ts";
+import { DatapathError } from "./error.ts";
+import type { Device, Operation, Place, VlanDevice } from "./operation.ts";
+
+/** Opens the way to rtnetlink in the namespace the thread is in; tests put a faulty one in between. */
+export type TransportFactory = (at: Place) => Transport;
+
+/** What a delete may answer when there is nothing to delete. */
+const ABSENT: readonly number[] = [Errno.ENOENT, Errno.ESRCH, Errno.ENODEV, Errno.ENXIO, Errno.EADDRNOTAVAIL];
+
+/** Whether the kernel refused because the thing in question, or its device, is not there. */
+export function isAbsence(error: unknown): boolean {
+  return error instanceof NetlinkError && ABSENT.includes(error.errno);
+}
+
+/** Both ends of a datapath: the host's namespace and, while it lives, the pod's. */
+export class Kernel implements Disposable {
+  readonly #sockets: Partial<Record<Place, NetlinkSocket>> = {};
+  readonly #indexes = new Map<string, number>();
+  readonly #pod: Namespace | undefined;
+  readonly #open: TransportFactory;
+
+  /** Without a namespace for the pod every operation in it is an error, except that deleting succeeds. */
+  constructor(pod: Namespace | undefined, open: TransportFactory = () => openTransport()) {
+    this.#pod = pod;
+    this.#open = open;
+    using host = openOwnNamespace();
+    if (pod?.identity === host.identity) {
+      throw new DatapathError("namespace", `network namespace "${pod.path}" is the node's own`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const socket of Object.values(this.#sockets)) socket[Symbol.dispose]();
+  }
+
+  get podIsGone(): boolean {
+    return this.#pod === undefined;
+  }
+
+  socket(at: Place): NetlinkSocket {
+    return (this.#sockets[at] ??= this.#within(at, () => new NetlinkSocket(this.#open(at))));
+  }
+
+  /** The device, or undefined when there is none of that name or index. */
+  link(at: Place, device: Device): Link | undefined {
+    const outcome = this.socket(at).batch([getLink(device)])[0];
+    if (outcome?.error !== undefined) {
+      if (isAbsence(outcome.error)) return undefined;
+      throw outcome.error;
+    }
+    const reply = outcome?.replies[0];
+    return reply === undefined ? undefined : decodeLink(reply.payload);
+  }
+
+  readSysctl(at: Place, key: string): string | undefined {
+    return this.#within(at, () => readSysctl(key));
+  }
+
+  /** Whether the sysctl is there; it has the value now. */
+  writeSysctl(at: Place, key: string, value: string): boolean {
+    return this.#within(at, () => writeSysctl(key, value));
+  }
+
+  /** All devices of the place, or those of one kind. */
+  links(at: Place, kind?: string): Link[] {
+    return this.socket(at)
+      .dump(listLinks(kind))
+      .map(({ payload }) => decodeLink(payload));
+  }
+
+  /**
+   * The request that makes the operation true. Undefined when nothing has to be sent: the device it is about is not
+   * there, and the operation takes something away.
+   */
+  request(operation: Exclude<Operation, { kind: "sysctl" }>): Request | undefined {
+    const { at } = operation;
+    switch (operation.kind) {
+      case "vlan": {
+        const { vlan } = operation;
+        if (operation.absent === true) {
+          const found = this.#ownVlan(at, vlan);
+          return found === undefined ? undefined : deleteLink(found.index);
+        }
+        return createVlan({
+          name: vlan.name,
+          parentIndex: vlan.trunk,
+          vlanId: vlan.vlanId,
+          mac: vlan.mac,
+          mtu: vlan.mtu,
+          ...(at === "pod" && { namespaceFd: this.#podNamespace().fd }),
+        });
+      }
+      case "link": {
+        const { name, up } = operation;
+        return changeLink(this.#index(at, operation.device), {
+          ...(name !== undefined && { name }),
+          ...(up !== undefined && { up }),
+        });
+      }
+      case "address": {
+        const address = { ...operation.address, index: this.#index(at, operation.device) };
+        return operation.absent === true ? deleteAddress(address) : addAddress(address);
+      }
+      case "route": {
+        const { device } = operation;
+        const route = {
+          ...operation.route,
+          ...(device !== undefined && { device: this.#index(at, device) }),
+        };
+        return operation.absent === true ? deleteRoute(route) : replaceRoute(route);
+      }
+      case "rule":
+        return operation.absent === true ? deleteRule(operation.rule) : addRule(operation.rule);
+      case "neighbour": {
+        const neighbour = { ...operation.neighbour, device: this.#index(at, operation.device) };
+        return operation.absent === true ? deleteNeighbour(neighbour) : replaceNeighbour(neighbour);
+      }
+    }
+  }
+
+  /** The socket that a request for this operation goes to: a VLAN device is always made from the trunk's side. */
+  static socketOf(operation: Operation): Place {
+    return operation.kind === "vlan" && operation.absent !== true ? "host" : operation.at;
+  }
+
+  /** Whether a refusal means that what was asked for is so already. */
+  static isSo(operation: Operation, error: NetlinkError): boolean {
+    if ("absent" in operation) return isAbsence(error);
+    return operation.kind === "rule" && error.errno === Errno.EEXIST;
+  }
+
+  /**
+   * The VLAN device that is meant, whatever it is called by now: a trunk has each id once, and what is in a pod may have
+   * been renamed or given another MAC there.
+   */
+  #ownVlan(at: Place, vlan: VlanDevice): Link | undefined {
+    const isIt = (link: Link) => link.vlan?.id === vlan.vlanId && link.parentIndex === vlan.trunk;
+    const named = this.link(at, vlan.name);
+    return named !== undefined && isIt(named) ? named : this.links(at, "vlan").find(isIt);
+  }
+
+  #index(at: Place, device: Device): number {
+    if (typeof device === "number") return device;
+    const key = `${at}:${device}`;
+    let index = this.#indexes.get(key);
+    if (index === undefined) {
+      index = this.link(at, device)?.index;
+      if (index === undefined) throw new NetlinkError(`find device ${device}`, Errno.ENODEV);
+      this.#indexes.set(key, index);
+    }
+    return index;
+  }
+
+  #within<T>(at: Place, callback: () => NotAPromise<T>): T {
+    return at === "host" ? callback() : inNamespace(this.#podNamespace(), callback);
+  }
+
+  #podNamespace(): Namespace {
+    if (this.#pod === undefined) throw new DatapathError("namespace", "the pod's network namespace is gone");
+    return this.#pod;
+  }
+}

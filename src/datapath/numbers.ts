@@ -1,0 +1,27 @@
+import { DatapathError } from "./error.ts";
+
+/** Rule priorities and tables, as aws-cni uses them, so that a node may hold pods of both. */
+
+/** Rules that send what is addressed to a pod. */
+export const TO_POD_PRIORITY = 512;
+/** Rules that send what comes from a pod. */
+export const FROM_POD_PRIORITY = 1536;
+
+const TABLE_BASE = 100;
+/** default, main and local (linux/rtnetlink.h rt_class_t). */
+const KERNEL_TABLES = [253, 254, 255];
+
+/**
+ * The route table of a VLAN id: id + 100. Throws DatapathError for the ids that would name one of the kernel's own
+ * tables; EC2's controller assigns 1 to 120, so it never gives them.
+ */
+export function tableOf(vlanId: number): number {
+  const table = TABLE_BASE + vlanId;
+  if (KERNEL_TABLES.includes(table)) {
+    throw new DatapathError(
+      "assignment",
+      `vlanId ${vlanId} cannot be used: its route table ${table} is the kernel's own`,
+    );
+  }
+  return table;
+}

@@ -1,0 +1,78 @@
+import type { NewNeighbour } from "../netlink/route/neighbour.ts";
+import type { NewAddress } from "../netlink/route/address.ts";
+import type { Route } from "../netlink/route/route.ts";
+import type { Rule } from "../netlink/route/rule.ts";
+
+/**
+ * What a datapath does to the kernel, as data: a plan is a list of these, a record on disk keeps them, an undo is made
+ * of them, and a check reads them back. Each says what shall **be**: adding what is there and deleting what is not
+ * there both succeed, so every list can be run again from the start after a crash.
+ */
+
+/** The node's own network namespace, or the pod's. */
+export type Place = "host" | "pod";
+
+/** A device by its ifindex, or by name when it does not exist yet while the plan is made. */
+export type Device = number | string;
+
+/** A VLAN device of the trunk. The trunk is always in the host's namespace. */
+export interface VlanDevice {
+  readonly name: string;
+  readonly vlanId: number;
+  readonly mac: string;
+  /** Bytes; at most the trunk's. */
+  readonly mtu: number;
+  /** ifindex of the trunk, in the host's namespace. */
+  readonly trunk: number;
+}
+
+export type Operation =
+  | { readonly kind: "vlan"; readonly at: Place; readonly vlan: VlanDevice; readonly absent?: true }
+  | {
+      readonly kind: "link";
+      readonly at: Place;
+      readonly device: Device;
+      readonly name?: string;
+      readonly up?: boolean;
+    }
+  | {
+      readonly kind: "address";
+      readonly at: Place;
+      readonly device: Device;
+      readonly address: Omit<NewAddress, "index">;
+      readonly absent?: true;
+    }
+  | {
+      readonly kind: "route";
+      readonly at: Place;
+      readonly device?: Device;
+      readonly route: Omit<Route, "device">;
+      readonly absent?: true;
+    }
+  | { readonly kind: "rule"; readonly at: Place; readonly rule: Rule; readonly absent?: true }
+  | {
+      readonly kind: "neighbour";
+      readonly at: Place;
+      readonly device: Device;
+      readonly neighbour: Omit<NewNeighbour, "device">;
+      readonly absent?: true;
+    }
+  /** A parameter below /proc/sys/net. `optional`: kernels without it (IPv6 switched off) are fine. */
+  | {
+      readonly kind: "sysctl";
+      readonly at: Place;
+      readonly key: string;
+      readonly value: string;
+      readonly optional?: true;
+    };
+
+/** One operation, and what takes it back. The undos of a list are run last step first. */
+export interface Step {
+  readonly do: Operation;
+  readonly undo: readonly Operation[];
+}
+
+/** What takes back a list of steps, in the order to run it in. */
+export function undoOf(steps: readonly Step[]): Operation[] {
+  return steps.toReversed().flatMap((step) => step.undo);
+}

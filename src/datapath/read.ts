@@ -1,0 +1,52 @@
+import type { IpFamily } from "../netlink/ip.ts";
+import { type Address, decodeAddress, isIpAddress, listAddresses } from "../netlink/route/address.ts";
+import {
+  type Neighbour,
+  NUD_PERMANENT,
+  decodeNeighbour,
+  listNeighbours,
+} from "../netlink/route/neighbour.ts";
+import { type Route, decodeRoute, listRoutes } from "../netlink/route/route.ts";
+import { type ListedRule, decodeRule, listRules } from "../netlink/route/rule.ts";
+import { type Kernel, isAbsence } from "./kernel.ts";
+import type { Place } from "./operation.ts";
+
+/** Lists of what one place has, decoded. */
+
+/** The addresses of one device, or of all (index 0). */
+export function readAddresses(kernel: Kernel, at: Place, index: number): Address[] {
+  return kernel
+    .socket(at)
+    .dump(listAddresses(index))
+    .filter(({ payload }) => isIpAddress(payload))
+    .map(({ payload }) => decodeAddress(payload));
+}
+
+/** The routes of one table, or of all. */
+export function readRoutes(kernel: Kernel, at: Place, family: IpFamily, table?: number): Route[] {
+  try {
+    return kernel
+      .socket(at)
+      .dump(listRoutes(family, table))
+      .flatMap(({ payload }) => decodeRoute(payload) ?? []);
+  } catch (error) {
+    // A table that nobody used yet does not exist.
+    if (table !== undefined && isAbsence(error)) return [];
+    throw error;
+  }
+}
+
+export function readRules(kernel: Kernel, at: Place, family: IpFamily): ListedRule[] {
+  return kernel
+    .socket(at)
+    .dump(listRules(family))
+    .flatMap(({ payload }) => decodeRule(payload) ?? []);
+}
+
+export function readPermanentNeighbours(kernel: Kernel, at: Place, device: number): Neighbour[] {
+  return kernel
+    .socket(at)
+    .dump(listNeighbours(device))
+    .flatMap(({ payload }) => decodeNeighbour(payload) ?? [])
+    .filter(({ state }) => (state & NUD_PERMANENT) !== 0);
+}

@@ -1,0 +1,195 @@
+import { type IpFamily, formatPrefix } from "../netlink/ip.ts";
+import type { Address } from "../netlink/route/address.ts";
+import { Table } from "../netlink/route/constants.ts";
+import type { Link } from "../netlink/route/link.ts";
+import type { Neighbour } from "../netlink/route/neighbour.ts";
+import { type Route, describeRoute } from "../netlink/route/route.ts";
+import { type ListedRule, type Rule, describeRule } from "../netlink/route/rule.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Device, Operation, Place, Step } from "./operation.ts";
+import { readAddresses, readPermanentNeighbours, readRoutes, readRules } from "./read.ts";
+
+/**
+ * Reads the kernel back and holds it against what the steps made. Gives one line for each difference, naming the place,
+ * the thing, what it should be and what it is.
+ */
+export function verify(kernel: Kernel, steps: readonly Step[]): string[] {
+  const view = new KernelView(kernel);
+  const lasting = steps.map((step) => step.do).filter((operation) => !("absent" in operation));
+  const found = lasting.flatMap((operation) => {
+    const difference = differ(view, operation, lasting);
+    return difference === undefined ? [] : [`${nameOf(operation.at)}: ${difference}`];
+  });
+  return [...new Set(found)];
+}
+
+/** What was read, kept for the next comparison of one CHECK. */
+class KernelView {
+  readonly #kernel: Kernel;
+  readonly #cache = new Map<string, unknown>();
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  link(at: Place, device: Device): Link | undefined {
+    return this.#once(`link ${at} ${device}`, () => this.#kernel.link(at, device));
+  }
+
+  addresses(at: Place, index: number): Address[] {
+    return this.#once(`addresses ${at} ${index}`, () => readAddresses(this.#kernel, at, index));
+  }
+
+  routes(at: Place, family: IpFamily, table: number): Route[] {
+    return this.#once(`routes ${at} ${family} ${table}`, () => readRoutes(this.#kernel, at, family, table));
+  }
+
+  rules(at: Place, family: IpFamily): ListedRule[] {
+    return this.#once(`rules ${at} ${family}`, () => readRules(this.#kernel, at, family));
+  }
+
+  permanentNeighbours(at: Place, device: number): Neighbour[] {
+    return this.#once(`neighbours ${at} ${device}`, () => readPermanentNeighbours(this.#kernel, at, device));
+  }
+
+  sysctl(at: Place, key: string): string | undefined {
+    return this.#once(`sysctl ${at} ${key}`, () => this.#kernel.readSysctl(at, key));
+  }
+
+  #once<T>(key: string, read: () => T): T {
+    if (!this.#cache.has(key)) this.#cache.set(key, read());
+    return this.#cache.get(key) as T;
+  }
+}
+
+function differ(view: KernelView, operation: Operation, all: readonly Operation[]): string | undefined {
+  switch (operation.kind) {
+    case "vlan":
+      return differentVlan(view, operation);
+    case "link":
+      return isOverridden(operation, all) ? undefined : differentLink(view, operation);
+    case "address":
+      return differentAddress(view, operation);
+    case "route":
+      return differentRoute(view, operation);
+    case "rule":
+      return view.rules(operation.at, operation.rule.family).some((rule) => sameRule(rule, operation.rule))
+        ? undefined
+        : `rule "${describeRule(operation.rule)}" is missing`;
+    case "neighbour":
+      return differentNeighbour(view, operation);
+    case "sysctl":
+      return differentSysctl(view, operation);
+  }
+}
+
+type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
+
+function differentVlan(view: KernelView, { at, vlan }: Of<"vlan">): string | undefined {
+  const link = view.link(at, vlan.name);
+  if (link === undefined) return `device ${vlan.name} is missing`;
+  if (link.vlan === undefined) return `device ${vlan.name} is no VLAN device but ${link.kind ?? "hardware"}`;
+  const wrong = [
+    ...compare("VLAN id", link.vlan.id, vlan.vlanId),
+    ...compare("parent", link.parentIndex, vlan.trunk),
+    ...compare("MAC", link.mac, vlan.mac),
+    ...compare("MTU", link.mtu, vlan.mtu),
+  ];
+  return wrong.length === 0 ? undefined : `device ${vlan.name} has ${wrong.join(", ")}`;
+}
+
+function compare(what: string, is: number | string | undefined, shouldBe: number | string): string[] {
+  return is === shouldBe ? [] : [`${what} ${is ?? "none"} instead of ${shouldBe}`];
+}
+
+/** Whether a later step says something else about the same device: set down to rename, then up. */
+function isOverridden(operation: Of<"link">, all: readonly Operation[]): boolean {
+  const later = all.slice(all.indexOf(operation) + 1);
+  return later.some(
+    (other) => other.kind === "link" && other.at === operation.at && other.device === operation.device,
+  );
+}
+
+function differentLink(view: KernelView, { at, device, name, up }: Of<"link">): string | undefined {
+  const link = view.link(at, device);
+  if (link === undefined) return `device ${name ?? device} is missing`;
+  const wrong = [
+    ...(name === undefined || link.name === name ? [] : [`device ${name} is called ${link.name}`]),
+    ...(up === undefined || link.up === up ? [] : [`device ${link.name} is ${link.up ? "up" : "down"}`]),
+  ];
+  return wrong.length === 0 ? undefined : wrong.join(", ");
+}
+
+function differentAddress(view: KernelView, { at, device, address }: Of<"address">): string | undefined {
+  const link = view.link(at, device);
+  const isThere =
+    link !== undefined &&
+    view
+      .addresses(at, link.index)
+      .some((found) => found.address === address.address && found.prefixLength === address.prefixLength);
+  return isThere
+    ? undefined
+    : `address ${address.address}/${address.prefixLength} is missing on device ${link?.name ?? device}`;
+}
+
+function differentRoute(view: KernelView, { at, device, route }: Of<"route">): string | undefined {
+  const link = device === undefined ? undefined : view.link(at, device);
+  const named = { ...route, ...(link !== undefined && { device: link.index }) };
+  const text = describeRoute(route) + (device === undefined ? "" : ` dev ${link?.name ?? device}`);
+  const rivals = view
+    .routes(at, route.family, route.table)
+    .filter((found) => found.destination === route.destination && found.length === route.length);
+  const isThere = rivals.some((found) => sameRoute(found, named));
+  // A second default, whatever its metric, is a way past the branch.
+  const strangers =
+    route.length === 0 && route.table === Table.MAIN
+      ? rivals.filter((found) => !sameRoute(found, named))
+      : [];
+  if (isThere && strangers.length === 0) return undefined;
+  const instead = (isThere ? strangers : rivals).map((found) => {
+    const name = found.device === undefined ? undefined : view.link(at, found.device)?.name;
+    const { device: _, ...rest } = found;
+    return `"${describeRoute(rest)}${name === undefined ? "" : ` dev ${name}`}"`;
+  });
+  if (isThere) return `route "${text}" has another beside it: ${instead.join(", ")}`;
+  return `route "${text}" is missing${instead.length === 0 ? "" : `; there is ${instead.join(", ")}`}`;
+}
+
+function sameRoute(a: Route, b: Route): boolean {
+  return a.type === b.type && a.gateway === b.gateway && a.device === b.device && a.source === b.source;
+}
+
+function sameRule(a: ListedRule, b: Rule): boolean {
+  const text = (prefix: Rule["to"]) => (prefix === undefined ? "" : formatPrefix(prefix));
+  return (
+    a.priority === b.priority &&
+    a.table === b.table &&
+    text(a.to) === text(b.to) &&
+    text(a.from) === text(b.from) &&
+    a.inputDevice === b.inputDevice
+  );
+}
+
+function differentNeighbour(
+  view: KernelView,
+  { at, device, neighbour }: Of<"neighbour">,
+): string | undefined {
+  const link = view.link(at, device);
+  const isThere =
+    link !== undefined &&
+    view
+      .permanentNeighbours(at, link.index)
+      .some((found) => found.address === neighbour.address && found.mac === neighbour.mac);
+  if (isThere) return undefined;
+  return `permanent neighbour ${neighbour.address} (${neighbour.mac}) is missing on device ${link?.name ?? device}`;
+}
+
+function differentSysctl(view: KernelView, { at, key, value, optional }: Of<"sysctl">): string | undefined {
+  const is = view.sysctl(at, key);
+  if (is === value || (is === undefined && optional === true)) return undefined;
+  return `sysctl ${key} is ${is ?? "missing"} instead of ${value}`;
+}
+
+function nameOf(place: Place): string {
+  return place === "host" ? "on the node" : "in the pod";
+}

@@ -1,0 +1,26 @@
+import { concat, decodeAttributes, readI32, u32Attribute } from "../attribute.ts";
+import { Fields } from "../fields.ts";
+import type { Request } from "../socket.ts";
+import { RouteMessage } from "./constants.ts";
+
+/** Numbers that a namespace has for others: `struct rtgenmsg` and NETNSA_* (linux/net_namespace.h). */
+
+/** `struct rtgenmsg` is one byte, padded. */
+const HEADER = 4;
+const NETNSA_NSID = 1;
+const NETNSA_FD = 3;
+
+/** Asks for the sender's number for the namespace behind the descriptor. */
+export function getNetnsId(fd: number): Request {
+  return {
+    type: RouteMessage.GETNSID,
+    payload: concat([new Uint8Array(HEADER), u32Attribute(NETNSA_FD, fd)]),
+    operation: "read a namespace's number",
+  };
+}
+
+/** The number, or undefined when the namespace has none here. */
+export function decodeNetnsId(payload: Uint8Array): number | undefined {
+  const id = new Fields(decodeAttributes(payload.subarray(HEADER))).take(NETNSA_NSID, readI32);
+  return id === undefined || id < 0 ? undefined : id;
+}
