@@ -78,7 +78,7 @@ export function networkOf(prefix: IpPrefix): string {
 
 /** Whether the address lies in the network; addresses of the other family never do. */
 export function contains(network: IpPrefix, address: string): boolean {
-  if (familyOf(network.address) !== familyOf(address)) return false;
+  // Texts of different families are never equal.
   return networkOf(network) === networkOf({ address, length: network.length });
 }
 
