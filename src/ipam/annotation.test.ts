@@ -123,7 +123,11 @@ describe("decodeBranch", () => {
       { ...branch, addresses: [address6] },
     ],
     ["fields it does not know", text({ ...V4, more: { deep: [1.5] } }), { ...branch, addresses: [address4] }],
-    ["other keys that differ by case", text({ ...V4, more: 1, More: 2 }), { ...branch, addresses: [address4] }],
+    [
+      "other keys that differ by case",
+      text({ ...V4, more: 1, More: 2 }),
+      { ...branch, addresses: [address4] },
+    ],
     ["two spellings that agree", text({ ...V4, vlanID: 2 }), { ...branch, addresses: [address4] }],
     ["element 0 only", JSON.stringify([V4, { broken: true }, 5]), { ...branch, addresses: [address4] }],
     ["VLAN 1", text({ ...V4, vlanId: 1 }), { ...branch, vlanId: 1, addresses: [address4] }],
