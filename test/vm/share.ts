@@ -23,9 +23,9 @@ export interface Note {
 /** Directories in which the guest does not see the host's files. */
 const fresh = ["/run/", "/tmp/", "/dev/"];
 
-/** Those of the paths that fresh mounts in the guest would hide, parents first, none inside another. */
+/** Those of the paths that fresh mounts in the guest would hide, each once, none inside another. */
 export function hiddenPaths(paths: readonly string[]): string[] {
-  const hidden = paths.filter((path) => fresh.some((directory) => path.startsWith(directory))).sort();
+  const hidden = [...new Set(paths)].filter((path) => fresh.some((directory) => path.startsWith(directory)));
   return hidden.filter(
     (path) => !hidden.some((other) => other !== path && `${path}/`.startsWith(`${other}/`)),
   );
