@@ -1,3 +1,4 @@
+import type { Node } from "../attachment/node.ts";
 import { AttachmentStore, STATE_DIRECTORY } from "../attachment/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import type { Call } from "./call.ts";
@@ -16,6 +17,8 @@ export interface Ports {
   readonly readStdin: () => Uint8Array;
   /** Where the one JSON document goes, or nothing (DEL, CHECK, GC and STATUS succeed in silence). */
   readonly writeStdout: (text: string) => void;
+  /** The machine; tests put in a faulty kernel or another clock. */
+  readonly node?: Node;
 }
 
 type Verb = (call: Call) => Json | undefined;
@@ -36,7 +39,7 @@ export async function run(ports: Ports): Promise<0 | 1> {
   const noted: Record<string, string | number | boolean | undefined> = {};
   try {
     request = readRequest(ports.env, ports.readStdin);
-    const answer = await carryOut(request, ports.env, (fields) => Object.assign(noted, fields));
+    const answer = await carryOut(request, ports, (fields) => Object.assign(noted, fields));
     if (answer !== undefined) ports.writeStdout(stringifyJson(answer));
     logCall(request, ports.env, started, noted);
     return 0;
@@ -57,7 +60,7 @@ export async function run(ports: Ports): Promise<0 | 1> {
 
 async function carryOut(
   request: CniRequest,
-  env: Environment,
+  { env, node = systemNode() }: Ports,
   note: (fields: LogFields) => void,
 ): Promise<Json | undefined> {
   if (request.command === "VERSION") return versionDocument();
@@ -65,11 +68,15 @@ async function carryOut(
   return verb({
     request,
     env,
-    node: { store: new AttachmentStore(STATE_DIRECTORY, systemClock), clock: systemClock },
+    node,
     stateDirectory: STATE_DIRECTORY,
     note,
     warn: (message) => logFor(request, env).write("warn", message, identity(request)),
   });
+}
+
+function systemNode(): Node {
+  return { store: new AttachmentStore(STATE_DIRECTORY, systemClock), clock: systemClock };
 }
 
 /** One line a call. VERSION and STATUS are asked all the time and say nothing unless they fail. */

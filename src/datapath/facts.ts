@@ -25,6 +25,8 @@ export interface PodFacts {
 
 export interface HostFacts {
   readonly trunk: Link;
+  /** Whether the node has a device with the name that the branch shall have in the pod. */
+  readonly nameIsTaken: boolean;
   /** The host's end of the primary's veth pair. */
   readonly veth: Link;
   /** The node's global addresses, of both families, without duplicates. */

@@ -80,6 +80,7 @@ function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link
   const own = new Set(global.map(({ address }) => address));
   return {
     trunk,
+    nameIsTaken: kernel.link("host", primary.name) !== undefined,
     veth,
     addresses: [...own],
     source: defaultSources(kernel.socket("host"), own),

@@ -15,12 +15,28 @@ import { readAddresses, readPermanentNeighbours, readRoutes, readRules } from ".
  */
 export function verify(kernel: Kernel, steps: readonly Step[]): string[] {
   const view = new KernelView(kernel);
-  const lasting = steps.map((step) => step.do).filter((operation) => !("absent" in operation));
+  const done = steps.map((step) => step.do).filter((operation) => !("absent" in operation));
+  const lasting = done.map((operation) => underLastName(operation, done));
   const found = lasting.flatMap((operation) => {
     const difference = differ(view, operation, lasting);
     return difference === undefined ? [] : [`${nameOf(operation.at)}: ${difference}`];
   });
   return [...new Set(found)];
+}
+
+/** Devices are known by the name they got last. */
+function underLastName(operation: Operation, all: readonly Operation[]): Operation {
+  const lastName = (name: string): string => {
+    const renamed = all.find(
+      (other) => other.kind === "link" && other.at === operation.at && other.device === name,
+    );
+    return renamed?.kind === "link" ? (renamed.name ?? name) : name;
+  };
+  if (operation.kind === "vlan") {
+    return { ...operation, vlan: { ...operation.vlan, name: lastName(operation.vlan.name) } };
+  }
+  if (!("device" in operation) || typeof operation.device !== "string") return operation;
+  return { ...operation, device: lastName(operation.device) };
 }
 
 /** What was read, kept for the next comparison of one CHECK. */

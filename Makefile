@@ -1,0 +1,79 @@
+# branchline: `make` lists what there is. Every target installs what it needs, and says so.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# npm's scripts put node_modules/.bin first on the PATH, and with it the pinned Node 24; so does this.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+KERNELS ?= 6.1 6.12
+DATAPATH ?= direct
+VITEST := node node_modules/vitest/vitest.mjs run
+REPORTS := .cache/reports
+SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs package-lock.json
+
+.PHONY: help build check test test-kernel demo clean packages guest
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+node_modules/.package-lock.json: package.json package-lock.json .npmrc
+	@echo "installing the packages of package-lock.json from the npm registry"
+	npm ci --no-audit --no-fund
+	touch $@
+
+build: dist/branchline ## Build dist/branchline
+
+dist/branchline: node_modules/.package-lock.json $(SOURCES)
+	@test/setup/packages.sh build
+	node build.mjs
+
+check: node_modules/.package-lock.json ## Types, lint, format, import direction, unit tests
+	tsc --noEmit -p .
+	oxlint --type-aware
+	prettier --check .
+	node build.mjs --check
+	@mkdir -p $(REPORTS)
+	$(VITEST) --project unit --reporter=default --reporter=json --outputFile.json=$(REPORTS)/unit.json
+
+packages:
+	@test/setup/packages.sh build net
+
+guest: packages
+	@test/setup/packages.sh vm
+	@test/setup/kernels.sh $(KERNELS)
+	@test/setup/cnitool.sh
+
+test-binary: build packages
+	@mkdir -p $(REPORTS)
+	$(VITEST) --project binary --reporter=default --reporter=json --outputFile.json=$(REPORTS)/binary.json
+
+test-harness: node_modules/.package-lock.json guest
+	@mkdir -p $(REPORTS)
+	$(VITEST) --project harness --reporter=default --reporter=json --outputFile.json=$(REPORTS)/harness.json
+
+ifeq ($(NATIVE),1)
+test-kernel: build packages ## The kernel suite in each kernel's guest (KERNELS="6.1 6.12"), or on this host's (NATIVE=1)
+	@test/setup/cnitool.sh
+	node test/vm/run-suite.ts --native
+else
+test-kernel: build guest
+	node test/vm/run-suite.ts $(addprefix --kernel ,$(KERNELS))
+endif
+
+test: ## Everything: check, the executable, the harness, the kernel suite in both kernels
+	@rm -rf $(REPORTS)
+	$(MAKE) check
+	$(MAKE) test-binary
+	$(MAKE) test-harness
+	$(MAKE) test-kernel
+	node test/summary.ts unit binary harness $(addprefix kernel-,$(KERNELS))
+
+demo: build guest ## Groups that decide who reaches a real PostgreSQL, in a guest (KERNEL=6.12)
+	@test/setup/packages.sh demo
+	node test/vm/exec.ts --kernel $(or $(KERNEL),6.12) -- node test/demo/demo.ts
+
+clean: ## Remove what was built and fetched
+	rm -rf dist .cache node_modules
