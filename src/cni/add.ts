@@ -14,7 +14,7 @@ import {
   podEniAnnotation,
 } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
-import { type PodArgs, parsePodArgs } from "./args.ts";
+import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import { type PluginConfig, readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
@@ -29,8 +29,7 @@ export function add(call: Call): JsonObject {
   const { config, warnings } = readConfig(request.config, env, { ifName: request.ifName });
   warnings.forEach((warning) => call.warn(warning));
   const prevResult = requirePrevResult(request.config, request.cniVersion);
-  const args = parsePodArgs(request.args);
-  const annotation = config.enablePodENI ? branchAnnotation(config, args) : undefined;
+  const annotation = config.enablePodENI ? branchAnnotation(config, request.pod) : undefined;
   if (annotation === undefined) {
     call.note({ outcome: config.enablePodENI ? "no branch" : "not enabled" });
     return convertResult(prevResult, request.cniVersion);
@@ -48,7 +47,7 @@ export function add(call: Call): JsonObject {
     const claim = {
       containerId: request.containerId,
       ifName: request.ifName,
-      pod: podIdentity(args),
+      pod: podIdentity(request.pod),
       eniId: branch.eniId,
       vlanId: branch.vlanId,
     };

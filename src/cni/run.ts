@@ -7,7 +7,6 @@ import { errorDocument } from "./errors.ts";
 import { toCniError } from "./failures.ts";
 import { type Json, stringifyJson } from "./json.ts";
 import { type Log, type LogFields, openLog } from "./log.ts";
-import { readPodArgs } from "./args.ts";
 import { type CniRequest, type Environment, readRequest } from "./request.ts";
 import { type Command, NEWEST_VERSION, versionDocument } from "./versions.ts";
 
@@ -103,7 +102,7 @@ function logFor(request: CniRequest | undefined, env: Environment): Log {
 
 function identity(request: CniRequest | undefined): LogFields {
   if (request === undefined || request.containerId === "") return {};
-  const { podNamespace, podName, podUid } = readPodArgs(request.args);
+  const { podNamespace, podName, podUid } = request.pod;
   return {
     ...(podName !== undefined && { pod: `${podNamespace ?? "?"}/${podName}` }),
     ...(podUid !== undefined && { podUid }),

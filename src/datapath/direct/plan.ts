@@ -147,7 +147,13 @@ function branchDevice(branch: BranchAssignment, host: HostFacts, options: Direct
   // Kernels before 6.15 look a new device's name up in the sender's namespace, though it goes to the pod's: EEXIST when
   // the node has an eth0 as well. Then it is made under a name that nobody has, which costs a rename (and an RCU wait).
   const madeAs = host.nameIsTaken ? `branchline${branch.vlanId}` : name;
-  const vlan = { name: madeAs, vlanId: branch.vlanId, mac: branch.mac, mtu: options.mtu, trunk: host.trunk.index };
+  const vlan = {
+    name: madeAs,
+    vlanId: branch.vlanId,
+    mac: branch.mac,
+    mtu: options.mtu,
+    trunk: host.trunk.index,
+  };
   const usesIpv6 = branch.addresses.some(({ family }) => family === 6);
   const ipv6 = (parameter: string, value: string): Step =>
     // A kernel without IPv6 is fine for a branch without it.
