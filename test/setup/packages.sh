@@ -2,6 +2,7 @@
 # Installs the Debian packages that tests, harness and demo need: packages.sh [group...]
 #
 # Groups (all of them when none is named):
+#   build  strips the executable: build.mjs
 #   vm     boots guests:        test/vm, test/kernel
 #   net    reads the network:   test/kernel, test/binary, bench
 #   demo   what the demo shows: a database reached from a pod
@@ -9,6 +10,7 @@
 # Nothing happens, and no network is used, when everything is there already.
 set -eu
 
+build="binutils"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
 demo="postgresql curl netcat-openbsd"
@@ -24,10 +26,11 @@ fail() {
 # Packages of the named group.
 packages_of() {
   case $1 in
+    build) echo "$build" ;;
     vm) echo "$vm" ;;
     net) echo "$net" ;;
     demo) echo "$demo" ;;
-    *) fail "unknown group \"$1\": it is vm, net or demo" ;;
+    *) fail "unknown group \"$1\": it is build, vm, net or demo" ;;
   esac
 }
 
@@ -56,7 +59,7 @@ forbid_cluster() {
   echo "create_main_cluster = false" >"$cluster_conf"
 }
 
-[ $# -gt 0 ] || set -- vm net demo
+[ $# -gt 0 ] || set -- build vm net demo
 wanted=""
 for group in "$@"; do
   wanted="$wanted $(packages_of "$group")"
