@@ -2,6 +2,7 @@ import type { Address } from "../netlink/route/address.ts";
 import type { Link } from "../netlink/route/link.ts";
 import type { Neighbour } from "../netlink/route/neighbour.ts";
 import type { Route } from "../netlink/route/route.ts";
+import type { Rule } from "../netlink/route/rule.ts";
 import type { DeviceSysctl } from "./sysctl.ts";
 import type { IpFamily } from "../netlink/ip.ts";
 
@@ -33,8 +34,9 @@ export interface HostFacts {
   readonly addresses: readonly string[];
   /** The address that the node sends from by default: the one its primary ENI has. */
   readonly source: Readonly<Partial<Record<IpFamily, string>>>;
-  /** What is already in the table that belongs to the VLAN id: left by someone who no longer owns it. */
+  /** What is already in the table that belongs to the VLAN id, and the rules to it: their owner is no more. */
   readonly table: readonly Route[];
+  readonly rules: readonly Rule[];
 }
 
 export interface Facts {

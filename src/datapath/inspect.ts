@@ -6,7 +6,7 @@ import type { NetlinkSocket } from "../netlink/socket.ts";
 import { DatapathError } from "./error.ts";
 import type { Facts, HostFacts, PodFacts, PrimaryFacts } from "./facts.ts";
 import type { Kernel } from "./kernel.ts";
-import { readAddresses, readPermanentNeighbours, readRoutes } from "./read.ts";
+import { readAddresses, readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
 import { type DeviceSysctl, sysctlKey } from "./sysctl.ts";
 
 /**
@@ -84,8 +84,16 @@ function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link
     veth,
     addresses: [...own],
     source: defaultSources(kernel.socket("host"), own),
-    table: FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table)),
+    ...leftInTable(kernel, table),
   };
+}
+
+/** The rules are listed only when there is something that they could lead to: a node has some for every pod. */
+function leftInTable(kernel: Kernel, table: number): Pick<HostFacts, "table" | "rules"> {
+  const routes = FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table));
+  const rules =
+    routes.length === 0 ? [] : FAMILIES.flatMap((family) => readRulesTo(kernel, "host", family, table));
+  return { table: routes, rules };
 }
 
 /** A node without a default route of a family has no such source; then probes of that family name none. */

@@ -7,7 +7,7 @@ import {
   listNeighbours,
 } from "../netlink/route/neighbour.ts";
 import { type Route, decodeRoute, listRoutes } from "../netlink/route/route.ts";
-import { type ListedRule, decodeRule, listRules } from "../netlink/route/rule.ts";
+import { type ListedRule, type Rule, decodeRule, listRules, plainRule } from "../netlink/route/rule.ts";
 import { type Kernel, isAbsence } from "./kernel.ts";
 import type { Place } from "./operation.ts";
 
@@ -41,6 +41,13 @@ export function readRules(kernel: Kernel, at: Place, family: IpFamily): ListedRu
     .socket(at)
     .dump(listRules(family))
     .flatMap(({ payload }) => decodeRule(payload) ?? []);
+}
+
+/** The rules that send what they match to one table. */
+export function readRulesTo(kernel: Kernel, at: Place, family: IpFamily, table: number): Rule[] {
+  return readRules(kernel, at, family)
+    .filter((rule) => rule.table === table)
+    .map(plainRule);
 }
 
 export function readPermanentNeighbours(kernel: Kernel, at: Place, device: number): Neighbour[] {

@@ -12,16 +12,11 @@ import { type Route, anyDestination, newRoute } from "../../netlink/route/route.
 import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
-import type { Operation, Step } from "../operation.ts";
+import type { Step } from "../operation.ts";
+import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
+import { bringUp, clearStale, routeStep, ruleStep, step } from "../steps.ts";
 import { sysctlKey } from "../sysctl.ts";
-import {
-  type PrimaryFamily,
-  byDependency,
-  neighbours,
-  ownRoutes,
-  primaryFamilies,
-  setAside,
-} from "./primary.ts";
+import { setAside } from "./primary.ts";
 
 /**
  * The direct datapath: the VLAN device is made inside the pod's namespace and is the pod's interface. The primary's
@@ -47,37 +42,20 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   const table = tableOf(branch.vlanId);
   const families = primaryFamilies(pod.primary);
   return [
-    // Left up on DEL: other pods' branches hang on it by then.
-    ...(host.trunk.up ? [] : [step({ kind: "link", at: "host", device: host.trunk.index, up: true })]),
-    // Without an address at all a namespace has no table local, and then resolves every neighbour to broadcast.
-    ...(pod.loopbackUp
-      ? []
-      : [
-          step({ kind: "link", at: "pod", device: LOOPBACK, up: true }, [
-            { kind: "link", at: "pod", device: LOOPBACK, up: false },
-          ]),
-        ]),
+    ...bringUp(facts),
     ...setAside(pod.primary, options.hostInterfaceName),
     ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, options)),
     ...families.flatMap((family) => answerFrom(family, pod.primary, table)),
-    ...neighbours(pod.primary).map((operation) => step(operation)),
+    ...neighboursAgain(pod.primary).map((operation) => step(operation)),
     ...branchDevice(branch, host, options),
     ...branch.addresses.map((address) => podAddress(address, options)),
     step({ kind: "link", at: "pod", device: options.interfaceName, up: true }),
     ...branch.addresses.map((address) => defaultRoute(address, options)),
-    ...host.table.flatMap((route) => clearStale(route)),
+    ...clearStale(facts),
     ...branch.addresses
       .filter((address) => families.some(({ family }) => family === address.family))
       .flatMap((address) => fromTheNode(address, table, host, pod.primary)),
   ];
-}
-
-/** ifindex of lo in every namespace (net/core/dev.c gives it out first). */
-const LOOPBACK = 1;
-
-/** What vanishes with its device, or when that is set down to get its name back, needs no undo of its own. */
-function step(operation: Operation, undo: readonly Operation[] = []): Step {
-  return { do: operation, undo };
 }
 
 /** The pod's main table, by the primary: the node's own addresses, Services, agents. Nothing wider. */
@@ -138,7 +116,7 @@ function answerFrom({ family, address }: PrimaryFamily, primary: PrimaryFacts, t
       ({ device: _, ...route }) =>
         step({ kind: "route", at: "pod", device: primary.link.index, route: { ...route, table } }),
     ),
-    step({ kind: "rule", at: "pod", rule }, [{ kind: "rule", at: "pod", rule, absent: true }]),
+    ruleStep("pod", rule),
   ];
 }
 
@@ -201,22 +179,6 @@ function defaultRoute(address: BranchAddress, options: DirectOptions): Step {
   return step({ kind: "route", at: "pod", device: options.interfaceName, route });
 }
 
-/** A route in the VLAN id's table is of its last owner, and so is the rule that led to it. */
-function clearStale({ device, ...route }: Route): Step[] {
-  const { family, destination, length, table } = route;
-  const rule = {
-    family,
-    priority: TO_POD_PRIORITY,
-    table,
-    to: { address: destination, length },
-    inputDevice: "lo",
-  };
-  return [
-    step({ kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true }),
-    step({ kind: "rule", at: "host", rule, absent: true }),
-  ];
-}
-
 /**
  * The short way for what the node itself sends, such as kubelet's probes. The rule asks for `iif lo`, so that other
  * pods' packets, which the node only forwards, go through the VPC, where the branch's groups apply.
@@ -234,19 +196,12 @@ function fromTheNode(address: BranchAddress, table: number, host: HostFacts, pri
     ...(source !== undefined && { source }),
   });
   const rule = { family, priority: TO_POD_PRIORITY, table, to, inputDevice: "lo" };
-  const device = { at: "host", device: host.veth.index } as const;
-  const steps: Step[] = [
-    step({ kind: "route", ...device, route }, [{ kind: "route", ...device, route, absent: true }]),
-    step({ kind: "rule", at: "host", rule }, [{ kind: "rule", at: "host", rule, absent: true }]),
-  ];
+  const steps = [routeStep("host", host.veth.index, route), ruleStep("host", rule)];
   if (family === 6 && primary.link.mac !== undefined) {
     // IPv6 answers a solicitation only on the interface that has the address (RFC 4861, 7.2.3), which is not this one.
     const neighbour = { address: address.address, mac: primary.link.mac };
-    steps.push(
-      step({ kind: "neighbour", ...device, neighbour }, [
-        { kind: "neighbour", ...device, neighbour, absent: true },
-      ]),
-    );
+    const operation = { kind: "neighbour", at: "host", device: host.veth.index, neighbour } as const;
+    steps.push(step(operation, [{ ...operation, absent: true }]));
   }
   return steps;
 }

@@ -3,7 +3,7 @@ import { inspectPrimary } from "../inspect.ts";
 import type { Kernel } from "../kernel.ts";
 import { tableOf } from "../numbers.ts";
 import { type Operation, undoOf } from "../operation.ts";
-import { readRoutes, readRules } from "../read.ts";
+import { readRoutes, readRulesTo } from "../read.ts";
 import { setAside } from "./primary.ts";
 
 /**
@@ -36,9 +36,7 @@ export function restoreFrom(
     mtu: branch.mtu,
     trunk: branch.parentIndex,
   };
-  const rules = ([4, 6] as const)
-    .flatMap((family) => readRules(kernel, "pod", family))
-    .filter((rule) => rule.table === table);
+  const rules = ([4, 6] as const).flatMap((family) => readRulesTo(kernel, "pod", family, table));
   return {
     vlanId,
     operations: [

@@ -69,6 +69,11 @@ export function decodeRule(payload: Uint8Array): ListedRule | undefined {
   };
 }
 
+/** What we know of a listed rule: enough to delete it, or to add it again. */
+export function plainRule({ action: _, rest: __, ...rule }: ListedRule): Rule {
+  return rule;
+}
+
 export function listRules(family: IpFamily): Request {
   const bytes = new Uint8Array(HEADER);
   viewOf(bytes).setUint8(0, addressFamily(family));

@@ -1,0 +1,119 @@
+import { type IpFamily, type IpPrefix, familyOf, networkOf, widthOf } from "../netlink/ip.ts";
+import { type Address, AddressFlag } from "../netlink/route/address.ts";
+import { Protocol, Scope, Table } from "../netlink/route/constants.ts";
+import { type Route, newRoute } from "../netlink/route/route.ts";
+import type { PrimaryFacts } from "./facts.ts";
+import type { Operation } from "./operation.ts";
+
+/** What a primary plugin gave the pod's interface, and the operations that give it again. */
+
+/** A family's address on the interface, and the gateway of its default route. */
+export interface PrimaryFamily {
+  readonly family: IpFamily;
+  readonly address: string;
+  readonly gateway?: string;
+}
+
+/** The families that the primary gave an address. */
+export function primaryFamilies(primary: PrimaryFacts): PrimaryFamily[] {
+  const found: PrimaryFamily[] = [];
+  for (const family of [4, 6] as const) {
+    const address = primary.addresses.find(
+      (candidate) => familyOf(candidate.address) === family && candidate.scope === Scope.UNIVERSE,
+    );
+    if (address === undefined) continue;
+    const gateway = defaultRoute(primary, family)?.gateway;
+    found.push({ family, address: address.address, ...(gateway !== undefined && { gateway }) });
+  }
+  return found;
+}
+
+/** The routes that the primary made, as opposed to those that come with an address or a device. */
+export function ownRoutes(primary: PrimaryFacts): Route[] {
+  return primary.routes.filter((route) => route.protocol !== Protocol.KERNEL);
+}
+
+/** Routes to gateways before the routes through them. */
+export function byDependency(routes: readonly Route[]): Route[] {
+  const rank = (route: Route) => (route.gateway === undefined ? 0 : 1);
+  return routes.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** Link-local addresses are the kernel's: it derives them when a device comes up. */
+export function isKernelMade(address: Address): boolean {
+  return address.scope === Scope.LINK && familyOf(address.address) === 6;
+}
+
+/** The address without its device, with these flags (AddressFlag). */
+export function withFlags({ index: _, rest: __, ...address }: Address, flags: number) {
+  return { ...address, flags };
+}
+
+/** The route that the kernel makes for an IPv4 address with a prefix, each time its device comes up. */
+export function prefixRoute(address: Address): Omit<Route, "device"> | undefined {
+  if ((address.flags & AddressFlag.NOPREFIXROUTE) !== 0 || address.prefixLength === widthOf(4))
+    return undefined;
+  const network: IpPrefix = { address: address.address, length: address.prefixLength };
+  return newRoute({
+    family: 4,
+    destination: networkOf(network),
+    length: network.length,
+    protocol: Protocol.KERNEL,
+    source: address.address,
+  });
+}
+
+/** Gives the interface its addresses again, with only those routes to their prefixes that were there. */
+export function addressesAgain(primary: PrimaryFacts): Operation[] {
+  const pod = { at: "pod", device: primary.link.index } as const;
+  return primary.addresses
+    .filter((address) => !isKernelMade(address))
+    .flatMap((address): Operation[] => {
+      const isIpv4 = familyOf(address.address) === 4;
+      // Checked for duplicates when the primary set it.
+      const flags = isIpv4 ? address.flags : address.flags | AddressFlag.NODAD;
+      const route = isIpv4 ? prefixRoute(address) : undefined;
+      return [
+        { kind: "address", ...pod, address: withFlags(address, flags) },
+        // A primary may have deleted the route that the kernel made for its address (ptp does).
+        ...(route === undefined || isListed(primary, route)
+          ? []
+          : [{ kind: "route", ...pod, route, absent: true } as const]),
+      ];
+    });
+}
+
+/** Sets the primary's own routes again. */
+export function routesAgain(primary: PrimaryFacts): Operation[] {
+  const pod = { at: "pod", device: primary.link.index } as const;
+  return byDependency(ownRoutes(primary)).map(({ device: _, ...route }) => ({
+    kind: "route",
+    ...pod,
+    route,
+  }));
+}
+
+/** Sets the primary's permanent neighbours again. */
+export function neighboursAgain(primary: PrimaryFacts): Operation[] {
+  return primary.permanentNeighbours.flatMap(({ address, mac }): Operation[] =>
+    mac === undefined
+      ? []
+      : [{ kind: "neighbour", at: "pod", device: primary.link.index, neighbour: { address, mac } }],
+  );
+}
+
+function defaultRoute(primary: PrimaryFacts, family: IpFamily): Route | undefined {
+  return primary.routes
+    .filter((route) => route.family === family && route.length === 0 && route.table === Table.MAIN)
+    .toSorted((a, b) => (a.priority ?? 0) - (b.priority ?? 0))[0];
+}
+
+function isListed(primary: PrimaryFacts, route: Omit<Route, "device">): boolean {
+  return primary.routes.some(
+    (listed) =>
+      listed.destination === route.destination &&
+      listed.length === route.length &&
+      listed.table === route.table &&
+      listed.protocol === Protocol.KERNEL,
+  );
+}

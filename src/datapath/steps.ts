@@ -1,0 +1,47 @@
+import type { Route } from "../netlink/route/route.ts";
+import type { Rule } from "../netlink/route/rule.ts";
+import type { Facts } from "./facts.ts";
+import type { Operation, Place, Step } from "./operation.ts";
+
+/** Steps that every datapath takes. */
+
+/** ifindex of lo in every namespace (net/core/dev.c gives it out first). */
+const LOOPBACK = 1;
+
+/** What vanishes with its device, or when that is set down, needs no undo of its own. */
+export function step(operation: Operation, undo: readonly Operation[] = []): Step {
+  return { do: operation, undo };
+}
+
+/** Adds a route, and deletes it again. */
+export function routeStep(at: Place, device: number | string, route: Omit<Route, "device">): Step {
+  const operation = { kind: "route", at, device, route } as const;
+  return step(operation, [{ ...operation, absent: true }]);
+}
+
+/** Adds a rule, and deletes it again. */
+export function ruleStep(at: Place, rule: Rule): Step {
+  const operation = { kind: "rule", at, rule } as const;
+  return step(operation, [{ ...operation, absent: true }]);
+}
+
+/** What must be up before anything else: the trunk and the pod's loopback. */
+export function bringUp({ host, pod }: Facts): Step[] {
+  const loopback = { kind: "link", at: "pod", device: LOOPBACK } as const;
+  return [
+    // Left up on DEL: other pods' branches hang on it by then.
+    ...(host.trunk.up ? [] : [step({ kind: "link", at: "host", device: host.trunk.index, up: true })]),
+    // Without an address at all a namespace has no table local, and then resolves every neighbour to broadcast.
+    ...(pod.loopbackUp ? [] : [step({ ...loopback, up: true }, [{ ...loopback, up: false }])]),
+  ];
+}
+
+/** What the node still has for the VLAN id is of its last owner: the rules to its table, and the table. */
+export function clearStale({ host }: Facts): Step[] {
+  return [
+    ...host.rules.map((rule) => step({ kind: "rule", at: "host", rule, absent: true })),
+    ...host.table.map(({ device, ...route }) =>
+      step({ kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true }),
+    ),
+  ];
+}
