@@ -80,7 +80,7 @@ export async function writeConflist(dir: string, options: ConflistOptions): Prom
     ],
   };
   await mkdir(configDir, { recursive: true });
-  await mkdir(addressDir, { recursive: true });
+  await mkdir(path.join(addressDir, "attached"), { recursive: true });
   await writeFile(path.join(configDir, "10-ground.conflist"), `${JSON.stringify(conflist, undefined, 2)}\n`);
   // A checkout may have lost the bit (an archive, a file share).
   await chmod(path.join(import.meta.dirname, "primary-aws"), 0o755).catch(() => undefined);

@@ -173,16 +173,13 @@ export class Pod {
     const { vpc, addresses = [] } = this.#options;
     if (addresses.length === 0) return;
     await writeFile(this.#addressFile, addresses.map((address) => `${address}\n`).join(""));
-    for (const address of addresses) {
-      await vpc.assignSecondary(address);
-      this.#assigned.push(address);
-    }
+    await vpc.assignSecondary(...addresses);
+    this.#assigned = [...addresses];
   }
 
   async #release(): Promise<void> {
-    for (const address of this.#assigned.splice(0)) {
-      await this.#options.vpc.unassignSecondary(address);
-    }
+    const assigned = this.#assigned.splice(0);
+    if (assigned.length > 0) await this.#options.vpc.unassignSecondary(...assigned);
     await rm(this.#addressFile, { force: true });
   }
 

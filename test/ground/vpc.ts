@@ -173,10 +173,12 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     );
     this.#opened = [primary.device, trunk.device];
     await this.#plug(
-      { device: "node0", mac: primary.mac, addresses: ipsOf(primary), groups: [nodeGroup] },
+      [
+        { device: "node0", mac: primary.mac, addresses: ipsOf(primary), groups: [nodeGroup] },
+        { device: "trunk0", mac: trunk.mac, addresses: ipsOf(trunk), groups: [nodeGroup] },
+      ],
       [],
     );
-    await this.#plug({ device: "trunk0", mac: trunk.mac, addresses: ipsOf(trunk), groups: [nodeGroup] }, []);
     await this.#setUpNode();
   }
 
@@ -222,44 +224,31 @@ ${baseTable()}${groupText(nodeGroup)}NFT
 
   /** Associates a branch with the trunk: from now on its VLAN leads somewhere. */
   async attachBranch(options: BranchOptions): Promise<Branch> {
-    const { vlanId, ipv4, ipv6, groups } = options;
-    const subnet = options.subnet ?? this.subnet;
-    const mac = options.mac ?? `02:b1:00:00:${hex(vlanId >> 8)}:${hex(vlanId & 255)}`;
-    const eniId = options.eniId ?? `eni-0b${vlanId.toString(16).padStart(15, "0")}`;
-    const branch: Branch = {
-      device: `br${vlanId}`,
-      mac,
-      addresses: ipsOf({ ipv4, ipv6 }),
-      groups,
-      vlanId,
-      eniId,
-      ipv4,
-      ipv6,
-      subnet,
-      // Every key, "" where there is nothing: as the controller writes it.
-      annotation: JSON.stringify([
-        {
-          eniId,
-          ifAddress: mac,
-          privateIp: ipv4 ?? "",
-          ipv6Addr: ipv6 ?? "",
-          vlanId,
-          subnetCidr: ipv4 === undefined ? "" : subnet.ipv4,
-          subnetV6Cidr: ipv6 === undefined ? "" : subnet.ipv6,
-          associationID: `trunk-assoc-${vlanId.toString(16).padStart(17, "0")}`,
-        },
-      ]),
-    };
-    await this.#addGateway(subnet);
-    await this.#plug(branch, [
-      `link add link trunk0 name ${branch.device} mtu ${vpcMtu} type vlan id ${vlanId}`,
-    ]);
+    const branch = branchOf(options, this.subnet);
+    await this.#attach([branch]);
     return branch;
   }
 
-  /** Ends the association; frames with its tag are then nobody's. */
-  async detachBranch(branch: Branch): Promise<void> {
-    await this.#unplug(branch);
+  /** The same for many at once, for the price of little more than one. */
+  async attachBranches(options: readonly BranchOptions[]): Promise<Branch[]> {
+    const branches = options.map((one) => branchOf(one, this.subnet));
+    await this.#attach(branches);
+    return branches;
+  }
+
+  async #attach(branches: readonly Branch[]): Promise<void> {
+    for (const { subnet } of branches) await this.#addGateway(subnet);
+    await this.#plug(
+      branches,
+      branches.map(
+        (one) => `link add link trunk0 name ${one.device} mtu ${vpcMtu} type vlan id ${one.vlanId}`,
+      ),
+    );
+  }
+
+  /** Ends associations; frames with such a tag are then nobody's. */
+  async detachBranch(...branches: readonly Branch[]): Promise<void> {
+    await this.#unplug(branches);
   }
 
   /** Puts a machine into the VPC, in a namespace of its own. */
@@ -277,9 +266,12 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     };
     await createNetns(host.netns);
     this.#hosts.set(host.netns, host);
-    await this.#plug(host, [
-      `link add ${host.device} mtu ${vpcMtu} type veth peer name eth0 address ${host.mac} mtu ${vpcMtu} netns ${host.netns}`,
-    ]);
+    await this.#plug(
+      [host],
+      [
+        `link add ${host.device} mtu ${vpcMtu} type veth peer name eth0 address ${host.mac} mtu ${vpcMtu} netns ${host.netns}`,
+      ],
+    );
     await ipBatch(host.netns, [
       "link set eth0 up",
       ...(ipv4 === undefined
@@ -297,34 +289,37 @@ ${baseTable()}${groupText(nodeGroup)}NFT
 
   /** Takes a machine away again. */
   async removeHost(host: Host): Promise<void> {
-    await this.#unplug(host);
+    await this.#unplug([host]);
     this.#hosts.delete(host.netns);
     await deleteNetns(host.netns);
   }
 
-  /** Gives the node's primary ENI a secondary address or a prefix, for its regular pods. */
-  async assignSecondary(address: string): Promise<void> {
+  /** Gives the node's primary ENI secondary addresses or prefixes, for its regular pods. */
+  async assignSecondary(...addresses: readonly string[]): Promise<void> {
     const plug = this.#plugOf("node0");
-    const grown: Plug = { ...plug, addresses: [...plug.addresses, address] };
-    this.#plugs.set(plug.device, grown);
-    await this.#sh(
-      batchText([
-        this.#deliver("add", this.primary, plug.device, address),
-        ...this.#othersAnswerFor("add", plug.device, [address]),
-      ]) + nftText(addressText("add", plug, address)),
-    );
+    this.#plugs.set(plug.device, { ...plug, addresses: [...plug.addresses, ...addresses] });
+    await this.#secondary("add", plug, addresses);
   }
 
-  /** Takes a secondary address back. */
-  async unassignSecondary(address: string): Promise<void> {
+  /** Takes secondary addresses back. */
+  async unassignSecondary(...addresses: readonly string[]): Promise<void> {
     const plug = this.#plugOf("node0");
-    const shrunk: Plug = { ...plug, addresses: plug.addresses.filter((one) => one !== address) };
-    this.#plugs.set(plug.device, shrunk);
-    await this.#sh(
+    this.#plugs.set(plug.device, {
+      ...plug,
+      addresses: plug.addresses.filter((one) => !addresses.includes(one)),
+    });
+    await this.#secondary("del", plug, addresses);
+  }
+
+  #secondary(verb: "add" | "del", plug: Plug, addresses: readonly string[]): Promise<unknown> {
+    return this.#sh(
       batchText([
-        this.#deliver("del", this.primary, plug.device, address),
-        ...this.#othersAnswerFor("del", plug.device, [address]),
-      ]) + nftText(addressText("delete", plug, address)),
+        ...addresses.map((address) => this.#deliver(verb, plug, address)),
+        ...this.#othersAnswerFor(verb, plug.device, addresses),
+      ]) +
+        nftText(
+          addresses.map((address) => addressText(verb === "add" ? "add" : "delete", plug, address)).join(""),
+        ),
     );
   }
 
@@ -374,32 +369,44 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     return plug;
   }
 
-  /** Brings one device of the VPC up (made by `create` when given) and everything that belongs to it. */
-  async #plug(plug: Plug, create: readonly string[]): Promise<void> {
-    const { device, addresses } = plug;
-    this.#plugs.set(device, plug);
-    await this.#sh(`${batchText(create)}
-cd /proc/sys/net
-echo 1 > ipv4/conf/${device}/proxy_arp
-echo 0 > ipv4/neigh/${device}/proxy_delay
-echo 1 > ipv6/conf/${device}/proxy_ndp
-echo 0 > ipv6/neigh/${device}/proxy_delay
-echo 0 > ipv6/conf/${device}/accept_ra
-${batchText([
-  `link set ${device} addrgenmode none up`,
-  `addr add ${gatewayV6}/64 dev ${device} nodad`,
-  ...addresses.map((address) => this.#deliver("add", plug, device, address)),
-  ...this.#othersAnswerFor("add", device, addresses),
-  ...this.#answersForOthers(device),
-])}
-${nftText(plugText("add", plug))}`);
+  /** Brings devices of the VPC up (made by `create`) and everything that belongs to them. */
+  async #plug(plugs: readonly Plug[], create: readonly string[]): Promise<void> {
+    const switches: string[] = [];
+    const lines: string[] = [];
+    let nft = "";
+    for (const plug of plugs) {
+      const { device, addresses } = plug;
+      this.#plugs.set(device, plug);
+      switches.push(
+        `echo 1 > ipv4/conf/${device}/proxy_arp`,
+        `echo 0 > ipv4/neigh/${device}/proxy_delay`,
+        `echo 1 > ipv6/conf/${device}/proxy_ndp`,
+        `echo 0 > ipv6/neigh/${device}/proxy_delay`,
+        `echo 0 > ipv6/conf/${device}/accept_ra`,
+      );
+      lines.push(
+        `link set ${device} addrgenmode none up`,
+        `addr add ${gatewayV6}/64 dev ${device} nodad`,
+        ...addresses.map((address) => this.#deliver("add", plug, address)),
+        ...this.#othersAnswerFor("add", device, addresses),
+        ...this.#answersForOthers(device),
+      );
+      nft += plugText("add", plug);
+    }
+    await this.#sh(
+      [batchText(create), "cd /proc/sys/net", ...switches, batchText(lines), nftText(nft)].join("\n"),
+    );
   }
 
-  async #unplug(plug: Plug): Promise<void> {
-    this.#plugs.delete(plug.device);
+  async #unplug(plugs: readonly Plug[]): Promise<void> {
+    for (const { device } of plugs) this.#plugs.delete(device);
     await this.#sh(
-      batchText([`link del ${plug.device}`, ...this.#othersAnswerFor("del", plug.device, plug.addresses)]) +
-        nftText(plugText("delete", plug)),
+      batchText(
+        plugs.flatMap((plug) => [
+          `link del ${plug.device}`,
+          ...this.#othersAnswerFor("del", plug.device, plug.addresses),
+        ]),
+      ) + nftText(plugs.map((plug) => plugText("delete", plug)).join("")),
     );
   }
 
@@ -407,18 +414,12 @@ ${nftText(plugText("add", plug))}`);
    * EC2 delivers by MAC and never asks: each address has a static neighbour. A prefix, and a secondary
    * address, goes to the interface's first address, whose neighbour is static already.
    */
-  #deliver(
-    verb: "add" | "del",
-    eni: { readonly mac: string; readonly ipv4?: string | undefined; readonly ipv6?: string | undefined },
-    device: string,
-    address: string,
-  ): string {
+  #deliver(verb: "add" | "del", { device, mac, addresses }: Plug, address: string): string {
     const v6 = isV6(address);
-    const plug = this.#plugs.get(device);
-    const first = plug?.addresses.find((one) => isV6(one) === v6) ?? address;
+    const first = addresses.find((one) => isV6(one) === v6) ?? address;
     if (first !== address) return `route ${verb} ${asCidr(address)} via ${first} dev ${device} onlink`;
     return verb === "add"
-      ? `route add ${asCidr(address)} dev ${device}\nneigh add ${address} lladdr ${eni.mac} dev ${device} nud permanent`
+      ? `route add ${asCidr(address)} dev ${device}\nneigh add ${address} lladdr ${mac} dev ${device} nud permanent`
       : `route del ${asCidr(address)} dev ${device}\nneigh del ${address} dev ${device}`;
   }
 
@@ -459,6 +460,38 @@ ${nftText(plugText("add", plug))}`);
   #sh(script: string): Promise<unknown> {
     return mustExec(this.netns, ["sh", "-e"], { input: script });
   }
+}
+
+/** What EC2 and the controller would make of the options; `home` is the subnet unless they name one. */
+function branchOf(options: BranchOptions, home: Subnet): Branch {
+  const { vlanId, ipv4, ipv6, groups } = options;
+  const subnet = options.subnet ?? home;
+  const mac = options.mac ?? `02:b1:00:00:${hex(vlanId >> 8)}:${hex(vlanId & 255)}`;
+  const eniId = options.eniId ?? `eni-0b${vlanId.toString(16).padStart(15, "0")}`;
+  return {
+    device: `br${vlanId}`,
+    mac,
+    addresses: ipsOf({ ipv4, ipv6 }),
+    groups,
+    vlanId,
+    eniId,
+    ipv4,
+    ipv6,
+    subnet,
+    // Every key, "" where there is nothing: as the controller writes it.
+    annotation: JSON.stringify([
+      {
+        eniId,
+        ifAddress: mac,
+        privateIp: ipv4 ?? "",
+        ipv6Addr: ipv6 ?? "",
+        vlanId,
+        subnetCidr: ipv4 === undefined ? "" : subnet.ipv4,
+        subnetV6Cidr: ipv6 === undefined ? "" : subnet.ipv6,
+        associationID: `trunk-assoc-${vlanId.toString(16).padStart(17, "0")}`,
+      },
+    ]),
+  };
 }
 
 function batchText(lines: readonly string[]): string {

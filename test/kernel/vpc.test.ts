@@ -52,8 +52,7 @@ async function regularPod(name: string, ipv4: string, ipv6: string): Promise<voi
     "neigh add 169.254.1.1 lladdr 02:00:00:00:02:01 dev eth0 nud permanent",
     "neigh add fe80::1 lladdr 02:00:00:00:02:01 dev eth0 nud permanent",
   ]);
-  await vpc.assignSecondary(ipv4);
-  await vpc.assignSecondary(ipv6);
+  await vpc.assignSecondary(ipv4, ipv6);
 }
 
 beforeAll(async () => {
