@@ -1,4 +1,4 @@
-import { NetlinkFormatError, decodeAttributes, readText, readU32, viewOf } from "./attribute.ts";
+import { NetlinkFormatError, align4, decodeAttributes, readText, readU32, viewOf } from "./attribute.ts";
 import { type Message, MessageFlag } from "./message.ts";
 
 /** nlmsgerr_attrs (linux/netlink.h). */
@@ -21,15 +21,25 @@ export function decodeAcknowledgement(message: Message): Acknowledgement {
   if (payload.length < 4 + REQUEST_HEADER) {
     throw new NetlinkFormatError(`Acknowledgement of ${payload.length} bytes`);
   }
-  const view = viewOf(payload);
-  const quoted = (message.flags & MessageFlag.CAPPED) === 0 ? view.getUint32(4, true) : REQUEST_HEADER;
-  return { errno: -view.getInt32(0, true), ...extended(message, 4 + quoted) };
+  const capped = (message.flags & MessageFlag.CAPPED) !== 0;
+  const quoted = capped ? REQUEST_HEADER : viewOf(payload).getUint32(4, true);
+  if (quoted < REQUEST_HEADER || 4 + quoted > payload.length) {
+    throw new NetlinkFormatError(`Acknowledgement of ${payload.length} bytes quotes ${quoted}`);
+  }
+  return { errno: errnoOf(payload), ...extended(message, 4 + align4(quoted)) };
 }
 
 /** The end of a dump: it carries an error of its own, since the dump may fail after its first datagram. */
 export function decodeDone(message: Message): Acknowledgement {
-  if (message.payload.length < 4) return { errno: 0 };
-  return { errno: -viewOf(message.payload).getInt32(0, true), ...extended(message, 4) };
+  if (message.payload.length < 4) {
+    throw new NetlinkFormatError(`End of a dump of ${message.payload.length} bytes`);
+  }
+  return { errno: errnoOf(message.payload), ...extended(message, 4) };
+}
+
+function errnoOf(payload: Uint8Array): number {
+  // The kernel sends it negative; of 0 that would make -0.
+  return 0 - viewOf(payload).getInt32(0, true);
 }
 
 function extended(message: Message, start: number): { text?: string; offset?: number } {
