@@ -57,7 +57,9 @@ export function decodeAddress(payload: Uint8Array): Address {
   if (payload.length < HEADER) throw new NetlinkFormatError(`An address of ${payload.length} bytes`);
   const view = viewOf(payload);
   const fields = new Fields(decodeAttributes(payload.subarray(HEADER)));
-  const ip = (attr: Attribute) => formatIp(readBytes(attr, 4, 16));
+  const family = ipFamily(view.getUint8(0));
+  if (family === undefined) throw new NetlinkFormatError(`An address of family ${view.getUint8(0)}`);
+  const ip = (attr: Attribute) => formatIp(readBytes(attr, family === 4 ? 4 : 16));
   // IFA_ADDRESS is the peer on a point-to-point address, and then IFA_LOCAL is ours; IPv6 often sends no IFA_LOCAL.
   const prefix = fields.take(IFA_ADDRESS, ip);
   const local = fields.take(IFA_LOCAL, ip) ?? prefix;

@@ -46,10 +46,11 @@ export interface NewNeighbour {
 export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
   if (payload.length < HEADER) throw new NetlinkFormatError(`A neighbour of ${payload.length} bytes`);
   const view = viewOf(payload);
-  if (ipFamily(view.getUint8(0)) === undefined) return undefined;
+  const family = ipFamily(view.getUint8(0));
+  if (family === undefined) return undefined;
   const fields = new Fields(decodeAttributes(payload.subarray(HEADER)));
   const mac = fields.take(NDA_LLADDR, (attr) => attr.data);
-  const address = fields.take(NDA_DST, (attr) => formatIp(readBytes(attr, 4, 16)));
+  const address = fields.take(NDA_DST, (attr) => formatIp(readBytes(attr, family === 4 ? 4 : 16)));
   if (address === undefined) return undefined;
   return {
     address,

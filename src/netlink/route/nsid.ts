@@ -1,4 +1,4 @@
-import { concat, decodeAttributes, readI32, u32Attribute } from "../attribute.ts";
+import { NetlinkFormatError, concat, decodeAttributes, readI32, u32Attribute } from "../attribute.ts";
 import { Fields } from "../fields.ts";
 import type { Request } from "../socket.ts";
 import { RouteMessage } from "./constants.ts";
@@ -21,6 +21,7 @@ export function getNetnsId(fd: number): Request {
 
 /** The number, or undefined when the namespace has none here. */
 export function decodeNetnsId(payload: Uint8Array): number | undefined {
+  if (payload.length < HEADER) throw new NetlinkFormatError(`A namespace's number of ${payload.length} bytes`);
   const id = new Fields(decodeAttributes(payload.subarray(HEADER))).take(NETNSA_NSID, readI32);
   return id === undefined || id < 0 ? undefined : id;
 }
