@@ -3,7 +3,6 @@ import { attach, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
 import { type PodIdentity, RECORD_VERSION } from "../attachment/record.ts";
 import { planDirect } from "../datapath/direct/plan.ts";
-import { SET_ASIDE_SYSCTLS } from "../datapath/direct/primary.ts";
 import { inspect } from "../datapath/inspect.ts";
 import { tableOf } from "../datapath/numbers.ts";
 import { findTrunk } from "../datapath/trunk.ts";
@@ -62,7 +61,6 @@ export function add(call: Call): JsonObject {
       trunk,
       primary: request.ifName,
       table: tableOf(branch.vlanId),
-      sysctls: SET_ASIDE_SYSCTLS,
     });
     const steps = planDirect(branch, facts, {
       interfaceName: request.ifName,

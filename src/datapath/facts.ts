@@ -3,7 +3,7 @@ import type { Link } from "../netlink/route/link.ts";
 import type { Neighbour } from "../netlink/route/neighbour.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
-import type { DeviceSysctl } from "./sysctl.ts";
+import type { SysctlFact } from "./sysctl.ts";
 import type { IpFamily } from "../netlink/ip.ts";
 
 /** What the kernel says before anything is changed: all that a plan may know. */
@@ -15,13 +15,13 @@ export interface PrimaryFacts {
   /** Its routes of both families in all tables but `local`, which the kernel keeps itself. */
   readonly routes: readonly Route[];
   readonly permanentNeighbours: readonly Neighbour[];
-  /** Its sysctls that a datapath changes; those that this kernel lacks are left out. */
-  readonly sysctls: readonly (DeviceSysctl & { readonly value: string })[];
 }
 
 export interface PodFacts {
   readonly primary: PrimaryFacts;
   readonly loopbackUp: boolean;
+  /** Parameters of its devices that a datapath may change; those that this kernel lacks are left out. */
+  readonly sysctls: readonly SysctlFact[];
 }
 
 export interface HostFacts {

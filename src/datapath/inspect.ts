@@ -17,14 +17,19 @@ const SOMEWHERE: Record<IpFamily, string> = { 4: "198.51.100.1", 6: "2001:db8::1
 
 const FAMILIES: readonly IpFamily[] = [4, 6];
 
+/** Parameters that some datapath changes. */
+const CHANGED_SYSCTLS: readonly DeviceSysctl[] = [
+  { family: "ipv4", parameter: "rp_filter" },
+  { family: "ipv6", parameter: "accept_dad" },
+  { family: "ipv6", parameter: "disable_ipv6" },
+];
+
 export interface Inspection {
   readonly trunk: Link;
   /** The name that the primary plugin gave the pod's interface. */
   readonly primary: string;
   /** The table that belongs to the VLAN id. */
   readonly table: number;
-  /** Its sysctls whose values will be changed. */
-  readonly sysctls: readonly DeviceSysctl[];
 }
 
 /** Reads what a plan needs to know. Throws DatapathError when the pod's interface is not what a primary leaves. */
@@ -33,7 +38,7 @@ export function inspect(kernel: Kernel, what: Inspection): Facts {
   return { pod, host: inspectHost(kernel, what, pod.primary.link) };
 }
 
-function inspectPod(kernel: Kernel, { primary, sysctls }: Inspection): PodFacts {
+function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
   const link = kernel.link("pod", primary);
   if (link === undefined) {
     throw new DatapathError(
@@ -48,23 +53,25 @@ function inspectPod(kernel: Kernel, { primary, sysctls }: Inspection): PodFacts 
     );
   }
   return {
-    primary: inspectPrimary(kernel, link, sysctls),
+    primary: inspectPrimary(kernel, link),
     loopbackUp: kernel.link("pod", "lo")?.up ?? false,
+    sysctls: [primary, "lo"].flatMap((device) =>
+      CHANGED_SYSCTLS.flatMap((sysctl) => {
+        const value = kernel.readSysctl("pod", sysctlKey(sysctl, device));
+        return value === undefined ? [] : [{ ...sysctl, device, value }];
+      }),
+    ),
   };
 }
 
 /** All that a primary plugin gave an interface. */
-export function inspectPrimary(kernel: Kernel, link: Link, sysctls: readonly DeviceSysctl[]): PrimaryFacts {
+export function inspectPrimary(kernel: Kernel, link: Link): PrimaryFacts {
   const routes = FAMILIES.flatMap((family) => readRoutes(kernel, "pod", family));
   return {
     link,
     addresses: readAddresses(kernel, "pod", link.index),
     routes: routes.filter((route) => route.device === link.index && route.table !== Table.LOCAL),
     permanentNeighbours: readPermanentNeighbours(kernel, "pod", link.index),
-    sysctls: sysctls.flatMap(({ family, parameter }) => {
-      const value = kernel.readSysctl("pod", sysctlKey({ family, parameter }, link.name));
-      return value === undefined ? [] : [{ family, parameter, value }];
-    }),
   };
 }
 

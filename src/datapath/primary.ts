@@ -65,22 +65,27 @@ export function prefixRoute(address: Address): Omit<Route, "device"> | undefined
 
 /** Gives the interface its addresses again, with only those routes to their prefixes that were there. */
 export function addressesAgain(primary: PrimaryFacts): Operation[] {
+  return ownAddresses(primary).flatMap((address) => addressAgain(primary, address));
+}
+
+/** The addresses that the primary set. */
+export function ownAddresses(primary: PrimaryFacts): Address[] {
+  return primary.addresses.filter((address) => !isKernelMade(address));
+}
+
+export function addressAgain(primary: PrimaryFacts, address: Address): Operation[] {
   const pod = { at: "pod", device: primary.link.index } as const;
-  return primary.addresses
-    .filter((address) => !isKernelMade(address))
-    .flatMap((address): Operation[] => {
-      const isIpv4 = familyOf(address.address) === 4;
-      // Checked for duplicates when the primary set it.
-      const flags = isIpv4 ? address.flags : address.flags | AddressFlag.NODAD;
-      const route = isIpv4 ? prefixRoute(address) : undefined;
-      return [
-        { kind: "address", ...pod, address: withFlags(address, flags) },
-        // A primary may have deleted the route that the kernel made for its address (ptp does).
-        ...(route === undefined || isListed(primary, route)
-          ? []
-          : [{ kind: "route", ...pod, route, absent: true } as const]),
-      ];
-    });
+  const isIpv4 = familyOf(address.address) === 4;
+  // Checked for duplicates when the primary set it.
+  const flags = isIpv4 ? address.flags : address.flags | AddressFlag.NODAD;
+  const route = isIpv4 ? prefixRoute(address) : undefined;
+  return [
+    { kind: "address", ...pod, address: withFlags(address, flags) },
+    // A primary may have deleted the route that the kernel made for its address (ptp does).
+    ...(route === undefined || isListed(primary, route)
+      ? []
+      : [{ kind: "route", ...pod, route, absent: true } as const]),
+  ];
 }
 
 /** Sets the primary's own routes again. */

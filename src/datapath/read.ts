@@ -22,12 +22,18 @@ export function readAddresses(kernel: Kernel, at: Place, index: number): Address
     .map(({ payload }) => decodeAddress(payload));
 }
 
-/** The routes of one table, or of all. */
-export function readRoutes(kernel: Kernel, at: Place, family: IpFamily, table?: number): Route[] {
+/** The routes of one table, or of all; by one device, or by any. */
+export function readRoutes(
+  kernel: Kernel,
+  at: Place,
+  family: IpFamily,
+  table?: number,
+  device?: number,
+): Route[] {
   try {
     return kernel
       .socket(at)
-      .dump(listRoutes(family, table))
+      .dump(listRoutes(family, table, device))
       .flatMap(({ payload }) => decodeRoute(payload) ?? []);
   } catch (error) {
     // A table that nobody used yet does not exist.

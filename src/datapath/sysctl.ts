@@ -4,11 +4,24 @@ export interface DeviceSysctl {
   readonly parameter: string;
 }
 
+/** A parameter as it was found. */
+export interface SysctlFact extends DeviceSysctl {
+  readonly device: string;
+  readonly value: string;
+}
+
 /** The key as src/sys/sysctl.ts takes it; it changes with the device's name. */
 export function sysctlKey({ family, parameter }: DeviceSysctl, device: string): string {
   return `${family}/conf/${device}/${parameter}`;
 }
 
-export function sameSysctl(a: DeviceSysctl, b: DeviceSysctl): boolean {
-  return a.family === b.family && a.parameter === b.parameter;
+/** The value that a device's parameter had; undefined when this kernel lacks it. */
+export function factOf(
+  facts: readonly SysctlFact[],
+  { family, parameter }: DeviceSysctl,
+  device: string,
+): string | undefined {
+  const isIt = (fact: SysctlFact) =>
+    fact.family === family && fact.parameter === parameter && fact.device === device;
+  return facts.find(isIt)?.value;
 }

@@ -43,7 +43,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   const families = primaryFamilies(pod.primary);
   return [
     ...bringUp(facts),
-    ...setAside(pod.primary, options.hostInterfaceName),
+    ...setAside(pod.primary, pod.sysctls, options.hostInterfaceName),
     ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, options)),
     ...families.flatMap((family) => answerFrom(family, pod.primary, table)),
     ...neighboursAgain(pod.primary).map((operation) => step(operation)),

@@ -10,7 +10,7 @@ import {
   routesAgain,
   withFlags,
 } from "../primary.ts";
-import { type DeviceSysctl, sameSysctl, sysctlKey } from "../sysctl.ts";
+import { type DeviceSysctl, type SysctlFact, factOf, sysctlKey } from "../sysctl.ts";
 
 /**
  * The primary's interface under another name. Only a device that is down can be renamed, and setting one down loses its
@@ -19,7 +19,7 @@ import { type DeviceSysctl, sameSysctl, sysctlKey } from "../sysctl.ts";
  */
 
 /** Parameters of the primary's interface that change while it is set aside. */
-export const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
+const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
   // What comes in here may be answered by the branch, and the other way round.
   { family: "ipv4", parameter: "rp_filter", value: "2" },
   // Its addresses come back after the rename; they were checked for duplicates when the primary set them.
@@ -27,7 +27,7 @@ export const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: strin
 ];
 
 /** Renames the primary's interface and leaves on it only its addresses: no route but the kernel's link-local ones. */
-export function setAside(primary: PrimaryFacts, newName: string): Step[] {
+export function setAside(primary: PrimaryFacts, sysctls: readonly SysctlFact[], newName: string): Step[] {
   const { link } = primary;
   const pod = { at: "pod", device: link.index } as const;
   return [
@@ -40,7 +40,7 @@ export function setAside(primary: PrimaryFacts, newName: string): Step[] {
       ],
     },
     ...SET_ASIDE_SYSCTLS.flatMap((sysctl): Step[] => {
-      const old = primary.sysctls.find((found) => sameSysctl(found, sysctl))?.value;
+      const old = factOf(sysctls, sysctl, link.name);
       if (old === undefined) return [];
       const key = sysctlKey(sysctl, newName);
       return [

@@ -20,7 +20,7 @@ export function restoreFrom(
   const primary = kernel.link("pod", pod.hostInterfaceName);
   if (primary?.kind !== "veth" || branch.parentIndex === undefined) return undefined;
   const { id: vlanId } = branch.vlan;
-  const facts = inspectPrimary(kernel, primary, []);
+  const facts = inspectPrimary(kernel, primary);
   const table = tableOf(vlanId);
   const restored = {
     ...facts,
@@ -42,7 +42,7 @@ export function restoreFrom(
     operations: [
       { kind: "vlan", at: "pod", vlan, absent: true },
       ...rules.map((rule): Operation => ({ kind: "rule", at: "pod", rule, absent: true })),
-      ...undoOf(setAside(restored, pod.hostInterfaceName)),
+      ...undoOf(setAside(restored, [], pod.hostInterfaceName)),
     ],
   };
 }

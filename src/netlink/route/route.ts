@@ -107,11 +107,15 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
   };
 }
 
-/** The routes of one table; those of all tables when it is absent. */
-export function listRoutes(family: IpFamily, table?: number): Request {
+/** The routes of one table, or of all; by one device, or by any. The kernel leaves the others out itself. */
+export function listRoutes(family: IpFamily, table?: number, device?: number): Request {
   return {
     type: RouteMessage.GETROUTE,
-    payload: concat([header(family, {}), ...(table === undefined ? [] : [u32Attribute(RTA_TABLE, table)])]),
+    payload: concat([
+      header(family, {}),
+      ...(table === undefined ? [] : [u32Attribute(RTA_TABLE, table)]),
+      ...(device === undefined ? [] : [u32Attribute(RTA_OIF, device)]),
+    ]),
     operation: `list IPv${family} routes${table === undefined ? "" : ` of table ${table}`}`,
   };
 }

@@ -7,8 +7,10 @@ import {
   readBytes,
   readText,
   readU32,
+  readU8,
   textAttribute,
   u32Attribute,
+  u8Attribute,
   viewOf,
 } from "../attribute.ts";
 import { Fields } from "../fields.ts";
@@ -26,6 +28,8 @@ const FRA_SRC = 2;
 const FRA_IIFNAME = 3;
 const FRA_PRIORITY = 6;
 const FRA_TABLE = 15;
+const FRA_PROTOCOL = 21;
+const FRA_IP_PROTO = 22;
 const FR_ACT_TO_TBL = 1;
 
 export interface Rule {
@@ -37,6 +41,10 @@ export interface Rule {
   readonly to?: IpPrefix;
   /** The device a packet came in by; `lo` for what this namespace itself sends. */
   readonly inputDevice?: string;
+  /** IPPROTO_* that the packet must be of. */
+  readonly ipProtocol?: number;
+  /** Who made it (linux/rtnetlink.h RTPROT_*), where that is to be said. */
+  readonly protocol?: number;
 }
 
 /** A rule as the kernel lists it: it may also do other things than look up a table. */
@@ -56,6 +64,8 @@ export function decodeRule(payload: Uint8Array): ListedRule | undefined {
   const to = fields.take(FRA_DST, ip);
   const from = fields.take(FRA_SRC, ip);
   const inputDevice = fields.take(FRA_IIFNAME, readText);
+  const ipProtocol = fields.take(FRA_IP_PROTO, readU8);
+  const protocol = fields.take(FRA_PROTOCOL, readU8);
   return {
     family,
     // The kernel leaves out a priority of 0.
@@ -65,6 +75,8 @@ export function decodeRule(payload: Uint8Array): ListedRule | undefined {
     ...(to !== undefined && { to: { address: to, length: view.getUint8(1) } }),
     ...(from !== undefined && { from: { address: from, length: view.getUint8(2) } }),
     ...(inputDevice !== undefined && { inputDevice }),
+    ...(ipProtocol !== undefined && { ipProtocol }),
+    ...(protocol !== undefined && { protocol }),
     rest: fields.rest(),
   };
 }
@@ -105,6 +117,7 @@ export function describeRule(rule: Rule): string {
     `from ${rule.from === undefined ? "all" : formatPrefix(rule.from)}`,
     ...(rule.to === undefined ? [] : [`to ${formatPrefix(rule.to)}`]),
     ...(rule.inputDevice === undefined ? [] : [`iif ${rule.inputDevice}`]),
+    ...(rule.ipProtocol === undefined ? [] : [`ipproto ${rule.ipProtocol}`]),
     `lookup ${rule.table}`,
   ].join(" ");
 }
@@ -123,5 +136,7 @@ function encode(rule: Rule): Uint8Array {
     ...(rule.to === undefined ? [] : [attribute(FRA_DST, ipBytes(rule.to.address))]),
     ...(rule.from === undefined ? [] : [attribute(FRA_SRC, ipBytes(rule.from.address))]),
     ...(rule.inputDevice === undefined ? [] : [textAttribute(FRA_IIFNAME, rule.inputDevice)]),
+    ...(rule.ipProtocol === undefined ? [] : [u8Attribute(FRA_IP_PROTO, rule.ipProtocol)]),
+    ...(rule.protocol === undefined ? [] : [u8Attribute(FRA_PROTOCOL, rule.protocol)]),
   ]);
 }
