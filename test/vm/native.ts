@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Console } from "./console.ts";
 import { GuestError } from "./errors.ts";
 import { type Limits, runMachine } from "./machine.ts";
+import { repository } from "./repository.ts";
 
 /** A command to run on this machine's own kernel. */
 export interface NativeRun extends Limits {
@@ -27,7 +28,10 @@ export async function runNative(run: NativeRun) {
   const console = new Console(run.onLine);
   const namespaces = ["--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"];
   const script = join(import.meta.dirname, "guest", "native.sh");
-  const ending = await runMachine(["unshare", ...namespaces, "sh", script, ...run.command], console, run);
+  // The pinned Node first, as in a guest.
+  const path = `PATH=${join(repository, "node_modules/.bin")}:${process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin"}`;
+  const command = ["sh", script, "env", path, ...run.command];
+  const ending = await runMachine(["unshare", ...namespaces, ...command], console, run);
   const { code, cut, seconds, error } = ending;
   if (cut !== undefined || code === null) {
     const failure = { abort: "aborted", deadline: "hung", none: "unreported" } as const;

@@ -124,7 +124,10 @@ async function main(): Promise<number> {
   if (values["at-once"]) {
     verdicts.push(...(await Promise.all([...runners].map(([name, runner]) => runSuite(name, runner)))));
   } else {
-    for (const [name, runner] of runners) verdicts.push(await runSuite(name, runner));
+    for (const [name, runner] of runners) {
+      if (signal.aborted) break;
+      verdicts.push(await runSuite(name, runner));
+    }
   }
   for (const { line } of verdicts) process.stdout.write(`${line}\n`);
   return interrupt.status ?? (verdicts.every(({ ok }) => ok) ? 0 : 1);
