@@ -30,6 +30,10 @@ const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] 
 export function setAside(primary: PrimaryFacts, sysctls: readonly SysctlFact[], newName: string): Step[] {
   const { link } = primary;
   const pod = { at: "pod", device: link.index } as const;
+  const changed = SET_ASIDE_SYSCTLS.flatMap((sysctl) => {
+    const old = factOf(sysctls, sysctl, link.name);
+    return old === undefined ? [] : [{ ...sysctl, old }];
+  });
   return [
     { do: { kind: "link", ...pod, up: false }, undo: restore(primary) },
     {
@@ -37,19 +41,20 @@ export function setAside(primary: PrimaryFacts, sysctls: readonly SysctlFact[], 
       undo: [
         { kind: "link", ...pod, up: false },
         { kind: "link", ...pod, name: link.name },
+        // Under the old name: a DEL that could not write one must find it again after it gave the name back.
+        ...changed.map(({ old, ...sysctl }): Operation => ({
+          kind: "sysctl",
+          at: "pod",
+          key: sysctlKey(sysctl, link.name),
+          value: old,
+          optional: true,
+        })),
       ],
     },
-    ...SET_ASIDE_SYSCTLS.flatMap((sysctl): Step[] => {
-      const old = factOf(sysctls, sysctl, link.name);
-      if (old === undefined) return [];
-      const key = sysctlKey(sysctl, newName);
-      return [
-        {
-          do: { kind: "sysctl", at: "pod", key, value: sysctl.value },
-          undo: [{ kind: "sysctl", at: "pod", key, value: old, optional: true }],
-        },
-      ];
-    }),
+    ...changed.map(({ value, ...sysctl }): Step => ({
+      do: { kind: "sysctl", at: "pod", key: sysctlKey(sysctl, newName), value },
+      undo: [],
+    })),
     { do: { kind: "link", ...pod, up: true }, undo: [] },
     ...primary.addresses.flatMap((address): Step[] => keepAddress(pod, address)),
   ];
