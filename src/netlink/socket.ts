@@ -61,7 +61,7 @@ export class NetlinkSocket implements Disposable {
     );
     const outcomes: { replies: Message[]; error?: NetlinkError }[] = requests.map(() => ({ replies: [] }));
     for (;;) {
-      for (const message of decodeMessages(this.#transport.receive())) {
+      for (const message of this.#receive(requests[0])) {
         const index = message.sequence - first;
         const [request, outcome] = [requests[index], outcomes[index]];
         // An answer to an earlier request, given up on after a timeout.
@@ -77,6 +77,16 @@ export class NetlinkSocket implements Disposable {
           outcome.replies.push(message);
         }
       }
+    }
+  }
+
+  /** The messages of the next datagram; when none comes, the error says what was asked for. */
+  #receive(request: Request | undefined): Message[] {
+    try {
+      return decodeMessages(this.#transport.receive());
+    } catch (error) {
+      if (!(error instanceof NetlinkProtocolError) || request === undefined) throw error;
+      throw new NetlinkProtocolError(`${request.operation}: ${error.message}`, { cause: error });
     }
   }
 
@@ -103,7 +113,7 @@ export class NetlinkSocket implements Disposable {
     const found: Message[] = [];
     let interrupted = false;
     for (;;) {
-      for (const message of decodeMessages(this.#transport.receive())) {
+      for (const message of this.#receive(request)) {
         if (message.sequence !== sequence) continue;
         if ((message.flags & MessageFlag.DUMP_INTR) !== 0) interrupted = true;
         if (message.type === ControlType.OVERRUN) {

@@ -59,14 +59,14 @@ function receive(fd: number, buffer: Uint8Array, timeoutSeconds: number): Uint8A
       length = recvfrom(fd, buffer, MSG_TRUNC, from, hostInt(from.length));
     } catch (error) {
       if (error instanceof SysError && error.errno === Errno.EAGAIN) {
-        throw new NetlinkProtocolError(`The kernel did not answer within ${timeoutSeconds} s`);
+        throw new NetlinkProtocolError(`the kernel did not answer within ${timeoutSeconds} s`);
       }
       throw error;
     }
     // Any process with CAP_NET_ADMIN in the namespace can send to this socket; only port 0 is the kernel.
     if (viewOf(from).getUint32(4, true) !== 0) continue;
     // MSG_TRUNC gives the true length, also of what did not fit.
-    if (length > buffer.length) throw new NetlinkProtocolError(`A datagram of ${length} bytes was cut off`);
+    if (length > buffer.length) throw new NetlinkProtocolError(`an answer of ${length} bytes was cut off`);
     return buffer.slice(0, length);
   }
 }
