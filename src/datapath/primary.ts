@@ -49,17 +49,19 @@ export function withFlags({ index: _, rest: __, ...address }: Address, flags: nu
   return { ...address, flags };
 }
 
-/** The route that the kernel makes for an IPv4 address with a prefix, each time its device comes up. */
+/** The route that the kernel makes for an address with a prefix: each time its device comes up, or it is set. */
 export function prefixRoute(address: Address): Omit<Route, "device"> | undefined {
-  if ((address.flags & AddressFlag.NOPREFIXROUTE) !== 0 || address.prefixLength === widthOf(4))
-    return undefined;
+  const family = familyOf(address.address);
+  if ((address.flags & AddressFlag.NOPREFIXROUTE) !== 0) return undefined;
+  if (family === 4 && address.prefixLength === widthOf(4)) return undefined;
   const network: IpPrefix = { address: address.address, length: address.prefixLength };
   return newRoute({
-    family: 4,
+    family,
     destination: networkOf(network),
     length: network.length,
     protocol: Protocol.KERNEL,
-    source: address.address,
+    // Of IPv6 it has a metric of its own (IP6_RT_PRIO_ADDRCONF, linux/ipv6_route.h) and no source.
+    ...(family === 4 ? { source: address.address } : { priority: 256 }),
   });
 }
 
@@ -75,10 +77,9 @@ export function ownAddresses(primary: PrimaryFacts): Address[] {
 
 export function addressAgain(primary: PrimaryFacts, address: Address): Operation[] {
   const pod = { at: "pod", device: primary.link.index } as const;
-  const isIpv4 = familyOf(address.address) === 4;
   // Checked for duplicates when the primary set it.
-  const flags = isIpv4 ? address.flags : address.flags | AddressFlag.NODAD;
-  const route = isIpv4 ? prefixRoute(address) : undefined;
+  const flags = familyOf(address.address) === 4 ? address.flags : address.flags | AddressFlag.NODAD;
+  const route = prefixRoute(address);
   return [
     { kind: "address", ...pod, address: withFlags(address, flags) },
     // A primary may have deleted the route that the kernel made for its address (ptp does).
