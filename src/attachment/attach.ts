@@ -5,7 +5,7 @@ import type { Kernel } from "../datapath/kernel.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import { poll } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
-import { detachRecord } from "./detach.ts";
+import { detachRecord, forget } from "./detach.ts";
 import { type Node, reopen } from "./node.ts";
 import { type AttachmentRecord, type PodIdentity, podName } from "./record.ts";
 
@@ -18,15 +18,22 @@ const TEARDOWN_POLL_MS = 20;
 
 /**
  * Carries out a plan for a pod, with its record written first. When it fails, what was done is taken back and the record
- * goes too, unless something could not be taken back: then it stays for DEL. The caller holds the VLAN's lock and has
+ * goes too, unless something could not be taken back: then it stays for DEL. What the node's pods share is prepared once
+ * the record says that this pod needs it. The caller holds the VLAN's lock and has
  * called takeOver.
  */
-export function attach(node: Node, kernel: Kernel, record: AttachmentRecord): void {
+export function attach(
+  node: Node,
+  kernel: Kernel,
+  record: AttachmentRecord,
+  prepareNode: () => void = () => undefined,
+): void {
   node.store.write(record);
   try {
+    prepareNode();
     applyEvicting(node, kernel, record);
   } catch (error) {
-    if (!(error instanceof DatapathError) || error.details.length === 0) node.store.remove(record);
+    if (!(error instanceof DatapathError) || error.details.length === 0) forget(node, kernel, record);
     throw error;
   }
 }

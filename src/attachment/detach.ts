@@ -1,11 +1,10 @@
 import { undo } from "../datapath/apply.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { undoOf } from "../datapath/operation.ts";
+import type { Kernel } from "../datapath/kernel.ts";
+import { leaveStrict } from "./strict.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
 import type { AttachmentRecord } from "./record.ts";
-
-/** How long to wait for another call that works on the same VLAN id: well within kubelet's deadlines. */
-export const LOCK_WAIT_MS = 30_000;
 
 /**
  * Takes back all that a record says, then the record: neither the trunk nor the namespace need be there any more. When
@@ -27,5 +26,11 @@ export function detachRecord(node: Node, record: AttachmentRecord): void {
       },
     );
   }
+  forget(node, kernel, record);
+}
+
+/** Removes the record of what is no more, and with the last one what the node was changed for. */
+export function forget(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   node.store.remove(record);
+  if (record.mode === "strict") leaveStrict(node, kernel);
 }

@@ -12,7 +12,7 @@ export interface Node {
 }
 
 export function kernelFor(node: Node, pod: Namespace | undefined): Kernel {
-  return new Kernel(pod, node.openTransport);
+  return new Kernel(pod, node.openTransport, node.clock);
 }
 
 /**

@@ -22,6 +22,7 @@ export interface AttachmentRecord {
   readonly addresses: readonly string[];
   readonly namespace: { readonly path: string; readonly identity: string };
   readonly datapath: "direct" | "routed";
+  readonly mode: "standard" | "strict";
   readonly trunk: { readonly name: string; readonly index: number; readonly mac: string };
   /** The primary's interface, under the name it has while the branch is there. */
   readonly hostInterfaceName: string;

@@ -1,9 +1,9 @@
+import { LOCK_WAIT_MS } from "./store.ts";
 import { undo } from "../datapath/apply.ts";
 import { restoreFrom } from "../datapath/direct/recover.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { leftOnHost } from "../datapath/leftovers.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import { LOCK_WAIT_MS } from "./detach.ts";
 import { type Node, kernelFor, openIfThere } from "./node.ts";
 
 /** What a DEL without a record knows. */

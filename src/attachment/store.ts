@@ -8,6 +8,9 @@ import { errorCode } from "../sys/errno.ts";
 /** Where the node's state lies. /run is gone after a reboot, and so is everything a record is about. */
 export const STATE_DIRECTORY = "/run/branchline";
 
+/** How long to wait for another call that works on the same: well within kubelet's deadlines. */
+export const LOCK_WAIT_MS = 30_000;
+
 /** The records cannot be used: the message names the file or directory and what is wrong with it. */
 export class AttachmentError extends Error {
   override name = "AttachmentError";
@@ -35,11 +38,13 @@ interface Entry extends AttachmentKey {
  * section 2), so the name reads back without doubt.
  */
 export class AttachmentStore {
+  readonly stateDirectory: string;
   readonly #directory: string;
   readonly #locks: string;
   readonly #clock: Clock;
 
   constructor(stateDirectory: string, clock: Clock) {
+    this.stateDirectory = stateDirectory;
     this.#directory = `${stateDirectory}/attachments`;
     this.#locks = `${stateDirectory}/locks`;
     this.#clock = clock;
@@ -63,16 +68,25 @@ export class AttachmentStore {
 
   /** Runs the callback while no other process changes anything about this VLAN id. */
   withVlan<T>(vlanId: number, waitMs: number, callback: () => T): T {
+    return this.#locked(`vlan-${vlanId}`, `VLAN id ${vlanId}`, waitMs, callback);
+  }
+
+  /** Runs the callback while no other process changes what the node's pods share. A VLAN's lock may be held already. */
+  withNode<T>(waitMs: number, callback: () => T): T {
+    return this.#locked("node", "what the node's pods share", waitMs, callback);
+  }
+
+  #locked<T>(file: string, what: string, waitMs: number, callback: () => T): T {
     this.prepare();
     let lock: Disposable | undefined;
     try {
-      lock = lockFile(`${this.#locks}/vlan-${vlanId}`, waitMs, this.#clock);
+      lock = lockFile(`${this.#locks}/${file}`, waitMs, this.#clock);
     } catch (error) {
-      throw asAttachmentError(`Cannot lock VLAN id ${vlanId}`, error);
+      throw asAttachmentError(`Cannot lock ${what}`, error);
     }
     if (lock === undefined) {
       throw new LockTimeoutError(
-        `VLAN id ${vlanId} is still being worked on by another call after ${Math.round(waitMs / 1000)} s`,
+        `${what} is still being worked on by another call after ${Math.round(waitMs / 1000)} s`,
       );
     }
     using _held = lock;

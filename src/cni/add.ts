@@ -1,25 +1,23 @@
-import { LOCK_WAIT_MS } from "../attachment/detach.ts";
+import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { attach, takeOver } from "../attachment/attach.ts";
+import { enterStrict } from "../attachment/strict.ts";
 import { kernelFor } from "../attachment/node.ts";
 import { type PodIdentity, RECORD_VERSION } from "../attachment/record.ts";
-import { planDirect } from "../datapath/direct/plan.ts";
+import type { Kernel } from "../datapath/kernel.ts";
 import { inspect } from "../datapath/inspect.ts";
 import { tableOf } from "../datapath/numbers.ts";
 import { findTrunk } from "../datapath/trunk.ts";
-import {
-  type BranchAssignment,
-  POD_ANNOTATIONS,
-  decodeBranch,
-  podEniAnnotation,
-} from "../ipam/annotation.ts";
+import { POD_ANNOTATIONS, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import { type PluginConfig, readConfig } from "./config.ts";
+import { DATAPATHS } from "./datapaths.ts";
+import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
-import { type BranchResult, convertResult, withBranch } from "./result.ts";
+import { convertResult } from "./result.ts";
 import { trunkSelector } from "./trunk.ts";
 
 /** ADD (SPEC 1.1.0, section 2): the pod's branch becomes its interface, or prevResult goes out as it came. */
@@ -35,12 +33,7 @@ export function add(call: Call): JsonObject {
   }
   const branch = decodeBranch(annotation);
   call.note({ vlan: branch.vlanId, eni: branch.eniId });
-  if (config.datapath === "routed") {
-    throw new CniError(
-      ErrorCode.InvalidConfig,
-      'datapath "routed" is not available in this version: use "direct"',
-    );
-  }
+  const datapath = DATAPATHS[config.datapath];
   const { node } = call;
   return node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
     const claim = {
@@ -55,21 +48,12 @@ export function add(call: Call): JsonObject {
     using kernel = kernelFor(node, namespace);
     const trunk = findTrunk(kernel, trunkSelector(config.trunk, call.stateDirectory));
     const mtu = mtuFor(config, trunk);
+    const options = { request, config, mtu };
     // Before anything is touched: prevResult may be none that a branch can be added to.
-    const result = withBranch(prevResult, branchResult(call, config, branch, mtu), request.cniVersion);
-    const facts = inspect(kernel, {
-      trunk,
-      primary: request.ifName,
-      table: tableOf(branch.vlanId),
-    });
-    const steps = planDirect(branch, facts, {
-      interfaceName: request.ifName,
-      hostInterfaceName: config.hostInterfaceName,
-      mtu,
-      serviceCidrs: config.serviceCIDRs,
-      hostRoutes: config.hostRoutes,
-    });
-    attach(node, kernel, {
+    const result = datapath.result(prevResult, branch, options);
+    const facts = inspect(kernel, { trunk, primary: request.ifName, table: tableOf(branch.vlanId) });
+    const steps = datapath.plan(kernel, branch, facts, options);
+    const record = {
       version: RECORD_VERSION,
       ...claim,
       network: request.networkName,
@@ -77,10 +61,12 @@ export function add(call: Call): JsonObject {
       addresses: branch.addresses.map(({ address }) => address),
       namespace: { path: request.netns, identity: namespace.identity },
       datapath: config.datapath,
+      mode: config.podSGEnforcingMode,
       trunk: { name: trunk.name, index: trunk.index, mac: trunk.mac ?? "" },
       hostInterfaceName: config.hostInterfaceName,
       steps,
-    });
+    } as const;
+    attach(node, kernel, record, () => prepareNode(call, config, kernel));
     call.note({ outcome: "attached" });
     return result;
   });
@@ -116,20 +102,9 @@ function mtuFor(config: PluginConfig, trunk: { name: string; mtu: number }): num
   throw new CniError(ErrorCode.InvalidConfig, `mtu ${mtu} is above the ${trunk.mtu} of trunk ${trunk.name}`);
 }
 
-function branchResult(call: Call, config: PluginConfig, branch: BranchAssignment, mtu: number): BranchResult {
-  return {
-    ifName: call.request.ifName,
-    hostName: config.hostInterfaceName,
-    mac: branch.mac,
-    mtu,
-    sandbox: call.request.netns,
-    ips: branch.addresses.map(({ address, prefixLength, gateway }) => ({
-      address: `${address}/${prefixLength}`,
-      gateway,
-    })),
-    routes: branch.addresses.map(({ family, gateway }) => ({
-      dst: family === 4 ? "0.0.0.0/0" : "::/0",
-      gw: gateway,
-    })),
-  };
+/** What strict mode changes for the whole node, done before its first pod. */
+function prepareNode(call: Call, config: PluginConfig, kernel: Kernel): void {
+  if (config.podSGEnforcingMode !== "strict") return;
+  const { probesFail } = enterStrict(call.node, kernel, { manageEarlyDemux: config.manageEarlyDemux });
+  if (probesFail) call.warn(EARLY_DEMUX_WARNING);
 }

@@ -30,6 +30,8 @@ export interface PluginConfig {
   readonly serviceCIDRs: readonly IpPrefix[];
   readonly hostRoutes: readonly IpPrefix[];
   readonly hostInterfaceName: string;
+  /** routed and strict: switch tcp_early_demux off while there are strict pods. */
+  readonly manageEarlyDemux: boolean;
   readonly pluginLogFile: string;
   readonly pluginLogLevel: LogLevel;
   readonly runtimeConfig: JsonObject;
@@ -59,6 +61,7 @@ const OWN_KEYS = [
   "serviceCIDRs",
   "hostRoutes",
   "hostInterfaceName",
+  "manageEarlyDemux",
   "pluginLogFile",
   "pluginLogLevel",
 ];
@@ -114,6 +117,10 @@ export function readConfig(
     hostInterfaceName: tolerate("host0", () =>
       readHostInterface(member(raw, "hostInterfaceName"), options.ifName),
     ),
+    manageEarlyDemux: tolerate(false, () => {
+      const value = member(raw, "manageEarlyDemux");
+      return value === undefined ? false : readBoolean("manageEarlyDemux", value);
+    }),
     pluginLogFile: tolerate(DEFAULT_LOG_FILE, () => readLogFile(member(raw, "pluginLogFile"))),
     pluginLogLevel: tolerate("info", () => readLogLevel(member(raw, "pluginLogLevel"))),
     runtimeConfig: tolerate({}, () => readObject("runtimeConfig", member(raw, "runtimeConfig"))),

@@ -1,7 +1,7 @@
-import { LOCK_WAIT_MS, detachRecord } from "../attachment/detach.ts";
+import { detachRecord } from "../attachment/detach.ts";
 import { recover } from "../attachment/recover.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
-import { AttachmentError } from "../attachment/store.ts";
+import { AttachmentError, LOCK_WAIT_MS } from "../attachment/store.ts";
 import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import type { Call } from "./call.ts";

@@ -1,4 +1,5 @@
-import { LOCK_WAIT_MS, detachRecord } from "../attachment/detach.ts";
+import { detachRecord } from "../attachment/detach.ts";
+import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { validAttachments } from "./attachments.ts";
 import type { Call } from "./call.ts";
 import { CniError, ErrorCode } from "./errors.ts";

@@ -92,13 +92,7 @@ export function primaryInterface(
  * name, the branch comes last. The only ips are the branch's, because some runtimes take all of them as the pod's.
  */
 export function withBranch(prev: CniResult, branch: BranchResult, version: CniVersion): JsonObject {
-  const primary = primaryInterface(prev, branch.ifName);
-  if (primary === undefined) {
-    throw new CniError(
-      ErrorCode.InvalidConfig,
-      `prevResult has no interface "${branch.ifName}" in a sandbox: the plugin before branchline made none`,
-    );
-  }
+  const primary = requirePrimary(prev, branch.ifName);
   const taken = prev.interfaces.findIndex((entry) => entry.name === branch.hostName);
   if (taken >= 0) {
     throw new CniError(
@@ -111,15 +105,49 @@ export function withBranch(prev: CniResult, branch: BranchResult, version: CniVe
     i === primary.index && isObject(entry) ? { ...entry, name: branch.hostName } : entry,
   );
   const index = interfaces.length;
-  interfaces.push({
-    name: branch.ifName,
-    mac: branch.mac,
-    ...(versionAtLeast(version, "1.1.0") ? { mtu: branch.mtu } : {}),
-    sandbox: branch.sandbox,
-  });
+  interfaces.push({ ...interfaceEntry(branch.ifName, branch, version), sandbox: branch.sandbox });
+  return { ...converted, interfaces, ...reachedBy(index, branch, version) };
+}
+
+/** What ADD made where the branch stays on the node. */
+export interface RoutedBranchResult extends Pick<BranchResult, "ifName" | "mac" | "mtu" | "ips" | "routes"> {
+  /** The VLAN device on the node. */
+  readonly vlanName: string;
+}
+
+/**
+ * The primary's result with the branch's addresses on the pod's interface, which stays what it was, and the VLAN device
+ * behind it as one more interface of the node.
+ */
+export function withRoutedBranch(
+  prev: CniResult,
+  branch: RoutedBranchResult,
+  version: CniVersion,
+): JsonObject {
+  const { index } = requirePrimary(prev, branch.ifName);
+  const converted = convertResult(prev, version);
   return {
     ...converted,
-    interfaces,
+    interfaces: [...list(converted, "interfaces"), interfaceEntry(branch.vlanName, branch, version)],
+    ...reachedBy(index, branch, version),
+  };
+}
+
+function requirePrimary(prev: CniResult, ifName: string) {
+  const primary = primaryInterface(prev, ifName);
+  if (primary !== undefined) return primary;
+  throw new CniError(
+    ErrorCode.InvalidConfig,
+    `prevResult has no interface "${ifName}" in a sandbox: the plugin before branchline made none`,
+  );
+}
+
+function interfaceEntry(name: string, { mac, mtu }: { mac: string; mtu: number }, version: CniVersion) {
+  return { name, mac, ...(versionAtLeast(version, "1.1.0") ? { mtu } : {}) };
+}
+
+function reachedBy(index: number, branch: Pick<BranchResult, "ips" | "routes">, version: CniVersion) {
+  return {
     ips: branch.ips.map(({ address, gateway }) =>
       familyField({ interface: index, address, ...(gateway === undefined ? {} : { gateway }) }, version),
     ),

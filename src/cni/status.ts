@@ -2,6 +2,8 @@ import { kernelFor } from "../attachment/node.ts";
 import { findTrunk } from "../datapath/trunk.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
+import { isEarlyDemuxOn } from "../datapath/routed/node.ts";
+import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
 import { trunkSelector } from "./trunk.ts";
@@ -23,6 +25,9 @@ export function status(call: Call): undefined {
     node.store.prepare();
     using kernel = kernelFor(node, undefined);
     kernel.link("host", "lo");
+    if (config.podSGEnforcingMode === "strict" && isEarlyDemuxOn(kernel) && !config.manageEarlyDemux) {
+      call.warn(EARLY_DEMUX_WARNING);
+    }
     warnAboutTrunk(call, () => findTrunk(kernel, trunkSelector(config.trunk, call.stateDirectory)));
   } catch (error) {
     const { message, details } = toCniError(error);

@@ -52,13 +52,19 @@ function runsOf<T>(items: readonly T[], operationOf: (item: T) => Operation): T[
   let last: string | undefined;
   for (const item of items) {
     const operation = operationOf(item);
-    const channel = operation.kind === "sysctl" ? `sysctl ${operation.at}` : Kernel.socketOf(operation);
+    const channel = channelOf(operation);
     // Deleting a VLAN device looks at it first, so what comes before must have been carried out.
     if (channel !== last || operation.kind === "vlan") runs.push([]);
     runs.at(-1)?.push(item);
-    last = channel;
+    // What comes after its creation may be about it.
+    last = operation.kind === "vlan" ? undefined : channel;
   }
   return runs;
+}
+
+function channelOf(operation: Operation): string {
+  if (operation.kind === "sysctl" || operation.kind === "unique") return `${operation.kind} ${operation.at}`;
+  return Kernel.socketOf(operation);
 }
 
 /** Carries out one run, all of it; `succeeded` is told the index of each operation that is now so. */
@@ -67,8 +73,9 @@ function carryOut(kernel: Kernel, run: readonly Operation[], succeeded: (index: 
   const sent: { operation: Operation; index: number; request: Request }[] = [];
   for (const [index, operation] of run.entries()) {
     attempt(operation, failures, () => {
-      if (operation.kind === "sysctl") {
-        writeSysctl(kernel, operation);
+      if (operation.kind === "sysctl" || operation.kind === "unique") {
+        if (operation.kind === "sysctl") writeSysctl(kernel, operation);
+        else kernel.waitUntilUnique(operation.at, operation.device, operation.address);
         succeeded(index);
         return;
       }

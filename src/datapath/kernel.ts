@@ -1,5 +1,11 @@
 import { NetlinkError } from "../netlink/error.ts";
-import { addAddress, deleteAddress } from "../netlink/route/address.ts";
+import {
+  AddressFlag,
+  addAddress,
+  decodeAddress,
+  deleteAddress,
+  listAddresses,
+} from "../netlink/route/address.ts";
 import {
   type Link,
   changeLink,
@@ -15,6 +21,7 @@ import { addRule, deleteRule } from "../netlink/route/rule.ts";
 import { NetlinkSocket, type Request } from "../netlink/socket.ts";
 import { type Transport, openTransport } from "../netlink/transport.ts";
 import { type Namespace, type NotAPromise, inNamespace, openOwnNamespace } from "../netns/namespace.ts";
+import { type Clock, poll, systemClock } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
 import { readSysctl, writeSysctl } from "../sys/sysctl.ts";
 import { DatapathError } from "./error.ts";
@@ -22,6 +29,13 @@ import type { Device, Operation, Place, VlanDevice } from "./operation.ts";
 
 /** Opens the way to rtnetlink in the namespace the thread is in; tests put a faulty one in between. */
 export type TransportFactory = (at: Place) => Transport;
+
+/** Those that are one message to the kernel. */
+export type NetlinkOperation = Exclude<Operation, { kind: "sysctl" | "unique" }>;
+
+/** As aws-cni waits. */
+const DAD_LIMIT_MS = 10_000;
+const DAD_POLL_MS = 50;
 
 /** What a delete may answer when there is nothing to delete. */
 const ABSENT: readonly number[] = [Errno.ENOENT, Errno.ESRCH, Errno.ENODEV, Errno.ENXIO, Errno.EADDRNOTAVAIL];
@@ -37,11 +51,17 @@ export class Kernel implements Disposable {
   readonly #indexes = new Map<string, number>();
   readonly #pod: Namespace | undefined;
   readonly #open: TransportFactory;
+  readonly #clock: Clock;
 
-  /** Without a namespace for the pod every operation in it is an error, except that deleting succeeds. */
-  constructor(pod: Namespace | undefined, open: TransportFactory = () => openTransport()) {
+  /** Without a namespace for the pod nothing can be done in it: undo leaves that out. */
+  constructor(
+    pod: Namespace | undefined,
+    open: TransportFactory = () => openTransport(),
+    clock: Clock = systemClock,
+  ) {
     this.#pod = pod;
     this.#open = open;
+    this.#clock = clock;
     using host = openOwnNamespace();
     if (pod?.identity === host.identity) {
       throw new DatapathError("namespace", `network namespace "${pod.path}" is the node's own`);
@@ -88,10 +108,39 @@ export class Kernel implements Disposable {
   }
 
   /**
+   * Waits until duplicate address detection is done with an address. DatapathError when somebody else has it, or when it
+   * takes longer than 10 s.
+   */
+  waitUntilUnique(at: Place, device: Device, address: string): void {
+    const index = this.#index(at, device);
+    const flags = poll(this.#clock, DAD_LIMIT_MS, DAD_POLL_MS, () => {
+      const found = this.#flagsOf(at, index, address);
+      const isDone = (found & AddressFlag.TENTATIVE) === 0 || (found & AddressFlag.DADFAILED) !== 0;
+      return isDone ? found : undefined;
+    });
+    if (flags === undefined) {
+      throw new DatapathError(
+        "kernel",
+        `address ${address} is still tentative after ${DAD_LIMIT_MS / 1000} s`,
+      );
+    }
+    if ((flags & AddressFlag.DADFAILED) !== 0) {
+      throw new DatapathError("kernel", `address ${address} is used by another host already (DAD failed)`);
+    }
+  }
+
+  #flagsOf(at: Place, index: number, address: string): number {
+    const listed = this.socket(at)
+      .dump(listAddresses(index, 6))
+      .map(({ payload }) => decodeAddress(payload));
+    return listed.find((found) => found.address === address)?.flags ?? AddressFlag.DADFAILED;
+  }
+
+  /**
    * The request that makes the operation true. Undefined when nothing has to be sent: the device it is about is not
    * there, and the operation takes something away.
    */
-  request(operation: Exclude<Operation, { kind: "sysctl" }>): Request | undefined {
+  request(operation: NetlinkOperation): Request | undefined {
     const { at } = operation;
     switch (operation.kind) {
       case "vlan": {

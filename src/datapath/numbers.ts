@@ -7,6 +7,11 @@ export const TO_POD_PRIORITY = 512;
 /** Rules that send what comes from a pod. */
 export const FROM_POD_PRIORITY = 1536;
 
+/** Rules of strict mode: what comes from a pod, or from its branch, sees no table but the branch's. */
+export const STRICT_PRIORITY = 10;
+/** Where strict mode moves the rule for table local, which otherwise comes first. */
+export const LOCAL_PRIORITY_STRICT = 20;
+
 const TABLE_BASE = 100;
 /** default, main and local (linux/rtnetlink.h rt_class_t). */
 const KERNEL_TABLES = [253, 254, 255];

@@ -57,6 +57,8 @@ export type Operation =
       readonly neighbour: Omit<NewNeighbour, "device">;
       readonly absent?: true;
     }
+  /** Nothing to do but wait: until the kernel has found no other owner of an IPv6 address (DAD). */
+  | { readonly kind: "unique"; readonly at: Place; readonly device: Device; readonly address: string }
   /** A parameter below /proc/sys/net. `optional`: kernels without it (IPv6 switched off) are fine. */
   | {
       readonly kind: "sysctl";

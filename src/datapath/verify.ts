@@ -96,6 +96,8 @@ function differ(view: KernelView, operation: Operation, all: readonly Operation[
       return differentNeighbour(view, operation);
     case "sysctl":
       return differentSysctl(view, operation);
+    case "unique":
+      return undefined;
   }
 }
 
@@ -182,7 +184,8 @@ function sameRule(a: ListedRule, b: Rule): boolean {
     a.table === b.table &&
     text(a.to) === text(b.to) &&
     text(a.from) === text(b.from) &&
-    a.inputDevice === b.inputDevice
+    a.inputDevice === b.inputDevice &&
+    a.ipProtocol === b.ipProtocol
   );
 }
 

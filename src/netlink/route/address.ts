@@ -28,6 +28,8 @@ const IFA_FLAGS = 8;
 export const AddressFlag = {
   /** Without duplicate address detection: the address is EC2's to give, and waiting costs a second. */
   NODAD: 0x02,
+  /** Another host answered for it. */
+  DADFAILED: 0x08,
   TENTATIVE: 0x40,
   PERMANENT: 0x80,
   /** Without a route to the prefix. */

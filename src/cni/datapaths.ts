@@ -1,0 +1,82 @@
+import type { Facts } from "../datapath/facts.ts";
+import { planDirect } from "../datapath/direct/plan.ts";
+import type { Kernel } from "../datapath/kernel.ts";
+import type { Step } from "../datapath/operation.ts";
+import { POD_GATEWAY, planRouted, vlanName } from "../datapath/routed/plan.ts";
+import { inspectOnHost } from "../datapath/routed/primary.ts";
+import type { BranchAssignment } from "../ipam/annotation.ts";
+import { widthOf } from "../netlink/ip.ts";
+import type { CniRequest } from "./request.ts";
+import type { Datapath, PluginConfig } from "./config.ts";
+import type { JsonObject } from "./json.ts";
+import { type CniResult, withBranch, withRoutedBranch } from "./result.ts";
+
+/** What ADD needs of a datapath: the steps, and what the runtime is told. */
+export interface DatapathOfAdd {
+  plan(kernel: Kernel, branch: BranchAssignment, facts: Facts, options: PlanOptions): Step[];
+  /** Throws when prevResult is none that a branch can be added to. */
+  result(previous: CniResult, branch: BranchAssignment, options: PlanOptions): JsonObject;
+}
+
+export interface PlanOptions {
+  readonly request: CniRequest;
+  readonly config: PluginConfig;
+  /** Bytes. */
+  readonly mtu: number;
+}
+
+export const DATAPATHS: Readonly<Record<Datapath, DatapathOfAdd>> = {
+  direct: {
+    plan: (_kernel, branch, facts, { request, config, mtu }) =>
+      planDirect(branch, facts, {
+        interfaceName: request.ifName,
+        hostInterfaceName: config.hostInterfaceName,
+        mtu,
+        serviceCidrs: config.serviceCIDRs,
+        hostRoutes: config.hostRoutes,
+      }),
+    result: (previous, branch, { request, config, mtu }) =>
+      withBranch(
+        previous,
+        {
+          ifName: request.ifName,
+          hostName: config.hostInterfaceName,
+          mac: branch.mac,
+          mtu,
+          sandbox: request.netns,
+          ips: branch.addresses.map(({ address, prefixLength, gateway }) => ({
+            address: `${address}/${prefixLength}`,
+            gateway,
+          })),
+          routes: branch.addresses.map(({ family, gateway }) => ({ dst: ANYWHERE[family], gw: gateway })),
+        },
+        request.cniVersion,
+      ),
+  },
+  routed: {
+    plan: (kernel, branch, facts, { request, config, mtu }) =>
+      planRouted(branch, facts, inspectOnHost(kernel, facts.host, facts.pod.primary), {
+        interfaceName: request.ifName,
+        mtu,
+        mode: config.podSGEnforcingMode,
+      }),
+    result: (previous, branch, { request, mtu }) =>
+      withRoutedBranch(
+        previous,
+        {
+          ifName: request.ifName,
+          vlanName: vlanName(branch.vlanId),
+          mac: branch.mac,
+          mtu,
+          ips: branch.addresses.map(({ family, address, gateway }) => ({
+            address: `${address}/${widthOf(family)}`,
+            gateway,
+          })),
+          routes: branch.addresses.map(({ family }) => ({ dst: ANYWHERE[family], gw: POD_GATEWAY[family] })),
+        },
+        request.cniVersion,
+      ),
+  },
+};
+
+const ANYWHERE = { 4: "0.0.0.0/0", 6: "::/0" } as const;

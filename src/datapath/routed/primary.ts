@@ -1,0 +1,68 @@
+import { type IpPrefix, familyOf, widthOf } from "../../netlink/ip.ts";
+import { Protocol, Table } from "../../netlink/route/constants.ts";
+import type { Route } from "../../netlink/route/route.ts";
+import type { Rule } from "../../netlink/route/rule.ts";
+import type { HostFacts, PrimaryFacts } from "../facts.ts";
+import type { Kernel } from "../kernel.ts";
+import type { Operation, Step } from "../operation.ts";
+import { addressAgain, byDependency, ownAddresses, ownRoutes, withFlags } from "../primary.ts";
+import { readRoutes, readRules } from "../read.ts";
+import { step } from "../steps.ts";
+import { plainRule } from "../../netlink/route/rule.ts";
+
+/**
+ * The primary's address gives way to the branch's on the same interface. What sends the primary's address to the pod, on
+ * the node, would send it to a pod that no longer has it: it is taken away, and comes back with the address on DEL, so
+ * that the primary's own DEL finds what it made.
+ */
+
+/** What the node has for the pod's primary addresses. */
+export interface HostPrimaryFacts {
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
+}
+
+/** Reads what the primary made on the node for its addresses: main-table routes by the pod's veth, and rules. */
+export function inspectOnHost(kernel: Kernel, host: HostFacts, primary: PrimaryFacts): HostPrimaryFacts {
+  const own = new Set(ownAddresses(primary).map(({ address }) => address));
+  const isOwn = (prefix: IpPrefix | undefined) =>
+    prefix !== undefined && own.has(prefix.address) && prefix.length === widthOf(familyOf(prefix.address));
+  return {
+    routes: ([4, 6] as const)
+      .flatMap((family) => readRoutes(kernel, "host", family, Table.MAIN, host.veth.index))
+      .filter((route) => route.protocol !== Protocol.KERNEL && own.has(route.destination)),
+    rules: ([4, 6] as const)
+      .flatMap((family) => readRules(kernel, "host", family))
+      .filter((rule) => isOwn(rule.to) || isOwn(rule.from))
+      .map(plainRule),
+  };
+}
+
+/** Takes all that the primary set from its interface and from the node, the node first. */
+export function giveWay(primary: PrimaryFacts, onHost: HostPrimaryFacts): Step[] {
+  const pod = { at: "pod", device: primary.link.index } as const;
+  return [
+    ...onHost.rules.map((rule) => away({ kind: "rule", at: "host", rule })),
+    ...onHost.routes.map(({ device, ...route }) =>
+      away({ kind: "route", at: "host", ...(device !== undefined && { device }), route }),
+    ),
+    ...primary.permanentNeighbours.flatMap(({ address, mac }) =>
+      mac === undefined ? [] : [away({ kind: "neighbour", ...pod, neighbour: { address, mac } })],
+    ),
+    // The last ones first, so that no route is left without the one to its gateway.
+    ...byDependency(ownRoutes(primary))
+      .toReversed()
+      .map(({ device: _, ...route }) => away({ kind: "route", ...pod, route })),
+    ...ownAddresses(primary).map((address) =>
+      step(
+        { kind: "address", ...pod, address: withFlags(address, address.flags), absent: true },
+        addressAgain(primary, address),
+      ),
+    ),
+  ];
+}
+
+/** Takes something away that comes back. */
+function away(operation: Extract<Operation, { kind: "rule" | "route" | "neighbour" }>): Step {
+  return step({ ...operation, absent: true }, [operation]);
+}
