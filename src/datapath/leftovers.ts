@@ -1,21 +1,33 @@
 import type { Route } from "../netlink/route/route.ts";
+import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "./kernel.ts";
-import { tableOf } from "./numbers.ts";
+import { TO_POD_PRIORITY, tableOf } from "./numbers.ts";
 import type { Operation } from "./operation.ts";
 import { readRoutes, readRulesTo } from "./read.ts";
+import { vlanName } from "./routed/plan.ts";
 
-/** What takes away all that the node still has for a VLAN id: the rules to its table, and the table. */
+/**
+ * What takes away what a lost direct attachment left on the node for its VLAN id. Nothing while a VLAN device of that id
+ * is on the node: then the table is a routed pod's, aws-cni's perhaps, which nobody here has a record of.
+ */
 export function leftOnHost(kernel: Kernel, vlanId: number): Operation[] {
+  if (kernel.link("host", vlanName(vlanId)) !== undefined) return [];
   const table = tableOf(vlanId);
-  return ([4, 6] as const).flatMap((family) => [
-    ...readRulesTo(kernel, "host", family, table).map((rule): Operation => ({
-      kind: "rule",
-      at: "host",
-      rule,
-      absent: true,
-    })),
-    ...readRoutes(kernel, "host", family, table).map(routeAbsent),
-  ]);
+  return ([4, 6] as const).flatMap((family) => {
+    const rules = readRulesTo(kernel, "host", family, table).filter(isDirects);
+    const ours = new Set(rules.map((rule) => rule.to?.address));
+    return [
+      ...rules.map((rule): Operation => ({ kind: "rule", at: "host", rule, absent: true })),
+      ...readRoutes(kernel, "host", family, table)
+        .filter((route) => ours.has(route.destination))
+        .map(routeAbsent),
+    ];
+  });
+}
+
+/** The rule that only the direct datapath makes: to a pod, for what the node itself sends. */
+function isDirects(rule: Rule): boolean {
+  return rule.priority === TO_POD_PRIORITY && rule.inputDevice === "lo" && rule.to !== undefined;
 }
 
 function routeAbsent({ device, ...route }: Route): Operation {
