@@ -1,5 +1,6 @@
 import {
   type Attribute,
+  NetlinkFormatError,
   attribute,
   decodeAttributes,
   readU16,
@@ -33,8 +34,11 @@ export function encodeVlan(vlan: { id: number }): Uint8Array[] {
 
 export function decodeVlan(data: Uint8Array): VlanInfo {
   const fields = new Fields(decodeAttributes(data));
+  const id = fields.take(IFLA_VLAN_ID, readU16);
+  // 0 would be a tag of its own (priority only), not the absence of one.
+  if (id === undefined) throw new NetlinkFormatError("A VLAN device without an id");
   return {
-    id: fields.take(IFLA_VLAN_ID, readU16) ?? 0,
+    id,
     protocol: fields.take(IFLA_VLAN_PROTOCOL, readU16Big) ?? ETH_P_8021Q,
     rest: fields.rest(),
   };
