@@ -38,7 +38,7 @@ describe("encoding", () => {
 describe("decoding", () => {
   it("is what was encoded", () => {
     const given = [message("aabbccdd"), message("aa"), message("")];
-    const datagram = Buffer.concat(given.map((one) => encodeMessage(one)));
+    const datagram = new Uint8Array(Buffer.concat(given.map((one) => encodeMessage(one))));
     expect(decodeMessages(datagram)).toEqual(given);
   });
 
