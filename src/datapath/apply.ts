@@ -19,11 +19,15 @@ interface Failure {
 export function apply(kernel: Kernel, steps: readonly Step[]): void {
   const done: Step[] = [];
   for (const run of runsOf(steps, (step) => step.do)) {
+    let last = -1;
     const [failure] = carryOut(
       kernel,
       run.map((step) => step.do),
-      (index) => done.push(...run.slice(index, index + 1)),
+      (index) => (last = Math.max(last, index)),
     );
+    // The kernel goes on after a step that it refuses. One that later ones came after is taken back with them: they
+    // may have made it so themselves, and their own undo counts on it (a device renamed, then set up again).
+    done.push(...run.slice(0, last + 1));
     if (failure === undefined) continue;
     const left = undo(kernel, undoOf(done));
     throw new DatapathError("kernel", failure.error.message, {
