@@ -1,10 +1,10 @@
-import { LOCK_WAIT_MS } from "./store.ts";
 import { undo } from "../datapath/apply.ts";
 import { restoreFrom } from "../datapath/direct/recover.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { leftOnHost } from "../datapath/leftovers.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { type Node, kernelFor, openIfThere } from "./node.ts";
+import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS } from "./store.ts";
 
 /** What a DEL without a record knows. */
 export interface Traces {
@@ -20,25 +20,45 @@ export interface Traces {
 }
 
 /**
- * Takes back an attachment whose record is lost. In the pod's own namespace what looks like a branch **is** the pod's;
- * on the node, only what belongs to a VLAN id that no record claims is removed, since it may have a new owner. True when
- * something was found.
+ * Takes back an attachment whose record is lost or cannot be read. In the pod's own namespace what looks like a branch
+ * **is** the pod's, unless a record says that the namespace is another sandbox's by now; on the node, only what belongs
+ * to a VLAN id that no record claims is removed, since it may have a new owner. True when something was found.
  */
 export function recover(node: Node, traces: Traces): boolean {
   using namespace = openIfThere(traces.netns);
   using kernel = kernelFor(node, namespace);
-  const found = namespace === undefined ? undefined : restoreFrom(kernel, traces);
-  const vlanId = found?.vlanId ?? traces.branch?.vlanId;
+  // A record that cannot be read says the VLAN id all the same, by its name.
+  const recorded = node.store.vlanIdOf(traces);
+  const restoration = () => (namespace === undefined ? undefined : restoreFrom(kernel, traces));
+  const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
   if (vlanId === undefined) return false;
   return node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
-    const isClaimed = node.store.withVlanId(vlanId).length > 0;
-    const operations = [...(found?.operations ?? []), ...(isClaimed ? [] : leftOnHost(kernel, vlanId))];
+    const owners = node.store.keysOf(vlanId).filter((key) => !isSame(key, traces));
+    const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
+    const operations = isOthers
+      ? []
+      : [...(restoration()?.operations ?? []), ...(owners.length > 0 ? [] : leftOnHost(kernel, vlanId))];
     const [problem] = undo(kernel, operations);
     if (problem !== undefined) {
       throw new DatapathError("kernel", `VLAN ${vlanId} could not be taken back whole: ${problem.message}`, {
         cause: problem,
       });
     }
+    if (recorded !== undefined) node.store.remove({ ...traces, vlanId: recorded });
     return operations.length > 0;
   });
+}
+
+function isSame(a: AttachmentKey, b: AttachmentKey): boolean {
+  return a.containerId === b.containerId && a.ifName === b.ifName;
+}
+
+/** Undefined for a record that cannot be read. */
+function namespaceOf(node: Node, key: AttachmentKey): string | undefined {
+  try {
+    return node.store.find(key)?.namespace.identity;
+  } catch (error) {
+    if (error instanceof AttachmentError) return undefined;
+    throw error;
+  }
 }

@@ -127,9 +127,22 @@ export class AttachmentStore {
       .flatMap((entry) => this.#read(entry) ?? []);
   }
 
+  /** The attachments of a VLAN id, from the listing alone: also those whose records cannot be read. */
+  keysOf(vlanId: number): AttachmentKey[] {
+    return this.keys((entry) => entry.vlanId === vlanId);
+  }
+
+  /** The VLAN id of an attachment, from the listing alone. */
+  vlanIdOf({ containerId, ifName }: AttachmentKey): number | undefined {
+    return this.#entries().find((entry) => entry.containerId === containerId && entry.ifName === ifName)
+      ?.vlanId;
+  }
+
   /** All attachments, from the listing alone. */
-  keys(): AttachmentKey[] {
-    return this.#entries().map(({ containerId, ifName }) => ({ containerId, ifName }));
+  keys(wanted: (entry: AttachmentKey & { vlanId: number }) => boolean = () => true): AttachmentKey[] {
+    return this.#entries()
+      .filter(wanted)
+      .map(({ containerId, ifName }) => ({ containerId, ifName }));
   }
 
   #entries(): Entry[] {

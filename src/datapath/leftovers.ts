@@ -3,7 +3,7 @@ import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "./kernel.ts";
 import { TO_POD_PRIORITY, tableOf } from "./numbers.ts";
 import type { Operation } from "./operation.ts";
-import { readRoutes, readRulesTo } from "./read.ts";
+import { readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
 import { vlanName } from "./routed/plan.ts";
 
 /**
@@ -20,7 +20,7 @@ export function leftOnHost(kernel: Kernel, vlanId: number): Operation[] {
       ...rules.map((rule): Operation => ({ kind: "rule", at: "host", rule, absent: true })),
       ...readRoutes(kernel, "host", family, table)
         .filter((route) => ours.has(route.destination))
-        .map(routeAbsent),
+        .flatMap((route) => [...neighboursOf(kernel, route), routeAbsent(route)]),
     ];
   });
 }
@@ -28,6 +28,16 @@ export function leftOnHost(kernel: Kernel, vlanId: number): Operation[] {
 /** The rule that only the direct datapath makes: to a pod, for what the node itself sends. */
 function isDirects(rule: Rule): boolean {
   return rule.priority === TO_POD_PRIORITY && rule.inputDevice === "lo" && rule.to !== undefined;
+}
+
+/** The permanent neighbour that goes with an IPv6 route to a pod. */
+function neighboursOf(kernel: Kernel, { destination, device }: Route): Operation[] {
+  if (device === undefined) return [];
+  return readPermanentNeighbours(kernel, "host", device).flatMap(({ address, mac }): Operation[] =>
+    address === destination && mac !== undefined
+      ? [{ kind: "neighbour", at: "host", device, neighbour: { address, mac }, absent: true }]
+      : [],
+  );
 }
 
 function routeAbsent({ device, ...route }: Route): Operation {

@@ -19,7 +19,7 @@ import { type DeviceSysctl, type SysctlFact, factOf, sysctlKey } from "../sysctl
  */
 
 /** Parameters of the primary's interface that change while it is set aside. */
-const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
+export const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
   // What comes in here may be answered by the branch, and the other way round.
   { family: "ipv4", parameter: "rp_filter", value: "2" },
   // Its addresses come back after the rename; they were checked for duplicates when the primary set them.

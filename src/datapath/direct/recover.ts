@@ -1,10 +1,17 @@
+import { familyOf } from "../../netlink/ip.ts";
+import { AddressFlag } from "../../netlink/route/address.ts";
 import { Table } from "../../netlink/route/constants.ts";
+import type { Link } from "../../netlink/route/link.ts";
+import type { Route } from "../../netlink/route/route.ts";
+import type { PrimaryFacts } from "../facts.ts";
 import { inspectPrimary } from "../inspect.ts";
 import type { Kernel } from "../kernel.ts";
 import { tableOf } from "../numbers.ts";
 import { type Operation, undoOf } from "../operation.ts";
 import { readRoutes, readRulesTo } from "../read.ts";
-import { setAside } from "./primary.ts";
+import { prefixRoute } from "../primary.ts";
+import { type SysctlFact, sysctlKey } from "../sysctl.ts";
+import { SET_ASIDE_SYSCTLS, setAside } from "./primary.ts";
 
 /**
  * What gives a pod its primary interface back when no record says how: the VLAN device has the branch's MAC, the
@@ -20,15 +27,8 @@ export function restoreFrom(
   const primary = kernel.link("pod", pod.hostInterfaceName);
   if (primary?.kind !== "veth" || branch.parentIndex === undefined) return undefined;
   const { id: vlanId } = branch.vlan;
-  const facts = inspectPrimary(kernel, primary);
   const table = tableOf(vlanId);
-  const restored = {
-    ...facts,
-    link: { ...primary, name: pod.ifName },
-    routes: ([4, 6] as const)
-      .flatMap((family) => readRoutes(kernel, "pod", family, table))
-      .map((route) => ({ ...route, table: Table.MAIN })),
-  };
+  const restored = restoredPrimary(kernel, { ...primary, name: pod.ifName }, table);
   const vlan = {
     name: pod.ifName,
     vlanId,
@@ -42,7 +42,34 @@ export function restoreFrom(
     operations: [
       { kind: "vlan", at: "pod", vlan, absent: true },
       ...rules.map((rule): Operation => ({ kind: "rule", at: "pod", rule, absent: true })),
-      ...undoOf(setAside(restored, [], pod.hostInterfaceName)),
+      ...undoOf(setAside(restored, usualSysctls(kernel, pod.ifName), pod.hostInterfaceName)),
     ],
   };
+}
+
+/** The primary as it was, as far as that can be told from what was made of it. */
+function restoredPrimary(kernel: Kernel, link: Link, table: number): PrimaryFacts {
+  const facts = inspectPrimary(kernel, link);
+  const own = ([4, 6] as const)
+    .flatMap((family) => readRoutes(kernel, "pod", family, table))
+    .map((route) => ({ ...route, table: Table.MAIN }));
+  // Setting the primary aside put this on its IPv6 addresses.
+  const addresses = facts.addresses.map((address) =>
+    familyOf(address.address) === 6
+      ? { ...address, flags: address.flags & ~AddressFlag.NOPREFIXROUTE }
+      : address,
+  );
+  // The kernel's own route to a prefix was there, unless the primary had put one of its own in its place (as ptp does).
+  const isReplaced = (route: Omit<Route, "device">) =>
+    own.some(({ destination, length }) => destination === route.destination && length === route.length);
+  const routes = addresses.flatMap((address) => prefixRoute(address) ?? []);
+  return { ...facts, link, addresses, routes: [...own, ...routes.filter((route) => !isReplaced(route))] };
+}
+
+/** What a new device in the pod's namespace has, and so the primary's had unless the primary plugin changed it. */
+function usualSysctls(kernel: Kernel, device: string): SysctlFact[] {
+  return SET_ASIDE_SYSCTLS.flatMap(({ family, parameter }) => {
+    const value = kernel.readSysctl("pod", sysctlKey({ family, parameter }, "default"));
+    return value === undefined ? [] : [{ family, parameter, device, value }];
+  });
 }
