@@ -83,7 +83,7 @@ function differ(view: KernelView, operation: Operation, all: readonly Operation[
     case "vlan":
       return differentVlan(view, operation);
     case "link":
-      return isOverridden(operation, all) ? undefined : differentLink(view, operation);
+      return isLast(operation, all) ? differentLink(view, merged(operation, all)) : undefined;
     case "address":
       return differentAddress(view, operation);
     case "route":
@@ -120,12 +120,19 @@ function compare(what: string, is: number | string | undefined, shouldBe: number
   return is === shouldBe ? [] : [`${what} ${is ?? "none"} instead of ${shouldBe}`];
 }
 
-/** Whether a later step says something else about the same device: set down to rename, then up. */
-function isOverridden(operation: Of<"link">, all: readonly Operation[]): boolean {
-  const later = all.slice(all.indexOf(operation) + 1);
-  return later.some(
-    (other) => other.kind === "link" && other.at === operation.at && other.device === operation.device,
-  );
+/** A device is set down to be renamed, then up: what all the steps say of it together is said once, at the last. */
+function isLast(operation: Of<"link">, all: readonly Operation[]): boolean {
+  return aboutSame(operation, all).at(-1) === operation;
+}
+
+function merged(operation: Of<"link">, all: readonly Operation[]): Of<"link"> {
+  return aboutSame(operation, all).reduce((earlier, later) => ({ ...earlier, ...later }));
+}
+
+function aboutSame({ at, device }: Of<"link">, all: readonly Operation[]): Of<"link">[] {
+  return all.filter(
+    (other) => other.kind === "link" && other.at === at && other.device === device,
+  ) as Of<"link">[];
 }
 
 function differentLink(view: KernelView, { at, device, name, up }: Of<"link">): string | undefined {
