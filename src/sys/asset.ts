@@ -7,10 +7,10 @@ import {
   openSync,
   readdirSync,
   renameSync,
-  unlinkSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { removeFile } from "./files.ts";
 
 /** Thrown when no directory can hold the native library; the message names each one tried and why it failed. */
 export class AssetError extends Error {
@@ -24,9 +24,14 @@ export class AssetError extends Error {
  * Ubuntu). It may be read-only, so others follow. The name carries the content's hash: a file of that name, of that
  * size, that only we could have written, is the asset, and a new version never replaces a library in use.
  */
-export function materialize(name: string, content: Uint8Array, hash: string): string {
+export function materialize(
+  name: string,
+  content: Uint8Array,
+  hash: string,
+  directories: readonly string[] = [dirname(process.execPath), "/var/lib/branchline", "/run/branchline/lib"],
+): string {
   const refused: string[] = [];
-  for (const directory of [dirname(process.execPath), "/var/lib/branchline", "/run/branchline/lib"]) {
+  for (const directory of directories) {
     try {
       return place(`${directory}/.branchline-${hash}-${name}`, content);
     } catch (error) {
@@ -49,7 +54,7 @@ function place(path: string, content: Uint8Array): string {
     for (let done = 0; done < content.length;) done += writeSync(fd, content, done);
     renameSync(temporary, path);
   } catch (error) {
-    unlinkSync(temporary);
+    removeFile(temporary);
     throw error;
   } finally {
     closeSync(fd);
@@ -72,6 +77,7 @@ function removeAbandoned(path: string): void {
   for (const entry of readdirSync(directory)) {
     if (!entry.startsWith(prefix)) continue;
     const pid = entry.slice(prefix.length);
-    if (!existsSync(`/proc/${pid}`)) unlinkSync(`${directory}/${entry}`);
+    // Ours is not written yet: one of our number is another's who had it before. Others may tidy up at the same time.
+    if (pid === String(process.pid) || !existsSync(`/proc/${pid}`)) removeFile(`${directory}/${entry}`);
   }
 }

@@ -14,7 +14,7 @@ export function writeFileAtomic(path: string, content: string, mode: number): vo
     for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
     renameSync(temporary, path);
   } catch (error) {
-    unlinkSync(temporary);
+    removeFile(temporary);
     throw error;
   } finally {
     closeSync(fd);
