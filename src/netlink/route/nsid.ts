@@ -21,7 +21,8 @@ export function getNetnsId(fd: number): Request {
 
 /** The number, or undefined when the namespace has none here. */
 export function decodeNetnsId(payload: Uint8Array): number | undefined {
-  if (payload.length < HEADER) throw new NetlinkFormatError(`A namespace's number of ${payload.length} bytes`);
+  if (payload.length < HEADER)
+    throw new NetlinkFormatError(`A namespace's number of ${payload.length} bytes`);
   const id = new Fields(decodeAttributes(payload.subarray(HEADER))).take(NETNSA_NSID, readI32);
   return id === undefined || id < 0 ? undefined : id;
 }
