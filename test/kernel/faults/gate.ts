@@ -1,0 +1,124 @@
+// What stands between the plugin and the kernel: counts every change, and makes one of them go wrong.
+import { AttachmentStore } from "../../../src/attachment/store.ts";
+import type { TransportFactory } from "../../../src/datapath/kernel.ts";
+import { openTransport } from "../../../src/netlink/transport.ts";
+import { systemClock } from "../../../src/sys/clock.ts";
+import { isChange, messagesOf, refusable, type SentMessage } from "./messages.ts";
+
+/** What shall go wrong, counted from 1 in the order of the call; without any of them nothing does. */
+export interface Mishap {
+  /** This message is refused by the kernel, for a field that it cannot accept. */
+  readonly refuse?: number;
+  /** The answer to this datagram is lost; the kernel did what it says. */
+  readonly swallow?: number;
+  /** Before this change (datagram, sysctl, file) the process is as good as dead: nothing it does happens. */
+  readonly die?: number;
+  /** This write of a sysctl meets whatever `around` makes. */
+  readonly sysctl?: number;
+  readonly around?: (write: () => boolean) => boolean;
+}
+
+/** What a dead process's next steps throw. */
+class Dead extends Error {}
+
+/** As long as the kernel ever takes in the guest, and short enough to be waited for often. */
+const RECEIVE_TIMEOUT_SECONDS = 0.5;
+
+export class Gate {
+  /** Messages that change something, in order; all of them, also those that were made to be refused. */
+  readonly messages: SentMessage[] = [];
+  /** Keys of the sysctls written. */
+  readonly sysctls: string[] = [];
+  datagrams = 0;
+  /** Datagrams, sysctls and files together. */
+  changes = 0;
+  #dead = false;
+  readonly #mishap: Mishap;
+
+  constructor(mishap: Mishap = {}) {
+    this.#mishap = mishap;
+  }
+
+  readonly openTransport: TransportFactory = () => {
+    const real = openTransport(RECEIVE_TIMEOUT_SECONDS);
+    let loseAnswer = false;
+    return {
+      send: (bytes) => {
+        const changing = messagesOf(bytes).filter(isChange);
+        if (changing.length > 0) {
+          this.change();
+          this.datagrams += 1;
+        }
+        this.#alive();
+        for (const message of changing) {
+          this.messages.push(message);
+          if (this.messages.length === this.#mishap.refuse) bytes = refusable(bytes, message);
+        }
+        loseAnswer = changing.length > 0 && this.datagrams === this.#mishap.swallow;
+        real.send(bytes);
+      },
+      receive: () => {
+        this.#alive();
+        if (loseAnswer) real.receive();
+        return real.receive();
+      },
+      [Symbol.dispose]: () => real[Symbol.dispose](),
+    };
+  };
+
+  writeSysctl(key: string, write: () => boolean): boolean {
+    this.change();
+    this.sysctls.push(key);
+    const { sysctl, around } = this.#mishap;
+    return around !== undefined && this.sysctls.length === sysctl ? around(write) : write();
+  }
+
+  /** Counts a change, unless the process dies before it. */
+  change(): void {
+    this.#alive();
+    this.changes += 1;
+    this.#dead = this.changes === this.#mishap.die;
+    this.#alive();
+  }
+
+  #alive(): void {
+    if (this.#dead) throw new Dead("killed");
+  }
+}
+
+let current = new Gate();
+
+/** The gate that sysctls go through: src/sys/sysctl.ts is replaced by the test that wants it. */
+export function sysctlGate(): Gate {
+  return current;
+}
+
+/** The records of a process that may die. */
+class GatedStore extends AttachmentStore {
+  readonly #gate: Gate;
+
+  constructor(directory: string, gate: Gate) {
+    super(directory, systemClock);
+    this.#gate = gate;
+  }
+
+  override write(...args: Parameters<AttachmentStore["write"]>): void {
+    this.#gate.change();
+    super.write(...args);
+  }
+
+  override remove(...args: Parameters<AttachmentStore["remove"]>): void {
+    this.#gate.change();
+    super.remove(...args);
+  }
+}
+
+/** A node whose every change passes the gate. One call at a time: sysctls know one gate only. */
+export function gatedNode(stateDirectory: string, gate: Gate) {
+  current = gate;
+  return {
+    store: new GatedStore(stateDirectory, gate),
+    clock: systemClock,
+    openTransport: gate.openTransport,
+  };
+}
