@@ -21,7 +21,7 @@ help: ## Show the targets
 
 node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	@echo "installing the packages of package-lock.json from the npm registry"
-	npm ci --no-audit --no-fund
+	npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 build: dist/branchline ## Build dist/branchline

@@ -9,7 +9,6 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import esbuild from "esbuild";
-import { inject } from "postject";
 
 /** Minified bytes that every pod's start pays for. */
 const PLUGIN_BUDGET = 150 * 1024;
@@ -91,19 +90,35 @@ writeFileSync(
     assets: { "koffi.node": koffi, "koffi.hash": `${dist}/koffi.hash`, "cli.cjs": `${dist}/cli.cjs` },
   }),
 );
-execFileSync(node, ["--experimental-sea-config", `${dist}/sea.json`], {
-  stdio: ["ignore", "ignore", "inherit"],
-});
+quietly(node, ["--experimental-sea-config", `${dist}/sea.json`]);
 
 const building = `${dist}/branchline.building`;
 copyFileSync(node, building);
 chmodSync(building, 0o755);
 execFileSync("strip", ["-s", building]);
-await inject(building, "NODE_SEA_BLOB", readFileSync(`${dist}/sea.blob`), { sentinelFuse: SENTINEL });
+quietly(node, [
+  `${root}/node_modules/postject/dist/cli.js`,
+  building,
+  "NODE_SEA_BLOB",
+  `${dist}/sea.blob`,
+  "--sentinel-fuse",
+  SENTINEL,
+]);
 // In place only when it is whole.
 renameSync(building, `${dist}/branchline`);
 for (const file of ["sea.json", "sea.blob", "koffi.hash"]) rmSync(`${dist}/${file}`);
 console.log(`dist/branchline ${version}`);
+
+/** Runs a tool whose output is of interest only when it fails: postject warns of each section name that strip removed. */
+function quietly(command, args) {
+  try {
+    execFileSync(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  } catch (error) {
+    process.stderr.write(error.stdout);
+    process.stderr.write(error.stderr);
+    throw error;
+  }
+}
 
 /** The plugin starts for every pod: nothing of the command line, no package at all, and not too much of our own. */
 function checkBundle({ metafile, outputFiles }) {
