@@ -29,6 +29,8 @@ export async function commandLine(args: readonly string[]): Promise<number> {
       process.stderr.write(`branchline: ${message ?? error.message}; see branchline --help\n`);
     })
     .command("$0", false, {}, () => {
+      // yargs comes here also after it has complained of the arguments.
+      if (status !== 0) return;
       status = 2;
       process.stderr.write("branchline: CNI_COMMAND is not set; see branchline --help\n");
     })
