@@ -1,6 +1,8 @@
 import { readSync, writeSync } from "node:fs";
 import { MAX_STDIN_BYTES } from "../../src/cni/request.ts";
 import { run } from "../../src/cni/run.ts";
+import { systemClock } from "../../src/sys/clock.ts";
+import { errorCode } from "../../src/sys/errno.ts";
 import { runCommandLine } from "./load-cli.ts";
 
 /**
@@ -17,7 +19,7 @@ function readStdin(): Uint8Array {
   let length = 0;
   while (length <= MAX_STDIN_BYTES) {
     const chunk = new Uint8Array(64 * 1024);
-    const count = readSync(STDIN, chunk);
+    const count = patiently(() => readSync(STDIN, chunk));
     if (count === 0) break;
     chunks.push(chunk.subarray(0, count));
     length += count;
@@ -28,7 +30,19 @@ function readStdin(): Uint8Array {
 /** Synchronous and whole: exiting must not cut off what a pipe did not take yet. */
 function writeStdout(text: string): void {
   const bytes = Buffer.from(`${text}\n`);
-  for (let done = 0; done < bytes.length;) done += writeSync(STDOUT, bytes, done);
+  for (let done = 0; done < bytes.length;) done += patiently(() => writeSync(STDOUT, bytes, done));
+}
+
+/** A pipe that the caller has set to non-blocking says EAGAIN where others wait. */
+function patiently(transfer: () => number): number {
+  for (;;) {
+    try {
+      return transfer();
+    } catch (error) {
+      if (errorCode(error) !== "EAGAIN") throw error;
+      systemClock.sleep(1);
+    }
+  }
 }
 
 async function main(): Promise<number> {
