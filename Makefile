@@ -14,7 +14,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs package-lock.json
 
-.PHONY: help build check test test-kernel demo clean packages guest
+.PHONY: help build check test test-kernel demo bench clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,6 +74,13 @@ test: ## Everything: check, the executable, the harness, the kernel suite in bot
 demo: build guest ## Groups that decide who reaches a real PostgreSQL, in a guest (KERNEL=6.12)
 	@test/setup/packages.sh demo
 	node test/vm/exec.ts --kernel $(or $(KERNEL),6.12) -- node test/demo/demo.ts
+
+dist/floor: dist/branchline
+	node build.mjs --floor
+
+bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic: bench/results/latest.json (ROUNDS=30)
+	@test/setup/packages.sh bench
+	node bench/run.ts --rounds $(or $(ROUNDS),30) --kernel $(or $(KERNEL),6.12)
 
 clean: ## Remove what was built and fetched
 	rm -rf dist .cache node_modules

@@ -5,6 +5,7 @@
 #   build  strips the executable: build.mjs
 #   vm     boots guests:        test/vm, test/kernel
 #   net    reads the network:   test/kernel, test/binary, bench
+#   bench  traffic and memory:  bench
 #   demo   what the demo shows: a database reached from a pod
 #
 # Nothing happens, and no network is used, when everything is there already.
@@ -13,6 +14,7 @@ set -eu
 build="binutils"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
+bench="iperf3 sockperf time"
 demo="postgresql curl netcat-openbsd"
 
 policy=/usr/sbin/policy-rc.d
@@ -29,8 +31,9 @@ packages_of() {
     build) echo "$build" ;;
     vm) echo "$vm" ;;
     net) echo "$net" ;;
+    bench) echo "$bench" ;;
     demo) echo "$demo" ;;
-    *) fail "unknown group \"$1\": it is build, vm, net or demo" ;;
+    *) fail "unknown group \"$1\": it is build, vm, net, bench or demo" ;;
   esac
 }
 
@@ -59,7 +62,7 @@ forbid_cluster() {
   echo "create_main_cluster = false" >"$cluster_conf"
 }
 
-[ $# -gt 0 ] || set -- build vm net demo
+[ $# -gt 0 ] || set -- build vm net bench demo
 wanted=""
 for group in "$@"; do
   wanted="$wanted $(packages_of "$group")"

@@ -1,0 +1,27 @@
+import type { AtOnce } from "./guest/attach.ts";
+import type { ScalePoint } from "./guest/scale.ts";
+import type { TrafficPoint } from "./guest/traffic.ts";
+import type { Measured } from "./measure.ts";
+import type { Figures } from "./stats.ts";
+
+/** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
+export interface Results {
+  readonly date: string;
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryGiB: number;
+    readonly kernel: string;
+    readonly node: string;
+  };
+  readonly rounds: number;
+  readonly startup: readonly (Measured & { readonly peakMiB: number })[];
+  readonly netlink: { readonly oursUs: Figures; readonly ipBatchUs: Figures };
+  readonly guest: {
+    readonly kernel: string;
+    readonly attached: readonly Measured[];
+    readonly together: { readonly add: AtOnce; readonly del: AtOnce };
+    readonly scaled: readonly ScalePoint[];
+    readonly moved: readonly TrafficPoint[];
+  };
+}

@@ -1,0 +1,71 @@
+// `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, release, tmpdir, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import { runInGuest } from "../test/vm/guest.ts";
+import { findKernel } from "../test/vm/kernel.ts";
+import type { Results } from "./results.ts";
+import { startup } from "./startup.ts";
+import { tablesOf } from "./tables.ts";
+
+const root = `${import.meta.dirname}/..`;
+const dist = `${root}/dist`;
+const NETNS = "branchline-bench";
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "30" }, kernel: { type: "string", default: "6.12" } },
+});
+const rounds = Number(values.rounds);
+
+function native(): Pick<Results, "startup" | "netlink"> {
+  execFileSync("ip", ["netns", "add", NETNS]);
+  try {
+    const script = [process.execPath, `${root}/bench/netlink.ts`, String(rounds)];
+    const netlink = execFileSync("ip", ["netns", "exec", NETNS, ...script], { encoding: "utf8" });
+    return {
+      startup: startup(dist, process.execPath, rounds, `/run/netns/${NETNS}`),
+      netlink: JSON.parse(netlink),
+    };
+  } finally {
+    execFileSync("ip", ["netns", "del", NETNS]);
+  }
+}
+
+async function guest(): Promise<Results["guest"]> {
+  const outDir = mkdtempSync(`${tmpdir()}/branchline-bench-`);
+  try {
+    const { status } = await runInGuest({
+      kernel: findKernel(values.kernel),
+      command: ["node", "bench/guest/main.ts", "dist", "/run/out", String(rounds)],
+      cwd: root,
+      timeoutMs: 45 * 60_000,
+      outDir,
+      onLine: (line) => process.stdout.write(`  ${line}\n`),
+    });
+    if (status !== 0) throw new Error(`the guest's benchmark ended with status ${status}`);
+    return JSON.parse(readFileSync(`${outDir}/guest.json`, "utf8"));
+  } finally {
+    rmSync(outDir, { recursive: true });
+  }
+}
+
+process.stdout.write("native: start-up and netlink\n");
+const onHost = native();
+process.stdout.write(`guest, kernel ${values.kernel} under software emulation\n`);
+const results: Results = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: {
+    cpu: cpus()[0]?.model.trim() ?? "?",
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+  },
+  rounds,
+  ...onHost,
+  guest: await guest(),
+};
+mkdirSync(`${root}/bench/results`, { recursive: true });
+writeFileSync(`${root}/bench/results/latest.json`, `${JSON.stringify(results, undefined, 2)}\n`);
+process.stdout.write(`\n${tablesOf(results)}\n`);

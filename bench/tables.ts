@@ -1,0 +1,91 @@
+import type { Measured } from "./measure.ts";
+import type { Results } from "./results.ts";
+import { type Figures, ratio } from "./stats.ts";
+
+/** The results as the tables of docs/performance.md. */
+export function tablesOf(results: Results): string {
+  const { machine, guest, netlink } = results;
+  const [first] = guest.scaled;
+  const [direct, routed] = guest.moved;
+  return [
+    `${results.date}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}, ${results.rounds} rounds`,
+    "### Start-up, native",
+    table(
+      ["", "wall ms: median", "min", "p90", "× floor", "CPU ms: median", "min", "peak MiB"],
+      processRows(results.startup, 1).map((row, i) => [...row, String(results.startup[i]?.peakMiB)]),
+    ),
+    "### ADD and DEL without process start, native, macvlan",
+    table(
+      ["", "µs: median", "min", "p90"],
+      [
+        ["ours", ...spread(netlink.oursUs)],
+        ["ip -batch", ...spread(netlink.ipBatchUs)],
+        ["ours / ip -batch", String(ratio(netlink.oursUs, netlink.ipBatchUs)), "", ""],
+      ],
+    ),
+    `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
+    table(
+      ["", "wall ms: median", "min", "p90", "× floor", "CPU ms: median", "min"],
+      processRows(guest.attached, 0),
+    ),
+    "### 30 at once, guest",
+    table(
+      ["", "wall ms", "slowest ms", "memory MiB"],
+      (["add", "del"] as const).map((verb) => {
+        const { pods, wallMs, slowestMs, memoryMiB } = guest.together[verb];
+        return [`${pods} × ${verb.toUpperCase()}`, String(wallMs), String(slowestMs), String(memoryMiB)];
+      }),
+    ),
+    "### Pods on the trunk, guest, in process",
+    table(
+      ["pods", "ADD ms: median", "min", "p90", "× one pod", "DEL ms: median", "min", "p90"],
+      guest.scaled.map(({ pods, addMs, delMs }) => [
+        String(pods),
+        ...spread(addMs),
+        String(ratio(addMs, first?.addMs ?? addMs)),
+        ...spread(delMs),
+      ]),
+    ),
+    "### Traffic, guest",
+    table(
+      ["", "direct", "routed", "direct / routed"],
+      direct === undefined || routed === undefined
+        ? []
+        : (
+            [
+              ["TCP, Gbit/s", "tcp"],
+              ["TCP, 536-byte segments, Gbit/s", "tcpSmall"],
+              ["UDP, 64 bytes, thousand packets/s", "udpKpps"],
+              ["CPU, µs a packet", "cpuUsPerPacket"],
+              ["latency, median, µs", "latencyMedianUs"],
+              ["latency, 99 %, µs", "latency99Us"],
+            ] as const
+          ).map(([name, key]) => [
+            name,
+            String(direct[key].median),
+            String(routed[key].median),
+            String(ratio(direct[key], routed[key])),
+          ]),
+    ),
+  ].join("\n\n");
+}
+
+function processRows(measured: readonly Measured[], floor: number): string[][] {
+  const base = measured[floor]?.wallMs;
+  return measured.map(({ name, wallMs, cpuMs }) => [
+    name,
+    ...spread(wallMs),
+    base === undefined ? "" : String(ratio(wallMs, base)),
+    String(cpuMs.median),
+    String(cpuMs.min),
+  ]);
+}
+
+function spread({ median, min, p90 }: Figures): string[] {
+  return [String(median), String(min), String(p90)];
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
