@@ -61,9 +61,7 @@ function isRecord(value: unknown): value is AttachmentRecord {
     record.version === RECORD_VERSION &&
     texts.every((text) => typeof text === "string") &&
     typeof record.vlanId === "number" &&
-    typeof record.namespace === "object" &&
-    typeof record.pod === "object" &&
-    typeof record.trunk === "object" &&
+    [record.namespace, record.pod, record.trunk].every((part) => typeof part === "object" && part !== null) &&
     Array.isArray(record.addresses) &&
     Array.isArray(record.steps)
   );
