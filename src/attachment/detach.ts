@@ -29,8 +29,8 @@ export function detachRecord(node: Node, record: AttachmentRecord): void {
   forget(node, kernel, record);
 }
 
-/** Removes the record of what is no more, and with the last one what the node was changed for. */
+/** Removes the record of what is no more, and with the last strict one what the node was changed for. */
 export function forget(node: Node, kernel: Kernel, record: AttachmentRecord): void {
-  node.store.remove(record);
-  if (record.mode === "strict") leaveStrict(node, kernel);
+  if (record.mode === "strict") leaveStrict(node, kernel, record);
+  else node.store.remove(record);
 }

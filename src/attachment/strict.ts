@@ -12,7 +12,8 @@ import type { IpFamily } from "../netlink/ip.ts";
 import { errorCode } from "../sys/errno.ts";
 import { removeFile, writeFileAtomic } from "../sys/files.ts";
 import type { Node } from "./node.ts";
-import { AttachmentError, LOCK_WAIT_MS } from "./store.ts";
+import type { AttachmentRecord } from "./record.ts";
+import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS } from "./store.ts";
 
 /**
  * Strict mode's changes to the node are shared by its strict pods: made for the first, put back after the last. What was
@@ -54,21 +55,26 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
   });
 }
 
-/** Puts back what strict mode changed for the node, once no record and no rule speaks of a strict pod any more. */
-export function leaveStrict(node: Node, kernel: Kernel): void {
-  if (readState(node) === undefined) return;
+/**
+ * Removes a strict pod's record, and with the last one puts back what strict mode changed for the node, unless a rule
+ * speaks of a strict pod still. The record goes last: a DEL that did not get so far is done again.
+ */
+export function leaveStrict(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   node.store.withNode(LOCK_WAIT_MS, () => {
     const state = readState(node);
-    if (state === undefined || hasStrictRecords(node) || hasStrictPods(kernel)) return;
-    restoreLocalRule(kernel, state.moved);
-    if (state.earlyDemux !== undefined) kernel.writeSysctl("host", EARLY_DEMUX, state.earlyDemux);
-    removeFile(path(node));
+    if (state !== undefined && !hasOtherStrictRecords(node, record) && !hasStrictPods(kernel)) {
+      restoreLocalRule(kernel, state.moved);
+      if (state.earlyDemux !== undefined) kernel.writeSysctl("host", EARLY_DEMUX, state.earlyDemux);
+      removeFile(path(node));
+    }
+    node.store.remove(record);
   });
 }
 
 /** A record that cannot be read may be a strict pod's. */
-function hasStrictRecords(node: Node): boolean {
+function hasOtherStrictRecords(node: Node, { containerId, ifName }: AttachmentKey): boolean {
   return node.store.keys().some((key) => {
+    if (key.containerId === containerId && key.ifName === ifName) return false;
     try {
       return node.store.find(key)?.mode === "strict";
     } catch (error) {
