@@ -33,7 +33,9 @@ export function familiesToMove(kernel: Kernel): IpFamily[] {
 export function moveLocalRule(kernel: Kernel, families: readonly IpFamily[]): void {
   carryOut(kernel, [
     ...families.map((family) => added(localRule(family, LOCAL_PRIORITY_STRICT))),
-    ...(families.includes(6) ? [added(ROUTER_ICMP)] : []),
+    // Behind the rule that is to go: the kernel deletes the first one that matches, and what asks for no source matches
+    // this one too, should it be left from a call that was killed.
+    ...(families.includes(6) ? [removed(ROUTER_ICMP), added(ROUTER_ICMP)] : []),
     ...families.map((family) => removed(localRule(family, 0))),
   ]);
 }
