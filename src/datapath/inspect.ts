@@ -95,12 +95,12 @@ function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link
   };
 }
 
-/** The rules are listed only when there is something that they could lead to: a node has some for every pod. */
+/** A rule outlives the device it names and the routes it led to, so an empty table may have some. */
 function leftInTable(kernel: Kernel, table: number): Pick<HostFacts, "table" | "rules"> {
-  const routes = FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table));
-  const rules =
-    routes.length === 0 ? [] : FAMILIES.flatMap((family) => readRulesTo(kernel, "host", family, table));
-  return { table: routes, rules };
+  return {
+    table: FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table)),
+    rules: FAMILIES.flatMap((family) => readRulesTo(kernel, "host", family, table)),
+  };
 }
 
 /** A node without a default route of a family has no such source; then probes of that family name none. */
