@@ -1,0 +1,209 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DatapathError } from "../datapath/error.ts";
+import { Kernel } from "../datapath/kernel.ts";
+import type { Step } from "../datapath/operation.ts";
+import { ControlType, MessageFlag, decodeMessages, encodeMessage } from "../netlink/message.ts";
+import { RouteMessage } from "../netlink/route/constants.ts";
+import type { Transport } from "../netlink/transport.ts";
+import { openNamespace } from "../netns/namespace.ts";
+import { systemClock } from "../sys/clock.ts";
+import { Errno } from "../sys/errno.ts";
+import { attach, takeOver } from "./attach.ts";
+import { detachRecord } from "./detach.ts";
+import type { Node } from "./node.ts";
+import { type AttachmentRecord, RECORD_VERSION } from "./record.ts";
+import { AttachmentStore } from "./store.ts";
+
+let directory: string;
+let store: AttachmentStore;
+/** What the kernel refuses, by message type. */
+let refuses: Record<number, number>;
+/** Message types, as they came. */
+let sent: number[];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "attach-"));
+  store = new AttachmentStore(directory, systemClock);
+  refuses = {};
+  sent = [];
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function transport(): Transport {
+  const answers: Uint8Array[] = [];
+  return {
+    send(bytes) {
+      for (const { type, flags, sequence } of decodeMessages(bytes)) {
+        sent.push(type);
+        const errno = refuses[type] ?? 0;
+        if (errno === 0 && (flags & MessageFlag.ACK) === 0) continue;
+        const payload = new Uint8Array(20);
+        new DataView(payload.buffer).setInt32(0, -errno, true);
+        answers.push(
+          encodeMessage({ type: ControlType.ERROR, flags: MessageFlag.CAPPED, sequence, payload }),
+        );
+      }
+    },
+    receive() {
+      const answer = answers.shift();
+      if (answer === undefined) throw new Error("nothing to receive");
+      return answer;
+    },
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+const node = (): Node => ({ store, clock: systemClock, openTransport: transport });
+
+/** A namespace that lives and is not the node's network: any will do where none is entered. */
+function living(): { path: string; identity: string } {
+  const path = "/proc/self/ns/uts";
+  using namespace = openNamespace(path);
+  return { path, identity: namespace.identity };
+}
+
+const gone = { path: "/nonexistent/netns", identity: "4:1" };
+
+const rule = { family: 4, priority: 512, table: 107 } as const;
+const step: Step = {
+  do: { kind: "rule", at: "host", rule },
+  undo: [{ kind: "rule", at: "host", rule, absent: true }],
+};
+
+function recordOf(fields: Partial<AttachmentRecord> = {}): AttachmentRecord {
+  return {
+    version: RECORD_VERSION,
+    containerId: "first",
+    ifName: "eth0",
+    network: "aws-cni",
+    pod: { uid: "u1", namespace: "default", name: "web-0" },
+    eniId: "eni-1",
+    mac: "02:b1:00:00:00:07",
+    vlanId: 7,
+    addresses: ["10.0.0.20"],
+    namespace: gone,
+    datapath: "direct",
+    mode: "standard",
+    trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
+    hostInterfaceName: "host0",
+    steps: [],
+    ...fields,
+  };
+}
+
+const files = () => readdirSync(`${directory}/attachments`).sort();
+
+describe("takeOver", () => {
+  it.each<{ who: string; held?: Partial<AttachmentRecord>; claim?: Partial<AttachmentRecord> }>([
+    { who: "the same container again", held: { namespace: living() }, claim: { containerId: "first" } },
+    { who: "the same pod in a new sandbox", held: { namespace: living() } },
+    { who: "another ENI", held: { namespace: living() }, claim: { eniId: "eni-2", pod: { uid: "u2" } } },
+    { who: "another pod, once the first one's namespace is gone", claim: { pod: { uid: "u2" } } },
+    { who: "another ENI after a gone namespace", claim: { eniId: "eni-2" } },
+  ])("takes from what is left: $who", ({ held, claim }) => {
+    store.write(recordOf({ steps: [step], ...held }));
+    store.write(recordOf({ containerId: "other", vlanId: 8 }));
+    takeOver(node(), recordOf({ containerId: "second", ...claim }));
+    expect(sent).toEqual([RouteMessage.DELRULE]);
+    expect(files()).toEqual(["8:other:eth0.json"]);
+  });
+
+  it.each<{ who: string; held?: Partial<AttachmentRecord>; claim: Partial<AttachmentRecord> }>([
+    { who: "another UID", claim: { pod: { uid: "u2", namespace: "default", name: "web-0" } } },
+    { who: "an unknown pod", claim: { pod: {} } },
+    { who: "an unknown pod, from an unknown one", held: { pod: {} }, claim: { pod: {} } },
+    { who: "another interface of another pod", claim: { pod: { uid: "u2" }, ifName: "eth1" } },
+    {
+      who: "the same container's other interface, unless the pod is known",
+      held: { pod: {} },
+      claim: { pod: {}, containerId: "first", ifName: "eth1" },
+    },
+  ])("never takes from a pod that lives: $who", ({ held, claim }) => {
+    store.write(recordOf({ steps: [step], namespace: living(), ...held }));
+    const take = () => takeOver(node(), recordOf({ containerId: "second", ...claim }));
+    expect(take).toThrow(DatapathError);
+    expect(take).toThrow(/^VLAN id 7 \(eni-1\) is held by .*, container first, whose namespace \S+ lives$/);
+    expect(sent).toEqual([]);
+    expect(files()).toEqual(["7:first:eth0.json"]);
+  });
+
+  it("names the failure, so that the runtime gets its code", () => {
+    store.write(recordOf({ namespace: living() }));
+    const take = () => takeOver(node(), recordOf({ pod: { uid: "u2" }, containerId: "second" }));
+    expect(take).toThrow(expect.objectContaining({ failure: "held" }));
+  });
+
+  it("takes both of two records that a killed take-over left", () => {
+    store.write(recordOf({ steps: [step] }));
+    store.write(recordOf({ containerId: "second", steps: [step] }));
+    takeOver(node(), recordOf({ containerId: "third" }));
+    expect(sent).toEqual([RouteMessage.DELRULE, RouteMessage.DELRULE]);
+    expect(files()).toEqual([]);
+  });
+
+  it("a path that leads to another namespace by now does not keep the first one alive", () => {
+    store.write(recordOf({ namespace: { path: living().path, identity: "4:1" } }));
+    takeOver(node(), recordOf({ pod: { uid: "u2" }, containerId: "second" }));
+    expect(files()).toEqual([]);
+  });
+});
+
+describe("attach", () => {
+  const attachRecord = (record: AttachmentRecord) => {
+    using kernel = new Kernel(undefined, transport);
+    attach(node(), kernel, record);
+  };
+
+  it("leaves the record beside what it made", () => {
+    attachRecord(recordOf({ steps: [step] }));
+    expect(sent).toEqual([RouteMessage.NEWRULE]);
+    expect(files()).toEqual(["7:first:eth0.json"]);
+  });
+
+  it("has the record on disk before the first change", () => {
+    let onDisk: string[] = [];
+    using kernel = new Kernel(undefined, () => {
+      onDisk = files();
+      return transport();
+    });
+    attach(node(), kernel, recordOf({ steps: [step] }));
+    expect(onDisk).toEqual(["7:first:eth0.json"]);
+  });
+
+  const second: Step = {
+    do: {
+      kind: "neighbour",
+      at: "host",
+      device: 9,
+      neighbour: { address: "fe80::1", mac: "02:00:00:00:00:01" },
+    },
+    undo: [],
+  };
+
+  it("takes all back when a step is refused, and the record goes too", () => {
+    refuses[RouteMessage.NEWNEIGH] = Errno.EPERM;
+    expect(() => attachRecord(recordOf({ steps: [step, second] }))).toThrow(/add neighbour fe80::1 .*EPERM/);
+    expect(sent).toEqual([RouteMessage.NEWRULE, RouteMessage.NEWNEIGH, RouteMessage.DELRULE]);
+    expect(files()).toEqual([]);
+  });
+
+  it("keeps the record when something could not be taken back: DEL tries again", () => {
+    refuses[RouteMessage.NEWNEIGH] = Errno.EPERM;
+    refuses[RouteMessage.DELRULE] = Errno.EBUSY;
+    const record = recordOf({ steps: [step, second] });
+    expect(() => attachRecord(record)).toThrow(DatapathError);
+    expect(files()).toEqual(["7:first:eth0.json"]);
+
+    expect(() => detachRecord(node(), record)).toThrow(/^VLAN 7 could not be taken back whole: delete rule/);
+    expect(files()).toEqual(["7:first:eth0.json"]);
+    refuses = {};
+    detachRecord(node(), record);
+    expect(files()).toEqual([]);
+  });
+});
