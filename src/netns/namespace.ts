@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statfsSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statfsSync } from "node:fs";
 import { Errno, SysError, errorCode } from "../sys/errno.ts";
 import { setns } from "../sys/libc.ts";
 
@@ -38,10 +38,11 @@ export interface Namespace extends Disposable {
 export function openNamespace(path: string): Namespace {
   let fd: number;
   try {
-    fd = openSync(path, "r");
+    // Nobody may keep us waiting: a FIFO would, until somebody writes to it.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = errorCode(error);
-    // ENXIO, EINVAL and ESRCH: the /proc entry of a process that is ending.
+    // ESRCH: the /proc entry of a process that is ending.
     const gone = code === "ENOENT" || code === "ENOTDIR" || code === "ESRCH";
     throw new NamespaceError(path, gone, gone ? "is gone" : `cannot be opened: ${code}`, error);
   }
