@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { NetlinkProtocolError } from "../netlink/error.ts";
 import { ControlType, MessageFlag, decodeMessages, encodeMessage } from "../netlink/message.ts";
 import { RouteMessage } from "../netlink/route/constants.ts";
+import { decodeLink } from "../netlink/route/link.ts";
+import { anyDestination, decodeRoute, newRoute } from "../netlink/route/route.ts";
 import { decodeRule, type Rule } from "../netlink/route/rule.ts";
 import type { Transport } from "../netlink/transport.ts";
 import { Errno } from "../sys/errno.ts";
@@ -10,7 +12,7 @@ import { DatapathError } from "./error.ts";
 import { Kernel } from "./kernel.ts";
 import type { Operation, Step } from "./operation.ts";
 
-/** A kernel of rules: `+10` adds the one of priority 10, `-10` deletes it. What it refuses, it refuses each time. */
+/** A kernel of rules above all: `+10` adds the one of priority 10, `-10` deletes it. What it refuses, it refuses each time. */
 class FakeKernel {
   /** One entry a datagram. */
   readonly datagrams: string[][] = [];
@@ -27,9 +29,7 @@ class FakeKernel {
     return {
       send: (bytes) => {
         const messages = decodeMessages(bytes);
-        const texts = messages.map(({ type, payload }) => {
-          return `${type === RouteMessage.NEWRULE ? "+" : "-"}${decodeRule(payload)?.priority}`;
-        });
+        const texts = messages.map(({ type, payload }) => textOf(type, payload));
         this.datagrams.push(texts);
         if (this.silentFrom !== undefined && texts.includes(this.silentFrom)) return;
         for (const [i, { flags, sequence }] of messages.entries()) {
@@ -46,6 +46,12 @@ class FakeKernel {
       [Symbol.dispose]: () => undefined,
     };
   }
+}
+
+function textOf(type: number, payload: Uint8Array): string {
+  if (type === RouteMessage.NEWLINK) return `link ${decodeLink(payload).index}`;
+  if (type === RouteMessage.NEWROUTE) return `route ${decodeRoute(payload)?.device}`;
+  return `${type === RouteMessage.NEWRULE ? "+" : "-"}${decodeRule(payload)?.priority}`;
 }
 
 function fail(error: Error): never {
@@ -166,6 +172,27 @@ describe("undo", () => {
     const fake = new FakeKernel();
     expect(undo(fake.open(), [{ ...deletes(1), at: "pod" }, deletes(2)])).toEqual([]);
     expect(fake.datagrams).toEqual([["-2"]]);
+  });
+
+  it("has nothing to say of what belonged to a device that is gone, in whatever words it is refused", () => {
+    const route = newRoute({ ...anyDestination(4), gateway: "10.0.0.1" });
+    const fake = new FakeKernel();
+    // A link that is changed, and routes by it.
+    Object.assign(fake.refuses, {
+      "link 5": Errno.ENODEV,
+      "route 5": Errno.ENETUNREACH,
+      "route 6": Errno.ENETUNREACH,
+    });
+    const errors = undo(fake.open(), [
+      { kind: "link", at: "host", device: 5, up: true },
+      { kind: "route", at: "host", device: 5, route },
+      { kind: "link", at: "host", device: 6, up: true },
+      { kind: "route", at: "host", device: 6, route },
+    ]);
+    expect(fake.datagrams.flat()).toEqual(["link 5", "route 5", "link 6", "route 6"]);
+    expect(errors.map(({ message }) => message)).toEqual([
+      "add route default via 10.0.0.1 dev 6: ENETUNREACH",
+    ]);
   });
 
   it("has nothing to say of a device that is gone with its sysctls", () => {

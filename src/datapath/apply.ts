@@ -44,10 +44,26 @@ export function apply(kernel: Kernel, steps: readonly Step[]): void {
  */
 export function undo(kernel: Kernel, operations: readonly Operation[]): Error[] {
   const reachable = operations.filter((operation) => operation.at === "host" || !kernel.podIsGone);
-  return runsOf(reachable, (operation) => operation)
-    .flatMap((run) => carryOut(kernel, run, () => undefined))
-    .map(({ error }) => error)
-    .filter((error) => !isAbsence(error));
+  const failures = runsOf(reachable, (operation) => operation).flatMap((run) =>
+    carryOut(kernel, run, () => undefined),
+  );
+  const gone = new Set(failures.flatMap(({ operation, error }) => goneDevice(operation, error) ?? []));
+  return failures
+    .filter(({ operation, error }) => !isAbsence(error) && !gone.has(deviceOf(operation) ?? ""))
+    .map(({ error }) => error);
+}
+
+/** The device of an operation, as a key. */
+function deviceOf(operation: Operation): string | undefined {
+  return "device" in operation ? `${operation.at} ${operation.device}` : undefined;
+}
+
+/**
+ * The device that a refusal shows to be gone. What else is said about one may be refused in other words: a route by a
+ * device that is not there has a gateway that cannot be reached.
+ */
+function goneDevice(operation: Operation, error: Error): string | undefined {
+  return operation.kind === "link" && isAbsence(error) ? deviceOf(operation) : undefined;
 }
 
 /** Splits a list where the kind of call changes: sysctls are files, and each socket takes a datagram of its own. */
