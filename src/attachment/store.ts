@@ -68,7 +68,10 @@ export class AttachmentStore {
 
   /** Runs the callback while no other process changes anything about this VLAN id. */
   withVlan<T>(vlanId: number, waitMs: number, callback: () => T): T {
-    return this.#locked(`vlan-${vlanId}`, `VLAN id ${vlanId}`, waitMs, callback);
+    return this.#locked(`vlan-${vlanId}`, `VLAN id ${vlanId}`, waitMs, () => {
+      this.#removeUnfinished(vlanId);
+      return callback();
+    });
   }
 
   /** Runs the callback while no other process changes what the node's pods share. A VLAN's lock may be held already. */
@@ -145,15 +148,30 @@ export class AttachmentStore {
       .map(({ containerId, ifName }) => ({ containerId, ifName }));
   }
 
-  #entries(): Entry[] {
-    let files: string[];
+  /** What processes were writing when they were killed: nobody else writes while we hold the VLAN id's lock. */
+  #removeUnfinished(vlanId: number): void {
+    for (const file of this.#files()) {
+      if (!file.startsWith(`${vlanId}:`) || !file.endsWith(".tmp")) continue;
+      const path = `${this.#directory}/${file}`;
+      try {
+        removeFile(path);
+      } catch (error) {
+        throw asAttachmentError(`Cannot remove ${path}`, error);
+      }
+    }
+  }
+
+  #files(): string[] {
     try {
-      files = readdirSync(this.#directory);
+      return readdirSync(this.#directory);
     } catch (error) {
       if (errorCode(error) === "ENOENT") return [];
       throw asAttachmentError(`Cannot list ${this.#directory}`, error);
     }
-    return files.flatMap((file) => {
+  }
+
+  #entries(): Entry[] {
+    return this.#files().flatMap((file) => {
       const parts = /^(\d+):([^:]+):([^:]+)\.json$/.exec(file);
       const [, vlan, containerId, ifName] = parts ?? [];
       if (vlan === undefined || containerId === undefined || ifName === undefined) return [];
