@@ -1,0 +1,260 @@
+// The transport against the real kernel, in namespaces of its own: any Linux, as root.
+import { spawn } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { attribute, concat, u32Attribute } from "../../src/netlink/attribute.ts";
+import { NetlinkProtocolError } from "../../src/netlink/error.ts";
+import { ControlType, MessageFlag, decodeMessages, encodeMessage } from "../../src/netlink/message.ts";
+import { RouteMessage } from "../../src/netlink/route/constants.ts";
+import { decodeLink, getLink, listLinks } from "../../src/netlink/route/link.ts";
+import { decodeRoute, listRoutes, newRoute, replaceRoute } from "../../src/netlink/route/route.ts";
+import { addRule, decodeRule, deleteRule, listRules } from "../../src/netlink/route/rule.ts";
+import { NetlinkSocket, type Request } from "../../src/netlink/socket.ts";
+import { type Transport, openTransport } from "../../src/netlink/transport.ts";
+import { type Namespace, inNamespace, openNamespace } from "../../src/netns/namespace.ts";
+import { createNetns, deleteNetns, eventually, netnsPath } from "../ground/index.ts";
+import netlink from "netlink";
+
+const NAME = `netlink-test-${process.pid}`;
+const OTHER = `${NAME}-other`;
+let namespace: Namespace;
+
+beforeAll(async () => {
+  await createNetns(NAME);
+  await createNetns(OTHER);
+  namespace = openNamespace(netnsPath(NAME));
+});
+
+afterAll(async () => {
+  namespace[Symbol.dispose]();
+  await deleteNetns(NAME);
+  await deleteNetns(OTHER);
+});
+
+const openSocket = () => inNamespace(namespace, () => new NetlinkSocket(openTransport(5)));
+
+function caught(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("Nothing was thrown");
+}
+
+/** The port that the kernel gave the transport's socket: it stands in the header of each answer. */
+function portOf(transport: Transport): number {
+  const { type, payload } = getLink("lo");
+  transport.send(encodeMessage({ type, flags: MessageFlag.REQUEST, sequence: 1, payload }));
+  const answer = transport.receive();
+  return new DataView(answer.buffer, answer.byteOffset).getUint32(12, true);
+}
+
+const loopback = (address: number): Request =>
+  replaceRoute(
+    newRoute({
+      family: 4,
+      destination: `10.${address >> 16}.${(address >> 8) & 0xff}.${address & 0xff}`,
+      length: 32,
+      device: 1,
+      table: 1000,
+    }),
+  );
+
+describe("receiving", () => {
+  test("gives up when the kernel does not answer", () => {
+    using transport = openTransport(0.2);
+    const before = performance.now();
+    const error = caught(() => transport.receive());
+    expect(error).toBeInstanceOf(NetlinkProtocolError);
+    expect(error).toMatchObject({ message: expect.stringContaining("did not answer within 0.2 s") });
+    const took = performance.now() - before;
+    expect(took).toBeGreaterThan(150);
+    expect(took).toBeLessThan(3000);
+  });
+
+  test("passes over what another process sends", async () => {
+    using transport = inNamespace(namespace, () => openTransport(1));
+    const port = portOf(transport);
+    // Forged: a dump's message and its end, as the kernel would number them.
+    const forged = encodeMessage({
+      type: ControlType.DONE,
+      flags: 2,
+      sequence: 2,
+      payload: new Uint8Array(4),
+    });
+    using forger = inNamespace(namespace, () => {
+      const raw = new netlink.RawNetlinkSocket(0);
+      return { raw, [Symbol.dispose]: () => raw.close() };
+    });
+    const sent = new Promise<void>((resolve, reject) => {
+      forger.raw.send(Buffer.from(forged), { port }, (error) => (error ? reject(error) : resolve()));
+    });
+    await sent;
+    expect(() => transport.receive()).toThrow("did not answer within 1 s");
+    // Nor does it disturb what the kernel says.
+    await new Promise<void>((resolve, reject) => {
+      forger.raw.send(Buffer.from(forged), { port }, (error) => (error ? reject(error) : resolve()));
+    });
+    const { type, payload } = listLinks();
+    transport.send(
+      encodeMessage({ type, flags: MessageFlag.REQUEST | MessageFlag.DUMP, sequence: 2, payload }),
+    );
+    const [first] = decodeMessages(transport.receive());
+    expect(first?.type).toBe(RouteMessage.NEWLINK);
+  });
+
+  test("what the forger sends does arrive at a socket: the test above is not empty", async () => {
+    const raw = inNamespace(namespace, () => new netlink.RawNetlinkSocket(0));
+    const victim = inNamespace(namespace, () => new netlink.RawNetlinkSocket(0));
+    onTestFinished(() => {
+      raw.close();
+      victim.close();
+    });
+    const forged = Buffer.from(encodeMessage({ type: 3, flags: 2, sequence: 2, payload: new Uint8Array(4) }));
+    const arrived = new Promise<Buffer>((resolve) => victim.once("message", (data: Buffer) => resolve(data)));
+    raw.send(forged, { port: victim.address().port });
+    expect(await arrived).toEqual(forged);
+  });
+});
+
+describe("what the kernel says to a refused request", () => {
+  test("its own words", () => {
+    using socket = openSocket();
+    const route = replaceRoute(
+      newRoute({ family: 4, destination: "192.0.2.0", length: 24, gateway: "198.51.100.1", device: 1 }),
+    );
+    expect(caught(() => socket.request(route))).toMatchObject({
+      name: "NetlinkError",
+      code: "ENETUNREACH",
+      extended: { text: "Nexthop has invalid gateway" },
+    });
+  });
+
+  test("the place of a bad attribute", () => {
+    using socket = openSocket();
+    const header = Uint8Array.of(2, 32, 0, 0, 0, 4, 253, 1, 0, 0, 0, 0);
+    const bad: Request = {
+      type: RouteMessage.NEWROUTE,
+      flags: MessageFlag.CREATE,
+      payload: concat([header, u32Attribute(4, 1), attribute(15, new Uint8Array(2))]),
+      operation: "add a route with a table of two bytes",
+    };
+    expect(caught(() => socket.request(bad))).toMatchObject({
+      code: "ERANGE",
+      // Two headers, 16 and 12 bytes, and one attribute of 8 come before it.
+      extended: { text: "Attribute failed policy validation", offset: 36 },
+    });
+  });
+
+  test("each request of a batch by itself; those behind a refused one are done", () => {
+    using socket = openSocket();
+    const rule = { family: 4, priority: 700, table: 700 } as const;
+    const outcomes = socket.batch([
+      addRule(rule),
+      addRule(rule),
+      deleteRule(rule),
+      deleteRule(rule),
+      getLink("lo"),
+    ]);
+    expect(outcomes.map(({ error }) => error?.code)).toEqual([
+      undefined,
+      "EEXIST",
+      undefined,
+      "ENOENT",
+      undefined,
+    ]);
+    expect(outcomes.map(({ replies }) => replies.map(({ payload }) => decodeLink(payload).name))).toEqual([
+      [],
+      [],
+      [],
+      [],
+      ["lo"],
+    ]);
+  });
+});
+
+describe("a large dump", () => {
+  const COUNT = 4000;
+
+  test("spans many datagrams and is complete", () => {
+    using socket = openSocket();
+    for (let start = 0; start < COUNT; start += 100) {
+      const outcomes = socket.batch(Array.from({ length: 100 }, (_, i) => loopback(start + i)));
+      expect(outcomes.filter(({ error }) => error !== undefined)).toEqual([]);
+    }
+    // How many datagrams it takes: more than a few, or the test shows nothing.
+    using transport = inNamespace(namespace, () => openTransport(5));
+    const { type, payload } = listRoutes(4, 1000);
+    transport.send(
+      encodeMessage({ type, flags: MessageFlag.REQUEST | MessageFlag.DUMP, sequence: 1, payload }),
+    );
+    let datagrams = 1;
+    while (!decodeMessages(transport.receive()).some((message) => message.type === ControlType.DONE))
+      datagrams++;
+    expect(datagrams).toBeGreaterThan(5);
+
+    const found = socket
+      .dump(listRoutes(4, 1000))
+      .map((message) => decodeRoute(message.payload)?.destination);
+    expect(found).toHaveLength(COUNT);
+    expect(new Set(found).size).toBe(COUNT);
+    // No table is not an empty one, and callers must know it.
+    expect(caught(() => socket.dump(listRoutes(4, 1001)))).toMatchObject({
+      code: "ENOENT",
+      extended: { text: "ipv4: FIB table does not exist" },
+    });
+  });
+
+  test("holds all that stays, once each, while another process adds and removes", async () => {
+    using socket = openSocket();
+    const stay = Array.from({ length: 500 }, (_, i) => 10_000 + i);
+    socket.batch(stay.map((priority) => addRule({ family: 4, priority, table: 900 })));
+    // Before, between and behind those that stay, from a process of its own.
+    const lines = Array.from({ length: 20_000 }, (_, i) => {
+      const verb = i % 2 === 0 ? "add" : "del";
+      return `rule ${verb} priority ${[9_999, 10_250, 20_000][Math.floor(i / 2) % 3]} to 192.0.2.1 lookup 901`;
+    });
+    const writer = spawn("ip", ["-n", NAME, "-batch", "-"], { stdio: ["pipe", "ignore", "inherit"] });
+    onTestFinished(() => void writer.kill("SIGKILL"));
+    writer.stdin.on("error", () => undefined);
+    writer.stdin.end(lines.join("\n"));
+    let [dumps, changed] = [0, 0];
+    const deadline = Date.now() + 2000;
+    await eventually("the writer's first change", () => (changesSeen() ? true : undefined), 5000);
+    while (Date.now() < deadline && writer.exitCode === null) {
+      let listed: number[];
+      try {
+        listed = socket.dump(listRules(4)).map((message) => decodeRule(message.payload)?.priority ?? -1);
+      } catch (error) {
+        // Changed in each attempt: said so, and not half a list.
+        if (!(error instanceof NetlinkProtocolError)) throw error;
+        changed++;
+        continue;
+      }
+      dumps++;
+      const kept = listed.filter(
+        (priority) => priority >= 10_000 && priority < 10_500 && priority !== 10_250,
+      );
+      expect(kept).toEqual(stay.filter((priority) => priority !== 10_250));
+    }
+    expect(dumps + changed).toBeGreaterThan(5);
+    expect(dumps).toBeGreaterThan(0);
+
+    function changesSeen(): boolean {
+      using other = openSocket();
+      return other.dump(listRules(4)).some(({ payload }) => decodeRule(payload)?.table === 901);
+    }
+  });
+});
+
+test("a socket stays in the namespace that it was opened in", () => {
+  using other = openNamespace(netnsPath(OTHER));
+  using here = openSocket();
+  using there = inNamespace(other, () => new NetlinkSocket(openTransport(5)));
+  const rule = { family: 6, priority: 701, table: 701 } as const;
+  there.request(addRule(rule));
+  const priorities = (socket: NetlinkSocket) =>
+    socket.dump(listRules(6)).map(({ payload }) => decodeRule(payload)?.priority);
+  expect(priorities(there)).toContain(701);
+  expect(priorities(here)).not.toContain(701);
+});
