@@ -1,0 +1,431 @@
+import { describe, expect, it } from "vitest";
+import type { BranchAssignment } from "../../ipam/annotation.ts";
+import { type IpFamily, type IpPrefix, parsePrefix } from "../../netlink/ip.ts";
+import { type Address, AddressFlag } from "../../netlink/route/address.ts";
+import { Protocol, Scope } from "../../netlink/route/constants.ts";
+import { type Route, anyDestination, describeRoute, newRoute } from "../../netlink/route/route.ts";
+import { type Rule, describeRule } from "../../netlink/route/rule.ts";
+import type { Facts, PrimaryFacts } from "../facts.ts";
+import { type Operation, type Step, undoOf } from "../operation.ts";
+import { type RoutedOptions, planRouted } from "./plan.ts";
+import { type HostPrimaryFacts, giveWay } from "./primary.ts";
+
+const POD = 2;
+const TRUNK = 3;
+const VETH = 9;
+const VETH_MAC = "02:bb:00:00:00:01";
+
+function prefix(text: string): IpPrefix {
+  const parsed = parsePrefix(text);
+  if (parsed === undefined) throw new Error(`${text} is no prefix`);
+  return parsed;
+}
+
+function address(text: string, fields: Partial<Address> = {}): Address {
+  const { address: ip, length } = prefix(text);
+  const given = { index: POD, address: ip, prefixLength: length, scope: Scope.UNIVERSE, flags: 0, rest: [] };
+  return { ...given, ...fields };
+}
+
+/** `10.0.9.0/24 via 10.0.9.1`. */
+function route(text: string, fields: Partial<Route> = {}): Route {
+  const [destination = "", gateway] = text.split(" via ");
+  const family: IpFamily = (gateway ?? destination).includes(":") ? 6 : 4;
+  const to =
+    destination === "default"
+      ? anyDestination(family)
+      : { family, destination: prefix(destination).address, length: prefix(destination).length };
+  return newRoute({ ...to, device: POD, protocol: 3, ...(gateway !== undefined && { gateway }), ...fields });
+}
+
+const neighbour = (ip: string) => ({ address: ip, device: POD, state: 0x80, mac: VETH_MAC, rest: [] });
+const kernels = { protocol: Protocol.KERNEL };
+const link = { index: POD, name: "eth0", up: true, mac: "02:aa:00:00:00:01", mtu: 9001, rest: [] };
+
+/** What each primary leaves in the pod and on the node, by family. */
+const primaries = {
+  aws: {
+    4: {
+      addresses: [address("10.0.0.50/32")],
+      routes: [route("default via 169.254.1.1"), route("169.254.1.1/32")],
+      permanentNeighbours: [neighbour("169.254.1.1")],
+      onHost: {
+        routes: [route("10.0.0.50/32", { device: VETH })],
+        rules: [{ family: 4, priority: 512, table: 254, to: prefix("10.0.0.50/32") }] as Rule[],
+      },
+    },
+    6: {
+      addresses: [
+        address("2001:db8:1::50/128"),
+        address("fe80::aa:ff:fe00:1/64", { scope: Scope.LINK, flags: AddressFlag.PERMANENT }),
+      ],
+      routes: [
+        route("default via fe80::1", { priority: 1024 }),
+        route("fe80::1/128", { priority: 1024 }),
+        route("2001:db8:1::50/128", { ...kernels, priority: 256 }),
+        route("fe80::/64", { ...kernels, priority: 256 }),
+      ],
+      permanentNeighbours: [neighbour("fe80::1")],
+      onHost: {
+        routes: [route("2001:db8:1::50/128", { device: VETH })],
+        rules: [{ family: 6, priority: 512, table: 254, to: prefix("2001:db8:1::50/128") }] as Rule[],
+      },
+    },
+  },
+  ptp: {
+    4: {
+      addresses: [address("10.0.9.2/24")],
+      routes: [route("default via 10.0.9.1"), route("10.0.9.0/24 via 10.0.9.1"), route("10.0.9.1/32")],
+      permanentNeighbours: [],
+      onHost: { routes: [route("10.0.9.2/32", { device: VETH })], rules: [] as Rule[] },
+    },
+    6: {
+      addresses: [address("2001:db8:9::2/80")],
+      routes: [route("default via 2001:db8:9::1"), route("2001:db8:9::1/128")],
+      permanentNeighbours: [],
+      onHost: { routes: [route("2001:db8:9::2/128", { device: VETH })], rules: [] as Rule[] },
+    },
+  },
+} as const;
+
+const v4 = {
+  family: 4,
+  address: "10.0.0.20",
+  prefixLength: 24,
+  subnet: "10.0.0.0/24",
+  gateway: "10.0.0.1",
+} as const;
+const v6 = {
+  family: 6,
+  address: "2001:db8:1::20",
+  prefixLength: 128,
+  subnet: "2001:db8:1::/64",
+  gateway: "fe80:ec2::1",
+} as const;
+
+type Families = readonly (4 | 6)[];
+
+function branchOf(families: Families): BranchAssignment {
+  const addresses = families.map((family) => (family === 4 ? v4 : v6));
+  return { eniId: "eni-0b", mac: "02:b1:00:00:00:07", vlanId: 7, addresses };
+}
+
+function primaryOf(
+  families: Families,
+  kind: keyof typeof primaries = "aws",
+): { primary: PrimaryFacts; onHost: HostPrimaryFacts } {
+  const parts = families.map((family) => primaries[kind][family]);
+  return {
+    primary: {
+      link,
+      addresses: parts.flatMap((part) => part.addresses),
+      routes: parts.flatMap((part) => part.routes),
+      permanentNeighbours: parts.flatMap((part) => part.permanentNeighbours),
+    },
+    onHost: {
+      routes: parts.flatMap((part) => part.onHost.routes),
+      rules: parts.flatMap((part) => part.onHost.rules),
+    },
+  };
+}
+
+function factsOf(
+  primary: PrimaryFacts,
+  host: Partial<Facts["host"]> = {},
+  pod: Partial<Facts["pod"]> = {},
+): Facts {
+  return {
+    pod: { primary, loopbackUp: true, sysctls: [], ...pod },
+    host: {
+      trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
+      nameIsTaken: true,
+      veth: { index: VETH, name: "eni1", up: true, mtu: 9001, mac: VETH_MAC, rest: [] },
+      addresses: ["10.0.0.10"],
+      source: { 4: "10.0.0.10" },
+      table: [],
+      rules: [],
+      ...host,
+    },
+  };
+}
+
+const options: RoutedOptions = { interfaceName: "eth0", mtu: 9001, mode: "strict" };
+
+function plan(families: Families, mode: RoutedOptions["mode"], kind: keyof typeof primaries = "aws"): Step[] {
+  const { primary, onHost } = primaryOf(families, kind);
+  return planRouted(branchOf(families), factsOf(primary), onHost, { ...options, mode });
+}
+
+/** One line for an operation, as one would type it. */
+function say(operation: Operation): string {
+  const { at } = operation;
+  const verb = "absent" in operation && operation.absent ? "- " : "";
+  switch (operation.kind) {
+    case "vlan": {
+      const { name, vlanId, mac, mtu, trunk } = operation.vlan;
+      return `${at}: ${verb}vlan ${name} id ${vlanId} mac ${mac} mtu ${mtu} on ${trunk}`;
+    }
+    case "link":
+      return `${at}: link ${operation.device} ${operation.up === true ? "up" : "down"}`;
+    case "address": {
+      const { address: ip, prefixLength, flags } = operation.address;
+      const nodad = (flags & AddressFlag.NODAD) === 0 ? "" : " NODAD";
+      return `${at}: ${verb}addr ${ip}/${prefixLength} dev ${operation.device}${nodad}`;
+    }
+    case "route": {
+      const dev = operation.device === undefined ? "" : ` dev ${operation.device}`;
+      const by = operation.route.protocol === Protocol.KERNEL ? " (kernel's)" : "";
+      return `${at}: ${verb}route ${describeRoute(operation.route)}${dev}${by}`;
+    }
+    case "rule":
+      return `${at}: ${verb}rule ${describeRule(operation.rule)}`;
+    case "neighbour":
+      return `${at}: ${verb}neigh ${operation.neighbour.address} dev ${operation.device}`;
+    case "sysctl":
+      return `${at}: ${operation.key}=${operation.value}${operation.optional === true ? " if there" : ""}`;
+    case "unique":
+      return `${at}: wait for ${operation.address}`;
+  }
+}
+
+const done = (steps: readonly Step[]) => steps.map((step) => say(step.do));
+const undone = (steps: readonly Step[]) => undoOf(steps).map(say);
+
+const vlan = "vlan vlan.eth.7 id 7 mac 02:b1:00:00:00:07 mtu 9001 on 3";
+const awsAway4 = [
+  "host: - rule 512: from all to 10.0.0.50/32 lookup 254",
+  "host: - route 10.0.0.50/32 dev 9",
+  "pod: - neigh 169.254.1.1 dev 2",
+  "pod: - route default via 169.254.1.1 dev 2",
+  "pod: - route 169.254.1.1/32 dev 2",
+  "pod: - addr 10.0.0.50/32 dev 2",
+];
+const awsBack4 = [
+  "pod: addr 10.0.0.50/32 dev 2",
+  "pod: route 169.254.1.1/32 dev 2",
+  "pod: route default via 169.254.1.1 dev 2",
+  "pod: neigh 169.254.1.1 dev 2",
+  "host: route 10.0.0.50/32 dev 9",
+  "host: rule 512: from all to 10.0.0.50/32 lookup 254",
+];
+const inPod4 = [
+  "pod: addr 10.0.0.20/32 dev 2",
+  "pod: route 169.254.1.1/32 dev 2",
+  "pod: route default via 169.254.1.1 dev 2",
+  "pod: neigh 169.254.1.1 dev 2",
+];
+const device = (optional: string) => [
+  `host: ${vlan}`,
+  `host: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
+  `host: ipv6/conf/vlan.eth.7/accept_redirects=1${optional}`,
+  `host: ipv6/conf/vlan.eth.7/forwarding=0${optional}`,
+  "host: link vlan.eth.7 up",
+];
+const table4 = [
+  "host: route 10.0.0.1/32 table 107 dev vlan.eth.7",
+  "host: route default via 10.0.0.1 table 107 dev vlan.eth.7",
+];
+const strict4 = [
+  "host: route 10.0.0.20/32 table 107 dev 9",
+  "host: rule 10: from all iif vlan.eth.7 lookup 107",
+  "host: rule 10: from all iif eni1 lookup 107",
+];
+const standard4 = [
+  "host: route 10.0.0.20/32 dev 9",
+  "host: rule 512: from all to 10.0.0.20/32 lookup 254",
+  "host: rule 1536: from 10.0.0.20/32 lookup 107",
+];
+
+describe("planRouted", () => {
+  it.each([
+    { mode: "strict", ways: strict4 },
+    { mode: "standard", ways: standard4 },
+  ] as const)("$mode, IPv4: every step, in order", ({ mode, ways }) => {
+    expect(done(plan([4], mode))).toEqual([
+      ...awsAway4,
+      ...inPod4,
+      ...device(" if there"),
+      ...table4,
+      ...ways,
+    ]);
+  });
+
+  it.each([
+    { mode: "strict", ways: strict4 },
+    { mode: "standard", ways: standard4 },
+  ] as const)("$mode, IPv4: the undo is the reverse, and ends with all the primary had", ({ mode, ways }) => {
+    const absent = (line: string) => line.replace(/^(host|pod): /, "$1: - ");
+    expect(undone(plan([4], mode))).toEqual([
+      ...[...table4, ...ways].map(absent).toReversed(),
+      `host: - ${vlan}`,
+      ...inPod4.map(absent).toReversed(),
+      ...awsBack4,
+    ]);
+  });
+
+  it.each([
+    {
+      mode: "strict",
+      ways: [
+        "host: route 2001:db8:1::20/128 table 107 dev 9",
+        "host: rule 10: from all iif vlan.eth.7 lookup 107",
+        "host: rule 10: from all iif eni1 lookup 107",
+      ],
+    },
+    {
+      mode: "standard",
+      ways: [
+        "host: route 2001:db8:1::20/128 dev 9",
+        "host: rule 512: from all to 2001:db8:1::20/128 lookup 254",
+        "host: rule 1536: from 2001:db8:1::20/128 lookup 107",
+      ],
+    },
+  ] as const)("$mode, IPv6: every step, and the wait for duplicates last", ({ mode, ways }) => {
+    expect(done(plan([6], mode))).toEqual([
+      "host: - rule 512: from all to 2001:db8:1::50/128 lookup 254",
+      "host: - route 2001:db8:1::50/128 dev 9",
+      "pod: - neigh fe80::1 dev 2",
+      "pod: - route default via fe80::1 dev 2",
+      "pod: - route fe80::1/128 dev 2",
+      "pod: - addr 2001:db8:1::50/128 dev 2",
+      "pod: ipv6/conf/lo/disable_ipv6=0",
+      "pod: ipv6/conf/eth0/disable_ipv6=0",
+      "pod: addr 2001:db8:1::20/128 dev 2",
+      "pod: route fe80::1/128 dev 2",
+      "pod: route default via fe80::1 dev 2",
+      "pod: neigh fe80::1 dev 2",
+      ...device(""),
+      "host: route fe80:ec2::1/128 table 107 dev vlan.eth.7",
+      "host: route default via fe80:ec2::1 table 107 dev vlan.eth.7",
+      ...ways,
+      "pod: wait for 2001:db8:1::20",
+    ]);
+  });
+
+  it.each(["strict", "standard"] as const)("%s, both families: the steps of each, and none twice", (mode) => {
+    const each = [...done(plan([4], mode)), ...done(plan([6], mode))].filter(
+      (line) => !line.endsWith(" if there"),
+    );
+    expect(done(plan([4, 6], mode)).toSorted()).toEqual(
+      // The two priority-10 rules name no address, so one family's read like the other's.
+      [...new Set(each), ...(mode === "strict" ? strict4.slice(1) : [])].toSorted(),
+    );
+  });
+
+  it("a branch of IPv4 behind a primary of both: nothing of the other family stays", () => {
+    const { primary, onHost } = primaryOf([4, 6]);
+    const lines = done(planRouted(branchOf([4]), factsOf(primary), onHost, options));
+    expect(lines).toContain("pod: - addr 2001:db8:1::50/128 dev 2");
+    expect(lines).toContain("host: - rule 512: from all to 2001:db8:1::50/128 lookup 254");
+    expect(lines.filter((line) => line.includes("2001:db8:1::20"))).toEqual([]);
+  });
+
+  it("behind ptp: what it made is taken and comes back, the route it had deleted does not", () => {
+    const steps = plan([4, 6], "standard", "ptp");
+    expect(done(steps)).toEqual(
+      expect.arrayContaining([
+        "host: - route 10.0.9.2/32 dev 9",
+        "pod: - route 10.0.9.0/24 via 10.0.9.1 dev 2",
+        "pod: - addr 10.0.9.2/24 dev 2",
+        "pod: - addr 2001:db8:9::2/80 dev 2",
+      ]),
+    );
+    const back = undone(steps).slice(undone(steps).indexOf("pod: addr 2001:db8:9::2/80 dev 2 NODAD"));
+    expect(back.toSorted()).toEqual(
+      [
+        "pod: addr 2001:db8:9::2/80 dev 2 NODAD",
+        "pod: - route 2001:db8:9::/80 dev 2 (kernel's)",
+        "pod: addr 10.0.9.2/24 dev 2",
+        "pod: - route 10.0.9.0/24 src 10.0.9.2 dev 2 (kernel's)",
+        "pod: route 10.0.9.1/32 dev 2",
+        "pod: route 2001:db8:9::1/128 dev 2",
+        "pod: route 10.0.9.0/24 via 10.0.9.1 dev 2",
+        "pod: route default via 10.0.9.1 dev 2",
+        "pod: route default via 2001:db8:9::1 dev 2",
+        "host: route 2001:db8:9::2/128 dev 9",
+        "host: route 10.0.9.2/32 dev 9",
+      ].toSorted(),
+    );
+    // Gateways before what goes through them.
+    expect(back.indexOf("pod: route 10.0.9.1/32 dev 2")).toBeLessThan(
+      back.indexOf("pod: route default via 10.0.9.1 dev 2"),
+    );
+  });
+
+  it("what the VLAN id's last owner left goes before the device is made, and does not come back", () => {
+    const { primary, onHost } = primaryOf([4]);
+    const stale = {
+      table: [route("10.0.0.29/32", { device: 77, table: 107 })],
+      rules: [{ family: 4, priority: 10, table: 107, inputDevice: "vlan.eth.7" }] as Rule[],
+    };
+    const steps = planRouted(branchOf([4]), factsOf(primary, stale), onHost, options);
+    const lines = done(steps);
+    const gone = [
+      "host: - rule 10: from all iif vlan.eth.7 lookup 107",
+      "host: - route 10.0.0.29/32 table 107 dev 77",
+    ];
+    expect(lines.slice(lines.indexOf(`host: ${vlan}`) - 2, lines.indexOf(`host: ${vlan}`))).toEqual(gone);
+    expect(undone(steps)).not.toContain("host: route 10.0.0.29/32 table 107 dev 77");
+  });
+
+  it("brings up a trunk and a loopback that are down, and only the loopback down again", () => {
+    const { primary, onHost } = primaryOf([4]);
+    const trunk = { index: TRUNK, name: "eth1", up: false, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] };
+    const steps = planRouted(
+      branchOf([4]),
+      factsOf(primary, { trunk }, { loopbackUp: false }),
+      onHost,
+      options,
+    );
+    expect(done(steps).slice(0, 2)).toEqual(["host: link 3 up", "pod: link 1 up"]);
+    expect(undone(steps).at(-1)).toBe("pod: link 1 down");
+    expect(undone(steps)).not.toContain("host: link 3 down");
+  });
+
+  it("IPv6 that the runtime had switched off in the pod is off again afterwards", () => {
+    const { primary, onHost } = primaryOf([4]);
+    const sysctls = ["eth0", "lo"].map((name) => ({
+      family: "ipv6" as const,
+      parameter: "disable_ipv6",
+      device: name,
+      value: "1",
+    }));
+    const steps = planRouted(branchOf([6]), factsOf(primary, {}, { sysctls }), onHost, options);
+    expect(undone(steps)).toEqual(
+      expect.arrayContaining([
+        "pod: ipv6/conf/eth0/disable_ipv6=1 if there",
+        "pod: ipv6/conf/lo/disable_ipv6=1 if there",
+      ]),
+    );
+  });
+
+  it("the VLAN device has the MTU asked for", () => {
+    const { primary, onHost } = primaryOf([4]);
+    const steps = planRouted(branchOf([4]), factsOf(primary), onHost, { ...options, mtu: 1500 });
+    expect(done(steps)).toContain(`host: ${vlan.replace("9001", "1500")}`);
+  });
+
+  it("of the same facts gives the same steps, and they are data", () => {
+    expect(plan([4, 6], "strict")).toEqual(plan([4, 6], "strict"));
+    expect(JSON.parse(JSON.stringify(plan([4, 6], "strict")))).toEqual(plan([4, 6], "strict"));
+  });
+});
+
+describe("giveWay", () => {
+  it("takes the node's side first, routes through a gateway before the one to it, and the address last", () => {
+    const { primary, onHost } = primaryOf([4]);
+    expect(done(giveWay(primary, onHost))).toEqual(awsAway4);
+    expect(undone(giveWay(primary, onHost))).toEqual(awsBack4);
+  });
+
+  it("leaves what the kernel made by itself", () => {
+    const { primary, onHost } = primaryOf([6]);
+    const lines = done(giveWay(primary, onHost));
+    expect(lines.filter((line) => /fe80::aa|fe80::\/64|\(kernel's\)/.test(line))).toEqual([]);
+  });
+
+  it("of a primary that left nothing is nothing", () => {
+    const primary = { link, addresses: [], routes: [], permanentNeighbours: [] };
+    expect(giveWay(primary, { routes: [], rules: [] })).toEqual([]);
+  });
+});
