@@ -37,7 +37,7 @@ async function serveHttp(netns: Netns, { port, name }: ServeOptions): Promise<Se
     `#!/bin/sh
 # busybox writes "[::ffff:10.0.0.5]" for what came over IPv4.
 peer=\${REMOTE_ADDR#[} peer=\${peer%]}
-echo; echo "${name} \${peer#::ffff:}"
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "${name} \${peer#::ffff:}"
 `,
   );
   await chmod(script, 0o755);
