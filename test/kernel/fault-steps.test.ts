@@ -104,7 +104,10 @@ test("ADD and DEL, nothing going wrong", async () => {
   );
 });
 
-describe("ADD", () => {
+/** Less than a minute for each test where the guest has two processors to itself. */
+const patience = { timeout: 400_000 };
+
+describe("ADD", patience, () => {
   test("each message refused by the kernel: code 103, nothing left, and the next ADD succeeds", async () => {
     const texts = new Set<string>();
     const { messages } = await succeed("ADD");
@@ -193,7 +196,7 @@ describe("ADD", () => {
   });
 });
 
-describe("DEL", () => {
+describe("DEL", patience, () => {
   test("each message refused by the kernel: code 103, the record stays, and the next DEL finishes", async () => {
     await succeed("ADD");
     const { messages } = await succeed("DEL");

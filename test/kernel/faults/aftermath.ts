@@ -18,6 +18,8 @@ export interface Scene {
 
 export interface Aftermath {
   readonly name: string;
+  /** For every how many-th change it is tried in process: each costs a namespace of its own, or nothing. */
+  readonly every: number;
   /** The sandbox that the call to be killed is for. */
   readonly prepare: (scene: Scene) => Promise<Sandbox>;
   /** Throws unless nothing is left in the end. */
@@ -34,6 +36,7 @@ let thrownAway = 0;
 export const aftermaths: readonly Aftermath[] = [
   {
     name: "DEL",
+    every: 1,
     prepare: (scene) => Promise.resolve(scene.first),
     proceed: async ({ stateDirectory, before }, killed, what) => {
       await mustCall(plainNode(stateDirectory), "DEL", killed);
@@ -42,6 +45,7 @@ export const aftermaths: readonly Aftermath[] = [
   },
   {
     name: "ADD of the same pod's next sandbox, and a late DEL",
+    every: 1,
     prepare: (scene) => Promise.resolve(scene.first),
     proceed: async ({ stateDirectory, before, next }, killed, what) => {
       const node = plainNode(stateDirectory);
@@ -61,6 +65,7 @@ export const aftermaths: readonly Aftermath[] = [
   },
   {
     name: "the namespace deleted, and DEL without it",
+    every: 2,
     prepare: ({ setting }) => setting.throwaway(`gone-${(thrownAway += 1)}`, 60),
     proceed: async ({ stateDirectory, before }, killed, what) => {
       await deleteNetns(killed.netns);

@@ -17,6 +17,8 @@ export interface Sandbox {
   /** What the primary answered. */
   readonly prevResult: CniResult;
   readonly logFile: string;
+  /** Settings of branchline's entry over the usual ones. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface Answer {
@@ -58,6 +60,7 @@ export function configuration(sandbox: Sandbox, { forgotten = false }: CallOptio
     pluginLogFile: sandbox.logFile,
     runtimeConfig: { [podAnnotations]: { [podEni]: sandbox.annotation } },
     ...(!forgotten && { prevResult: sandbox.prevResult }),
+    ...sandbox.settings,
   });
 }
 
@@ -85,7 +88,7 @@ export async function mustCall(...args: Parameters<typeof call>): Promise<Answer
   return answer;
 }
 
-/** One call of the executable; `prefix` is what runs it, such as strace. Killed after a minute. */
+/** One call of the executable; `prefix` is what runs it, such as strace. Killed after two minutes. */
 export function callExecutable(
   verb: Verb,
   sandbox: Sandbox,
@@ -96,7 +99,7 @@ export function callExecutable(
     const child = spawn(file ?? executable, args, {
       env: environment(verb, sandbox),
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: 60_000,
+      timeout: 120_000,
       killSignal: "SIGKILL",
     });
     let [stdout, stderr] = ["", ""];
