@@ -305,15 +305,15 @@ describe("the rule for table local", () => {
 
 describe("tcp_early_demux", () => {
   it.each([
-    { what: "on, not ours to switch", demux: "1", manage: false, probesFail: true, then: "1" },
-    { what: "off", demux: "0", manage: false, probesFail: false, then: "0" },
-    { what: "on, and ours", demux: "1", manage: true, probesFail: false, then: "0" },
-    { what: "off, and ours", demux: "0", manage: true, probesFail: false, then: "0" },
-    { what: "not in this kernel", demux: undefined, manage: true, probesFail: false, then: undefined },
-  ])("$what", ({ demux, manage, probesFail, then }) => {
+    { what: "on, not ours to switch", demux: "1", manage: false, probesFail: true, after: "1" },
+    { what: "off", demux: "0", manage: false, probesFail: false, after: "0" },
+    { what: "on, and ours", demux: "1", manage: true, probesFail: false, after: "0" },
+    { what: "off, and ours", demux: "0", manage: true, probesFail: false, after: "0" },
+    { what: "not in this kernel", demux: undefined, manage: true, probesFail: false, after: undefined },
+  ])("$what", ({ demux, manage, probesFail, after }) => {
     fake.demux = demux;
     expect(enter(recordOf("a"), manage)).toEqual({ probesFail });
-    expect(fake.demux).toBe(then);
+    expect(fake.demux).toBe(after);
     leave(recordOf("a"));
     expect(fake.demux).toBe(demux);
   });
