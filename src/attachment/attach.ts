@@ -85,7 +85,7 @@ function judgeStranger(record: AttachmentRecord, { link, at, namespace }: Holder
  */
 export function takeOver(node: Node, claim: Claim): void {
   for (const record of node.store.withVlanId(claim.vlanId)) {
-    if (isAnotherLivingPods(record, claim)) {
+    if (isAnotherLivingPods(node, record, claim)) {
       throw new DatapathError(
         "held",
         `VLAN id ${record.vlanId} (${record.eniId}) is held by ${podName(record.pod)}, container ${record.containerId}, whose namespace ${record.namespace.path} lives`,
@@ -98,11 +98,11 @@ export function takeOver(node: Node, claim: Claim): void {
 /** Who asks for a VLAN id. */
 export type Claim = Pick<AttachmentRecord, "containerId" | "ifName" | "pod" | "eniId" | "vlanId">;
 
-function isAnotherLivingPods(record: AttachmentRecord, claim: Claim): boolean {
+function isAnotherLivingPods(node: Node, record: AttachmentRecord, claim: Claim): boolean {
   if (record.eniId !== claim.eniId) return false;
   if (record.containerId === claim.containerId && record.ifName === claim.ifName) return false;
   if (samePod(record.pod, claim.pod)) return false;
-  using namespace = reopen(record.namespace);
+  using namespace = reopen(node, record);
   return namespace !== undefined;
 }
 

@@ -12,7 +12,7 @@ import type { AttachmentRecord } from "./record.ts";
  * says what is left. The caller holds the VLAN's lock.
  */
 export function detachRecord(node: Node, record: AttachmentRecord): void {
-  using namespace = reopen(record.namespace);
+  using namespace = reopen(node, record);
   using kernel = kernelFor(node, namespace);
   const problems = undo(kernel, undoOf(record.steps));
   const [first] = problems;

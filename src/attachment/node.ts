@@ -2,7 +2,8 @@ import { Kernel, type TransportFactory } from "../datapath/kernel.ts";
 import { type Namespace, NamespaceError, openNamespace } from "../netns/namespace.ts";
 import { findNamespace } from "../netns/find.ts";
 import type { Clock } from "../sys/clock.ts";
-import { AttachmentStore } from "./store.ts";
+import type { AttachmentRecord } from "./record.ts";
+import type { AttachmentStore } from "./store.ts";
 
 /** What attaching and detaching need of the machine; tests put in a directory, a clock and a faulty kernel. */
 export interface Node {
@@ -17,13 +18,36 @@ export function kernelFor(node: Node, pod: Namespace | undefined): Kernel {
 
 /**
  * The namespace that something was attached in, or undefined when it no longer exists. A path may lead to another
- * namespace by now (its name was given again), and a namespace may live on when its path is gone (a process is in it).
+ * namespace by now (its name was given again), a namespace may live on when its path is gone (a process is in it), and
+ * the next namespace gets the number of one that is gone (the kernel takes the lowest that is free).
  */
-export function reopen(wanted: { readonly path: string; readonly identity: string }): Namespace | undefined {
-  const atPath = openIfThere(wanted.path);
-  if (atPath?.identity === wanted.identity) return atPath;
+export function reopen(node: Node, record: Attached): Namespace | undefined {
+  const found = openNumbered(record.namespace);
+  if (found === undefined || holds(node, found, record)) return found;
+  found[Symbol.dispose]();
+  return undefined;
+}
+
+type Attached = Pick<AttachmentRecord, "namespace" | "vlanId" | "trunk">;
+
+function openNumbered({ path, identity }: AttachmentRecord["namespace"]): Namespace | undefined {
+  const atPath = openIfThere(path);
+  if (atPath?.identity === identity) return atPath;
   atPath?.[Symbol.dispose]();
-  return findNamespace(wanted.identity);
+  return findNamespace(identity);
+}
+
+/** Whether anything of what was attached is there: the pod's veth, or the branch's VLAN device. */
+function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, trunk }: Attached): boolean {
+  if (veth === undefined) return true;
+  using kernel = kernelFor(node, namespace);
+  return kernel
+    .links("pod")
+    .some((link) =>
+      link.kind === "veth"
+        ? link.parentIndex === veth
+        : link.vlan?.id === vlanId && link.parentIndex === trunk.index,
+    );
 }
 
 /** The namespace at the path; undefined when there is no path, or nothing at it that is a namespace any more. */

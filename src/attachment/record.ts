@@ -20,7 +20,12 @@ export interface AttachmentRecord {
   readonly mac: string;
   readonly vlanId: number;
   readonly addresses: readonly string[];
-  readonly namespace: { readonly path: string; readonly identity: string };
+  readonly namespace: {
+    readonly path: string;
+    readonly identity: string;
+    /** ifindex, on the node, of the other end of the pod's veth: the kernel counts on and gives none again soon. */
+    readonly veth?: number;
+  };
   readonly datapath: "direct" | "routed";
   readonly mode: "standard" | "strict";
   readonly trunk: { readonly name: string; readonly index: number; readonly mac: string };

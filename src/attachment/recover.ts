@@ -1,9 +1,10 @@
 import { undo } from "../datapath/apply.ts";
 import { restoreFrom } from "../datapath/direct/recover.ts";
 import { DatapathError } from "../datapath/error.ts";
-import { leftOnHost } from "../datapath/leftovers.ts";
+import { leftByDirect, leftByRouted } from "../datapath/leftovers.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import { type Node, kernelFor, openIfThere } from "./node.ts";
+import { type Node, kernelFor, openIfThere, reopen } from "./node.ts";
+import { leaveStrict } from "./strict.ts";
 import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS } from "./store.ts";
 
 /** What a DEL without a record knows. */
@@ -35,16 +36,21 @@ export function recover(node: Node, traces: Traces): boolean {
   return node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
     const owners = node.store.keysOf(vlanId).filter((key) => !isSame(key, traces));
     const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
+    const onHost = () => [
+      ...leftByDirect(kernel, vlanId),
+      ...(recorded === undefined ? [] : leftByRouted(kernel, vlanId)),
+    ];
     const operations = isOthers
       ? []
-      : [...(restoration()?.operations ?? []), ...(owners.length > 0 ? [] : leftOnHost(kernel, vlanId))];
+      : [...(restoration()?.operations ?? []), ...(owners.length > 0 ? [] : onHost())];
     const [problem] = undo(kernel, operations);
     if (problem !== undefined) {
       throw new DatapathError("kernel", `VLAN ${vlanId} could not be taken back whole: ${problem.message}`, {
         cause: problem,
       });
     }
-    if (recorded !== undefined) node.store.remove({ ...traces, vlanId: recorded });
+    // It may have been the last strict pod's.
+    if (recorded !== undefined) leaveStrict(node, kernel, { ...traces, vlanId: recorded });
     return operations.length > 0;
   });
 }
@@ -53,10 +59,12 @@ function isSame(a: AttachmentKey, b: AttachmentKey): boolean {
   return a.containerId === b.containerId && a.ifName === b.ifName;
 }
 
-/** Undefined for a record that cannot be read. */
+/** Undefined for a namespace that is gone, and for a record that cannot be read. */
 function namespaceOf(node: Node, key: AttachmentKey): string | undefined {
   try {
-    return node.store.find(key)?.namespace.identity;
+    const record = node.store.find(key);
+    using namespace = record === undefined ? undefined : reopen(node, record);
+    return namespace?.identity;
   } catch (error) {
     if (error instanceof AttachmentError) return undefined;
     throw error;

@@ -24,7 +24,7 @@ import { trunkSelector } from "./trunk.ts";
 export function add(call: Call): JsonObject {
   const { request, env } = call;
   const { config, warnings } = readConfig(request.config, env, { ifName: request.ifName });
-  warnings.forEach((warning) => call.warn(warning));
+  warnings.forEach((warning) => call.warnOnce(warning));
   const prevResult = requirePrevResult(request.config, request.cniVersion);
   const annotation = config.enablePodENI ? branchAnnotation(config, request.pod) : undefined;
   if (annotation === undefined) {
@@ -59,7 +59,7 @@ export function add(call: Call): JsonObject {
       network: request.networkName,
       mac: branch.mac,
       addresses: branch.addresses.map(({ address }) => address),
-      namespace: { path: request.netns, identity: namespace.identity },
+      namespace: { path: request.netns, identity: namespace.identity, veth: facts.host.veth.index },
       datapath: config.datapath,
       mode: config.podSGEnforcingMode,
       trunk: { name: trunk.name, index: trunk.index, mac: trunk.mac ?? "" },
