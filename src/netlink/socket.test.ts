@@ -281,6 +281,46 @@ describe("a dump", () => {
     expect(fake.sent).toHaveLength(8);
   });
 
+  describe("that the kernel does not watch", () => {
+    const unwatched = { ...request("list"), unwatched: true } as const;
+    const inTwo = (to: Message, ...bytes: number[]) => [
+      object(to, bytes[0] ?? 0),
+      datagram(...bytes.slice(1).map((byte) => object(to, byte)), done(to)),
+    ];
+
+    it("counts when it comes twice the same", () => {
+      const { socket, fake } = socketOf((messages, round) =>
+        inTwo(only(messages), ...(round === 1 ? [1, 3] : [1, 2, 3])),
+      );
+      expect(bytesOf(socket.dump(unwatched))).toEqual([1, 2, 3]);
+      expect(fake.sent).toHaveLength(3);
+    });
+
+    it.each([
+      ["one datagram, its end in it", (to: Message) => [datagram(object(to, 1), object(to, 2), done(to))]],
+      [
+        "one datagram, its end behind it",
+        (to: Message) => [datagram(object(to, 1), object(to, 2)), done(to)],
+      ],
+    ])("is taken once when it fits into %s", (_, answer) => {
+      const { socket, fake } = socketOf((messages) => answer(only(messages)));
+      expect(bytesOf(socket.dump(unwatched))).toEqual([1, 2]);
+      expect(fake.sent).toHaveLength(1);
+    });
+
+    it("may be empty", () => {
+      const { socket, fake } = socketOf((messages) => [done(only(messages))]);
+      expect(socket.dump(unwatched)).toEqual([]);
+      expect(fake.sent).toHaveLength(1);
+    });
+
+    it("is given up when it differs every time", () => {
+      const { socket, fake } = socketOf((messages, round) => inTwo(only(messages), round, 0));
+      expect(() => socket.dump(unwatched)).toThrow("changed during each of 8 attempts");
+      expect(fake.sent).toHaveLength(8);
+    });
+  });
+
   it("that fails after its first datagram is an error, not a part of the list", () => {
     const { socket } = socketOf((messages) => [object(only(messages), 1), done(only(messages), 90)]);
     expect(caught(() => socket.dump(request("list")))).toMatchObject({ code: "EMSGSIZE", operation: "list" });

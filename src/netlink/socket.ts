@@ -10,6 +10,11 @@ export interface Request {
   /** Beyond REQUEST and ACK, which the socket sets. */
   readonly flags?: number;
   readonly payload: Uint8Array;
+  /**
+   * On a dump: the kernel goes on by position and does not say when objects came or went meanwhile (rules,
+   * neighbours, addresses of one device), so that one which was there all the time may be left out.
+   */
+  readonly unwatched?: true;
   /** For a person, in errors: `delete rule 512 from all to 10.0.0.9`. */
   readonly operation: string;
 }
@@ -97,22 +102,32 @@ export class NetlinkSocket implements Disposable {
     return outcome?.replies ?? [];
   }
 
-  /** All objects that the kernel lists for a GET request, taken again from the start when they changed meanwhile. */
+  /**
+   * All objects that the kernel lists for a GET request, taken again from the start when they changed meanwhile. Where
+   * the kernel would not say so, a list of more than one datagram counts once it has come twice the same.
+   */
   dump(request: Request): Message[] {
+    let last: Uint8Array | undefined;
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
-      const messages = this.#dumpOnce(request);
-      if (messages !== undefined) return messages;
+      const list = this.#dumpOnce(request);
+      if (list === undefined) continue;
+      if (request.unwatched !== true || list.datagrams <= 1) return list.found;
+      const bytes = concat(list.found.map(({ payload }) => payload));
+      if (last !== undefined && Buffer.compare(last, bytes) === 0) return list.found;
+      last = bytes;
     }
     throw new NetlinkProtocolError(`${request.operation}: changed during each of ${DUMP_ATTEMPTS} attempts`);
   }
 
-  #dumpOnce(request: Request): Message[] | undefined {
+  #dumpOnce(request: Request): { found: Message[]; datagrams: number } | undefined {
     const sequence = ++this.#sequence;
     const flags = (request.flags ?? 0) | MessageFlag.REQUEST | MessageFlag.DUMP;
     this.#transport.send(encodeMessage({ type: request.type, flags, sequence, payload: request.payload }));
     const found: Message[] = [];
     let interrupted = false;
+    let datagrams = 0;
     for (;;) {
+      const before = found.length;
       for (const message of this.#receive(request)) {
         if (message.sequence !== sequence) continue;
         if ((message.flags & MessageFlag.DUMP_INTR) !== 0) interrupted = true;
@@ -123,10 +138,12 @@ export class NetlinkSocket implements Disposable {
           const end =
             message.type === ControlType.DONE ? decodeDone(message) : decodeAcknowledgement(message);
           if (end.errno !== 0) throw new NetlinkError(request.operation, end.errno, end, sequence);
-          return interrupted ? undefined : found;
+          if (found.length > before) datagrams++;
+          return interrupted ? undefined : { found, datagrams };
         }
         if (message.type !== ControlType.NOOP) found.push(message);
       }
+      if (found.length > before) datagrams++;
     }
   }
 }

@@ -84,7 +84,13 @@ export function listAddresses(index: number, family?: IpFamily): Request {
   const bytes = new Uint8Array(HEADER);
   viewOf(bytes).setUint8(0, family === undefined ? AF_UNSPEC : addressFamily(family));
   viewOf(bytes).setUint32(4, index, true);
-  return { type: RouteMessage.GETADDR, payload: bytes, operation: `list addresses of device ${index}` };
+  return {
+    type: RouteMessage.GETADDR,
+    // Of all devices the kernel marks a list that changed, of one it does not (devinet.c, addrconf.c).
+    ...(index !== 0 && { unwatched: true }),
+    payload: bytes,
+    operation: `list addresses of device ${index}`,
+  };
 }
 
 /** Adds the address, or gives the one that is there these flags. */

@@ -67,6 +67,7 @@ export function listNeighbours(device: number): Request {
   viewOf(bytes).setUint8(0, AF_UNSPEC);
   return {
     type: RouteMessage.GETNEIGH,
+    unwatched: true,
     payload: concat([bytes, u32Attribute(NDA_IFINDEX, device)]),
     operation: `list neighbours on device ${device}`,
   };

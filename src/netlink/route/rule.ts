@@ -89,7 +89,12 @@ export function plainRule({ action: _, rest: __, ...rule }: ListedRule): Rule {
 export function listRules(family: IpFamily): Request {
   const bytes = new Uint8Array(HEADER);
   viewOf(bytes).setUint8(0, addressFamily(family));
-  return { type: RouteMessage.GETRULE, payload: bytes, operation: `list IPv${family} rules` };
+  return {
+    type: RouteMessage.GETRULE,
+    unwatched: true,
+    payload: bytes,
+    operation: `list IPv${family} rules`,
+  };
 }
 
 /** EEXIST when the same rule is there: rules are not replaced, a second one would be kept beside it. */
