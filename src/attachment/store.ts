@@ -52,7 +52,7 @@ export class AttachmentStore {
 
   /** Makes the directories; throws AttachmentError when that cannot be, or others could write there. */
   prepare(): void {
-    for (const directory of [this.#directory, this.#locks]) {
+    for (const directory of [this.stateDirectory, this.#directory, this.#locks]) {
       try {
         mkdirSync(directory, { recursive: true, mode: 0o700 });
         const { mode, uid } = lstatSync(directory);

@@ -59,7 +59,11 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
  * Removes a strict pod's record, and with the last one puts back what strict mode changed for the node, unless a rule
  * speaks of a strict pod still. The record goes last: a DEL that did not get so far is done again.
  */
-export function leaveStrict(node: Node, kernel: Kernel, record: AttachmentRecord): void {
+export function leaveStrict(
+  node: Node,
+  kernel: Kernel,
+  record: AttachmentKey & Pick<AttachmentRecord, "vlanId">,
+): void {
   node.store.withNode(LOCK_WAIT_MS, () => {
     const state = readState(node);
     if (state !== undefined && !hasOtherStrictRecords(node, record) && !hasStrictPods(kernel)) {

@@ -11,6 +11,8 @@ export interface Call {
   readonly stateDirectory: string;
   /** Adds to the call's line in the log. */
   readonly note: (fields: LogFields) => void;
+  /** A line of its own in the log, the first time since boot that this verb has it to say. */
+  readonly warnOnce: (message: string) => void;
   /** A line of its own in the log. */
   readonly warn: (message: string) => void;
 }

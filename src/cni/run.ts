@@ -8,6 +8,7 @@ import { toCniError } from "./failures.ts";
 import { type Json, stringifyJson } from "./json.ts";
 import { type Log, type LogFields, openLog } from "./log.ts";
 import { type CniRequest, type Environment, readRequest } from "./request.ts";
+import { isNewWarning } from "./warned.ts";
 import { type Command, NEWEST_VERSION, versionDocument } from "./versions.ts";
 
 /** What one call has of the world. */
@@ -70,6 +71,11 @@ async function carryOut(
     node,
     stateDirectory: STATE_DIRECTORY,
     note,
+    warnOnce: (message) => {
+      const { stateDirectory } = node.store;
+      if (!isNewWarning(stateDirectory, `${request.command}: ${message}`)) return;
+      logFor(request, env).write("warn", message, identity(request));
+    },
     warn: (message) => logFor(request, env).write("warn", message, identity(request)),
   });
 }

@@ -16,7 +16,7 @@ import { trunkSelector } from "./trunk.ts";
 export function status(call: Call): undefined {
   const { request, env, node } = call;
   const { config, warnings } = readConfig(request.config, env);
-  warnings.forEach((warning) => call.warn(warning));
+  warnings.forEach((warning) => call.warnOnce(warning));
   if (!config.enablePodENI) {
     call.note({ outcome: "not enabled" });
     return;
@@ -26,7 +26,7 @@ export function status(call: Call): undefined {
     using kernel = kernelFor(node, undefined);
     kernel.link("host", "lo");
     if (config.podSGEnforcingMode === "strict" && isEarlyDemuxOn(kernel) && !config.manageEarlyDemux) {
-      call.warn(EARLY_DEMUX_WARNING);
+      call.warnOnce(EARLY_DEMUX_WARNING);
     }
     warnAboutTrunk(call, () => findTrunk(kernel, trunkSelector(config.trunk, call.stateDirectory)));
   } catch (error) {
@@ -44,6 +44,6 @@ function warnAboutTrunk(call: Call, find: () => unknown): void {
   } catch (error) {
     const failure = toCniError(error);
     if (failure.code !== ErrorCode.TrunkNotFound) throw error;
-    call.warn(failure.message);
+    call.warnOnce(failure.message);
   }
 }

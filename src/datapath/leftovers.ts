@@ -1,3 +1,4 @@
+import { Table } from "../netlink/route/constants.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "./kernel.ts";
@@ -6,18 +7,20 @@ import type { Operation } from "./operation.ts";
 import { readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
 import { vlanName } from "./routed/plan.ts";
 
+const FAMILIES = [4, 6] as const;
+
 /**
  * What takes away what a lost direct attachment left on the node for its VLAN id. Nothing while a VLAN device of that id
  * is on the node: then the table is a routed pod's, aws-cni's perhaps, which nobody here has a record of.
  */
-export function leftOnHost(kernel: Kernel, vlanId: number): Operation[] {
+export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
   if (kernel.link("host", vlanName(vlanId)) !== undefined) return [];
   const table = tableOf(vlanId);
-  return ([4, 6] as const).flatMap((family) => {
+  return FAMILIES.flatMap((family) => {
     const rules = readRulesTo(kernel, "host", family, table).filter(isDirects);
     const ours = new Set(rules.map((rule) => rule.to?.address));
     return [
-      ...rules.map((rule): Operation => ({ kind: "rule", at: "host", rule, absent: true })),
+      ...rules.map(ruleAbsent),
       ...readRoutes(kernel, "host", family, table)
         .filter((route) => ours.has(route.destination))
         .flatMap((route) => [...neighboursOf(kernel, route), routeAbsent(route)]),
@@ -42,4 +45,35 @@ function neighboursOf(kernel: Kernel, { destination, device }: Route): Operation
 
 function routeAbsent({ device, ...route }: Route): Operation {
   return { kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true };
+}
+
+/**
+ * What takes away what a routed attachment left on the node for its VLAN id: only for one that is known to be ours, since
+ * aws-cni's pods look the same.
+ */
+export function leftByRouted(kernel: Kernel, vlanId: number): Operation[] {
+  const link = kernel.link("host", vlanName(vlanId));
+  if (link?.vlan?.id !== vlanId || link.mac === undefined || link.parentIndex === undefined) return [];
+  const { name, mac, mtu, parentIndex: trunk } = link;
+  const table = tableOf(vlanId);
+  return [
+    ...FAMILIES.flatMap((family) => {
+      const rules = readRulesTo(kernel, "host", family, table);
+      // Standard mode sends what is for the pod by table main.
+      const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
+      const toPods = readRulesTo(kernel, "host", family, Table.MAIN).filter(
+        ({ priority, to }) => priority === TO_POD_PRIORITY && to !== undefined && pods.has(to.address),
+      );
+      const routes = [
+        ...readRoutes(kernel, "host", family, table),
+        ...readRoutes(kernel, "host", family, Table.MAIN).filter(({ destination }) => pods.has(destination)),
+      ];
+      return [...[...rules, ...toPods].map(ruleAbsent), ...routes.map(routeAbsent)];
+    }),
+    { kind: "vlan", at: "host", vlan: { name, vlanId, mac, mtu, trunk }, absent: true },
+  ];
+}
+
+function ruleAbsent(rule: Rule): Operation {
+  return { kind: "rule", at: "host", rule, absent: true };
 }
