@@ -14,7 +14,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs package-lock.json
 
-.PHONY: help build check test test-kernel demo bench clean packages guest
+.PHONY: help build check test test-kernel demo demo-plan bench clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -71,9 +71,17 @@ test: ## Everything: check, the executable, the harness, the kernel suite in bot
 	$(MAKE) test-kernel
 	node test/summary.ts unit binary harness $(addprefix kernel-,$(KERNELS))
 
-demo: build guest ## Groups that decide who reaches a real PostgreSQL, in a guest (KERNEL=6.12)
+DEMO := node test/demo/demo.ts --datapath $(DATAPATH) $(if $(MODE),--mode $(MODE))
+
+# Says what is expected, or that there is no such datapath or mode, before anything is installed or booted.
+demo-plan: node_modules/.package-lock.json
+	@$(DEMO) --plan
+
+demo: KERNELS := $(or $(KERNEL),6.12)
+demo: demo-plan build guest ## Groups that decide who reaches a real PostgreSQL, in a guest (DATAPATH=direct MODE= KERNEL=6.12)
 	@test/setup/packages.sh demo
-	node test/vm/exec.ts --kernel $(or $(KERNEL),6.12) -- node test/demo/demo.ts
+	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s"
+	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO)
 
 dist/floor: dist/branchline
 	node build.mjs --floor

@@ -15,7 +15,7 @@ build="binutils"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
 bench="iperf3 sockperf time"
-demo="postgresql curl netcat-openbsd"
+demo="postgresql"
 
 policy=/usr/sbin/policy-rc.d
 cluster_conf=/etc/postgresql-common/createcluster.d/branchline.conf
