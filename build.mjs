@@ -7,7 +7,16 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import esbuild from "esbuild";
 
 /** Minified bytes that every pod's start pays for. */
@@ -72,52 +81,53 @@ console.log(
 if (process.argv.includes("--check")) process.exit(0);
 
 mkdirSync(dist, { recursive: true });
-for (const file of [...plugin.outputFiles, ...cli.outputFiles]) writeFileSync(file.path, file.contents);
-writeFileSync(`${dist}/plugin.meta.json`, JSON.stringify(plugin.metafile));
-writeFileSync(
-  `${dist}/koffi.hash`,
-  createHash("sha256").update(readFileSync(koffi)).digest("hex").slice(0, 16),
-);
-makeExecutable("branchline", `${dist}/plugin.cjs`, {
-  "koffi.node": koffi,
-  "koffi.hash": `${dist}/koffi.hash`,
-  "cli.cjs": `${dist}/cli.cjs`,
-});
-rmSync(`${dist}/koffi.hash`);
-console.log(`dist/branchline ${version}`);
-
-// What the benchmark measures against: the same runtime, packed the same way, that does nothing.
-if (process.argv.includes("--floor")) {
-  writeFileSync(`${dist}/floor.cjs`, "process.reallyExit(0);\n");
-  makeExecutable("floor", `${dist}/floor.cjs`, {});
-  rmSync(`${dist}/floor.cjs`);
+// A folder of its own for each run: two builds at once must not write one file.
+const scratch = mkdtempSync(`${dist}/.build-`);
+try {
+  for (const file of [...plugin.outputFiles, ...cli.outputFiles]) writeFileSync(file.path, file.contents);
+  writeFileSync(`${dist}/plugin.meta.json`, JSON.stringify(plugin.metafile));
+  makeExecutable("branchline", plugin.outputFiles[0].contents, {
+    "koffi.node": koffi,
+    "koffi.hash": scratchFile("koffi.hash", hashOf(koffi)),
+    "cli.cjs": scratchFile("cli.cjs", cli.outputFiles[0].contents),
+  });
+  console.log(`dist/branchline ${version}`);
+  // What the benchmark measures against: the same runtime, packed the same way, that does nothing.
+  if (process.argv.includes("--floor")) makeExecutable("floor", "process.reallyExit(0);\n", {});
+} finally {
+  rmSync(scratch, { recursive: true });
 }
 
 /** Packs a script and its assets into a stripped copy of the pinned Node. */
 function makeExecutable(name, main, assets) {
-  const [config, blob] = [`${dist}/${name}.sea.json`, `${dist}/${name}.blob`];
-  writeFileSync(
-    config,
-    JSON.stringify({
-      main,
-      output: blob,
-      disableExperimentalSEAWarning: true,
-      useCodeCache: true,
-      // What is in NODE_OPTIONS of the runtime's environment is none of the plugin's business.
-      execArgvExtension: "none",
-      assets,
-    }),
-  );
-  quietly(node, ["--experimental-sea-config", config]);
-  const building = `${dist}/${name}.building`;
+  const [blob, building] = [`${scratch}/${name}.blob`, `${scratch}/${name}`];
+  const config = JSON.stringify({
+    main: scratchFile(`${name}.cjs`, main),
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    useCodeCache: true,
+    // What is in NODE_OPTIONS of the runtime's environment is none of the plugin's business.
+    execArgvExtension: "none",
+    assets,
+  });
+  quietly(node, ["--experimental-sea-config", scratchFile(`${name}.json`, config)]);
   copyFileSync(node, building);
   chmodSync(building, 0o755);
-  execFileSync("strip", ["-s", building]);
+  quietly("strip", ["-s", building]);
   const postject = `${root}/node_modules/postject/dist/cli.js`;
   quietly(node, [postject, building, "NODE_SEA_BLOB", blob, "--sentinel-fuse", SENTINEL]);
   // In place only when it is whole.
   renameSync(building, `${dist}/${name}`);
-  for (const file of [config, blob]) rmSync(file);
+}
+
+function scratchFile(name, content) {
+  writeFileSync(`${scratch}/${name}`, content);
+  return `${scratch}/${name}`;
+}
+
+/** Names the native library on disk; computed here so that no start pays for it. */
+function hashOf(file) {
+  return createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
 }
 
 /** Runs a tool whose output is of interest only when it fails: postject warns of each section name that strip removed. */
