@@ -1,5 +1,7 @@
 import { kernelFor } from "../attachment/node.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
+import type { Kernel } from "../datapath/kernel.ts";
+import { familiesToMove } from "../datapath/routed/node.ts";
 import { verify } from "../datapath/verify.ts";
 import { podEniAnnotation } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
@@ -34,7 +36,11 @@ export function check(call: Call): undefined {
     );
   }
   using kernel = kernelFor(node, namespace);
-  const differences = [...verify(kernel, record.steps), ...resultDifferences(prevResult, record)];
+  const differences = [
+    ...verify(kernel, record.steps),
+    ...(record.mode === "strict" ? localRuleDifferences(kernel) : []),
+    ...resultDifferences(prevResult, record),
+  ];
   const [first] = differences;
   if (first === undefined) {
     call.note({ outcome: "as it should be" });
@@ -45,6 +51,13 @@ export function check(call: Call): undefined {
     ErrorCode.KernelRefused,
     `VLAN ${record.vlanId}: ${first}${more}`,
     differences.join("\n"),
+  );
+}
+
+/** With table local first, traffic within the node goes past the branch: as after aws-cni was started in standard mode. */
+function localRuleDifferences(kernel: Kernel): string[] {
+  return familiesToMove(kernel).map(
+    (family) => `on the node: the IPv${family} rule for table local is before those of strict mode`,
   );
 }
 

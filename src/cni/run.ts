@@ -21,7 +21,7 @@ export interface Ports {
   readonly node?: Node;
 }
 
-type Verb = (call: Call) => Json | undefined;
+type Verb = (call: Call) => Promise<Json> | Json | undefined;
 
 /** Evaluated only for the verb that is called: most of a start is what it loads. */
 const VERBS: Record<Exclude<Command, "VERSION">, () => Promise<Verb>> = {
