@@ -22,6 +22,20 @@ import esbuild from "esbuild";
 /** Minified bytes that every pod's start pays for. */
 const PLUGIN_BUDGET = 150 * 1024;
 
+/**
+ * Modules that one call evaluates: what main imports, and behind it what a verb imports when it is called. A new module
+ * on the way of every pod is a decision, not an accident.
+ */
+const MODULE_BUDGETS = {
+  VERSION: { after: [], modules: 34 },
+  "ADD without a branch": { after: ["add"], modules: 38 },
+  "ADD with a branch": { after: ["add", "add-branch"], modules: 78 },
+  DEL: { after: ["del"], modules: 72 },
+  CHECK: { after: ["check"], modules: 62 },
+  GC: { after: ["gc"], modules: 62 },
+  STATUS: { after: ["status"], modules: 62 },
+};
+
 /** What postject looks for in a Node binary (nodejs.org, "Single executable applications"). */
 const SENTINEL = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
@@ -71,7 +85,12 @@ const cli = await esbuild.build({
   outfile: "dist/cli.cjs",
 });
 
-const defects = [...checkBundle(plugin), ...checkDirection(plugin), ...checkDirection(cli)];
+const defects = [
+  ...checkBundle(plugin),
+  ...checkEvaluated(plugin),
+  ...checkDirection(plugin),
+  ...checkDirection(cli),
+];
 for (const defect of defects) console.error(`build: ${defect}`);
 if (defects.length > 0) process.exit(1);
 const size = plugin.outputFiles[0].contents.length;
@@ -154,6 +173,25 @@ function checkBundle({ metafile, outputFiles }) {
       : []),
     ...strangers.map((path) => `the plugin's bundle holds ${path}`),
   ];
+}
+
+/** Follows the imports that are evaluated at once; those behind `import()` wait until they are reached. */
+function checkEvaluated({ metafile }) {
+  const evaluated = (path, seen) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const { imports } = metafile.inputs[path];
+    for (const { kind, external, path: next } of imports) {
+      if (kind === "import-statement" && external !== true) evaluated(next, seen);
+    }
+  };
+  return Object.entries(MODULE_BUDGETS).flatMap(([call, { after, modules }]) => {
+    const seen = new Set();
+    evaluated("cmd/branchline/main.ts", seen);
+    for (const name of after) evaluated(`src/cni/${name}.ts`, seen);
+    if (seen.size <= modules) return [];
+    return [`${call} evaluates ${seen.size} modules; its budget is ${modules}`];
+  });
 }
 
 /** Imports point down the layers only, so that each can be read without those above it. */
