@@ -115,7 +115,7 @@ function groupTable(options: Options): string {
 
 async function addAll({ story, pods, observe }: Stage): Promise<void> {
   story.step("ADD of catalog (branch, VLAN 7), reports (branch, VLAN 8) and plain (no branch), all at once");
-  await Promise.all(
+  const added = await Promise.allSettled(
     names.map(async (name) => {
       const begin = performance.now();
       const { ips = [] } = await pods[name].mustAdd(chain);
@@ -123,6 +123,8 @@ async function addAll({ story, pods, observe }: Stage): Promise<void> {
       story.step(`pod ${name} has ${ips.map(({ address }) => address).join(", ")} after ${seconds} s`);
     }),
   );
+  // Not before all have ended: nothing is torn down while another is still being built.
+  for (const one of added) if (one.status === "rejected") throw one.reason;
   story.step("CHECK of all three: does the kernel have what was attached?");
   await observe("check", async () => {
     const answers = await Promise.all(names.map((name) => pods[name].check(chain)));
