@@ -7,10 +7,18 @@ export class GuestError extends Error {
   readonly failure: GuestFailure;
   /** The last lines of its console. */
   readonly console: readonly string[];
+  /** Whether the guest had begun its command: until then nothing of ours ran, but the kernel's own boot. */
+  readonly begun: boolean;
 
-  constructor(failure: GuestFailure, message: string, console: readonly string[], options?: ErrorOptions) {
+  constructor(
+    failure: GuestFailure,
+    message: string,
+    console: readonly string[],
+    options: ErrorOptions & { begun?: boolean } = {},
+  ) {
     super(message, options);
     this.failure = failure;
     this.console = console;
+    this.begun = options.begun ?? false;
   }
 }

@@ -47,3 +47,10 @@ test("the message has qemu's own words, the error the console's last lines", () 
   expect(run).toThrow("The guest never started (exit code 1: qemu: no such file)");
   expect(run).toThrow(expect.objectContaining({ console: ["last words"] }));
 });
+
+test("a panic tells whether the guest had begun: only one of the kernel's own boot is tried again", () => {
+  const run = (started: Evidence["started"]) => (): unknown =>
+    judge({ ...green, console: panicked, started, status: undefined });
+  expect(run(green.started)).toThrow(expect.objectContaining({ failure: "panicked", begun: true }));
+  expect(run(undefined)).toThrow(expect.objectContaining({ failure: "panicked", begun: false }));
+});

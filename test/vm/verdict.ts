@@ -25,7 +25,10 @@ function howItEnded({ code, signal, error, complaint }: Ending): string {
  */
 export function judge({ ending, console, started, status }: Evidence): Note {
   const failed = (failure: GuestError["failure"], message: string): GuestError =>
-    new GuestError(failure, message, console.lines(tail), ending.error && { cause: ending.error });
+    new GuestError(failure, message, console.lines(tail), {
+      begun: started !== undefined,
+      ...(ending.error && { cause: ending.error }),
+    });
   const seconds = ending.seconds.toFixed(1);
 
   if (ending.cut === "abort") throw failed("aborted", `The guest was ended after ${seconds} s, as asked`);
