@@ -428,17 +428,20 @@ describe("one pod, IPv4", () => {
     });
 
     test("a strict pod of aws-cni's on the node keeps it moved, and our next last one puts it back", async () => {
+      const theirs = "priority 10 iif vlan.eth.99 table 199";
       await pod.mustAdd();
-      await ipBatch(undefined, ["rule add priority 10 iif vlan.eth.99 table 199"]);
+      await ipBatch(undefined, [`rule add ${theirs}`]);
       await pod.mustDel();
-      expect(await rulesOf(undefined, 4)).toEqual([
+      const rules = await rulesOf(undefined, 4);
+      await ipBatch(undefined, [`rule del ${theirs}`]);
+      await pod.mustAdd();
+      await pod.mustDel();
+      expect(rules).toEqual([
         "10: iif=vlan.eth.99 lookup 199",
         "20: lookup local",
+        `512: dst=${P[4]} lookup main`,
         ...main[4],
       ]);
-      await ipBatch(undefined, ["rule del priority 10 iif vlan.eth.99 table 199"]);
-      await pod.mustAdd();
-      await pod.mustDel();
     });
 
     test("a call killed while it put the rule back: CHECK says so, and the next strict pod has it moved", async () => {
