@@ -13,17 +13,22 @@ export interface SentMessage {
 const HEADER = 16;
 const names = new Map<number, string>(Object.entries(RouteMessage).map(([name, type]) => [type, name]));
 
+/** `NEWLINK` for 16; the number for a type that we do not use. */
+export function typeName(type: number): string {
+  return names.get(type) ?? String(type);
+}
+
 /** The messages of one datagram to the kernel. */
 export function messagesOf(datagram: Uint8Array): SentMessage[] {
   let offset = 0;
   return decodeMessages(datagram).map(({ type, payload }) => {
-    const message = { type: names.get(type) ?? String(type), offset, length: HEADER + payload.length };
+    const message = { type: typeName(type), offset, length: HEADER + payload.length };
     offset += (message.length + 3) & ~3;
     return message;
   });
 }
 
-export function isChange({ type }: SentMessage): boolean {
+export function isChange({ type }: Pick<SentMessage, "type">): boolean {
   return /^(NEW|DEL)/.test(type);
 }
 
