@@ -159,6 +159,11 @@ async function killAt(point: Point, verb: Verb, sandbox: Sandbox): Promise<void>
 
 describe("the executable, killed", patience, () => {
   let scene: Scene;
+  // Its very first start puts its native library on disk, which no other does.
+  beforeAll(async () => {
+    const { status, msg } = await callExecutable("DEL", first);
+    if (status !== 0) throw new Error(`DEL: ${status} ${msg}`);
+  });
   beforeEach(async () => {
     scene = sceneIn(STATE_DIRECTORY);
     for (const sandbox of [first, next]) await call(plainNode(STATE_DIRECTORY), "DEL", sandbox);
