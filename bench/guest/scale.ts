@@ -4,6 +4,9 @@ import { type BenchPod, configFor, createPod, deletePod } from "./sandbox.ts";
 
 /** Whether an ADD takes longer where the trunk has many pods. In process: the start is the same for each. */
 
+/** The pods' addresses end in their VLAN id, and the subnet's first one is its gateway's. */
+const FIRST_VLAN = 2;
+
 export interface ScalePoint {
   readonly pods: number;
   readonly addMs: Figures;
@@ -15,7 +18,7 @@ export async function scale(counts: readonly number[], rounds: number): Promise<
   const points: ScalePoint[] = [];
   for (const pods of counts) {
     while (standing.length < pods - 1) {
-      const pod = createPod(`s${standing.length}`, 1 + standing.length);
+      const pod = createPod(`s${standing.length}`, FIRST_VLAN + standing.length);
       await call("ADD", pod);
       standing.push(pod);
     }
