@@ -7,6 +7,7 @@ import {
   isEarlyDemuxOn,
   moveLocalRule,
   restoreLocalRule,
+  setEarlyDemux,
 } from "../datapath/routed/node.ts";
 import type { IpFamily } from "../netlink/ip.ts";
 import { errorCode } from "../sys/errno.ts";
@@ -50,7 +51,7 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
       });
     }
     moveLocalRule(kernel, moved);
-    if (switchOff) kernel.writeSysctl("host", EARLY_DEMUX, "0");
+    if (switchOff) setEarlyDemux(kernel, "0");
     return { probesFail: isOn && !switchOff };
   });
 }
@@ -68,7 +69,7 @@ export function leaveStrict(
     const state = readState(node);
     if (state !== undefined && !hasOtherStrictRecords(node, record) && !hasStrictPods(kernel)) {
       restoreLocalRule(kernel, state.moved);
-      if (state.earlyDemux !== undefined) kernel.writeSysctl("host", EARLY_DEMUX, state.earlyDemux);
+      if (state.earlyDemux !== undefined) setEarlyDemux(kernel, state.earlyDemux);
       removeFile(path(node));
     }
     node.store.remove(record);

@@ -24,6 +24,12 @@ export function isEarlyDemuxOn(kernel: Kernel): boolean {
   return value !== undefined && value !== "0";
 }
 
+export function setEarlyDemux(kernel: Kernel, value: string): void {
+  const key = EARLY_DEMUX;
+  const [problem] = undo(kernel, [{ kind: "sysctl", at: "host", key, value, optional: true }]);
+  if (problem !== undefined) throw new DatapathError("kernel", problem.message, { cause: problem });
+}
+
 /** Families whose rule for table local stands before the pods' rules. */
 export function familiesToMove(kernel: Kernel): IpFamily[] {
   return FAMILIES.filter((family) => readRules(kernel, "host", family).some((rule) => isLocal(rule, 0)));
