@@ -52,8 +52,11 @@ export function refusable(datagram: Uint8Array, { type, offset, length }: SentMe
     case "DELRULE":
     case "NEWADDR":
     case "DELADDR":
+      // A default of IPv6 has no destination whose length would be looked at: it is only not found.
+      if (type === "DELROUTE" && bytes.readUInt8(payload + 1) === 0)
+        bytes.writeUInt16LE(UNKNOWN_TYPE, offset + 4);
       // rtm_dst_len, dst_len, ifa_prefixlen.
-      bytes.writeUInt8(TOO_LONG, payload + 1);
+      else bytes.writeUInt8(TOO_LONG, payload + 1);
       return bytes;
     case "NEWNEIGH":
     case "DELNEIGH":
