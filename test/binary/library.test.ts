@@ -88,6 +88,7 @@ it("is put elsewhere when the executable's directory is read-only", () => {
     whole(second),
     "attachments",
     "locks",
+    "warned",
   ]);
   expect(inPrivate(`read_only ${BESIDE}; read_only ${second}; start; facts ${third}/.b*`)).toEqual([
     whole(third),
