@@ -1,4 +1,6 @@
+import { NetlinkError } from "../netlink/error.ts";
 import type { IpFamily } from "../netlink/ip.ts";
+import { Errno } from "../sys/errno.ts";
 import { type Address, decodeAddress, isIpAddress, listAddresses } from "../netlink/route/address.ts";
 import {
   type Neighbour,
@@ -31,10 +33,14 @@ export function readRoutes(
   device?: number,
 ): Route[] {
   try {
-    return kernel
-      .socket(at)
-      .dump(listRoutes(family, table, device))
-      .flatMap(({ payload }) => decodeRoute(payload) ?? []);
+    return (
+      kernel
+        .socket(at)
+        .dump(listRoutes(family, table, device))
+        .flatMap(({ payload }) => decodeRoute(payload) ?? [])
+        // A kernel without IPv6 (ipv6.disable=1) answers with the routes of all families that it has.
+        .filter((route) => route.family === family)
+    );
   } catch (error) {
     // A table that nobody used yet does not exist.
     if (table !== undefined && isAbsence(error)) return [];
@@ -43,10 +49,16 @@ export function readRoutes(
 }
 
 export function readRules(kernel: Kernel, at: Place, family: IpFamily): ListedRule[] {
-  return kernel
-    .socket(at)
-    .dump(listRules(family))
-    .flatMap(({ payload }) => decodeRule(payload) ?? []);
+  try {
+    return kernel
+      .socket(at)
+      .dump(listRules(family))
+      .flatMap(({ payload }) => decodeRule(payload) ?? []);
+  } catch (error) {
+    // A kernel without the family has none of its rules.
+    if (error instanceof NetlinkError && error.errno === Errno.EAFNOSUPPORT) return [];
+    throw error;
+  }
 }
 
 /** The rules that send what they match to one table. */
