@@ -19,4 +19,14 @@ export { diffSnapshots, settled, snapshot, type Snapshot } from "./snapshot.ts";
 export { connect, ping, serve } from "./traffic.ts";
 export type { Attempt, ConnectOptions, Reach, ServeOptions, Server } from "./traffic.ts";
 export { createVpc, gatewayV6, nodeGroup, Vpc, vpcMtu } from "./vpc.ts";
-export type { Branch, BranchOptions, Host, HostOptions, NodeEni, Subnet, VpcOptions } from "./vpc.ts";
+export type {
+  Branch,
+  BranchOptions,
+  Host,
+  HostOptions,
+  NodeEni,
+  OtherNode,
+  OtherNodeOptions,
+  Subnet,
+  VpcOptions,
+} from "./vpc.ts";

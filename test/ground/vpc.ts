@@ -51,6 +51,8 @@ export interface BranchOptions {
   readonly groups: readonly string[];
   /** Another subnet than the VPC's first one. */
   readonly subnet?: Subnet;
+  /** On the trunk of another node; its VLAN ids are its own, so say the MAC when one is used on both. */
+  readonly on?: OtherNode;
   readonly eniId?: string;
 }
 
@@ -77,6 +79,18 @@ export interface Host extends Plug {
   readonly netns: string;
   readonly ipv4: string | undefined;
   readonly ipv6: string | undefined;
+}
+
+export interface OtherNodeOptions {
+  readonly name: string;
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
+/** A second node, in a namespace where the plugin can be run: eth0 in the group `node`, and eth1, a trunk of its own. */
+export interface OtherNode extends Host {
+  /** Its trunk's device on the VPC's side. */
+  readonly trunkPort: string;
 }
 
 /** The group the node's own ENIs are in. */
@@ -107,6 +121,8 @@ export class Vpc {
   readonly #plugs = new Map<string, Plug>();
   readonly #hosts = new Map<string, Host>();
   readonly #gateways = new Set<string>();
+  /** By the branch's device, where the trunk is another node's. */
+  readonly #trunkOf = new Map<string, string>();
   /** What the node's switches were before, to put back. */
   readonly #nodeSysctls = new Map<string, string>();
   #hostCount = 0;
@@ -225,13 +241,18 @@ ${baseTable()}${groupText(nodeGroup)}NFT
   /** Associates a branch with the trunk: from now on its VLAN leads somewhere. */
   async attachBranch(options: BranchOptions): Promise<Branch> {
     const branch = branchOf(options, this.subnet);
+    if (options.on !== undefined) this.#trunkOf.set(branch.device, options.on.trunkPort);
     await this.#attach([branch]);
     return branch;
   }
 
   /** The same for many at once, for the price of little more than one. */
   async attachBranches(options: readonly BranchOptions[]): Promise<Branch[]> {
-    const branches = options.map((one) => branchOf(one, this.subnet));
+    const branches = options.map((one) => {
+      const branch = branchOf(one, this.subnet);
+      if (one.on !== undefined) this.#trunkOf.set(branch.device, one.on.trunkPort);
+      return branch;
+    });
     await this.#attach(branches);
     return branches;
   }
@@ -241,7 +262,8 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     await this.#plug(
       branches,
       branches.map(
-        (one) => `link add link trunk0 name ${one.device} mtu ${vpcMtu} type vlan id ${one.vlanId}`,
+        (one) =>
+          `link add link ${this.#trunkOf.get(one.device) ?? "trunk0"} name ${one.device} mtu ${vpcMtu} type vlan id ${one.vlanId}`,
       ),
     );
   }
@@ -285,6 +307,55 @@ ${baseTable()}${groupText(nodeGroup)}NFT
         : [`addr add ${ipv6}/128 dev eth0 nodad`, `route add default via ${gatewayV6} dev eth0`]),
     ]);
     return host;
+  }
+
+  /** Puts a second node with a trunk into the VPC; its address is that of its primary ENI. */
+  async addNode(options: OtherNodeOptions): Promise<OtherNode> {
+    const number = (this.#hostCount += 1);
+    const [device, trunkPort] = [`node${number}`, `trunk${number}`];
+    const macOf = (last: string) => `02:00:00:00:${hex(number)}:${last}`;
+    const node: OtherNode = {
+      ...options,
+      device,
+      trunkPort,
+      mac: macOf("10"),
+      addresses: ipsOf(options),
+      groups: [nodeGroup],
+      netns: `${this.netns}-${options.name}`,
+    };
+    const { netns } = node;
+    await createNetns(netns);
+    this.#hosts.set(netns, node);
+    // Nothing of its own is sent by the trunk; a branch's packets are told by their tag.
+    const trunk: Plug = { device: trunkPort, mac: macOf("11"), addresses: [], groups: [nodeGroup] };
+    await this.#plug(
+      [node, trunk],
+      (
+        [
+          [node, "eth0"],
+          [trunk, "eth1"],
+        ] as const
+      ).map(
+        ([plug, inside]) =>
+          `link add ${plug.device} mtu ${vpcMtu} type veth peer name ${inside} address ${plug.mac} mtu ${vpcMtu} netns ${netns}`,
+      ),
+    );
+    await mustExec(netns, [
+      "sh",
+      "-ec",
+      `cd /proc/sys/net; echo 1 > ipv4/ip_forward; echo 1 > ipv6/conf/all/forwarding
+       echo 2 > ipv4/conf/eth0/rp_filter
+       for d in eth0 eth1; do echo 0 > ipv6/conf/$d/accept_ra; done`,
+    ]);
+    await ipBatch(netns, [
+      `addr add ${options.ipv4}/${prefixOf(this.subnet.ipv4)} dev eth0`,
+      `addr add ${options.ipv6}/128 dev eth0 nodad`,
+      "link set eth0 up",
+      "link set eth1 up",
+      `route add default via ${gatewayOf(this.subnet.ipv4)} dev eth0`,
+      `route add default via ${gatewayV6} dev eth0`,
+    ]);
+    return node;
   }
 
   /** Takes a machine away again. */
@@ -469,7 +540,7 @@ function branchOf(options: BranchOptions, home: Subnet): Branch {
   const mac = options.mac ?? `02:b1:00:00:${hex(vlanId >> 8)}:${hex(vlanId & 255)}`;
   const eniId = options.eniId ?? `eni-0b${vlanId.toString(16).padStart(15, "0")}`;
   return {
-    device: `br${vlanId}`,
+    device: options.on === undefined ? `br${vlanId}` : `${options.on.trunkPort}b${vlanId}`,
     mac,
     addresses: ipsOf({ ipv4, ipv6 }),
     groups,

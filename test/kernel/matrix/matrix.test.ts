@@ -1,0 +1,209 @@
+// What reaches what with each datapath and mode, and whose security groups decided: observed, made into the table of
+// docs/datapaths.md, and held against the one that is committed. To take the table as it is observed now:
+//
+//     node test/vm/exec.ts --kernel 6.12 --env UPDATE_MATRIX=1 --out .cache/matrix -- \
+//       node node_modules/vitest/vitest.mjs run --project kernel test/kernel/matrix
+//     cp .cache/matrix/datapaths.md docs/datapaths.md
+import { readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Agent, Target } from "./agent.ts";
+import { splitPage, tableOf, type Row } from "./table.ts";
+import { World, agentIp, clusterIp, kinds, nodeIp, ports, type Kind, type Subject } from "./world.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.open();
+}, 300_000);
+
+afterAll(async () => {
+  writeFileSync(demux, "1");
+  await world.close();
+});
+
+const TRIES = 100;
+/** What answers does so in milliseconds; longer for a slow machine, where a first packet may have to be sent again. */
+const PATIENCE_MS = 15_000;
+/** What is closed costs all of them: a first try, then a hundred at once. */
+const FIRST_MS = 5_000;
+const CLOSED_MS = 1_500;
+
+const demux = "/proc/sys/net/ipv4/tcp_early_demux";
+
+interface Flow {
+  readonly what: string;
+  readonly from: (subject: Subject, kind: Kind) => Agent;
+  readonly to: (subject: Subject, port: number) => Target;
+}
+
+const toPod = ({ branch }: Subject, port: number): Target => ({ host: branch.ipv4 ?? "", port });
+
+const flows: readonly Flow[] = [
+  {
+    what: "another pod with a branch, on the same node → the pod",
+    from: (_, kind) => of(world.neighbours, kind).agent,
+    to: toPod,
+  },
+  { what: "a pod without a branch, on the same node → the pod", from: () => world.regular, to: toPod },
+  { what: "a pod on another node → the pod", from: () => world.far, to: toPod },
+  { what: "a machine in the VPC → the pod", from: () => world.machine, to: toPod },
+  {
+    what: "the pod → a ClusterIP Service",
+    from: ({ agent }) => agent,
+    to: (_, port) => ({ host: clusterIp, port }),
+  },
+  {
+    what: "a node port, `externalTrafficPolicy: Local` → the pod",
+    from: () => world.machine,
+    to: ({ nodePort }, port) => ({ host: nodeIp, port: nodePort(port) }),
+  },
+  {
+    what: "the pod → an agent on the node (169.254.170.23)",
+    from: ({ agent }) => agent,
+    to: (_, port) => ({ host: agentIp, port }),
+  },
+  {
+    what: "the pod → the internet, where the node does NAT",
+    from: ({ agent }) => agent,
+    to: (_, port) => ({ host: world.internetHost.ipv4 ?? "", port }),
+  },
+  {
+    what: "a machine in the VPC → the primary's address",
+    from: () => world.machine,
+    to: ({ primary }, port) => ({ host: primary, port }),
+  },
+  {
+    what: "an application bound to the primary's address → a machine in the VPC",
+    from: ({ agent }) => agent,
+    to: ({ primary }, port) => ({ host: world.machineHost.ipv4 ?? "", port, localAddress: primary }),
+  },
+];
+
+const probe: Flow = { what: "kubelet's probe (TCP, HTTP) → the pod", from: () => world.node, to: toPod };
+
+function of(subjects: ReadonlyMap<Kind, Subject>, kind: Kind): Subject {
+  const found = subjects.get(kind);
+  if (found === undefined) throw new Error(`no pod of kind ${kind}`);
+  return found;
+}
+
+async function inPortions(agent: Agent, target: Target): Promise<number> {
+  const portion = 25;
+  let answered = 0;
+  for (let tried = 0; tried < TRIES; tried += portion)
+    answered += (await agent.try(target, portion, PATIENCE_MS)).answered;
+  return answered;
+}
+
+/** One door: a port of one flow of one kind of pod. */
+interface Door {
+  readonly name: string;
+  readonly agent: Agent;
+  readonly target: Target;
+}
+
+function doorsOf({ what, from, to }: Flow, kind: Kind): Door[] {
+  const subject = of(world.subjects, kind);
+  return Object.values(ports).map((port) => ({
+    name: `${kind}: ${what}, port ${port}`,
+    agent: from(subject, kind),
+    target: to(subject, port),
+  }));
+}
+
+/**
+ * Whether a door is open: all of a hundred are answered, or none. Where one that was given time was not answered, none of
+ * the hundred is, at once; some answered all the same only means that the machine was slow, and gets all its time.
+ */
+async function isOpen({ name, agent, target }: Door, wasAnswered: boolean): Promise<boolean> {
+  if (!wasAnswered && (await agent.try(target, TRIES, CLOSED_MS)).answered === 0) return false;
+  const answered = await inPortions(agent, target);
+  if (answered === TRIES) return true;
+  throw new Error(`${name}: ${answered} of ${TRIES} were answered`);
+}
+
+/** By whether the ports for the pod's group, the node's, nobody and both are open. */
+const meanings: Readonly<Record<string, string>> = {
+  "0000": "no",
+  "1001": "yes: the pod's",
+  "0101": "yes: the node's",
+  "0001": "yes: both",
+  "1111": "yes: none",
+};
+
+/** A row for each flow, a cell for each kind of pod. */
+async function observe(all: readonly Flow[]): Promise<Row[]> {
+  // One try of each door first, all at once, because it is the closed ones that take time.
+  const firsts = await Promise.all(
+    all.map((flow) =>
+      Promise.all(
+        kinds.map((kind) =>
+          Promise.all(
+            doorsOf(flow, kind).map(async (door) => ({
+              door,
+              wasAnswered: (await door.agent.try(door.target, 1, FIRST_MS)).answered === 1,
+            })),
+          ),
+        ),
+      ),
+    ),
+  );
+  const found: Row[] = [];
+  for (const [i, { what }] of all.entries()) {
+    const cells = await Promise.all(
+      (firsts[i] ?? []).map(async (doors) => {
+        const open = await Promise.all(doors.map(({ door, wasAnswered }) => isOpen(door, wasAnswered)));
+        const pattern = open.map((one) => (one ? "1" : "0")).join("");
+        return meanings[pattern] ?? `ports 8001 to 8004: ${pattern}`;
+      }),
+    );
+    found.push({ what, cells });
+  }
+  return found;
+}
+
+const rows: Row[] = [];
+
+test("who reaches whom, and whose groups decide", async () => {
+  rows.push(...(await observe(flows)));
+  for (const value of ["1", "0"]) {
+    writeFileSync(demux, value);
+    const state = `\`tcp_early_demux\` ${value === "1" ? "on" : "off"}`;
+    rows.push(...(await observe([{ ...probe, what: `${probe.what}, ${state}` }])));
+  }
+  writeFileSync(demux, "1");
+  const cells = rows.flatMap((row) => row.cells);
+  expect(cells.filter((cell) => !Object.values(meanings).includes(cell))).toEqual([]);
+  expect(cells).toHaveLength((flows.length + 2) * kinds.length);
+}, 300_000);
+
+test("same-node traffic passes the VPC where the pod's groups decide, and does not where none do", async () => {
+  const seen: Record<string, boolean> = {};
+  for (const kind of kinds) {
+    const { branch } = of(world.subjects, kind);
+    const neighbour = of(world.neighbours, kind).branch;
+    await world.ground.vpc.forget();
+    await inPortions(of(world.neighbours, kind).agent, toPod(of(world.subjects, kind), ports.both));
+    const { delivered } = await world.ground.vpc.seen(branch, {
+      from: neighbour.ipv4 ?? "",
+      port: ports.both,
+    });
+    seen[kind] = delivered >= TRIES;
+  }
+  expect(seen).toEqual({ direct: true, "routed, standard": false, "routed, strict": true });
+});
+
+test("docs/datapaths.md has this table", () => {
+  const table = tableOf(kinds, rows);
+  const { committed, withTable } = splitPage();
+  if (process.env["UPDATE_MATRIX"] === "1") {
+    // The checkout cannot be written from here; exec.ts --out brings this back.
+    writeFileSync("/run/out/datapaths.md", withTable(table));
+    return;
+  }
+  expect(committed).toBe(table);
+});
+
+test("nothing of it is the switch's doing: the node's is as it was", () => {
+  expect(readFileSync(demux, "utf8").trim()).toBe("1");
+});

@@ -1,0 +1,282 @@
+// A node with a pod of each datapath and mode at once, what a cluster puts beside them (Services, aws-cni's own NAT and
+// marks, an agent on the node), a second node with its own trunk, and machines in the VPC.
+import path from "node:path";
+import {
+  createNetns,
+  deleteNetns,
+  ipBatch,
+  mustExec,
+  netnsPath,
+  nodeGroup,
+  podAnnotations,
+  podEni,
+  type Branch,
+  type Host,
+  type OtherNode,
+} from "../../ground/index.ts";
+import { closeGround, createGround, createSandbox, type Ground, type Sandbox } from "../support/sandbox.ts";
+import { routed } from "../support/routed.ts";
+import { Agent } from "./agent.ts";
+
+/** What a user may choose, in the order of the table's columns. */
+export const kinds = ["direct", "routed, standard", "routed, strict"] as const;
+export type Kind = (typeof kinds)[number];
+
+const settingsOf: Record<Kind, Readonly<Record<string, unknown>>> = {
+  direct: {},
+  "routed, standard": routed("standard"),
+  "routed, strict": routed("strict"),
+};
+
+/** Who may connect to each port, wherever it is served: that tells whose groups were asked. */
+export const ports = { branch: 8001, node: 8002, nobody: 8003, both: 8004 } as const;
+const servedPorts = Object.values(ports);
+
+export const clusterIp = "172.20.0.10";
+export const agentIp = "169.254.170.23";
+export const nodeIp = "10.0.0.10";
+/** Outside of what the node takes for the VPC's range, so that it is the internet to it. */
+const vpcRange = "10.0.0.0/25";
+const internetIp = "10.0.0.200";
+
+export interface Subject {
+  readonly pod: Sandbox;
+  readonly branch: Branch;
+  /** Its primary's address. */
+  readonly primary: string;
+  /** Node port 300nx leads to its port 800x. */
+  readonly nodePort: (port: number) => number;
+  readonly agent: Agent;
+}
+
+export class World {
+  readonly ground: Ground;
+  readonly subjects = new Map<Kind, Subject>();
+  /** Another pod of the same kind on the same node, with a branch of its own. */
+  readonly neighbours = new Map<Kind, Subject>();
+  regular!: Agent;
+  far!: Agent;
+  node!: Agent;
+  machine!: Agent;
+  machineHost!: Host;
+  internetHost!: Host;
+  #secondNode!: OtherNode;
+  readonly #agents: Agent[] = [];
+  readonly #pods: Sandbox[] = [];
+
+  private constructor(ground: Ground) {
+    this.ground = ground;
+  }
+
+  static async open(): Promise<World> {
+    const world = new World(await createGround());
+    await world.#groups();
+    await world.#machines();
+    await world.#wire();
+    await world.#podsOfAllKinds();
+    await world.#farPod();
+    await world.#services();
+    world.node = world.#agent(undefined);
+    world.machine = world.#agent(world.machineHost.netns);
+    const internet = world.#agent(world.internetHost.netns);
+    await Promise.all([
+      world.node.listen("node", servedPorts),
+      world.machine.listen("machine", servedPorts),
+      internet.listen("internet", servedPorts),
+      ...[...world.subjects.values()].map((subject) => subject.agent.listen(subject.pod.name, servedPorts)),
+    ]);
+    return world;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#agents.map((agent) => agent.stop()));
+    for (const pod of this.#pods) await pod.remove();
+    await deleteNetns("pod-far");
+    for (const command of [
+      ["nft", "delete", "table", "ip", "cluster"],
+      ["ip", "addr", "del", `${agentIp}/32`, "dev", "lo"],
+      ["ip", "rule", "del", "priority", "1024"],
+      ["ip", "rule", "del", "priority", "512", "to", "10.0.0.59"],
+    ] as const)
+      await mustExec(undefined, command);
+    await closeGround(this.ground);
+  }
+
+  /** Inbound to the node's ENI or to a branch: by port. Inbound to a machine: by port and the sender's group. */
+  async #groups(): Promise<void> {
+    const { vpc } = this.ground;
+    const from = { fromCidr: "10.0.0.0/24" };
+    const open = (first: number) => [
+      { port: first, ...from },
+      { port: ports.both, ...from },
+    ];
+    await vpc.createGroup("subject", open(ports.branch));
+    await vpc.createGroup("neighbour", open(ports.branch));
+    await vpc.allow(
+      nodeGroup,
+      ...open(ports.node),
+      ...[1, 2, 3].flatMap((n) =>
+        open(ports.node).map(({ port }) => ({ port: nodePortOf(n, port), ...from })),
+      ),
+    );
+    await vpc.createGroup("machine", [
+      { port: ports.branch, fromGroup: "subject" },
+      { port: ports.both, fromGroup: "subject" },
+      { port: ports.node, fromGroup: nodeGroup },
+      { port: ports.both, fromGroup: nodeGroup },
+    ]);
+  }
+
+  async #machines(): Promise<void> {
+    const { vpc } = this.ground;
+    this.machineHost = await vpc.addHost({ name: "machine", ipv4: "10.0.0.30", groups: ["machine"] });
+    this.internetHost = await vpc.addHost({ name: "internet", ipv4: internetIp, groups: ["machine"] });
+    this.#secondNode = await vpc.addNode({ name: "node2", ipv4: "10.0.0.40", ipv6: "2001:db8:1::40" });
+  }
+
+  /** What is on every node: an agent's address, and aws-cni's rule for what it has marked. */
+  async #wire(): Promise<void> {
+    await ipBatch(undefined, [
+      `addr add ${agentIp}/32 dev lo`,
+      "rule add priority 1024 fwmark 0x80/0x80 table main",
+    ]);
+  }
+
+  /** Numbers 1 to 3 are the subjects, 4 to 6 their neighbours, 9 is a pod without a branch. */
+  async #podsOfAllKinds(): Promise<void> {
+    const { vpc } = this.ground;
+    const branches = await vpc.attachBranches(
+      [1, 2, 3, 4, 5, 6].map((number) => ({
+        vlanId: 10 + number,
+        ipv4: `10.0.0.${20 + number}`,
+        groups: [number <= 3 ? "subject" : "neighbour"],
+      })),
+    );
+    await vpc.assignSecondary(...[1, 2, 3, 4, 5, 6, 9].map((number) => `10.0.0.${50 + number}`));
+    for (const [i, branch] of branches.entries()) {
+      const kind = kinds[i % kinds.length];
+      if (kind === undefined) throw new Error("no such kind");
+      (i < kinds.length ? this.subjects : this.neighbours).set(kind, await this.#pod(kind, i + 1, branch));
+    }
+    const regular = await createSandbox(this.ground, {
+      name: "regular",
+      primary: "veth",
+      addresses: ["10.0.0.59"],
+    });
+    this.#pods.push(regular);
+    // aws-cni makes one for each pod; without it what a standard pod answers would go by its branch.
+    await ipBatch(undefined, ["rule add priority 512 to 10.0.0.59 table main"]);
+    this.regular = this.#agent(regular.netns);
+  }
+
+  async #pod(kind: Kind, number: number, branch: Branch): Promise<Subject> {
+    const primary = `10.0.0.${50 + number}`;
+    const pod = await createSandbox(this.ground, {
+      name: `pod${number}`,
+      primary: "veth",
+      addresses: [primary],
+      branch: branch.annotation,
+      settings: settingsOf[kind],
+    });
+    this.#pods.push(pod);
+    await pod.mustAdd();
+    const agent = this.#agent(pod.netns);
+    return { pod, branch, primary, agent, nodePort: (port) => nodePortOf(number, port) };
+  }
+
+  /** A pod of the second node, strict, by the executable run where that node is. */
+  async #farPod(): Promise<void> {
+    const { vpc } = this.ground;
+    const { netns } = this.#secondNode;
+    const branch = await vpc.attachBranch({
+      vlanId: 11,
+      mac: "02:b1:00:02:00:0b",
+      eniId: "eni-0b00000000000002b",
+      ipv4: "10.0.0.41",
+      groups: ["neighbour"],
+      on: this.#secondNode,
+    });
+    await createNetns("pod-far");
+    await ipBatch(netns, ["link add eni-far type veth peer name eth0 netns pod-far", "link set eni-far up"]);
+    await ipBatch("pod-far", ["link set eth0 up"]);
+    const config = {
+      cniVersion: "1.0.0",
+      name: "far",
+      type: "branchline",
+      enablePodENI: true,
+      datapath: "routed",
+      podSGEnforcingMode: "strict",
+      trunk: { interface: "eth1" },
+      pluginLogFile: path.join(this.ground.scratch, "far.log"),
+      runtimeConfig: { [podAnnotations]: { [podEni]: branch.annotation } },
+      prevResult: {
+        cniVersion: "1.0.0",
+        interfaces: [{ name: "eni-far" }, { name: "eth0", sandbox: netnsPath("pod-far") }],
+      },
+    };
+    // Its records are its own node's. The command ends with its mount namespace, and the pod with this file.
+    const executable = path.resolve(import.meta.dirname, "../../../dist/branchline");
+    await mustExec(
+      netns,
+      [
+        "sh",
+        "-ec",
+        `mkdir -p /run/branchline; mount -t tmpfs -o mode=700 tmpfs /run/branchline; exec ${executable}`,
+      ],
+      {
+        input: JSON.stringify(config),
+        timeout: 60_000,
+        env: {
+          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+          CNI_COMMAND: "ADD",
+          CNI_CONTAINERID: "far",
+          CNI_NETNS: netnsPath("pod-far"),
+          CNI_IFNAME: "eth0",
+          CNI_PATH: "/nonexistent",
+          CNI_ARGS: "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=far;K8S_POD_UID=far",
+        },
+      },
+    );
+    this.far = this.#agent("pod-far");
+  }
+
+  /** kube-proxy's part first, as it puts itself; then aws-cni's, which marks what has to go by the node's own ENI. */
+  async #services(): Promise<void> {
+    const nodePorts = [...this.subjects.values()].flatMap(({ branch, nodePort }) =>
+      servedPorts.map(
+        (port) =>
+          `iifname "eth0" ip daddr ${nodeIp} tcp dport ${nodePort(port)} dnat to ${branch.ipv4}:${port}`,
+      ),
+    );
+    await mustExec(undefined, ["nft", "-f", "-"], {
+      input: `table ip cluster {
+  chain marks {
+    type filter hook prerouting priority mangle;
+    iifname "eth0" fib daddr type local ct mark set 0x80
+    iifname { "eni*", "vlan*" } meta mark set ct mark
+  }
+  chain services {
+    type nat hook prerouting priority dstnat;
+    ip daddr ${clusterIp} dnat to ${this.machineHost.ipv4}
+    ${nodePorts.join("\n    ")}
+    iifname "eni*" ip daddr != ${vpcRange} ct mark set 0x80 meta mark set 0x80
+  }
+  chain nat {
+    type nat hook postrouting priority srcnat;
+    oifname "eth0" ip saddr ${vpcRange} ip daddr != ${vpcRange} snat to ${nodeIp}
+  }
+}
+`,
+    });
+  }
+
+  #agent(netns: string | undefined): Agent {
+    const agent = new Agent(netns);
+    this.#agents.push(agent);
+    return agent;
+  }
+}
+
+function nodePortOf(number: number, port: number): number {
+  return 30_000 + number * 10 + (port - 8000);
+}
