@@ -212,6 +212,31 @@ describe("the rule for table local", () => {
     }
   });
 
+  it("two that leave at once: each record goes before the other's turn to look for one", () => {
+    let held = false;
+    class Watched extends AttachmentStore {
+      override withNode<T>(waitMs: number, callback: () => T): T {
+        return super.withNode(waitMs, () => {
+          held = true;
+          try {
+            return callback();
+          } finally {
+            held = false;
+          }
+        });
+      }
+      override remove(...args: Parameters<AttachmentStore["remove"]>): void {
+        removals.push(held);
+        super.remove(...args);
+      }
+    }
+    const removals: boolean[] = [];
+    node = { store: new Watched(directory, systemClock), clock: systemClock };
+    enter(recordOf("a"));
+    leave(recordOf("a"));
+    expect(removals).toEqual([true]);
+  });
+
   it("is not kept by a standard pod's record", () => {
     node.store.write(recordOf("other", "standard"));
     enter(recordOf("a"));
