@@ -51,7 +51,6 @@ export function refusable(datagram: Uint8Array, { type, offset, length }: SentMe
     case "NEWRULE":
     case "DELRULE":
     case "NEWADDR":
-    case "DELADDR":
       // A default of IPv6 has no destination whose length would be looked at: it is only not found.
       if (type === "DELROUTE" && bytes.readUInt8(payload + 1) === 0)
         bytes.writeUInt16LE(UNKNOWN_TYPE, offset + 4);
@@ -63,6 +62,8 @@ export function refusable(datagram: Uint8Array, { type, offset, length }: SentMe
       // ndm_ifindex.
       bytes.writeInt32LE(0, payload + 4);
       return bytes;
+    // An address with another prefix is only not found.
+    case "DELADDR":
     default: {
       // A device of a kind that does not exist; what only changes or deletes a device names none.
       const kind = bytes.subarray(payload, offset + length).indexOf("vlan\0");
