@@ -110,6 +110,7 @@ async function pointsOf(verb: Verb, sandbox: Sandbox): Promise<Point[]> {
   ]);
   if (answer.status !== 0) throw new Error(`${verb}: ${JSON.stringify(answer)}`);
   const counts: Record<string, number> = {};
+  let inSysctls = false;
   return (await readFile(trace, "utf8")).split("\n").flatMap((line): Point[] => {
     const [, syscall = "", rest = ""] = /^\d+ +(\w+)\((.*)/.exec(line) ?? [];
     const when = (counts[syscall] = (counts[syscall] ?? 0) + 1);
@@ -122,11 +123,15 @@ async function pointsOf(verb: Verb, sandbox: Sandbox): Promise<Point[]> {
     switch (syscall) {
       case "sendto": {
         const changed = changesIn(rest);
-        return changed.length === 0 ? [] : point(changed.join(" "));
+        if (changed.length === 0) return [];
+        inSysctls = false;
+        return point(changed.join(" "));
       }
       case "write": {
         const sysctl = /^\d+<(\/proc\/sys\/[^>]+)>/.exec(rest)?.[1];
-        if (sysctl === undefined) return [];
+        // The first of several in a row: in process each has its turn, and a kill here takes seconds.
+        if (sysctl === undefined || inSysctls) return [];
+        inSysctls = true;
         // Other threads write too, and each is counted by itself: the path says which write is meant.
         const strace = ["-P", sysctl, "-e", "trace=write", "-e", "inject=write:signal=KILL:when=1"];
         return [{ name: `sysctl ${sysctl}`, strace }];
@@ -173,7 +178,7 @@ describe("the executable, killed", patience, () => {
     const points = await pointsOf("ADD", first);
     await mustCall(plainNode(STATE_DIRECTORY), "DEL", first);
     scene.before.expectAgain("ADD under strace, then DEL", STATE_DIRECTORY);
-    expect(points.length).toBeGreaterThan(12);
+    expect(points.length).toBeGreaterThan(8);
     for (const [i, point] of points.entries()) {
       const after = aftermaths[i % aftermaths.length];
       if (after === undefined) throw new Error("no aftermath");
@@ -188,7 +193,7 @@ describe("the executable, killed", patience, () => {
     await mustCall(node, "ADD", first);
     const points = await pointsOf("DEL", first);
     scene.before.expectAgain("DEL under strace", STATE_DIRECTORY);
-    expect(points.length).toBeGreaterThan(6);
+    expect(points.length).toBeGreaterThan(5);
     for (const [i, point] of points.entries()) {
       const after = aftermaths[i % aftermaths.length];
       if (after === undefined) throw new Error("no aftermath");
