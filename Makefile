@@ -60,7 +60,7 @@ test-kernel: build packages ## The kernel suite in each kernel's guest (KERNELS=
 	node test/vm/run-suite.ts --native
 else
 test-kernel: build guest
-	node test/vm/run-suite.ts $(addprefix --kernel ,$(KERNELS))
+	node test/vm/run-suite.ts --at-once $(addprefix --kernel ,$(KERNELS))
 endif
 
 test: ## Everything: check, the executable, the harness, the kernel suite in both kernels

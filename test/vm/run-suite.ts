@@ -6,7 +6,7 @@
  *
  * --native           on this machine's own kernel instead, in private namespaces
  * --at-once          all guests together instead of one after the other
- * --timeout SECONDS  for each guest, default 2100
+ * --timeout SECONDS  for each guest, default 3600
  * --memory MIB       for each guest, default 4096
  *
  * Leaves .cache/reports/kernel-<name>.json and .console.log. Exits with 0 only if every guest brought back
@@ -82,7 +82,7 @@ async function main(): Promise<number> {
       kernel: { type: "string", multiple: true, default: ["6.1", "6.12"] },
       native: { type: "boolean", default: false },
       "at-once": { type: "boolean", default: false },
-      timeout: { type: "string", default: "2100" },
+      timeout: { type: "string", default: "3600" },
       memory: { type: "string", default: "4096" },
     },
   });
