@@ -18,6 +18,7 @@ import {
   type Snapshot,
   type Vpc,
 } from "../../ground/index.ts";
+import { poll, systemClock } from "../../../src/sys/clock.ts";
 import type { Sandbox } from "./plugin.ts";
 import { changes, viewOf, type View } from "./view.ts";
 
@@ -140,8 +141,12 @@ export class Before {
     this.expectAgain(what, stateDirectory);
   }
 
-  /** Throws, saying after what, unless everything is as it was and no record is left. */
+  /**
+   * Throws, saying after what, unless everything is as it was and no record is left. The kernel inserts the local route
+   * of an IPv6 address from a work queue (addrconf_dad_work), a moment after it has acknowledged the address.
+   */
   expectAgain(what: string, stateDirectory: string): void {
+    poll(systemClock, 2_000, 50, () => (this.differences().length === 0 ? true : undefined));
     const left = [...this.differences(), ...recordsIn(stateDirectory)];
     if (left.length > 0) throw new Error(`${what}: not as before:\n${left.join("\n")}`);
   }
