@@ -1,7 +1,9 @@
+import type { BranchAssignment } from "../ipam/annotation.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { Facts } from "./facts.ts";
 import type { Operation, Place, Step } from "./operation.ts";
+import { sysctlKey } from "./sysctl.ts";
 
 /** Steps that every datapath takes. */
 
@@ -44,4 +46,33 @@ export function clearStale({ host }: Facts): Step[] {
       step({ kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true }),
     ),
   ];
+}
+
+/** Makes the branch's VLAN device in one place, and deletes it again. */
+export function vlanStep(
+  at: Place,
+  name: string,
+  branch: BranchAssignment,
+  { host }: Pick<Facts, "host">,
+  mtu: number,
+): Step {
+  const { vlanId, mac } = branch;
+  const operation = { kind: "vlan", at, vlan: { name, vlanId, mac, mtu, trunk: host.trunk.index } } as const;
+  return step(operation, [{ ...operation, absent: true }]);
+}
+
+/** Sets an IPv6 parameter of the branch's device. A kernel without IPv6 is fine for a branch without it. */
+export function ipv6Step(
+  at: Place,
+  device: string,
+  branch: BranchAssignment,
+  parameter: string,
+  value: string,
+): Step {
+  const key = sysctlKey({ family: "ipv6", parameter }, device);
+  return step({ kind: "sysctl", at, key, value, ...(!usesIpv6(branch) && { optional: true }) });
+}
+
+export function usesIpv6(branch: BranchAssignment): boolean {
+  return branch.addresses.some(({ family }) => family === 6);
 }

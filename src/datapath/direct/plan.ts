@@ -14,7 +14,7 @@ import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
 import type { Step } from "../operation.ts";
 import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
-import { bringUp, clearStale, routeStep, ruleStep, step } from "../steps.ts";
+import { bringUp, clearStale, routeStep, ruleStep, step, ipv6Step, usesIpv6, vlanStep } from "../steps.ts";
 import { sysctlKey } from "../sysctl.ts";
 import { setAside } from "./primary.ts";
 
@@ -125,25 +125,9 @@ function branchDevice(branch: BranchAssignment, host: HostFacts, options: Direct
   // Kernels before 6.15 look a new device's name up in the sender's namespace, though it goes to the pod's: EEXIST when
   // the node has an eth0 as well. Then it is made under a name that nobody has, which costs a rename (and an RCU wait).
   const madeAs = host.nameIsTaken ? `branchline${branch.vlanId}` : name;
-  const vlan = {
-    name: madeAs,
-    vlanId: branch.vlanId,
-    mac: branch.mac,
-    mtu: options.mtu,
-    trunk: host.trunk.index,
-  };
-  const usesIpv6 = branch.addresses.some(({ family }) => family === 6);
-  const ipv6 = (parameter: string, value: string): Step =>
-    // A kernel without IPv6 is fine for a branch without it.
-    step({
-      kind: "sysctl",
-      at: "pod",
-      key: sysctlKey({ family: "ipv6", parameter }, name),
-      value,
-      ...(!usesIpv6 && { optional: true }),
-    });
+  const ipv6 = (parameter: string, value: string) => ipv6Step("pod", name, branch, parameter, value);
   return [
-    step({ kind: "vlan", at: "pod", vlan }, [{ kind: "vlan", at: "pod", vlan, absent: true }]),
+    vlanStep("pod", madeAs, branch, { host }, options.mtu),
     ...(madeAs === name ? [] : [step({ kind: "link", at: "pod", device: madeAs, name })]),
     step({
       kind: "sysctl",
@@ -152,7 +136,7 @@ function branchDevice(branch: BranchAssignment, host: HostFacts, options: Direct
       value: "2",
     }),
     // Runtimes switch IPv6 off in namespaces that they take for IPv4's.
-    ...(usesIpv6 ? [ipv6("disable_ipv6", "0")] : []),
+    ...(usesIpv6(branch) ? [ipv6("disable_ipv6", "0")] : []),
     // Its address and its router are EC2's to say, not a router advertisement's.
     ipv6("accept_ra", "0"),
     ipv6("accept_dad", "0"),

@@ -5,7 +5,7 @@ import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { Facts } from "../facts.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
 import type { Step } from "../operation.ts";
-import { bringUp, clearStale, routeStep, ruleStep, step } from "../steps.ts";
+import { bringUp, clearStale, routeStep, ruleStep, step, ipv6Step, usesIpv6, vlanStep } from "../steps.ts";
 import { factOf, sysctlKey } from "../sysctl.ts";
 import { type HostPrimaryFacts, giveWay } from "./primary.ts";
 
@@ -43,7 +43,7 @@ export function planRouted(
   return [
     ...bringUp(facts),
     ...giveWay(facts.pod.primary, onHost),
-    ...(branch.addresses.some(({ family }) => family === 6) ? ipv6InPod(facts, options) : []),
+    ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
     ...branch.addresses.flatMap((address) => inPod(address, facts)),
     ...clearStale(facts),
     ...vlanDevice(branch, facts, options),
@@ -92,27 +92,12 @@ function inPod({ family, address }: BranchAddress, { host, pod }: Facts): Step[]
   return [...steps, step(operation, [{ ...operation, absent: true }])];
 }
 
-function vlanDevice(branch: BranchAssignment, { host }: Facts, options: RoutedOptions): Step[] {
+function vlanDevice(branch: BranchAssignment, facts: Facts, options: RoutedOptions): Step[] {
   const name = vlanName(branch.vlanId);
-  const vlan = {
-    name,
-    vlanId: branch.vlanId,
-    mac: branch.mac,
-    mtu: options.mtu,
-    trunk: host.trunk.index,
-  };
-  const usesIpv6 = branch.addresses.some(({ family }) => family === 6);
   // Before it is up: no router may tell it an address, and it is no router itself.
-  const ipv6 = (parameter: string, value: string): Step =>
-    step({
-      kind: "sysctl",
-      at: "host",
-      key: sysctlKey({ family: "ipv6", parameter }, name),
-      value,
-      ...(!usesIpv6 && { optional: true }),
-    });
+  const ipv6 = (parameter: string, value: string) => ipv6Step("host", name, branch, parameter, value);
   return [
-    step({ kind: "vlan", at: "host", vlan }, [{ kind: "vlan", at: "host", vlan, absent: true }]),
+    vlanStep("host", name, branch, facts, options.mtu),
     ipv6("accept_ra", "0"),
     ipv6("accept_redirects", "1"),
     ipv6("forwarding", "0"),
