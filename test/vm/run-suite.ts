@@ -1,15 +1,16 @@
 /**
- * Runs the kernel suite (vitest's project "kernel") in a guest for each kernel:
+ * Runs a suite (one of vitest's projects that need a kernel with 8021q) in a guest for each kernel:
  *
- *     node test/vm/run-suite.ts [--kernel 6.1] [--kernel 6.12] [-- vitest arguments]
+ *     node test/vm/run-suite.ts [--project kernel] [--kernel 6.1] [--kernel 6.12] [-- vitest arguments]
  *     node test/vm/run-suite.ts --native [-- vitest arguments]
  *
+ * --project NAME     which one, default kernel
  * --native           on this machine's own kernel instead, in private namespaces
  * --at-once          all guests together instead of one after the other
  * --timeout SECONDS  for each guest, default 3600
  * --memory MIB       for each guest, default 4096
  *
- * Leaves .cache/reports/kernel-<name>.json and .console.log. Exits with 0 only if every guest brought back
+ * Leaves .cache/reports/<project>-<kernel>.json and .console.log. Exits with 0 only if every guest brought back
  * status 0 and a report of at least one test, all successful.
  */
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -31,10 +32,10 @@ type Runner = (outDir: string, onLine: (line: string) => void) => Promise<GuestR
 
 const reports = join(repository, ".cache", "reports");
 
-function vitestCommand(reportPath: string, args: readonly string[]): string[] {
+function vitestCommand(project: string, reportPath: string, args: readonly string[]): string[] {
   const vitest = join(repository, "node_modules/vitest/vitest.mjs");
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`];
-  return ["node", vitest, "run", "--project", "kernel", ...reporters, ...args];
+  return ["node", vitest, "run", "--project", project, ...reporters, ...args];
 }
 
 /** Settles what may throw. */
@@ -52,9 +53,9 @@ function keepReport(from: string, to: string, kernel: string, success: boolean):
   writeFileSync(to, JSON.stringify({ ...report, kernel, success }));
 }
 
-async function runSuite(name: string, runner: Runner): Promise<SuiteVerdict> {
-  const kept = join(reports, `kernel-${name}.json`);
-  const log = join(reports, `kernel-${name}.console.log`);
+async function runSuite(project: string, name: string, runner: Runner): Promise<SuiteVerdict> {
+  const kept = join(reports, `${project}-${name}.json`);
+  const log = join(reports, `${project}-${name}.console.log`);
   // What an earlier run left must not speak for this one.
   rmSync(kept, { force: true });
   using outDir = new TemporaryDirectory("branchline-suite-");
@@ -79,6 +80,7 @@ async function main(): Promise<number> {
   const { values, positionals: vitestArguments } = parseArgs({
     allowPositionals: true,
     options: {
+      project: { type: "string", default: "kernel" },
       kernel: { type: "string", multiple: true, default: ["6.1", "6.12"] },
       native: { type: "boolean", default: false },
       "at-once": { type: "boolean", default: false },
@@ -88,6 +90,7 @@ async function main(): Promise<number> {
   });
   const timeoutMs = parsePositive("timeout", values.timeout) * 1000;
   const memoryMiB = parsePositive("memory", values.memory);
+  const { project } = values;
   using interrupt = new Interrupt();
   const { signal } = interrupt;
 
@@ -96,7 +99,7 @@ async function main(): Promise<number> {
     requireVlan();
     runners.set("native", (outDir, onLine) =>
       runNative({
-        command: vitestCommand(join(outDir, "report.json"), vitestArguments),
+        command: vitestCommand(project, join(outDir, "report.json"), vitestArguments),
         onLine,
         timeoutMs,
         signal,
@@ -107,7 +110,7 @@ async function main(): Promise<number> {
       runners.set(kernel.series, (outDir, onLine) =>
         runInGuest({
           kernel,
-          command: vitestCommand("/run/out/report.json", vitestArguments),
+          command: vitestCommand(project, "/run/out/report.json", vitestArguments),
           cwd: repository,
           timeoutMs,
           memoryMiB,
@@ -122,11 +125,13 @@ async function main(): Promise<number> {
   mkdirSync(reports, { recursive: true });
   const verdicts: SuiteVerdict[] = [];
   if (values["at-once"]) {
-    verdicts.push(...(await Promise.all([...runners].map(([name, runner]) => runSuite(name, runner)))));
+    verdicts.push(
+      ...(await Promise.all([...runners].map(([name, runner]) => runSuite(project, name, runner)))),
+    );
   } else {
     for (const [name, runner] of runners) {
       if (signal.aborted) break;
-      verdicts.push(await runSuite(name, runner));
+      verdicts.push(await runSuite(project, name, runner));
     }
   }
   for (const { line } of verdicts) process.stdout.write(`${line}\n`);
