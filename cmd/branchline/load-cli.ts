@@ -1,4 +1,3 @@
-import { createRequire } from "node:module";
 import { getBuiltinModule } from "node:process";
 import type { CommandLine } from "./cli.ts";
 
@@ -11,6 +10,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   if (!sea.isSea()) throw new Error("the command line is run from the built executable");
   const module = { exports: {} as CommandLine };
   const { compileFunction } = getBuiltinModule("node:vm");
+  const { createRequire } = getBuiltinModule("node:module");
   const evaluate = compileFunction(sea.getAsset(ASSET, "utf8"), ["module", "exports", "require"]) as (
     module: unknown,
     exports: unknown,
