@@ -12,7 +12,7 @@ KERNELS ?= 6.1 6.12
 DATAPATH ?= direct
 VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
-SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs package-lock.json
+SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
 .PHONY: help build check test test-kernel demo demo-plan bench clean packages guest
 
@@ -83,8 +83,8 @@ demo: demo-plan build guest ## Groups that decide who reaches a real PostgreSQL,
 	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s"
 	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO)
 
-dist/floor: dist/branchline
-	node build.mjs --floor
+dist/floor: dist/branchline bench/macvlan-transport.ts
+	node build.mjs --bench
 
 bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic: bench/results/latest.json (ROUNDS=30)
 	@test/setup/packages.sh bench

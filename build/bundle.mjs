@@ -1,0 +1,104 @@
+// The plugin, the command line and the boot as scripts.
+//
+// The plugin becomes a few scripts of CommonJS modules rather than one bundle: V8 reads a script's code cache as a
+// whole, so what most pods never run must not lie in the script that all of them read.
+
+import esbuild from "esbuild";
+import { root, version } from "./paths.mjs";
+
+/**
+ * The plugin's scripts and the entries whose modules each holds, unless an earlier one does: what every call needs and
+ * most end with; what a branch needs; the other verbs.
+ */
+const SCRIPTS = {
+  core: ["cmd/branchline/main.ts", "src/cni/add.ts"],
+  attach: ["src/cni/add-branch.ts"],
+  verbs: ["src/cni/del.ts", "src/cni/check.ts", "src/cni/gc.ts", "src/cni/status.ts"],
+};
+
+const options = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  platform: "node",
+  target: "node24",
+  metafile: true,
+  write: false,
+  define: {
+    BRANCHLINE_VERSION: JSON.stringify(version),
+    "import.meta.dirname": "undefined",
+    "import.meta.url": JSON.stringify("file:///branchline"),
+  },
+  logLevel: "warning",
+};
+
+/** A script with one entry, such as the command line. */
+export async function bundleOf(entry) {
+  const { metafile, outputFiles } = await esbuild.build({
+    ...options,
+    format: "cjs",
+    entryPoints: [entry],
+    outfile: "out.cjs",
+  });
+  return { metafile, code: outputFiles[0].text };
+}
+
+/**
+ * The plugin's scripts by name. Each evaluates to an object of functions `(exports, require)`, one for each chunk that
+ * esbuild splits it into: modules that the same entries import. `cmd/branchline/boot.ts` runs them.
+ */
+export async function pluginScripts(plugins = []) {
+  const { metafile, outputFiles } = await esbuild.build({
+    ...options,
+    plugins,
+    format: "esm",
+    splitting: true,
+    entryPoints: ["cmd/branchline/main.ts"],
+    entryNames: "[name]",
+    chunkNames: "[name]-[hash]",
+    outdir: "out",
+  });
+  const texts = new Map(outputFiles.map(({ path, text }) => [path.slice(root.length + 1), text]));
+  const placed = new Set();
+  const scripts = {};
+  for (const [name, entries] of Object.entries(SCRIPTS)) {
+    const chunks = entries.flatMap((entry) => chunksOf(metafile, entry)).filter((path) => !placed.has(path));
+    const factories = [];
+    for (const path of new Set(chunks)) {
+      placed.add(path);
+      factories.push(`${JSON.stringify(`./${path.slice("out/".length)}`)}:${await factory(texts.get(path))}`);
+    }
+    scripts[name] = `({${factories.join(",\n")}})`;
+  }
+  const forgotten = [...texts.keys()].filter((path) => !placed.has(path));
+  if (forgotten.length > 0) throw new Error(`in no script: ${forgotten.join(", ")}`);
+  return { metafile, scripts };
+}
+
+/** The output that an entry became, and those that it imports at once. */
+function chunksOf({ outputs }, entry) {
+  const start = Object.keys(outputs).find((path) => outputs[path].entryPoint === entry);
+  if (start === undefined) throw new Error(`${entry} is no entry: does anything import() it?`);
+  const seen = new Set();
+  const visit = (path) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { kind, external, path: next } of outputs[path].imports) {
+      if (kind === "import-statement" && external !== true) visit(next);
+    }
+  };
+  visit(start);
+  return [...seen];
+}
+
+async function factory(text) {
+  const { code } = await esbuild.transform(text, {
+    format: "cjs",
+    platform: "node",
+    target: "node24",
+    minify: true,
+    // import() of a chunk is a require() that waits for the next turn.
+    supported: { "dynamic-import": false },
+  });
+  return `function(exports,require){var module={exports};${code}\nreturn module.exports}`;
+}

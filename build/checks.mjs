@@ -1,0 +1,89 @@
+// What must not happen to the plugin unnoticed: each check gives a line for each defect.
+
+/** Minified bytes of all scripts together. */
+export const PLUGIN_BUDGET = 150 * 1024;
+
+/** Minified bytes of the script that every pod's start reads. */
+export const CORE_BUDGET = 64 * 1024;
+
+/**
+ * Modules that one call evaluates: what main imports, and behind it what a verb imports when it is called. A new module
+ * on the way of every pod is a decision, not an accident.
+ */
+const MODULE_BUDGETS = {
+  VERSION: { after: [], modules: 34 },
+  "ADD without a branch": { after: ["add"], modules: 38 },
+  "ADD with a branch": { after: ["add", "add-branch"], modules: 78 },
+  DEL: { after: ["del"], modules: 72 },
+  CHECK: { after: ["check"], modules: 62 },
+  GC: { after: ["gc"], modules: 62 },
+  STATUS: { after: ["status"], modules: 62 },
+};
+
+/** Who may import whom: each folder those of the lines below its own. */
+const LAYERS = [
+  ["cmd"],
+  ["src/cni"],
+  ["src/attachment"],
+  ["src/datapath"],
+  ["src/ipam"],
+  ["src/netns"],
+  ["src/netlink"],
+  ["src/sys"],
+];
+
+export function sizeOf(scripts) {
+  return Object.values(scripts).reduce((sum, code) => sum + code.length, 0);
+}
+
+/** The plugin starts for every pod: nothing of the command line, no package at all, and not too much of our own. */
+export function checkScripts({ metafile, scripts }) {
+  const bytes = sizeOf(scripts);
+  const strangers = Object.keys(metafile.inputs).filter(
+    // Wherever node_modules is: a link leads out of the checkout.
+    (path) => /(^|\/)node_modules\//.test(path) || path === "cmd/branchline/cli.ts",
+  );
+  return [
+    ...(bytes > PLUGIN_BUDGET ? [`the plugin has ${bytes} bytes; its budget is ${PLUGIN_BUDGET}`] : []),
+    ...(scripts.core.length > CORE_BUDGET
+      ? [`what every call reads has ${scripts.core.length} bytes; its budget is ${CORE_BUDGET}`]
+      : []),
+    // The executable reads them as one byte a character.
+    ...Object.entries(scripts)
+      .filter(([, code]) => Buffer.byteLength(code) !== code.length)
+      .map(([name]) => `the script ${name} is not ASCII`),
+    ...strangers.map((path) => `the plugin's bundle holds ${path}`),
+  ];
+}
+
+/** Follows the imports that are evaluated at once; those behind `import()` wait until they are reached. */
+export function checkEvaluated({ metafile }) {
+  const evaluated = (path, seen) => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    const { imports } = metafile.inputs[path];
+    for (const { kind, external, path: next } of imports) {
+      if (kind === "import-statement" && external !== true) evaluated(next, seen);
+    }
+  };
+  return Object.entries(MODULE_BUDGETS).flatMap(([call, { after, modules }]) => {
+    const seen = new Set();
+    evaluated("cmd/branchline/main.ts", seen);
+    for (const name of after) evaluated(`src/cni/${name}.ts`, seen);
+    if (seen.size <= modules) return [];
+    return [`${call} evaluates ${seen.size} modules; its budget is ${modules}`];
+  });
+}
+
+/** Imports point down the layers only, so that each can be read without those above it. */
+export function checkDirection({ metafile }) {
+  const layerOf = (path) =>
+    LAYERS.findIndex((layer) => layer.some((folder) => path.startsWith(`${folder}/`)));
+  return Object.entries(metafile.inputs).flatMap(([from, { imports }]) =>
+    imports
+      .filter(
+        ({ path, external }) => external !== true && layerOf(path) >= 0 && layerOf(path) < layerOf(from),
+      )
+      .map(({ path }) => `${from} imports ${path}: imports point one way, ${LAYERS.flat().join(" → ")}`),
+  );
+}
