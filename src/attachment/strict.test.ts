@@ -52,6 +52,10 @@ class FakeKernel {
     };
   }
 
+  within<T>(_at: string, callback: () => T): T {
+    return callback();
+  }
+
   readSysctl(): string | undefined {
     return this.demux;
   }

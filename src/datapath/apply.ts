@@ -89,6 +89,20 @@ function channelOf(operation: Operation): string {
 
 /** Carries out one run, all of it; `succeeded` is told the index of each operation that is now so. */
 function carryOut(kernel: Kernel, run: readonly Operation[], succeeded: (index: number) => void): Failure[] {
+  const [first] = run;
+  if (first?.kind !== "sysctl") return carryOutHere(kernel, run, succeeded);
+  const failures: Failure[] = [];
+  attempt(first, failures, () => {
+    failures.push(...kernel.within(first.at, () => carryOutHere(kernel, run, succeeded)));
+  });
+  return failures;
+}
+
+function carryOutHere(
+  kernel: Kernel,
+  run: readonly Operation[],
+  succeeded: (index: number) => void,
+): Failure[] {
   const failures: Failure[] = [];
   const sent: { operation: Operation; index: number; request: Request }[] = [];
   for (const [index, operation] of run.entries()) {

@@ -55,11 +55,13 @@ function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
   return {
     primary: inspectPrimary(kernel, link),
     loopbackUp: kernel.link("pod", "lo")?.up ?? false,
-    sysctls: [primary, "lo"].flatMap((device) =>
-      CHANGED_SYSCTLS.flatMap((sysctl) => {
-        const value = kernel.readSysctl("pod", sysctlKey(sysctl, device));
-        return value === undefined ? [] : [{ ...sysctl, device, value }];
-      }),
+    sysctls: kernel.within("pod", () =>
+      [primary, "lo"].flatMap((device) =>
+        CHANGED_SYSCTLS.flatMap((sysctl) => {
+          const value = kernel.readSysctl("pod", sysctlKey(sysctl, device));
+          return value === undefined ? [] : [{ ...sysctl, device, value }];
+        }),
+      ),
     ),
   };
 }

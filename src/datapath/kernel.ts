@@ -49,7 +49,9 @@ export function isAbsence(error: unknown): boolean {
 export class Kernel implements Disposable {
   readonly #sockets: Partial<Record<Place, NetlinkSocket>> = {};
   readonly #indexes = new Map<string, number>();
+  readonly #host: Namespace;
   readonly #pod: Namespace | undefined;
+  #inPod = false;
   readonly #open: TransportFactory;
   readonly #clock: Clock;
 
@@ -62,14 +64,15 @@ export class Kernel implements Disposable {
     this.#pod = pod;
     this.#open = open;
     this.#clock = clock;
-    using host = openOwnNamespace();
-    if (pod?.identity === host.identity) {
-      throw new DatapathError("namespace", `network namespace "${pod.path}" is the node's own`);
-    }
+    this.#host = openOwnNamespace();
+    if (pod?.identity !== this.#host.identity) return;
+    this.#host[Symbol.dispose]();
+    throw new DatapathError("namespace", `network namespace "${pod.path}" is the node's own`);
   }
 
   [Symbol.dispose](): void {
     for (const socket of Object.values(this.#sockets)) socket[Symbol.dispose]();
+    this.#host[Symbol.dispose]();
   }
 
   get podIsGone(): boolean {
@@ -77,7 +80,7 @@ export class Kernel implements Disposable {
   }
 
   socket(at: Place): NetlinkSocket {
-    return (this.#sockets[at] ??= this.#within(at, () => new NetlinkSocket(this.#open(at))));
+    return (this.#sockets[at] ??= this.within(at, () => new NetlinkSocket(this.#open(at))));
   }
 
   /** The device, or undefined when there is none of that name or index. */
@@ -91,13 +94,28 @@ export class Kernel implements Disposable {
     return reply === undefined ? undefined : decodeLink(reply.payload);
   }
 
+  /**
+   * Runs the callback with the thread in the namespace of that place: several sysctls are then reached with one entering
+   * and leaving. What is about the node cannot be done in it.
+   */
+  within<T>(at: Place, callback: () => NotAPromise<T>): T {
+    if ((at === "pod") === this.#inPod) return callback();
+    if (at === "host") throw new TypeError("the thread is in the pod's namespace");
+    this.#inPod = true;
+    try {
+      return inNamespace(this.#podNamespace(), callback, this.#host);
+    } finally {
+      this.#inPod = false;
+    }
+  }
+
   readSysctl(at: Place, key: string): string | undefined {
-    return this.#within(at, () => readSysctl(key));
+    return this.within(at, () => readSysctl(key));
   }
 
   /** Whether the sysctl is there; it has the value now. */
   writeSysctl(at: Place, key: string, value: string): boolean {
-    return this.#within(at, () => writeSysctl(key, value));
+    return this.within(at, () => writeSysctl(key, value));
   }
 
   /** All devices of the place, or those of one kind. */
@@ -217,10 +235,6 @@ export class Kernel implements Disposable {
       this.#indexes.set(key, index);
     }
     return index;
-  }
-
-  #within<T>(at: Place, callback: () => NotAPromise<T>): T {
-    return at === "host" ? callback() : inNamespace(this.#podNamespace(), callback);
   }
 
   #podNamespace(): Namespace {

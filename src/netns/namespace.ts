@@ -69,9 +69,12 @@ export type NotAPromise<T> = T extends PromiseLike<unknown> ? never : T;
 /**
  * Runs the callback with the thread inside the namespace and comes back, also when it throws. Sockets opened and
  * sysctls touched **synchronously** in it belong to that namespace; Node's asynchronous calls run on other threads.
+ * `home` is where the thread is now, for callers that have it open already.
  */
-export function inNamespace<T>(namespace: Namespace, callback: () => NotAPromise<T>): T {
-  using own = openOwnNamespace();
+export function inNamespace<T>(namespace: Namespace, callback: () => NotAPromise<T>, home?: Namespace): T {
+  using opened = home === undefined ? openOwnNamespace() : undefined;
+  const own = home ?? opened;
+  if (own === undefined) throw new TypeError("nowhere to come back to");
   try {
     setns(namespace.fd, CLONE_NEWNET);
   } catch (error) {

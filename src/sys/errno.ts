@@ -21,13 +21,18 @@ export const Errno = {
   EHOSTUNREACH: 113,
 } as const;
 
-/** The symbol of an errno value, for messages: `EEXIST`, or `errno 4711` for one that Node does not know. */
+/**
+ * The symbol of an errno value, for messages: `EEXIST`, or `errno 4711` for one that Node does not know. Looked up here
+ * first: what is asked for and may be absent is often answered with one, and node:os takes half a millisecond to load.
+ */
 export function errnoName(value: number): string {
-  for (const [name, number] of Object.entries(getBuiltinModule("node:os").constants.errno)) {
-    // EOPNOTSUPP and ENOTSUP share a value on Linux; the kernel's documents say the first.
-    if (number === value && name !== "ENOTSUP" && name !== "EWOULDBLOCK") return name;
-  }
-  return `errno ${value}`;
+  return (
+    nameIn(Errno, value) ?? nameIn(getBuiltinModule("node:os").constants.errno, value) ?? `errno ${value}`
+  );
+}
+
+function nameIn(names: Readonly<Record<string, number>>, value: number): string | undefined {
+  return Object.keys(names).find((name) => names[name] === value);
 }
 
 /** A system call that failed. */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { errorCode } from "./errno.ts";
 
 /**
@@ -8,13 +8,24 @@ import { errorCode } from "./errno.ts";
  * A key is a path (`ipv4/conf/eth0/rp_filter`), since interface names may hold dots.
  */
 
+/** Bytes; a value that is longer would be cut off. */
+const LONGEST = 256;
+
 /** The value, trimmed, or undefined when this kernel (or this interface) has no such parameter. */
 export function readSysctl(key: string): string | undefined {
+  let fd: number;
   try {
-    return readFileSync(`/proc/sys/net/${key}`, "latin1").trim();
+    fd = openSync(`/proc/sys/net/${key}`, "r");
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
+  }
+  try {
+    // One read has it all: what is asked for here is a number.
+    const value = Buffer.allocUnsafe(LONGEST);
+    return value.toString("latin1", 0, readSync(fd, value)).trim();
+  } finally {
+    closeSync(fd);
   }
 }
 
