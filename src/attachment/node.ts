@@ -42,7 +42,7 @@ function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, 
   if (veth === undefined) return true;
   using kernel = kernelFor(node, namespace);
   return kernel
-    .links("pod")
+    .allLinks("pod")
     .some((link) =>
       link.kind === "veth"
         ? link.parentIndex === veth

@@ -36,7 +36,7 @@ export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: Transpo
     const isHost = namespace.identity === host.identity;
     using kernel = new Kernel(isHost ? undefined : namespace, open);
     const at: Place = isHost ? "host" : "pod";
-    const link = kernel.links(at, "vlan").find((candidate) => candidate.vlan?.id === vlanId);
+    const link = kernel.allLinks(at, { kind: "vlan" }).find((candidate) => candidate.vlan?.id === vlanId);
     if (link === undefined || !isOnTrunk(kernel, at, link, trunk, host.fd)) continue;
     const refusal = judge({ link, at, namespace: namespace.path });
     if (refusal !== undefined) {

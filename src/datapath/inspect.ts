@@ -39,7 +39,7 @@ export function inspect(kernel: Kernel, what: Inspection): Facts {
 }
 
 function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
-  const link = kernel.link("pod", primary);
+  const [link, loopback] = kernel.links("pod", [primary, "lo"]);
   if (link === undefined) {
     throw new DatapathError(
       "namespace",
@@ -54,7 +54,7 @@ function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
   }
   return {
     primary: inspectPrimary(kernel, link),
-    loopbackUp: kernel.link("pod", "lo")?.up ?? false,
+    loopbackUp: loopback?.up ?? false,
     sysctls: kernel.within("pod", () =>
       [primary, "lo"].flatMap((device) =>
         CHANGED_SYSCTLS.flatMap((sysctl) => {
@@ -68,7 +68,7 @@ function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
 
 /** All that a primary plugin gave an interface. */
 export function inspectPrimary(kernel: Kernel, link: Link): PrimaryFacts {
-  const routes = FAMILIES.flatMap((family) => readRoutes(kernel, "pod", family));
+  const routes = readRoutes(kernel, "pod");
   return {
     link,
     addresses: readAddresses(kernel, "pod", link.index),
@@ -78,18 +78,21 @@ export function inspectPrimary(kernel: Kernel, link: Link): PrimaryFacts {
 }
 
 function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link): HostFacts {
-  const veth = primary.parentIndex === undefined ? undefined : kernel.link("host", primary.parentIndex);
+  const [namesake, veth] = kernel.links("host", [
+    primary.name,
+    ...(primary.parentIndex === undefined ? [] : [primary.parentIndex]),
+  ]);
   if (veth === undefined || veth.kind !== "veth" || veth.parentIndex !== primary.index) {
     throw new DatapathError(
       "config",
       `the other end of the pod's "${primary.name}" is not on the node: the primary plugin must be one that leaves it there`,
     );
   }
-  const global = readAddresses(kernel, "host", 0).filter(({ scope }) => scope === Scope.UNIVERSE);
+  const global = readAddresses(kernel, "host", 0, Scope.UNIVERSE);
   const own = new Set(global.map(({ address }) => address));
   return {
     trunk,
-    nameIsTaken: kernel.link("host", primary.name) !== undefined,
+    nameIsTaken: namesake !== undefined,
     veth,
     addresses: [...own],
     source: defaultSources(kernel.socket("host"), own),
@@ -101,7 +104,7 @@ function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link
 function leftInTable(kernel: Kernel, table: number): Pick<HostFacts, "table" | "rules"> {
   return {
     table: FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table)),
-    rules: FAMILIES.flatMap((family) => readRulesTo(kernel, "host", family, table)),
+    rules: readRulesTo(kernel, "host", table),
   };
 }
 

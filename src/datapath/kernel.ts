@@ -85,13 +85,17 @@ export class Kernel implements Disposable {
 
   /** The device, or undefined when there is none of that name or index. */
   link(at: Place, device: Device): Link | undefined {
-    const outcome = this.socket(at).batch([getLink(device)])[0];
-    if (outcome?.error !== undefined) {
-      if (isAbsence(outcome.error)) return undefined;
-      throw outcome.error;
-    }
-    const reply = outcome?.replies[0];
-    return reply === undefined ? undefined : decodeLink(reply.payload);
+    return this.links(at, [device])[0];
+  }
+
+  /** Several of them, asked for at once. */
+  links(at: Place, devices: readonly Device[]): (Link | undefined)[] {
+    return this.socket(at)
+      .batch(devices.map(getLink))
+      .map(({ replies: [reply], error }) => {
+        if (error !== undefined && !isAbsence(error)) throw error;
+        return reply === undefined ? undefined : decodeLink(reply.payload);
+      });
   }
 
   /**
@@ -118,10 +122,11 @@ export class Kernel implements Disposable {
     return this.within(at, () => writeSysctl(key, value));
   }
 
-  /** All devices of the place, or those of one kind. */
-  links(at: Place, kind?: string): Link[] {
+  /** All devices of the place, or those of one kind, or those whose message has these bytes in it (such as a MAC). */
+  allLinks(at: Place, { kind, having }: { kind?: string; having?: Uint8Array } = {}): Link[] {
     return this.socket(at)
       .dump(listLinks(kind))
+      .filter(({ payload }) => having === undefined || asBuffer(payload).includes(asBuffer(having)))
       .map(({ payload }) => decodeLink(payload));
   }
 
@@ -222,7 +227,7 @@ export class Kernel implements Disposable {
   #ownVlan(at: Place, vlan: VlanDevice): Link | undefined {
     const isIt = (link: Link) => link.vlan?.id === vlan.vlanId && link.parentIndex === vlan.trunk;
     const named = this.link(at, vlan.name);
-    return named !== undefined && isIt(named) ? named : this.links(at, "vlan").find(isIt);
+    return named !== undefined && isIt(named) ? named : this.allLinks(at, { kind: "vlan" }).find(isIt);
   }
 
   #index(at: Place, device: Device): number {
@@ -241,4 +246,8 @@ export class Kernel implements Disposable {
     if (this.#pod === undefined) throw new DatapathError("namespace", "the pod's network namespace is gone");
     return this.#pod;
   }
+}
+
+function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }

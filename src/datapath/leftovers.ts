@@ -16,16 +16,14 @@ const FAMILIES = [4, 6] as const;
 export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
   if (kernel.link("host", vlanName(vlanId)) !== undefined) return [];
   const table = tableOf(vlanId);
-  return FAMILIES.flatMap((family) => {
-    const rules = readRulesTo(kernel, "host", family, table).filter(isDirects);
-    const ours = new Set(rules.map((rule) => rule.to?.address));
-    return [
-      ...rules.map(ruleAbsent),
-      ...readRoutes(kernel, "host", family, table)
-        .filter((route) => ours.has(route.destination))
-        .flatMap((route) => [...neighboursOf(kernel, route), routeAbsent(route)]),
-    ];
-  });
+  const rules = readRulesTo(kernel, "host", table).filter(isDirects);
+  const ours = new Set(rules.map((rule) => rule.to?.address));
+  return [
+    ...rules.map(ruleAbsent),
+    ...FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table))
+      .filter((route) => ours.has(route.destination))
+      .flatMap((route) => [...neighboursOf(kernel, route), routeAbsent(route)]),
+  ];
 }
 
 /** The rule that only the direct datapath makes: to a pod, for what the node itself sends. */
@@ -56,20 +54,19 @@ export function leftByRouted(kernel: Kernel, vlanId: number): Operation[] {
   if (link?.vlan?.id !== vlanId || link.mac === undefined || link.parentIndex === undefined) return [];
   const { name, mac, mtu, parentIndex: trunk } = link;
   const table = tableOf(vlanId);
+  const rules = readRulesTo(kernel, "host", table);
+  // Standard mode sends what is for the pod by table main.
+  const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
+  const toPods = readRulesTo(kernel, "host", Table.MAIN).filter(
+    ({ priority, to }) => priority === TO_POD_PRIORITY && to !== undefined && pods.has(to.address),
+  );
+  const routes = FAMILIES.flatMap((family) => [
+    ...readRoutes(kernel, "host", family, table),
+    ...readRoutes(kernel, "host", family, Table.MAIN).filter(({ destination }) => pods.has(destination)),
+  ]);
   return [
-    ...FAMILIES.flatMap((family) => {
-      const rules = readRulesTo(kernel, "host", family, table);
-      // Standard mode sends what is for the pod by table main.
-      const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
-      const toPods = readRulesTo(kernel, "host", family, Table.MAIN).filter(
-        ({ priority, to }) => priority === TO_POD_PRIORITY && to !== undefined && pods.has(to.address),
-      );
-      const routes = [
-        ...readRoutes(kernel, "host", family, table),
-        ...readRoutes(kernel, "host", family, Table.MAIN).filter(({ destination }) => pods.has(destination)),
-      ];
-      return [...[...rules, ...toPods].map(ruleAbsent), ...routes.map(routeAbsent)];
-    }),
+    ...[...rules, ...toPods].map(ruleAbsent),
+    ...routes.map(routeAbsent),
     { kind: "vlan", at: "host", vlan: { name, vlanId, mac, mtu, trunk }, absent: true },
   ];
 }

@@ -1,7 +1,14 @@
 import { NetlinkError } from "../netlink/error.ts";
+import type { Message } from "../netlink/message.ts";
 import type { IpFamily } from "../netlink/ip.ts";
 import { Errno } from "../sys/errno.ts";
-import { type Address, decodeAddress, isIpAddress, listAddresses } from "../netlink/route/address.ts";
+import {
+  type Address,
+  decodeAddress,
+  isIpAddress,
+  listAddresses,
+  scopeOf,
+} from "../netlink/route/address.ts";
 import {
   type Neighbour,
   NUD_PERMANENT,
@@ -9,26 +16,33 @@ import {
   listNeighbours,
 } from "../netlink/route/neighbour.ts";
 import { type Route, decodeRoute, listRoutes } from "../netlink/route/route.ts";
-import { type ListedRule, type Rule, decodeRule, listRules, plainRule } from "../netlink/route/rule.ts";
+import {
+  type ListedRule,
+  type Rule,
+  decodeRule,
+  listRules,
+  mayLookUp,
+  plainRule,
+} from "../netlink/route/rule.ts";
 import { type Kernel, isAbsence } from "./kernel.ts";
 import type { Place } from "./operation.ts";
 
 /** Lists of what one place has, decoded. */
 
-/** The addresses of one device, or of all (index 0). */
-export function readAddresses(kernel: Kernel, at: Place, index: number): Address[] {
+/** The addresses of one device, or of all (index 0); those of one scope (rt_scope_t), or of any. */
+export function readAddresses(kernel: Kernel, at: Place, index: number, scope?: number): Address[] {
   return kernel
     .socket(at)
     .dump(listAddresses(index))
-    .filter(({ payload }) => isIpAddress(payload))
+    .filter(({ payload }) => isIpAddress(payload) && (scope === undefined || scopeOf(payload) === scope))
     .map(({ payload }) => decodeAddress(payload));
 }
 
-/** The routes of one table, or of all; by one device, or by any. */
+/** The routes of one family, or of both; of one table, or of all; by one device, or by any. */
 export function readRoutes(
   kernel: Kernel,
   at: Place,
-  family: IpFamily,
+  family?: IpFamily,
   table?: number,
   device?: number,
 ): Route[] {
@@ -39,7 +53,7 @@ export function readRoutes(
         .dump(listRoutes(family, table, device))
         .flatMap(({ payload }) => decodeRoute(payload) ?? [])
         // A kernel without IPv6 (ipv6.disable=1) answers with the routes of all families that it has.
-        .filter((route) => route.family === family)
+        .filter((route) => family === undefined || route.family === family)
     );
   } catch (error) {
     // A table that nobody used yet does not exist.
@@ -48,24 +62,28 @@ export function readRoutes(
   }
 }
 
-export function readRules(kernel: Kernel, at: Place, family: IpFamily): ListedRule[] {
+/** The rules of one family, or of both. */
+export function readRules(kernel: Kernel, at: Place, family?: IpFamily): ListedRule[] {
+  return dumpRules(kernel, at, family).flatMap(({ payload }) => decodeRule(payload) ?? []);
+}
+
+/** The rules of both families that send what they match to one table. */
+export function readRulesTo(kernel: Kernel, at: Place, table: number): Rule[] {
+  return dumpRules(kernel, at)
+    .filter(({ payload }) => mayLookUp(payload, table))
+    .flatMap(({ payload }) => decodeRule(payload) ?? [])
+    .filter((rule) => rule.table === table)
+    .map(plainRule);
+}
+
+function dumpRules(kernel: Kernel, at: Place, family?: IpFamily): Message[] {
   try {
-    return kernel
-      .socket(at)
-      .dump(listRules(family))
-      .flatMap(({ payload }) => decodeRule(payload) ?? []);
+    return kernel.socket(at).dump(listRules(family));
   } catch (error) {
     // A kernel without the family has none of its rules.
     if (error instanceof NetlinkError && error.errno === Errno.EAFNOSUPPORT) return [];
     throw error;
   }
-}
-
-/** The rules that send what they match to one table. */
-export function readRulesTo(kernel: Kernel, at: Place, family: IpFamily, table: number): Rule[] {
-  return readRules(kernel, at, family)
-    .filter((rule) => rule.table === table)
-    .map(plainRule);
 }
 
 export function readPermanentNeighbours(kernel: Kernel, at: Place, device: number): Neighbour[] {

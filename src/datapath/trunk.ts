@@ -1,3 +1,4 @@
+import { macBytes } from "../netlink/mac.ts";
 import type { Link } from "../netlink/route/link.ts";
 import { DatapathError } from "./error.ts";
 import type { Kernel } from "./kernel.ts";
@@ -15,8 +16,9 @@ export function findTrunk(kernel: Kernel, selector: TrunkSelector): Link {
     if (found !== undefined) return found;
     throw new DatapathError("trunk", `trunk: there is no interface "${selector.interface}" on this node`);
   }
+  // A node has a device for each pod: only those with these six bytes somewhere are looked at.
   const matching = kernel
-    .links("host")
+    .allLinks("host", { having: macBytes(selector.mac) })
     .filter((link) => link.mac === selector.mac && link.vlan === undefined);
   const [found, second] = matching;
   if (found === undefined) {

@@ -109,6 +109,19 @@ describe("a batch", () => {
     ]);
   });
 
+  it("asks for no acknowledgement when its last message is answered anyway", () => {
+    const asked = { ...request("read b"), answered: true } as const;
+    const { socket, fake } = socketOf((messages) => [object(last(messages), 7, 0)]);
+    expect(socket.batch([asked, asked]).map(({ replies }) => bytesOf(replies))).toEqual([[], [7]]);
+    expect(fake.sent[0]?.map(({ flags }) => flags & MessageFlag.ACK)).toEqual([0, 0]);
+    const refusing = socketOf((messages) => [ack(last(messages), 19)]);
+    expect(refusing.socket.batch([asked])[0]?.error?.code).toBe("ENODEV");
+    // In the middle it is as any other.
+    const mixed = socketOf((messages) => [ack(last(messages))]);
+    mixed.socket.batch([asked, request("add c")]);
+    expect(mixed.fake.sent[0]?.map(({ flags }) => flags & MessageFlag.ACK)).toEqual([0, MessageFlag.ACK]);
+  });
+
   it("of nothing sends nothing", () => {
     const { socket, fake } = socketOf(() => []);
     expect(socket.batch([])).toEqual([]);

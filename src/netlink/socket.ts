@@ -15,6 +15,8 @@ export interface Request {
    * neighbours, addresses of one device), so that one which was there all the time may be left out.
    */
   readonly unwatched?: true;
+  /** On a GET of one object: the kernel answers with the object or an error, so no acknowledgement is needed. */
+  readonly answered?: true;
   /** For a person, in errors: `delete rule 512 from all to 10.0.0.9`. */
   readonly operation: string;
 }
@@ -45,7 +47,8 @@ export class NetlinkSocket implements Disposable {
   /**
    * Sends all requests in one datagram and waits for the last one's acknowledgement. The kernel works through them in
    * order and does **not** stop at one that it refuses (netlink_rcv_skb), so each has an outcome of its own. Those
-   * before the last are acknowledged only when they fail, which saves a system call for each.
+   * before the last are acknowledged only when they fail, which saves a system call for each; so is the last when it is
+   * answered anyway.
    */
   batch(requests: readonly Request[]): Outcome[] {
     if (requests.length === 0) return [];
@@ -53,8 +56,8 @@ export class NetlinkSocket implements Disposable {
     this.#sequence += requests.length;
     this.#transport.send(
       concat(
-        requests.map(({ type, flags = 0, payload }, i) => {
-          const ack = i === requests.length - 1 ? MessageFlag.ACK : 0;
+        requests.map(({ type, flags = 0, payload, answered }, i) => {
+          const ack = i === requests.length - 1 && answered !== true ? MessageFlag.ACK : 0;
           return encodeMessage({
             type,
             flags: flags | MessageFlag.REQUEST | ack,
@@ -80,6 +83,7 @@ export class NetlinkSocket implements Disposable {
           throw new NetlinkProtocolError(`${request.operation}: the kernel's answer overran the socket`);
         } else if (message.type !== ControlType.NOOP) {
           outcome.replies.push(message);
+          if (request.answered === true && index === requests.length - 1) return outcomes;
         }
       }
     }

@@ -36,7 +36,7 @@ export function restoreFrom(
     mtu: branch.mtu,
     trunk: branch.parentIndex,
   };
-  const rules = ([4, 6] as const).flatMap((family) => readRulesTo(kernel, "pod", family, table));
+  const rules = readRulesTo(kernel, "pod", table);
   return {
     vlanId,
     operations: [

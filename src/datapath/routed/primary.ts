@@ -31,8 +31,7 @@ export function inspectOnHost(kernel: Kernel, host: HostFacts, primary: PrimaryF
     routes: ([4, 6] as const)
       .flatMap((family) => readRoutes(kernel, "host", family, Table.MAIN, host.veth.index))
       .filter((route) => route.protocol !== Protocol.KERNEL && own.has(route.destination)),
-    rules: ([4, 6] as const)
-      .flatMap((family) => readRules(kernel, "host", family))
+    rules: readRules(kernel, "host")
       .filter((rule) => isOwn(rule.to) || isOwn(rule.from))
       .map(plainRule),
   };

@@ -131,6 +131,11 @@ function describe({ address, prefixLength, index }: NewAddress): string {
   return `${address}/${prefixLength} on device ${index}`;
 }
 
+/** The scope of a listed address (rt_scope_t), without decoding the rest: a node has a link-local one for each pod. */
+export function scopeOf(payload: Uint8Array): number | undefined {
+  return payload[3];
+}
+
 /** Whether the message is about IP at all. */
 export function isIpAddress(payload: Uint8Array): boolean {
   return payload.length > 0 && ipFamily(viewOf(payload).getUint8(0)) !== undefined;

@@ -94,6 +94,7 @@ export function decodeLink(payload: Uint8Array): Link {
 export function getLink(device: number | string): Request {
   return {
     type: RouteMessage.GETLINK,
+    answered: true,
     payload: concat([
       header(typeof device === "number" ? device : 0),
       ...(typeof device === "string" ? [textAttribute(IFLA_IFNAME, device)] : []),

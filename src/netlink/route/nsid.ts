@@ -14,6 +14,7 @@ const NETNSA_FD = 3;
 export function getNetnsId(fd: number): Request {
   return {
     type: RouteMessage.GETNSID,
+    answered: true,
     payload: concat([new Uint8Array(HEADER), u32Attribute(NETNSA_FD, fd)]),
     operation: "read a namespace's number",
   };

@@ -13,7 +13,16 @@ import { Fields } from "../fields.ts";
 import { type IpFamily, formatIp, ipBytes } from "../ip.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
-import { Protocol, RouteMessage, RouteType, Scope, Table, addressFamily, ipFamily } from "./constants.ts";
+import {
+  AF_UNSPEC,
+  Protocol,
+  RouteMessage,
+  RouteType,
+  Scope,
+  Table,
+  addressFamily,
+  ipFamily,
+} from "./constants.ts";
 
 /** Routes: `struct rtmsg` and RTA_* (linux/rtnetlink.h). */
 
@@ -107,8 +116,11 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
   };
 }
 
-/** The routes of one table, or of all; by one device, or by any. The kernel leaves the others out itself. */
-export function listRoutes(family: IpFamily, table?: number, device?: number): Request {
+/**
+ * The routes of one family, or of all; of one table, or of all; by one device, or by any. The kernel leaves the others out
+ * itself. A table that does not exist is ENOENT, in the first family that lacks it.
+ */
+export function listRoutes(family?: IpFamily, table?: number, device?: number): Request {
   return {
     type: RouteMessage.GETROUTE,
     payload: concat([
@@ -116,7 +128,7 @@ export function listRoutes(family: IpFamily, table?: number, device?: number): R
       ...(table === undefined ? [] : [u32Attribute(RTA_TABLE, table)]),
       ...(device === undefined ? [] : [u32Attribute(RTA_OIF, device)]),
     ]),
-    operation: `list IPv${family} routes${table === undefined ? "" : ` of table ${table}`}`,
+    operation: `list ${family === undefined ? "all" : `IPv${family}`} routes${table === undefined ? "" : ` of table ${table}`}`,
   };
 }
 
@@ -124,6 +136,7 @@ export function listRoutes(family: IpFamily, table?: number, device?: number): R
 export function lookUpRoute(family: IpFamily, destination: string): Request {
   return {
     type: RouteMessage.GETROUTE,
+    answered: true,
     payload: concat([
       header(family, { length: family === 4 ? 32 : 128 }),
       attribute(RTA_DST, ipBytes(destination)),
@@ -174,10 +187,10 @@ function encode(route: Route): Uint8Array {
   ]);
 }
 
-function header(family: IpFamily, route: Partial<Route>): Uint8Array {
+function header(family: IpFamily | undefined, route: Partial<Route>): Uint8Array {
   const bytes = new Uint8Array(HEADER);
   const view = viewOf(bytes);
-  view.setUint8(0, addressFamily(family));
+  view.setUint8(0, family === undefined ? AF_UNSPEC : addressFamily(family));
   view.setUint8(1, route.length ?? 0);
   view.setUint8(5, route.protocol ?? 0);
   view.setUint8(6, route.scope ?? 0);

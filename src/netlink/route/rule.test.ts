@@ -4,7 +4,7 @@ import { hex, toHex } from "../../../test/golden/hex.ts";
 import { NetlinkFormatError } from "../attribute.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
-import { addRule, decodeRule, deleteRule, describeRule, listRules } from "./rule.ts";
+import { addRule, decodeRule, deleteRule, describeRule, listRules, mayLookUp } from "./rule.ts";
 
 const probe = {
   family: 4,
@@ -42,6 +42,7 @@ describe("encoding", () => {
       0,
       "02 00 00 00 00 00 00 01 00000000 0800 0600 00020000 0800 0f00 6b000000",
     ],
+    ["list both families", listRules(), 34, 0, "00 00 00 00 00 00 00 00 00000000"],
     ["list", listRules(6), 34, 0, "0a 00 00 00 00 00 00 00 00000000"],
   ])("%s", (_, request, type, flags, bytes) => {
     expect([request.type, request.flags ?? 0, toHex(request.payload)]).toEqual([
@@ -81,6 +82,15 @@ describe.each(KERNELS)("what Linux %s sent", (kernel) => {
     }
   });
 
+  it.each([4, 6] as const)("IPv%d: a glance at the table sees what decoding sees", (family) => {
+    const payloads = goldenPayloads(kernel, `IPv${family} rules`);
+    const tables = [0, 107, 253, 254, 255, 300];
+    for (const payload of payloads) {
+      expect(tables.filter((table) => mayLookUp(payload, table))).toEqual([decodeRule(payload)?.table]);
+    }
+    expect(payloads.length).toBeGreaterThan(2);
+  });
+
   it("keeps what it does not know: mark and mask", () => {
     const kept = rules(4)[3]?.rest.map(({ type, data }) => [type, toHex(data)]);
     expect(kept).toContainEqual([10, "80000000"]);
@@ -115,6 +125,15 @@ describe("decoding what is odd", () => {
 
   it("rules of other families are none of ours", () => {
     expect(decodeRule(hex("80 00 00 00 fe 00 00 01 00000000"))).toBeUndefined();
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["no attribute", header],
+    ["an attribute of no length", `${header} 0000 0100 0a000009`],
+    ["one that is cut off", `${header} 0800 0f00`],
+  ])("a glance at %s leaves it to decoding", (_, bytes) => {
+    expect(mayLookUp(hex(bytes), 7)).toBe(true);
   });
 
   it("a priority of 0 is left out by the kernel; the table may stand in the header", () => {

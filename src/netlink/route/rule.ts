@@ -1,6 +1,7 @@
 import {
   type Attribute,
   NetlinkFormatError,
+  align4,
   attribute,
   concat,
   decodeAttributes,
@@ -17,7 +18,7 @@ import { Fields } from "../fields.ts";
 import { type IpFamily, type IpPrefix, formatIp, formatPrefix, ipBytes } from "../ip.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
-import { RouteMessage, addressFamily, ipFamily } from "./constants.ts";
+import { AF_UNSPEC, RouteMessage, addressFamily, ipFamily } from "./constants.ts";
 
 /** Policy rules: `struct fib_rule_hdr` and FRA_* (linux/fib_rules.h). */
 
@@ -81,19 +82,35 @@ export function decodeRule(payload: Uint8Array): ListedRule | undefined {
   };
 }
 
+/**
+ * Whether a listed rule may send what it matches to this table: read without decoding the rest, for a node has some rules
+ * for each pod.
+ */
+export function mayLookUp(payload: Uint8Array, table: number): boolean {
+  const view = viewOf(payload);
+  for (let at = HEADER; at + 8 <= payload.length;) {
+    const length = view.getUint16(at, true);
+    if (view.getUint16(at + 2, true) === FRA_TABLE) return view.getUint32(at + 4, true) === table;
+    at += Math.max(4, align4(length));
+  }
+  // It has none, or is not what we take it for: whoever decodes it will say.
+  return true;
+}
+
 /** What we know of a listed rule: enough to delete it, or to add it again. */
 export function plainRule({ action: _, rest: __, ...rule }: ListedRule): Rule {
   return rule;
 }
 
-export function listRules(family: IpFamily): Request {
+/** The rules of one family, or of both. */
+export function listRules(family?: IpFamily): Request {
   const bytes = new Uint8Array(HEADER);
-  viewOf(bytes).setUint8(0, addressFamily(family));
+  viewOf(bytes).setUint8(0, family === undefined ? AF_UNSPEC : addressFamily(family));
   return {
     type: RouteMessage.GETRULE,
     unwatched: true,
     payload: bytes,
-    operation: `list IPv${family} rules`,
+    operation: `list ${family === undefined ? "all" : `IPv${family}`} rules`,
   };
 }
 
