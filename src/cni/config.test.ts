@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formatPrefix } from "../netlink/ip.ts";
-import { DEFAULT_HOST_ROUTES, readConfig } from "./config.ts";
+import { readConfig, readLogSettings } from "./config.ts";
 import type { ConfigOptions } from "./config.ts";
 import { CniError } from "./errors.ts";
 import { isObject, parseJson } from "./json.ts";
@@ -22,6 +22,24 @@ function raw(text: string): JsonObject {
 
 const read = (object: JsonObject, env = {}, options: ConfigOptions = {}) => readConfig(object, env, options);
 
+describe("readLogSettings", () => {
+  it("reads where and what to log", () => {
+    const given = { pluginLogFile: "/tmp/x.log", pluginLogLevel: "DEBUG" };
+    expect(readLogSettings(given)).toEqual({ pluginLogFile: "/tmp/x.log", pluginLogLevel: "debug" });
+  });
+
+  it.each([
+    ["nothing", {}],
+    ["null", { pluginLogFile: null, pluginLogLevel: null }],
+    ["wrong values", { pluginLogFile: "relative", pluginLogLevel: 3 }],
+  ])("has defaults for %s", (_, given) => {
+    expect(readLogSettings(given)).toEqual({
+      pluginLogFile: "/var/log/branchline/plugin.log",
+      pluginLogLevel: "info",
+    });
+  });
+});
+
 describe("readConfig", () => {
   it("has defaults for everything while branches are off", () => {
     const { config, warnings } = read({ type: "branchline" });
@@ -33,15 +51,19 @@ describe("readConfig", () => {
       trunk: {},
       mtu: undefined,
       serviceCIDRs: [],
-      hostRoutes: [...DEFAULT_HOST_ROUTES],
+      hostRoutes: [
+        "169.254.170.23/32",
+        "169.254.169.254/32",
+        "169.254.20.10/32",
+        "fd00:ec2::23/128",
+        "fd00:ec2::254/128",
+      ],
       hostInterfaceName: "host0",
       manageEarlyDemux: false,
       pluginLogFile: "/var/log/branchline/plugin.log",
       pluginLogLevel: "info",
       runtimeConfig: {},
     });
-    expect(DEFAULT_HOST_ROUTES).toContain("169.254.170.23/32");
-    expect(DEFAULT_HOST_ROUTES).toHaveLength(5);
   });
 
   it("reads every key", () => {

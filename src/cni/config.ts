@@ -44,13 +44,13 @@ export interface ConfigOptions {
   readonly lenient?: boolean;
 }
 
-export const DEFAULT_HOST_ROUTES = [
-  "169.254.170.23/32", // EKS Pod Identity
-  "169.254.169.254/32", // instance metadata
-  "169.254.20.10/32", // NodeLocal DNS
-  "fd00:ec2::23/128", // EKS Pod Identity
-  "fd00:ec2::254/128", // instance metadata
-] as const;
+const DEFAULT_HOST_ROUTES: readonly IpPrefix[] = [
+  { address: "169.254.170.23", length: 32 }, // EKS Pod Identity
+  { address: "169.254.169.254", length: 32 }, // instance metadata
+  { address: "169.254.20.10", length: 32 }, // NodeLocal DNS
+  { address: "fd00:ec2::23", length: 128 }, // EKS Pod Identity
+  { address: "fd00:ec2::254", length: 128 }, // instance metadata
+];
 
 const OWN_KEYS = [
   "enablePodENI",
@@ -93,13 +93,7 @@ export function readConfig(
   /** In lenient reading, what is wrong is said and replaced. */
   function tolerate<T>(fallback: T, read: () => T): T {
     if (options.lenient !== true) return read();
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof CniError)) throw error;
-      warnings.push(error.message);
-      return fallback;
-    }
+    return orElse(fallback, read, ({ message }) => warnings.push(message));
   }
 
   const enablePodENI = tolerate(false, () => readEnabled(raw, env));
@@ -113,7 +107,7 @@ export function readConfig(
     serviceCIDRs: tolerate([], () =>
       readServices(member(raw, "serviceCIDRs"), enablePodENI && datapath === "direct"),
     ),
-    hostRoutes: tolerate(defaultHostRoutes(), () => readHostRoutes(member(raw, "hostRoutes"))),
+    hostRoutes: tolerate(DEFAULT_HOST_ROUTES, () => readHostRoutes(member(raw, "hostRoutes"))),
     hostInterfaceName: tolerate("host0", () =>
       readHostInterface(member(raw, "hostInterfaceName"), options.ifName),
     ),
@@ -127,6 +121,24 @@ export function readConfig(
   };
   if (enablePodENI) warnings.push(...capabilityWarnings(member(raw, "capabilities")));
   return { config, warnings };
+}
+
+/** Where and what to log; a wrong value counts as none, since what is wrong is to be found in a log. */
+export function readLogSettings(raw: JsonObject): Pick<PluginConfig, "pluginLogFile" | "pluginLogLevel"> {
+  return {
+    pluginLogFile: orElse(DEFAULT_LOG_FILE, () => readLogFile(member(raw, "pluginLogFile"))),
+    pluginLogLevel: orElse("info", () => readLogLevel(member(raw, "pluginLogLevel"))),
+  };
+}
+
+function orElse<T>(fallback: T, read: () => T, say: (error: CniError) => void = () => undefined): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    say(error);
+    return fallback;
+  }
 }
 
 const DEFAULT_LOG_FILE = "/var/log/branchline/plugin.log";
@@ -221,12 +233,8 @@ function readServices(value: Json | undefined, required: boolean): IpPrefix[] {
   );
 }
 
-function readHostRoutes(value: Json | undefined): IpPrefix[] {
-  return value === undefined ? defaultHostRoutes() : readNetworks("hostRoutes", value);
-}
-
-function defaultHostRoutes(): IpPrefix[] {
-  return readNetworks("hostRoutes", DEFAULT_HOST_ROUTES);
+function readHostRoutes(value: Json | undefined): readonly IpPrefix[] {
+  return value === undefined ? DEFAULT_HOST_ROUTES : readNetworks("hostRoutes", value);
 }
 
 function readNetworks(key: string, value: Json): IpPrefix[] {

@@ -2,7 +2,7 @@ import type { Node } from "../attachment/node.ts";
 import { AttachmentStore, STATE_DIRECTORY } from "../attachment/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import type { Call } from "./call.ts";
-import { readConfig } from "./config.ts";
+import { readLogSettings } from "./config.ts";
 import { errorDocument } from "./errors.ts";
 import { toCniError } from "./failures.ts";
 import { type Json, stringifyJson } from "./json.ts";
@@ -74,9 +74,9 @@ async function carryOut(
     warnOnce: (message) => {
       const { stateDirectory } = node.store;
       if (!isNewWarning(stateDirectory, `${request.command}: ${message}`)) return;
-      logFor(request, env).write("warn", message, identity(request));
+      logFor(request).write("warn", message, identity(request));
     },
-    warn: (message) => logFor(request, env).write("warn", message, identity(request)),
+    warn: (message) => logFor(request).write("warn", message, identity(request)),
   });
 }
 
@@ -97,13 +97,13 @@ function logCall(
   if (request?.command === "VERSION" && !failed) return;
   const verb = request?.command ?? env["CNI_COMMAND"] ?? "";
   const durationMs = Math.round((systemClock.now() - started) * 10) / 10;
-  logFor(request, env).write(level, verb, { verb, ...identity(request), ...fields, durationMs });
+  logFor(request).write(level, verb, { verb, ...identity(request), ...fields, durationMs });
 }
 
 /** Where the entry says, as far as it can be read; a call that failed for its configuration is logged all the same. */
-function logFor(request: CniRequest | undefined, env: Environment): Log {
-  const { config } = readConfig(request?.config ?? {}, env, { lenient: true });
-  return openLog(config.pluginLogFile, config.pluginLogLevel);
+function logFor(request: CniRequest | undefined): Log {
+  const { pluginLogFile, pluginLogLevel } = readLogSettings(request?.config ?? {});
+  return openLog(pluginLogFile, pluginLogLevel);
 }
 
 function identity(request: CniRequest | undefined): LogFields {
