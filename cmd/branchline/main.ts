@@ -3,6 +3,7 @@ import { MAX_STDIN_BYTES } from "../../src/cni/request.ts";
 import { run } from "../../src/cni/run.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
+import { exitAtOnce } from "../../src/sys/libc.ts";
 import { runCommandLine } from "./load-cli.ts";
 
 /**
@@ -50,10 +51,9 @@ async function main(): Promise<number> {
   return runCommandLine(process.argv.slice(2));
 }
 
-// Nothing is left to do: leaving at once saves the event loop's and the heap's teardown.
-
+// Nothing is left to do: all that was written is written.
 main().then(
-  (status) => process.exit(status),
+  (status) => exitAtOnce(status),
   (error: unknown) => {
     process.stderr.write(
       `branchline: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
