@@ -1,32 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { decode } from "../../test/golden/decoders.ts";
 import { KERNELS, captureNames, goldenBytes } from "../../test/golden/golden.ts";
 import { NetlinkFormatError } from "./attribute.ts";
-import { decodeAcknowledgement, decodeDone } from "./extack.ts";
 import { type Message, decodeMessages } from "./message.ts";
-import { decodeAddress } from "./route/address.ts";
-import { decodeLink } from "./route/link.ts";
-import { decodeNeighbour } from "./route/neighbour.ts";
-import { decodeNetnsId } from "./route/nsid.ts";
-import { decodeRoute } from "./route/route.ts";
-import { decodeRule } from "./route/rule.ts";
-
-/** By message type: every decoder there is. */
-const decoders: Readonly<Record<number, (message: Message) => unknown>> = {
-  2: decodeAcknowledgement,
-  3: decodeDone,
-  16: ({ payload }) => decodeLink(payload),
-  20: ({ payload }) => decodeAddress(payload),
-  24: ({ payload }) => decodeRoute(payload),
-  28: ({ payload }) => decodeNeighbour(payload),
-  32: ({ payload }) => decodeRule(payload),
-  88: ({ payload }) => decodeNetnsId(payload),
-};
-
-function decode(message: Message): unknown {
-  const decoder = decoders[message.type];
-  if (decoder === undefined) throw new Error(`No decoder for messages of type ${message.type}`);
-  return decoder(message);
-}
 
 /** `decoded`, or `refused`; anything but NetlinkFormatError is thrown on, with where it came from. */
 function outcome(what: string, bytes: Uint8Array, attempt: (bytes: Uint8Array) => unknown): string {
