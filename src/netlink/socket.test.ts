@@ -39,6 +39,16 @@ function fakeTransport(kernel: Kernel): Fake {
   };
 }
 
+/** A kernel that says the same for ever. */
+function endlessTransport(answer: (to: Message) => Uint8Array): Transport {
+  let said = new Uint8Array();
+  return {
+    send: (bytes) => void (said = Uint8Array.from(answer(only(decodeMessages(bytes))))),
+    receive: () => said,
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
 const request = (operation: string, type = 16): Request => ({
   type,
   flags: MessageFlag.CREATE,
@@ -202,6 +212,23 @@ describe("a batch", () => {
     expect(() => socket.batch(three)).toThrow("The kernel did not answer within 10 s");
   });
 
+  it("of many is a few datagrams: the answers to too many would not fit into the socket's buffer", () => {
+    const { socket, fake } = socketOf((messages) => messages.map((message) => ack(message, 3)));
+    const outcomes = socket.batch(Array.from({ length: 150 }, (_, i) => request(`delete ${i}`)));
+    expect(fake.sent.map(({ length }) => length)).toEqual([64, 64, 22]);
+    expect(outcomes.map(({ error }) => error?.message)).toEqual(
+      Array.from({ length: 150 }, (_, i) => `delete ${i}: ESRCH`),
+    );
+    expect(fake.sent.map((messages) => last(messages).flags & MessageFlag.ACK)).toEqual([4, 4, 4]);
+  });
+
+  it("an answer without an end is given up", () => {
+    const transport = endlessTransport((to) => control(to, ControlType.NOOP));
+    expect(() => new NetlinkSocket(transport).batch(three)).toThrow(
+      new NetlinkProtocolError("add a: the kernel's answer has no end after 10000 datagrams"),
+    );
+  });
+
   it("a datagram that is no message is an error", () => {
     const { socket } = socketOf(() => [Uint8Array.of(1, 2, 3)]);
     expect(() => socket.batch(three)).toThrow(NetlinkFormatError);
@@ -358,6 +385,13 @@ describe("a dump", () => {
       ),
     ]);
     expect(() => socket.dump(request("list"))).toThrow("list: EINVAL (no)");
+  });
+
+  it("without an end is given up", () => {
+    const transport = endlessTransport((to) => object(to, 1));
+    expect(() => new NetlinkSocket(transport).dump(request("list"))).toThrow(
+      new NetlinkProtocolError("list: the kernel's answer has no end after 10000 datagrams"),
+    );
   });
 
   it("OVERRUN is an error", () => {

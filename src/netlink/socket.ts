@@ -30,6 +30,16 @@ export interface Outcome {
 /** How often a dump that changed under us is taken again: each retry means another writer was faster. */
 const DUMP_ATTEMPTS = 8;
 
+/**
+ * Requests in one datagram. The answers to all of them wait in the socket's buffer, of 208 KiB where nobody changed
+ * net.core.rmem_default: seen on 6.18, 280 refusals were too many (ENOBUFS), and so is a datagram of more than 208 KiB
+ * (EMSGSIZE).
+ */
+const BATCH_REQUESTS = 64;
+
+/** Datagrams of one answer: a dump of a million routes has some 2500 (32 KiB each). More is no answer. */
+const ANSWER_DATAGRAMS = 10_000;
+
 /** Conversations with rtnetlink, one request at a time or several in one datagram. */
 export class NetlinkSocket implements Disposable {
   readonly #transport: Transport;
@@ -45,13 +55,21 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * Sends all requests in one datagram and waits for the last one's acknowledgement. The kernel works through them in
-   * order and does **not** stop at one that it refuses (netlink_rcv_skb), so each has an outcome of its own. Those
-   * before the last are acknowledged only when they fail, which saves a system call for each; so is the last when it is
-   * answered anyway.
+   * Sends the requests in one datagram, or a few when they are many, and waits for the acknowledgement of each one's
+   * last. The kernel works through them in order and does **not** stop at one that it refuses (netlink_rcv_skb), so each
+   * has an outcome of its own. Those before the last are acknowledged only when they fail, which saves a system call for
+   * each; so is the last when it is answered anyway.
    */
   batch(requests: readonly Request[]): Outcome[] {
-    if (requests.length === 0) return [];
+    const outcomes: Outcome[] = [];
+    for (let start = 0; start < requests.length; start += BATCH_REQUESTS) {
+      outcomes.push(...this.#exchange(requests.slice(start, start + BATCH_REQUESTS)));
+    }
+    return outcomes;
+  }
+
+  /** At least one request, in one datagram. */
+  #exchange(requests: readonly Request[]): Outcome[] {
     const first = this.#sequence + 1;
     this.#sequence += requests.length;
     this.#transport.send(
@@ -68,8 +86,9 @@ export class NetlinkSocket implements Disposable {
       ),
     );
     const outcomes: { replies: Message[]; error?: NetlinkError }[] = requests.map(() => ({ replies: [] }));
-    for (;;) {
-      for (const message of this.#receive(requests[0])) {
+    const operation = requests[0]?.operation ?? "";
+    for (const messages of this.#answer(operation)) {
+      for (const message of messages) {
         const index = message.sequence - first;
         const [request, outcome] = [requests[index], outcomes[index]];
         // An answer to an earlier request, given up on after a timeout.
@@ -87,15 +106,21 @@ export class NetlinkSocket implements Disposable {
         }
       }
     }
+    throw endless(operation);
+  }
+
+  /** The messages of each datagram of an answer, until the caller has heard enough. */
+  *#answer(operation: string): Generator<Message[]> {
+    for (let count = 0; count < ANSWER_DATAGRAMS; count++) yield this.#receive(operation);
   }
 
   /** The messages of the next datagram; when none comes, the error says what was asked for. */
-  #receive(request: Request | undefined): Message[] {
+  #receive(operation: string): Message[] {
     try {
       return decodeMessages(this.#transport.receive());
     } catch (error) {
-      if (!(error instanceof NetlinkProtocolError) || request === undefined) throw error;
-      throw new NetlinkProtocolError(`${request.operation}: ${error.message}`, { cause: error });
+      if (!(error instanceof NetlinkProtocolError)) throw error;
+      throw new NetlinkProtocolError(`${operation}: ${error.message}`, { cause: error });
     }
   }
 
@@ -130,9 +155,9 @@ export class NetlinkSocket implements Disposable {
     const found: Message[] = [];
     let interrupted = false;
     let datagrams = 0;
-    for (;;) {
+    for (const messages of this.#answer(request.operation)) {
       const before = found.length;
-      for (const message of this.#receive(request)) {
+      for (const message of messages) {
         if (message.sequence !== sequence) continue;
         if ((message.flags & MessageFlag.DUMP_INTR) !== 0) interrupted = true;
         if (message.type === ControlType.OVERRUN) {
@@ -149,5 +174,12 @@ export class NetlinkSocket implements Disposable {
       }
       if (found.length > before) datagrams++;
     }
+    throw endless(request.operation);
   }
+}
+
+function endless(operation: string): NetlinkProtocolError {
+  return new NetlinkProtocolError(
+    `${operation}: the kernel's answer has no end after ${ANSWER_DATAGRAMS} datagrams`,
+  );
 }

@@ -52,23 +52,30 @@ export function openTransport(timeoutSeconds: number = RECEIVE_TIMEOUT_SECONDS):
 }
 
 function receive(fd: number, buffer: Uint8Array, timeoutSeconds: number): Uint8Array {
+  const deadline = performance.now() + timeoutSeconds * 1000;
   for (;;) {
     const from = new Uint8Array(12);
     let length: number;
     try {
       length = recvfrom(fd, buffer, MSG_TRUNC, from, hostInt(from.length));
     } catch (error) {
-      if (error instanceof SysError && error.errno === Errno.EAGAIN) {
-        throw new NetlinkProtocolError(`the kernel did not answer within ${timeoutSeconds} s`);
-      }
+      if (error instanceof SysError && error.errno === Errno.EAGAIN) throw unanswered(timeoutSeconds);
       throw error;
     }
     // Any process with CAP_NET_ADMIN in the namespace can send to this socket; only port 0 is the kernel.
-    if (viewOf(from).getUint32(4, true) !== 0) continue;
+    if (viewOf(from).getUint32(4, true) !== 0) {
+      // Nor may it keep us listening: each message that comes would begin the wait anew.
+      if (performance.now() >= deadline) throw unanswered(timeoutSeconds);
+      continue;
+    }
     // MSG_TRUNC gives the true length, also of what did not fit.
     if (length > buffer.length) throw new NetlinkProtocolError(`an answer of ${length} bytes was cut off`);
     return buffer.slice(0, length);
   }
+}
+
+function unanswered(seconds: number): NetlinkProtocolError {
+  return new NetlinkProtocolError(`the kernel did not answer within ${seconds} s`);
 }
 
 function hostInt(value: number): Uint8Array {
