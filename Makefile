@@ -14,7 +14,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build check test test-kernel demo demo-plan bench clean packages guest
+.PHONY: help build check fuzz test test-kernel demo demo-plan bench clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ check: node_modules/.package-lock.json ## Types, lint, format, import direction,
 	node build.mjs --check
 	@mkdir -p $(REPORTS)
 	$(VITEST) --project unit --reporter=default --reporter=json --outputFile.json=$(REPORTS)/unit.json
+
+fuzz: node_modules/.package-lock.json ## Property-based tests, longer than in check (RUNS=20000 SEED=)
+	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) $(VITEST) --project unit test/fuzz
 
 packages:
 	@test/setup/packages.sh build net

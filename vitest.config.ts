@@ -13,7 +13,7 @@ export default defineConfig({
     pool: "forks",
     projects: [
       // Pure: no kernel, no executable.
-      project("unit", ["src/**/*.test.ts", "cmd/**/*.test.ts"], 5_000),
+      project("unit", ["src/**/*.test.ts", "cmd/**/*.test.ts", "test/fuzz/**/*.test.ts"], 5_000),
       // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
       project("binary", ["test/binary/**/*.test.ts"], 60_000),
       // Needs 8021q: the guest, or NATIVE=1.
