@@ -163,7 +163,7 @@ describe("whatever the kernel says", patience, () => {
     const property = fc.property(scripts, (script) => {
       const readings: Readonly<Record<string, (kernel: Kernel) => unknown>> = {
         link: (kernel) => kernel.link("host", "eth1"),
-        links: (kernel) => kernel.links("host"),
+        links: (kernel) => kernel.allLinks("host"),
         addresses: (kernel) => readAddresses(kernel, "host", 0),
         routes: (kernel) => readRoutes(kernel, "host", 4, 107),
         rules: (kernel) => readRules(kernel, "host", 6),
