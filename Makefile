@@ -14,7 +14,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build check fuzz test test-kernel demo demo-plan bench clean packages guest
+.PHONY: help build check fuzz test test-kernel demo demo-plan bench bench-floor clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,6 +92,9 @@ dist/floor: dist/branchline bench/macvlan-transport.ts
 bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic: bench/results/latest.json (ROUNDS=30)
 	@test/setup/packages.sh bench
 	node bench/run.ts --rounds $(or $(ROUNDS),30) --kernel $(or $(KERNEL),6.12)
+
+bench-floor: dist/floor ## What lowers the start of the runtime itself, and what does not (ROUNDS=40)
+	node bench/floor.mjs $(or $(ROUNDS),40)
 
 clean: ## Remove what was built and fetched
 	rm -rf dist .cache node_modules

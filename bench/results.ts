@@ -2,6 +2,7 @@ import type { AtOnce } from "./guest/attach.ts";
 import type { ScalePoint } from "./guest/scale.ts";
 import type { TrafficPoint } from "./guest/traffic.ts";
 import type { Measured } from "./measure.ts";
+import type { Started } from "./startup.ts";
 import type { Figures } from "./stats.ts";
 
 /** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
@@ -15,7 +16,8 @@ export interface Results {
     readonly node: string;
   };
   readonly rounds: number;
-  readonly startup: readonly (Measured & { readonly peakMiB: number })[];
+  readonly startup: readonly Started[];
+  readonly branch: readonly Measured[];
   readonly netlink: { readonly oursUs: Figures; readonly ipBatchUs: Figures };
   readonly guest: {
     readonly kernel: string;

@@ -18,18 +18,27 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 
-function native(): Pick<Results, "startup" | "netlink"> {
-  execFileSync("ip", ["netns", "add", NETNS]);
+function native(): Pick<Results, "startup" | "branch" | "netlink"> {
+  return {
+    startup: inNamespace(NETNS, () => startup(dist, process.execPath, rounds, `/run/netns/${NETNS}`)),
+    branch: inNamespace(NETNS, () => script("branch.ts", dist, String(rounds))),
+    netlink: inNamespace(NETNS, () => script("netlink.ts", String(rounds))),
+  };
+}
+
+function inNamespace<T>(name: string, action: () => T): T {
+  execFileSync("ip", ["netns", "add", name]);
   try {
-    const script = [process.execPath, `${root}/bench/netlink.ts`, String(rounds)];
-    const netlink = execFileSync("ip", ["netns", "exec", NETNS, ...script], { encoding: "utf8" });
-    return {
-      startup: startup(dist, process.execPath, rounds, `/run/netns/${NETNS}`),
-      netlink: JSON.parse(netlink),
-    };
+    return action();
   } finally {
-    execFileSync("ip", ["netns", "del", NETNS]);
+    execFileSync("ip", ["netns", "del", name]);
   }
+}
+
+/** Runs one of the scripts here in the namespace; it prints JSON. */
+function script(file: string, ...args: string[]) {
+  const argv = ["netns", "exec", NETNS, process.execPath, `${root}/bench/${file}`, ...args];
+  return JSON.parse(execFileSync("ip", argv, { encoding: "utf8" }));
 }
 
 async function guest(): Promise<Results["guest"]> {
@@ -50,7 +59,7 @@ async function guest(): Promise<Results["guest"]> {
   }
 }
 
-process.stdout.write("native: start-up and netlink\n");
+process.stdout.write("native: start-up, an ADD, netlink\n");
 const onHost = native();
 process.stdout.write(`guest, kernel ${values.kernel} under software emulation\n`);
 const results: Results = {

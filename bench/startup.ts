@@ -19,26 +19,23 @@ const PASS_THROUGH = {
   },
 };
 
-/** `netns`: a namespace that is there, since the Go plugin opens the one it is told. */
-export function startup(
-  dist: string,
-  node: string,
-  rounds: number,
-  netns: string,
-): (Measured & { readonly peakMiB: number })[] {
+export type Started = Measured & { readonly peakMiB: number };
+
+/** Everything is compared with the first: the same runtime, packed the same way, that does nothing. */
+export function startup(dist: string, node: string, rounds: number, netns: string): Started[] {
+  const passThrough = (plugin: string, type: string) =>
+    cniCommand(plugin, "ADD", { ...PASS_THROUGH, type }, { netns });
   const points: Point[] = [
+    { name: "floor", command: () => ({ argv: [`${dist}/floor`] }) },
+    { name: "floor with Node's defaults", command: () => ({ argv: [`${dist}/floor-stock`] }) },
     { name: "node -e 0 (not packed)", command: () => ({ argv: [node, "-e", "0"] }) },
-    { name: "floor (same runtime, packed, does nothing)", command: () => ({ argv: [`${dist}/floor`] }) },
     { name: "branchline VERSION", command: () => cniCommand(`${dist}/branchline`, "VERSION", {}) },
     {
       name: "branchline ADD, pass-through",
-      command: () =>
-        cniCommand(`${dist}/branchline`, "ADD", { ...PASS_THROUGH, type: "branchline" }, { netns }),
+      command: () => passThrough(`${dist}/branchline`, "branchline"),
     },
-    {
-      name: "tuning ADD, pass-through (Go)",
-      command: () => cniCommand("/usr/lib/cni/tuning", "ADD", { ...PASS_THROUGH, type: "tuning" }, { netns }),
-    },
+    // It opens the namespace that it is told.
+    { name: "tuning ADD, pass-through (Go)", command: () => passThrough("/usr/lib/cni/tuning", "tuning") },
   ];
   return measure(points, rounds, 3).map((measured, i) => ({
     ...measured,

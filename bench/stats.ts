@@ -17,6 +17,15 @@ export function figuresOf(values: readonly number[]): Figures {
   };
 }
 
+/** The median of what `compare` says of the samples of each round. */
+export function pairwise(
+  a: readonly number[],
+  b: readonly number[],
+  compare: (a: number, b: number) => number,
+): number {
+  return figuresOf(a.map((value, i) => compare(value, b[i] ?? Number.NaN))).median;
+}
+
 /** How much of one point is another, by their medians in the same run. */
 export function ratio(a: Figures, b: Figures): number {
   return Math.round((a.median / b.median) * 100) / 100;

@@ -11,9 +11,11 @@ export function tablesOf(results: Results): string {
     `${results.date}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}, ${results.rounds} rounds`,
     "### Start-up, native",
     table(
-      ["", "wall ms: median", "min", "p90", "× floor", "CPU ms: median", "min", "peak MiB"],
-      processRows(results.startup, 1).map((row, i) => [...row, String(results.startup[i]?.peakMiB)]),
+      [...PROCESS, "peak MiB"],
+      processRows(results.startup).map((row, i) => [...row, String(results.startup[i]?.peakMiB)]),
     ),
+    "### ADD with a branch, native, macvlan in place of the VLAN device",
+    table(PROCESS, processRows(results.branch)),
     "### ADD and DEL without process start, native, macvlan",
     table(
       ["", "µs: median", "min", "p90"],
@@ -24,10 +26,7 @@ export function tablesOf(results: Results): string {
       ],
     ),
     `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
-    table(
-      ["", "wall ms: median", "min", "p90", "× floor", "CPU ms: median", "min"],
-      processRows(guest.attached, 0),
-    ),
+    table(PROCESS, processRows(guest.attached)),
     "### 30 at once, guest",
     table(
       ["", "wall ms", "slowest ms", "memory MiB"],
@@ -70,14 +69,16 @@ export function tablesOf(results: Results): string {
   ].join("\n\n");
 }
 
-function processRows(measured: readonly Measured[], floor: number): string[][] {
-  const base = measured[floor]?.wallMs;
-  return measured.map(({ name, wallMs, cpuMs }) => [
+const PROCESS = ["", "wall ms: median", "min", "p90", "× floor", "CPU ms: median", "min", "ms over floor"];
+
+function processRows(measured: readonly Measured[]): string[][] {
+  return measured.map(({ name, wallMs, cpuMs, compared }) => [
     name,
     ...spread(wallMs),
-    base === undefined ? "" : String(ratio(wallMs, base)),
+    String(compared.wallRatio),
     String(cpuMs.median),
     String(cpuMs.min),
+    String(compared.cpuMs),
   ]);
 }
 

@@ -21,16 +21,29 @@ export const NODE_OPTIONS = [
 ];
 
 /**
- * Leaves dist/NAME. `scratch` is a directory for what is needed on the way; assets are files by the name they have in
- * the executable.
+ * Leaves NAME in `directory` (dist unless told). `scratch` is a directory for what is needed on the way; assets are files
+ * by the name they have in the executable. The others are for experiments: `config` overrides settings of the single
+ * executable, `flags` are Node's while it is made.
  */
-export function makeExecutable(name, { main, assets = {}, nodeOptions = NODE_OPTIONS, scratch }) {
+export function makeExecutable(
+  name,
+  {
+    main,
+    assets = {},
+    nodeOptions = NODE_OPTIONS,
+    scratch,
+    directory = dist,
+    strip = true,
+    config = {},
+    flags = [],
+  },
+) {
   const scratchFile = (file, content) => {
     writeFileSync(`${scratch}/${file}`, content);
     return `${scratch}/${file}`;
   };
   const [blob, building] = [`${scratch}/${name}.blob`, `${scratch}/${name}`];
-  const config = JSON.stringify({
+  const settings = JSON.stringify({
     main: scratchFile(`${name}.cjs`, main),
     output: blob,
     disableExperimentalSEAWarning: true,
@@ -39,15 +52,16 @@ export function makeExecutable(name, { main, assets = {}, nodeOptions = NODE_OPT
     // What is in NODE_OPTIONS of the runtime's environment is none of the plugin's business.
     execArgvExtension: "none",
     assets,
+    ...config,
   });
-  quietly(node, ["--experimental-sea-config", scratchFile(`${name}.json`, config)]);
+  quietly(node, [...flags, "--experimental-sea-config", scratchFile(`${name}.json`, settings)]);
   copyFileSync(node, building);
   chmodSync(building, 0o755);
-  quietly("strip", ["-s", building]);
+  if (strip) quietly("strip", ["-s", building]);
   const postject = `${root}/node_modules/postject/dist/cli.js`;
   quietly(node, [postject, building, "NODE_SEA_BLOB", blob, "--sentinel-fuse", SENTINEL]);
   // In place only when it is whole.
-  renameSync(building, `${dist}/${name}`);
+  renameSync(building, `${directory}/${name}`);
 }
 
 /** The code caches of scripts, by name, as files. */

@@ -1,8 +1,10 @@
+import { writeFileSync } from "node:fs";
 import { run } from "../measure.ts";
 
 /** Pods for the benchmark: a namespace with a primary's veth, made by one `ip -batch`, and a trunk with its other end. */
 
 export const TRUNK = "eth1";
+const TRUNK_MAC = "02:00:00:00:00:11";
 /** Where the trunk leads: a namespace in which one VLAN device answers for the VPC. */
 export const VPC = "bench-vpc";
 
@@ -23,18 +25,34 @@ export function createNode(): void {
   ip([
     "link set lo up",
     `netns add ${VPC}`,
-    `link add ${TRUNK} mtu 9001 type veth peer name trunk mtu 9001 netns ${VPC}`,
+    `link add ${TRUNK} address ${TRUNK_MAC} mtu 9001 type veth peer name trunk mtu 9001 netns ${VPC}`,
     `link set ${TRUNK} up`,
-    "link add ens5 type dummy",
+    // Where ens5 leads is nobody's business.
+    `link add ens5 type veth peer name ens5 netns ${VPC}`,
     "addr add 10.0.0.10/24 dev ens5",
     "link set ens5 up",
     "route add default via 10.0.0.1 dev ens5",
   ]);
-  ip(["link set lo up", "link set trunk up"], VPC);
+  ip(["link set lo up", "link set trunk up", "link set ens5 up"], VPC);
+  // The routed datapath forwards.
+  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+}
+
+/** What the primary gave the pod. */
+export function addressOf({ vlanId }: Pick<BenchPod, "vlanId">): string {
+  return `10.0.1.${vlanId}`;
+}
+
+/** Whatever of them is still there. */
+export function deleteNamespaces(): void {
+  const names = run({ argv: ["ip", "netns", "list"] })
+    .split("\n")
+    .map((line) => line.split(" ")[0] ?? "");
+  ip(names.filter((name) => name.startsWith("bench-")).map((name) => `netns del ${name}`));
 }
 
 export function createPod(name: string, vlanId: number): BenchPod {
-  const address = `10.0.1.${vlanId}`;
+  const address = addressOf({ vlanId });
   const netns = `bench-${name}`;
   ip([
     `netns add ${netns}`,
@@ -57,7 +75,7 @@ export function createPod(name: string, vlanId: number): BenchPod {
 }
 
 export function deletePod(pod: BenchPod): void {
-  const address = `10.0.1.${pod.vlanId}`;
+  const address = addressOf(pod);
   ip([
     `rule del pref 512 to ${address} lookup main`,
     `link del eni${pod.name}`,
@@ -65,17 +83,17 @@ export function deletePod(pod: BenchPod): void {
   ]);
 }
 
-/** The plugin's entry as a runtime hands it over for this pod. */
+/** The branch of a VLAN id. */
+export function branchOf(vlanId: number): { eniId: string; mac: string; address: string } {
+  const hex = vlanId.toString(16).padStart(2, "0");
+  return { eniId: `eni-0b0000000000000${hex}`, mac: `02:b1:00:00:00:${hex}`, address: `10.0.2.${vlanId}` };
+}
+
+/** The plugin's entry as a runtime hands it over for this pod; the trunk is known by its MAC, as an agent says it. */
 export function configFor(pod: BenchPod, datapath: "direct" | "routed"): object {
-  const hex = pod.vlanId.toString(16).padStart(2, "0");
+  const { eniId, mac, address } = branchOf(pod.vlanId);
   const annotation = [
-    {
-      eniId: `eni-0b0000000000000${hex}`,
-      ifAddress: `02:b1:00:00:00:${hex}`,
-      privateIp: `10.0.2.${pod.vlanId}`,
-      vlanId: pod.vlanId,
-      subnetCidr: "10.0.2.0/24",
-    },
+    { eniId, ifAddress: mac, privateIp: address, vlanId: pod.vlanId, subnetCidr: "10.0.2.0/24" },
   ];
   return {
     cniVersion: "1.0.0",
@@ -84,7 +102,7 @@ export function configFor(pod: BenchPod, datapath: "direct" | "routed"): object 
     enablePodENI: true,
     datapath,
     serviceCIDRs: ["172.20.0.0/16"],
-    trunk: { interface: TRUNK },
+    trunk: { mac: TRUNK_MAC },
     pluginLogFile: "/dev/null",
     capabilities: { "io.kubernetes.cri.pod-annotations": true },
     runtimeConfig: {
@@ -93,7 +111,7 @@ export function configFor(pod: BenchPod, datapath: "direct" | "routed"): object 
     prevResult: {
       cniVersion: "1.0.0",
       interfaces: [{ name: `eni${pod.name}` }, { name: "eth0", sandbox: pod.netns }],
-      ips: [{ address: `10.0.1.${pod.vlanId}/32`, interface: 1 }],
+      ips: [{ address: `${addressOf(pod)}/32`, interface: 1 }],
       dns: {},
     },
   };

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { cniCommand } from "../cni.ts";
 import { run } from "../measure.ts";
 import { type Figures, figuresOf } from "../stats.ts";
-import { type BenchPod, VPC, configFor, createPod, deletePod, ip } from "./sandbox.ts";
+import { type BenchPod, VPC, branchOf, configFor, createPod, deletePod, ip } from "./sandbox.ts";
 
 /** What a pod's packets pay: direct against routed, from the pod to a host behind the trunk. */
 
@@ -26,8 +26,15 @@ const SERVER = "10.0.2.1";
 const VLAN = 7;
 
 export async function traffic(dist: string, rounds: number, seconds: number): Promise<TrafficPoint[]> {
+  const branch = branchOf(VLAN);
   ip(
-    [`link add link trunk name far type vlan id ${VLAN}`, `addr add ${SERVER}/24 dev far`, "link set far up"],
+    [
+      `link add link trunk name far type vlan id ${VLAN}`,
+      `addr add ${SERVER}/24 dev far`,
+      "link set far up",
+      // EC2 knows whose an address is; a node that routes to its pods does not answer for them.
+      `neigh add ${branch.address} lladdr ${branch.mac} dev far nud permanent`,
+    ],
     VPC,
   );
   const servers = [inVpc("iperf3", "-s"), inVpc("sockperf", "server", "--tcp", "-i", SERVER, "-p", "11111")];

@@ -1,0 +1,74 @@
+// Run inside a namespace of its own: `ip netns exec NAME node bench/branch.ts DIST ROUNDS`. Prints JSON.
+//
+// A whole ADD with a branch on the host's kernel, which may lack 8021q: dist/branchline-macvlan is the plugin, but that it
+// asks for a macvlan where a VLAN device belongs.
+import { mkdirSync, rmSync } from "node:fs";
+import { STATE_DIRECTORY } from "../src/attachment/store.ts";
+import { cniCommand } from "./cni.ts";
+import {
+  type BenchPod,
+  addressOf,
+  configFor,
+  createNode,
+  createPod,
+  deleteNamespaces,
+  deletePod,
+} from "./guest/sandbox.ts";
+import { type Measured, type Point, measure, run } from "./measure.ts";
+
+const VLAN = 7;
+
+function main(dist: string, rounds: number): Measured[] {
+  // `ip netns exec` gave us mounts of our own: the records of this machine's pods, should it have any, are not ours.
+  mkdirSync(STATE_DIRECTORY, { recursive: true, mode: 0o700 });
+  run({ argv: ["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", STATE_DIRECTORY] });
+  createNode();
+  let pod: BenchPod | undefined;
+  const living = (): BenchPod => {
+    if (pod === undefined) throw new Error("no pod");
+    return pod;
+  };
+  const add = (datapath: "direct" | "routed"): Point => ({
+    name: `branchline ${datapath} ADD`,
+    before: () => {
+      pod = createPod("a", VLAN);
+    },
+    command: () => cniCommand(`${dist}/branchline-macvlan`, "ADD", configFor(living(), datapath), living()),
+    after: () => {
+      // DEL looks for a VLAN device; what ADD made on the node for this pod goes by hand.
+      forget(living());
+      deletePod(living());
+    },
+  });
+  return measure(
+    [{ name: "floor", command: () => ({ argv: [`${dist}/floor`] }) }, add("direct"), add("routed")],
+    rounds,
+    3,
+  );
+}
+
+/** What is there already, or not there any more, depends on the datapath. */
+function forget(pod: BenchPod): void {
+  for (const name of ["attachments", "strict.json"]) {
+    rmSync(`${STATE_DIRECTORY}/${name}`, { recursive: true, force: true });
+  }
+  const script = `exec 2>&-
+ip link del vlan.eth.${VLAN}
+ip route flush table ${VLAN + 100}
+for family in -4 -6; do
+  ip $family rule flush
+  ip $family rule add pref 0 lookup local
+  ip $family rule add pref 32766 lookup main
+done
+ip rule add pref 32767 lookup default
+ip rule add pref 512 to ${addressOf(pod)} lookup main
+exit 0
+`;
+  run({ argv: ["sh"], stdin: script });
+}
+
+try {
+  process.stdout.write(JSON.stringify(main(process.argv[2] ?? "dist", Number(process.argv[3] ?? 30))));
+} finally {
+  deleteNamespaces();
+}
