@@ -6,8 +6,7 @@
 // between folders. `node build.mjs --check` stops after these checks and writes nothing; `--bench` also makes what the
 // benchmark compares with.
 
-import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { makeBenchmarks } from "./build/bench.mjs";
 import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkDirection, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
@@ -36,10 +35,8 @@ mkdirSync(dist, { recursive: true });
 const scratch = mkdtempSync(`${dist}/.build-`);
 try {
   writeFileSync(`${scratch}/cli.cjs`, cli.code);
-  writeFileSync(`${scratch}/koffi.hash`, hashOf(koffi));
   const common = {
     "koffi.node": koffi,
-    "koffi.hash": `${scratch}/koffi.hash`,
     "cli.cjs": `${scratch}/cli.cjs`,
   };
   const main = boot.code;
@@ -53,9 +50,4 @@ try {
   if (process.argv.includes("--bench")) await makeBenchmarks({ main, assets: common, scratch });
 } finally {
   rmSync(scratch, { recursive: true });
-}
-
-/** Names the native library on disk; computed here so that no start pays for it. */
-function hashOf(file) {
-  return createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
 }

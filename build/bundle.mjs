@@ -3,8 +3,10 @@
 // The plugin becomes a few scripts of CommonJS modules rather than one bundle: V8 reads a script's code cache as a
 // whole, so what most pods never run must not lie in the script that all of them read.
 
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import esbuild from "esbuild";
-import { root, version } from "./paths.mjs";
+import { koffi, root, version } from "./paths.mjs";
 
 /**
  * The plugin's scripts and the entries whose modules each holds, unless an earlier one does: what every call needs and
@@ -16,6 +18,8 @@ const SCRIPTS = {
   verbs: ["src/cni/del.ts", "src/cni/check.ts", "src/cni/gc.ts", "src/cni/status.ts"],
 };
 
+const library = readFileSync(koffi);
+
 const options = {
   absWorkingDir: root,
   bundle: true,
@@ -26,6 +30,9 @@ const options = {
   write: false,
   define: {
     BRANCHLINE_VERSION: JSON.stringify(version),
+    // Names the native library on disk.
+    KOFFI_HASH: JSON.stringify(createHash("sha256").update(library).digest("hex").slice(0, 16)),
+    KOFFI_SIZE: String(library.length),
     "import.meta.dirname": "undefined",
     "import.meta.url": JSON.stringify("file:///branchline"),
   },

@@ -17,6 +17,17 @@ export class AssetError extends Error {
   override name = "AssetError";
 }
 
+/** A file that the executable carries. */
+export interface Asset {
+  readonly name: string;
+  /** Of the content; a few digits that tell versions apart. */
+  readonly hash: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Only asked for when it is not on disk yet. */
+  readonly content: () => Uint8Array;
+}
+
 /**
  * Puts the asset on disk, so that it can be loaded, and returns its path.
  *
@@ -25,15 +36,13 @@ export class AssetError extends Error {
  * size, that only we could have written, is the asset, and a new version never replaces a library in use.
  */
 export function materialize(
-  name: string,
-  content: Uint8Array,
-  hash: string,
+  asset: Asset,
   directories: readonly string[] = [dirname(process.execPath), "/var/lib/branchline", "/run/branchline/lib"],
 ): string {
   const refused: string[] = [];
   for (const directory of directories) {
     try {
-      return place(`${directory}/.branchline-${hash}-${name}`, content);
+      return place(`${directory}/.branchline-${asset.hash}-${asset.name}`, asset);
     } catch (error) {
       refused.push(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -41,8 +50,9 @@ export function materialize(
   throw new AssetError(`Cannot write the native library anywhere: ${refused.join("; ")}`);
 }
 
-function place(path: string, content: Uint8Array): string {
-  if (existsSync(path) && trusted(path, content.length)) return path;
+function place(path: string, asset: Asset): string {
+  if (existsSync(path) && trusted(path, asset.size)) return path;
+  const content = asset.content();
   const directory = dirname(path);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   removeAbandoned(path);

@@ -12,8 +12,9 @@ export type NativeFunction = (...args: (number | Uint8Array | string | null)[]) 
 
 /** The key of the native library among the executable's assets (build.mjs puts it there). */
 const ASSET = "koffi.node";
-/** And of the hash of its content, computed at build time so that no start pays for it. */
-const HASH = "koffi.hash";
+/** A hash of its content and its size in bytes, put in by build.mjs: no start pays for them. */
+declare const KOFFI_HASH: string;
+declare const KOFFI_SIZE: number;
 
 let loaded: Koffi | undefined;
 
@@ -35,7 +36,8 @@ function open(path: string): Koffi {
 function libraryPath(): string {
   const sea = getBuiltinModule("node:sea");
   if (!sea.isSea()) return developmentPath();
-  return materialize(ASSET, new Uint8Array(sea.getRawAsset(ASSET)), sea.getAsset(HASH, "utf8"));
+  const content = () => new Uint8Array(sea.getRawAsset(ASSET));
+  return materialize({ name: ASSET, hash: KOFFI_HASH, size: KOFFI_SIZE, content });
 }
 
 function developmentPath(): string {
