@@ -1,5 +1,6 @@
 import type { AtOnce } from "./guest/attach.ts";
 import type { ScalePoint } from "./guest/scale.ts";
+import type { Syscalls } from "./guest/syscalls.ts";
 import type { TrafficPoint } from "./guest/traffic.ts";
 import type { Measured } from "./measure.ts";
 import type { Started } from "./startup.ts";
@@ -23,6 +24,7 @@ export interface Results {
     readonly kernel: string;
     readonly attached: readonly Measured[];
     readonly together: { readonly add: AtOnce; readonly del: AtOnce };
+    readonly traced: readonly Syscalls[];
     readonly scaled: readonly ScalePoint[];
     readonly moved: readonly TrafficPoint[];
   };

@@ -35,6 +35,14 @@ export function tablesOf(results: Results): string {
         return [`${pods} × ${verb.toUpperCase()}`, String(wallMs), String(slowestMs), String(memoryMiB)];
       }),
     ),
+    "### What a call asks of the kernel (strace, main thread, from the first byte of stdin)",
+    table(
+      ["", "system calls", "netlink: sent", "received", "setns", "files"],
+      guest.traced.map(({ name, all, netlinkSent, netlinkReceived, setns, files }) => [
+        name,
+        ...[all, netlinkSent, netlinkReceived, setns, files].map(String),
+      ]),
+    ),
     "### Pods on the trunk, guest, in process",
     table(
       ["pods", "ADD ms: median", "min", "p90", "× one pod", "DEL ms: median", "min", "p90"],

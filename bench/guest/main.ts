@@ -4,6 +4,7 @@ import { release } from "node:os";
 import { atOnce, attach } from "./attach.ts";
 import { createNode } from "./sandbox.ts";
 import { scale } from "./scale.ts";
+import { syscalls } from "./syscalls.ts";
 import { traffic } from "./traffic.ts";
 
 const [, , dist = "dist", out = "/run/out", rounds = "30"] = process.argv;
@@ -20,8 +21,13 @@ say("ADD and DEL, whole processes");
 const attached = attach(dist, Number(rounds));
 say("many at once");
 const together = await atOnce(dist, isQuick ? 4 : 30);
+say("what a call asks of the kernel");
+const traced = syscalls(dist);
 say("few and many pods on the trunk");
 const scaled = await scale(isQuick ? [1, 4] : [1, 50, 110], Number(rounds));
 say("traffic, direct and routed in turn");
 const moved = await traffic(dist, isQuick ? 1 : 5, isQuick ? 1 : 3);
-writeFileSync(`${out}/guest.json`, JSON.stringify({ kernel: release(), attached, together, scaled, moved }));
+writeFileSync(
+  `${out}/guest.json`,
+  JSON.stringify({ kernel: release(), attached, together, traced, scaled, moved }),
+);

@@ -1,0 +1,74 @@
+import { readFileSync, rmSync } from "node:fs";
+import { cniCommand } from "../cni.ts";
+import { run } from "../measure.ts";
+import { configFor, createPod, deletePod } from "./sandbox.ts";
+
+/** What one call asks of the kernel, by strace: the runtime's own start is left out. */
+export interface Syscalls {
+  readonly name: string;
+  /** Of the main thread, from the first byte of stdin on. */
+  readonly all: number;
+  /** Datagrams to rtnetlink: each is a round trip. */
+  readonly netlinkSent: number;
+  readonly netlinkReceived: number;
+  /** Times that the thread enters a namespace or comes back. */
+  readonly setns: number;
+  readonly files: number;
+}
+
+const STATUS = {
+  cniVersion: "1.1.0",
+  name: "bench",
+  type: "branchline",
+  enablePodENI: true,
+  serviceCIDRs: [],
+  pluginLogFile: "/dev/null",
+};
+const TRACE = "/tmp/bench.trace";
+const FILES = [
+  "openat",
+  "read",
+  "write",
+  "close",
+  "mkdir",
+  "rename",
+  "unlink",
+  "statx",
+  "newfstatat",
+  "statfs",
+];
+
+export function syscalls(dist: string): Syscalls[] {
+  // The first call of all also writes the native library.
+  run(cniCommand(`${dist}/branchline`, "STATUS", STATUS));
+  return (["direct", "routed"] as const).flatMap((datapath) => {
+    const pod = createPod("a", 7);
+    const traced = ["ADD", "DEL"].map((verb) => {
+      const command = cniCommand(`${dist}/branchline`, verb, configFor(pod, datapath), pod);
+      run({ ...command, argv: ["strace", "-f", "-o", TRACE, ...command.argv] });
+      return { name: `${datapath} ${verb}`, ...count(readFileSync(TRACE, "utf8")) };
+    });
+    rmSync(TRACE);
+    deletePod(pod);
+    return traced;
+  });
+}
+
+function count(trace: string): Omit<Syscalls, "name"> {
+  const lines = trace.split("\n");
+  const main = /^\d+/.exec(lines[0] ?? "")?.[0];
+  if (main === undefined) throw new Error("strace wrote nothing");
+  const calls = lines
+    .filter((line) => line.startsWith(`${main} `) && !line.includes(" resumed>"))
+    .map((line) => line.slice(main.length).trim());
+  const own = calls.slice(calls.findIndex((call) => call.startsWith("read(0,")));
+  const named = (...names: string[]) =>
+    own.filter((call) => names.some((name) => call.startsWith(`${name}(`))).length;
+  return {
+    all: own.length,
+    netlinkSent: named("sendto"),
+    netlinkReceived: named("recvfrom"),
+    setns: named("setns"),
+    files: named(...FILES),
+  };
+}
