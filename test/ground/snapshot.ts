@@ -26,32 +26,24 @@ interface Route extends IpObject {
   readonly dst: string;
   readonly protocol?: string;
   readonly flags?: readonly string[];
+  readonly pref?: string;
 }
 
 /** Reads links, addresses, routes of all tables, rules, permanent neighbours and sysctls of a namespace. */
 export async function snapshot(netns?: Netns): Promise<Snapshot> {
-  const others = ["rule show", "neigh show nud permanent"];
-  const [links, routes4, routes6, others4, others6, sysctl] = await Promise.all([
-    ipJson<Link>(netns, "addr", "show"),
-    ipJson<Route>(netns, "-4", "route", "show", "table", "all"),
-    ipJson<Route>(netns, "-6", "route", "show", "table", "all"),
-    ipJsonBatch(netns, "-4", others),
-    ipJsonBatch(netns, "-6", others),
+  // Starting processes is what costs in the guest: one lists both families where it can.
+  const both = ["addr show", "route show table all", "neigh show nud permanent", "rule show"];
+  const [[links = [], routes = [], neighbours = [], rules4 = []], rules6, sysctl] = await Promise.all([
+    ipJsonBatch(netns, undefined, both),
+    ipJson(netns, "-6", "rule", "show"),
     sysctls(netns),
   ]);
-  const [rules4 = [], neighbours4 = []] = others4;
-  const [rules6 = [], neighbours6 = []] = others6;
   return {
-    link: links.map(linkLine).sort(),
-    addr: links.flatMap(addressLines).sort(),
-    route: [
-      ...routes4.flatMap((route) => routeLines(route, 4)),
-      ...routes6.flatMap((route) => routeLines(route, 6)),
-    ].sort(),
+    link: (links as Link[]).map(linkLine).sort(),
+    addr: (links as Link[]).flatMap(addressLines).sort(),
+    route: (routes as Route[]).flatMap(routeLines).sort(),
     rule: [...rules4.map((rule) => ruleLine(rule, 4)), ...rules6.map((rule) => ruleLine(rule, 6))].sort(),
-    neigh: [...neighbours4, ...neighbours6]
-      .map((neighbour) => fields(neighbour, ["dst", "dev", "lladdr"]))
-      .sort(),
+    neigh: neighbours.map((neighbour) => fields(neighbour, ["dst", "dev", "lladdr"])).sort(),
     sysctl,
   };
 }
@@ -110,8 +102,10 @@ function addressLines(link: Link): string[] {
 const routeFields =
   "dst from gateway via dev table protocol scope prefsrc metric nexthops metrics mtu advmss".split(" ");
 
-function routeLines(route: Route, family: number): string[] {
-  const { type = "unicast", dst } = route;
+function routeLines(route: Route): string[] {
+  const { type = "unicast", dst, pref } = route;
+  // "default" is a destination of both; a router's preference is IPv6's.
+  const family = pref === undefined ? 4 : 6;
   // The kernel adds these by itself, for IPv6 some time after a device came up.
   if (type === "multicast" || type === "anycast" || isAutomatic(dst)) return [];
   if (dst === "fe80::/64" && route.protocol === "kernel") return [];
