@@ -23,7 +23,7 @@ export interface Results {
   readonly guest: {
     readonly kernel: string;
     readonly attached: readonly Measured[];
-    readonly together: { readonly add: AtOnce; readonly del: AtOnce };
+    readonly together: readonly AtOnce[];
     readonly traced: readonly Syscalls[];
     readonly scaled: readonly ScalePoint[];
     readonly moved: readonly TrafficPoint[];

@@ -48,7 +48,7 @@ async function guest(): Promise<Results["guest"]> {
       kernel: findKernel(values.kernel),
       command: ["node", "bench/guest/main.ts", "dist", "/run/out", String(rounds)],
       cwd: root,
-      timeoutMs: 45 * 60_000,
+      timeoutMs: 60 * 60_000,
       outDir,
       onLine: (line) => process.stdout.write(`  ${line}\n`),
     });

@@ -29,11 +29,15 @@ export function tablesOf(results: Results): string {
     table(PROCESS, processRows(guest.attached)),
     "### 30 at once, guest",
     table(
-      ["", "wall ms", "slowest ms", "memory MiB"],
-      (["add", "del"] as const).map((verb) => {
-        const { pods, wallMs, slowestMs, memoryMiB } = guest.together[verb];
-        return [`${pods} × ${verb.toUpperCase()}`, String(wallMs), String(slowestMs), String(memoryMiB)];
-      }),
+      ["", "calls", "wall ms", "× floor", "slowest ms", "memory MiB"],
+      guest.together.map(({ name, calls, wallMs, slowestMs, memoryMiB }) => [
+        name,
+        String(calls),
+        String(wallMs),
+        String(Math.round((wallMs / (guest.together[0]?.wallMs ?? wallMs)) * 100) / 100),
+        String(slowestMs),
+        String(memoryMiB),
+      ]),
     ),
     "### What a call asks of the kernel (strace, main thread, from the first byte of stdin)",
     table(
@@ -61,7 +65,7 @@ export function tablesOf(results: Results): string {
         : (
             [
               ["TCP, Gbit/s", "tcp"],
-              ["TCP, 536-byte segments, Gbit/s", "tcpSmall"],
+              ["TCP, 536-byte segments, Mbit/s", "tcpSmall"],
               ["UDP, 64 bytes, thousand packets/s", "udpKpps"],
               ["CPU, µs a packet", "cpuUsPerPacket"],
               ["latency, median, µs", "latencyMedianUs"],

@@ -50,7 +50,7 @@ export function attach(dist: string, rounds: number): Measured[] {
   );
 }
 
-function vlan(verb: string, pod: BenchPod): Command {
+function vlan(verb: string, pod: BenchPod, vlanId = 8): Command {
   const command = cniCommand(
     "/usr/lib/cni/vlan",
     verb,
@@ -59,10 +59,10 @@ function vlan(verb: string, pod: BenchPod): Command {
       name: "bench",
       type: "vlan",
       master: TRUNK,
-      vlanId: 8,
+      vlanId,
       ipam: {
         type: "static",
-        addresses: [{ address: "10.0.2.8/24", gateway: "10.0.2.1" }],
+        addresses: [{ address: `10.0.2.${vlanId}/24`, gateway: "10.0.2.1" }],
         routes: [{ dst: "10.9.0.0/16" }],
       },
     },
@@ -73,25 +73,33 @@ function vlan(verb: string, pod: BenchPod): Command {
 }
 
 export interface AtOnce {
-  readonly pods: number;
+  readonly name: string;
+  readonly calls: number;
   readonly wallMs: number;
   readonly slowestMs: number;
   /** How much less memory was available at the worst moment. */
   readonly memoryMiB: number;
 }
 
-/** So many ADDs started at the same moment, then so many DELs. */
-export async function atOnce(dist: string, pods: number): Promise<{ add: AtOnce; del: AtOnce }> {
+/** So many calls started at the same moment, of each kind in turn. */
+export async function atOnce(dist: string, pods: number): Promise<AtOnce[]> {
   const all = Array.from({ length: pods }, (_, i) => createPod(`m${i}`, 10 + i));
-  const calls = (verb: string) =>
-    all.map((pod) => cniCommand(`${dist}/branchline`, verb, configFor(pod, "direct"), pod));
-  const add = await together(calls("ADD"));
-  const del = await together(calls("DEL"));
+  const ours = (verb: string) => (pod: BenchPod) =>
+    cniCommand(`${dist}/branchline`, verb, configFor(pod, "direct"), pod);
+  const kinds: [string, (pod: BenchPod) => Command][] = [
+    ["floor", () => ({ argv: [`${dist}/floor`] })],
+    ["branchline direct ADD", ours("ADD")],
+    ["branchline direct DEL", ours("DEL")],
+    ["vlan + static ADD (Go)", (pod) => vlan("ADD", pod, pod.vlanId)],
+    ["vlan + static DEL (Go)", (pod) => vlan("DEL", pod, pod.vlanId)],
+  ];
+  const results: AtOnce[] = [];
+  for (const [name, command] of kinds) results.push({ name, ...(await together(all.map(command))) });
   all.forEach((pod) => deletePod(pod));
-  return { add, del };
+  return results;
 }
 
-async function together(commands: readonly Command[]): Promise<AtOnce> {
+async function together(commands: readonly Command[]): Promise<Omit<AtOnce, "name">> {
   const before = availableMiB();
   let least = before;
   const watch = setInterval(() => {
@@ -101,7 +109,7 @@ async function together(commands: readonly Command[]): Promise<AtOnce> {
   const times = await Promise.all(commands.map((command) => timed(command)));
   clearInterval(watch);
   return {
-    pods: commands.length,
+    calls: commands.length,
     wallMs: Math.round(performance.now() - started),
     slowestMs: Math.round(Math.max(...times)),
     memoryMiB: Math.round(before - least),

@@ -26,7 +26,7 @@ const traced = syscalls(dist);
 say("few and many pods on the trunk");
 const scaled = await scale(isQuick ? [1, 4] : [1, 50, 110], Number(rounds));
 say("traffic, direct and routed in turn");
-const moved = await traffic(dist, isQuick ? 1 : 5, isQuick ? 1 : 3);
+const moved = await traffic(dist, Number(rounds), 1);
 writeFileSync(
   `${out}/guest.json`,
   JSON.stringify({ kernel: release(), attached, together, traced, scaled, moved }),
