@@ -51,6 +51,17 @@ describe("errorDocument", () => {
     expect(document.details).toBe("d\ne");
   });
 
+  it("shows control characters instead of sending them", () => {
+    const said = errorDocument(new CniError(5, "a\u0085b\u000bc \u0000\u001b[31m\u007f\u009b é"));
+    expect(said.msg).toBe("a b c \\u0000\\u001b[31m\\u007f\\u009b é");
+  });
+
+  it("is not endless, whatever is quoted in it", () => {
+    const { msg, details = "" } = errorDocument(new CniError(5, "x".repeat(200_000), "y\n".repeat(200_000)));
+    expect([msg.length, msg.at(-1)]).toEqual([1001, "…"]);
+    expect([details.length, details.at(-1)]).toEqual([16_385, "…"]);
+  });
+
   it("makes a defect of the annotation code 101", () => {
     const cause = new AnnotationError("vlanId", "annotation x: vlanId 0 is outside 1 to 4094");
     expect(errorDocument(cause, "1.0.0")).toEqual({ cniVersion: "1.0.0", code: 101, msg: cause.message });

@@ -62,15 +62,28 @@ export function asCniError(thrown: unknown): CniError {
   return new CniError(ErrorCode.Internal, `something was thrown that is no error: ${describe(thrown)}`);
 }
 
+/** Characters. Kubernetes cuts the note of an event at 1024. */
+const LONGEST_MSG = 1000;
+const LONGEST_DETAILS = 16 * 1024;
+
 /** What goes to stdout. The version is the newest one when the request's is not known (yet). */
 export function errorDocument(thrown: unknown, cniVersion: string = NEWEST_VERSION): ErrorDocument {
-  const { code, message, details } = asCniError(thrown);
-  const msg = oneLine(message);
+  const { code, message, details: all } = asCniError(thrown);
+  const msg = shortened(oneLine(message), LONGEST_MSG);
+  const details = shortened(all, LONGEST_DETAILS);
   return details === "" ? { cniVersion, code, msg } : { cniVersion, code, msg, details };
 }
 
+/** Values are quoted as they came, and may hold anything. */
 function oneLine(text: string): string {
-  return text.replaceAll(/\s*[\r\n\u2028\u2029]+\s*/g, " ").trim();
+  return text
+    .replaceAll(/\s*[\n\v\f\r\u0085\u2028\u2029]+\s*/g, " ")
+    .replaceAll(/\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .trim();
+}
+
+function shortened(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 function describe(thrown: unknown): string {

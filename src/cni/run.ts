@@ -3,7 +3,7 @@ import { AttachmentStore, STATE_DIRECTORY } from "../attachment/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import type { Call } from "./call.ts";
 import { readLogSettings } from "./config.ts";
-import { errorDocument } from "./errors.ts";
+import { type ErrorDocument, errorDocument } from "./errors.ts";
 import { toCniError } from "./failures.ts";
 import { type Json, stringifyJson } from "./json.ts";
 import { type Log, type LogFields, openLog } from "./log.ts";
@@ -35,27 +35,26 @@ const VERBS: Record<Exclude<Command, "VERSION">, () => Promise<Verb>> = {
 /** One call from its environment to its answer; gives the exit status. */
 export async function run(ports: Ports): Promise<0 | 1> {
   let request: CniRequest | undefined;
+  let failure: ErrorDocument | undefined;
+  let answer: string | undefined;
   const started = systemClock.now();
   const noted: Record<string, string | number | boolean | undefined> = {};
   try {
     request = readRequest(ports.env, ports.readStdin);
-    const answer = await carryOut(request, ports, (fields) => Object.assign(noted, fields));
-    if (answer !== undefined) ports.writeStdout(stringifyJson(answer));
-    logCall(request, ports.env, started, noted);
-    return 0;
+    const said = await carryOut(request, ports, (fields) => Object.assign(noted, fields));
+    if (said !== undefined) answer = stringifyJson(said);
   } catch (error) {
-    const failure = toCniError(error);
-    const version = request?.cniVersion ?? NEWEST_VERSION;
-    ports.writeStdout(JSON.stringify(errorDocument(failure, version)));
-    logCall(request, ports.env, started, {
-      ...noted,
-      outcome: "failed",
-      code: failure.code,
-      error: failure.message,
-      ...(failure.details !== "" && { details: failure.details }),
-    });
-    return 1;
+    failure = errorDocument(toCniError(error), request?.cniVersion ?? NEWEST_VERSION);
+    answer = JSON.stringify(failure);
   }
+  // Written once, outside: nothing that fails behind it may add a second document.
+  if (answer !== undefined) ports.writeStdout(answer);
+  logCall(request, ports.env, started, { ...noted, ...(failure !== undefined && failed(failure)) });
+  return failure === undefined ? 0 : 1;
+}
+
+function failed({ code, msg, details }: ErrorDocument): LogFields {
+  return { outcome: "failed", code, error: msg, ...(details !== undefined && { details }) };
 }
 
 async function carryOut(
@@ -91,10 +90,10 @@ function logCall(
   started: number,
   fields: LogFields,
 ): void {
-  const failed = fields["outcome"] === "failed";
+  const hasFailed = fields["outcome"] === "failed";
   const isQuiet = request?.command === "VERSION" || request?.command === "STATUS";
-  const level = failed ? "error" : isQuiet ? "debug" : "info";
-  if (request?.command === "VERSION" && !failed) return;
+  const level = hasFailed ? "error" : isQuiet ? "debug" : "info";
+  if (request?.command === "VERSION" && !hasFailed) return;
   const verb = request?.command ?? env["CNI_COMMAND"] ?? "";
   const durationMs = Math.round((systemClock.now() - started) * 10) / 10;
   logFor(request).write(level, verb, { verb, ...identity(request), ...fields, durationMs });
