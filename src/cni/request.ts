@@ -8,6 +8,7 @@ import type { PodArgs } from "./args.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { isObject, parseJson, quote } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
+import { MAX_NESTING, isNestedTooDeep } from "../sys/nesting.ts";
 import { interfaceNameDefect, isIdentifier } from "./names.ts";
 import {
   ASSUMED_VERSION,
@@ -122,6 +123,12 @@ function readAll(readStdin: () => Uint8Array): string {
 }
 
 function decode(text: string): JsonObject {
+  if (isNestedTooDeep(text)) {
+    throw new CniError(
+      ErrorCode.DecodingFailure,
+      `The configuration on stdin is nested deeper than ${MAX_NESTING} levels`,
+    );
+  }
   let value: Json;
   try {
     value = parseJson(text);

@@ -146,6 +146,7 @@ describe("decodeBranch", () => {
     ["", POD_ENI_ANNOTATION, "the text is empty"],
     [" \n", POD_ENI_ANNOTATION, "the text is empty"],
     ["{", POD_ENI_ANNOTATION, '"{" is not JSON'],
+    [`${"[".repeat(5000)}${"]".repeat(5000)}`, POD_ENI_ANNOTATION, "is nested deeper than 100 levels"],
     [`${text(V4)}]`, POD_ENI_ANNOTATION, "is not JSON"],
     ["null", POD_ENI_ANNOTATION, "null is not an array"],
     [JSON.stringify(V4), POD_ENI_ANNOTATION, "is not an array"],

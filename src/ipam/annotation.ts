@@ -6,6 +6,7 @@
 
 import { canonicalIp, contains, familyOf, networkOf, parsePrefix } from "../netlink/ip.ts";
 import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
+import { MAX_NESTING, isNestedTooDeep } from "../sys/nesting.ts";
 import { addressDefect, gatewayOf } from "./address.ts";
 import { AnnotationError } from "./error.ts";
 import { canonicalMac, macDefect } from "./mac.ts";
@@ -86,6 +87,7 @@ const LONGEST_IPV4_SUBNET = 30;
 
 function parse(text: string): unknown {
   if (text.trim() === "") fail("", "the text is empty");
+  if (isNestedTooDeep(text)) fail("", `${quote(text)} is nested deeper than ${MAX_NESTING} levels`);
   try {
     return JSON.parse(text, keepSource);
   } catch (cause) {

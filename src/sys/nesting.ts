@@ -1,0 +1,25 @@
+/**
+ * Levels of arrays and objects that JSON may have: real configurations have some ten. V8 reads any number of them, but
+ * walks and writes them by recursion, and at 4000 or so its stack ends (RangeError).
+ */
+export const MAX_NESTING = 100;
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const OPENING = [0x5b, 0x7b];
+const CLOSING = [0x5d, 0x7d];
+
+/** Whether JSON text has more levels than that; text that is no JSON may be told either. */
+export function isNestedTooDeep(json: string): boolean {
+  let depth = 0;
+  let inText = false;
+  for (let i = 0; i < json.length; i++) {
+    const code = json.charCodeAt(i);
+    if (code === QUOTE) inText = !inText;
+    // What follows in a text is no end of it.
+    else if (code === BACKSLASH) i += 1;
+    else if (!inText && OPENING.includes(code)) depth += 1;
+    else if (!inText && CLOSING.includes(code)) depth -= 1;
+    if (depth > MAX_NESTING) return true;
+  }
+  return false;
+}
