@@ -22,7 +22,7 @@ import { NetlinkSocket, type Request } from "../netlink/socket.ts";
 import { type Transport, openTransport } from "../netlink/transport.ts";
 import { type Namespace, type NotAPromise, inNamespace, openOwnNamespace } from "../netns/namespace.ts";
 import { type Clock, poll, systemClock } from "../sys/clock.ts";
-import { Errno } from "../sys/errno.ts";
+import { Errno, errorCode } from "../sys/errno.ts";
 import { readSysctl, writeSysctl } from "../sys/sysctl.ts";
 import { DatapathError } from "./error.ts";
 import type { Device, Operation, Place, VlanDevice } from "./operation.ts";
@@ -113,8 +113,16 @@ export class Kernel implements Disposable {
     }
   }
 
+  /** The value; undefined when there is no such parameter. */
   readSysctl(at: Place, key: string): string | undefined {
-    return this.within(at, () => readSysctl(key));
+    return this.within(at, () => {
+      try {
+        return readSysctl(key);
+      } catch (error) {
+        const reason = errorCode(error) ?? String(error);
+        throw new DatapathError("kernel", `read sysctl ${key}: ${reason}`, { cause: error });
+      }
+    });
   }
 
   /** Whether the sysctl is there; it has the value now. */
