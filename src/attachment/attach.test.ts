@@ -8,7 +8,7 @@ import type { Step } from "../datapath/operation.ts";
 import { ControlType, MessageFlag, decodeMessages, encodeMessage } from "../netlink/message.ts";
 import { RouteMessage } from "../netlink/route/constants.ts";
 import type { Transport } from "../netlink/transport.ts";
-import { openNamespace } from "../netns/namespace.ts";
+import { NamespaceError, openNamespace } from "../netns/namespace.ts";
 import { systemClock } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
 import { attach, takeOver } from "./attach.ts";
@@ -145,6 +145,16 @@ describe("takeOver", () => {
     takeOver(node(), recordOf({ containerId: "third" }));
     expect(sent).toEqual([RouteMessage.DELRULE, RouteMessage.DELRULE]);
     expect(files()).toEqual([]);
+  });
+
+  it("leaves no descriptor open when a namespace cannot be looked into", () => {
+    // It is one of another kind, which shows only when it is entered.
+    store.write(recordOf({ namespace: { ...living(), veth: 4 } }));
+    const open = readdirSync("/proc/self/fd").length;
+    expect(() => takeOver(node(), recordOf({ pod: { uid: "u2" }, containerId: "second" }))).toThrow(
+      NamespaceError,
+    );
+    expect(readdirSync("/proc/self/fd")).toHaveLength(open);
   });
 
   it("a path that leads to another namespace by now does not keep the first one alive", () => {

@@ -22,10 +22,12 @@ export function kernelFor(node: Node, pod: Namespace | undefined): Kernel {
  * the next namespace gets the number of one that is gone (the kernel takes the lowest that is free).
  */
 export function reopen(node: Node, record: Attached): Namespace | undefined {
-  const found = openNumbered(record.namespace);
-  if (found === undefined || holds(node, found, record)) return found;
-  found[Symbol.dispose]();
-  return undefined;
+  using open = new DisposableStack();
+  const found = open.use(openNumbered(record.namespace));
+  if (found === undefined || !holds(node, found, record)) return undefined;
+  // It is the caller's from here on.
+  open.move();
+  return found;
 }
 
 type Attached = Pick<AttachmentRecord, "namespace" | "vlanId" | "trunk">;
