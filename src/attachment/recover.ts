@@ -2,6 +2,7 @@ import { undo } from "../datapath/apply.ts";
 import { restoreFrom } from "../datapath/direct/recover.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { leftByDirect, leftByRouted } from "../datapath/leftovers.ts";
+import { hasTable } from "../datapath/numbers.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { type Node, kernelFor, openIfThere, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
@@ -32,7 +33,7 @@ export function recover(node: Node, traces: Traces): boolean {
   const recorded = node.store.vlanIdOf(traces);
   const restoration = () => (namespace === undefined ? undefined : restoreFrom(kernel, traces));
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
-  if (vlanId === undefined) return false;
+  if (vlanId === undefined || !hasTable(vlanId)) return false;
   return node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
     const owners = node.store.keysOf(vlanId).filter((key) => !isSame(key, traces));
     const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));

@@ -165,6 +165,24 @@ describe("run", () => {
     ]);
   });
 
+  it("DEL of a pod whose annotation can never be honoured succeeds: nothing was attached", async () => {
+    const capability = "io.kubernetes.cri.pod-annotations";
+    const branch = {
+      eniId: "eni-0a",
+      ifAddress: "02:b1:00:00:00:07",
+      privateIp: "10.0.0.20",
+      subnetCidr: "10.0.0.0/24",
+    };
+    for (const vlanId of [153, 154, 155, 0]) {
+      const annotation = JSON.stringify([{ ...branch, vlanId }]);
+      const runtimeConfig = { [capability]: { "vpc.amazonaws.com/pod-eni": annotation } };
+      expect(await call({ CNI_COMMAND: "DEL", ...pod }, { prevResult, runtimeConfig })).toMatchObject({
+        status: 0,
+        written: [],
+      });
+    }
+  });
+
   it("warns once for each unknown key, beside the call's own line", async () => {
     await call({ CNI_COMMAND: "ADD", ...pod }, { prevResult, enablePodEni: true });
     const [warning, line, ...rest] = logged();

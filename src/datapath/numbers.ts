@@ -16,13 +16,18 @@ const TABLE_BASE = 100;
 /** default, main and local (linux/rtnetlink.h rt_class_t). */
 const KERNEL_TABLES = [253, 254, 255];
 
+/** Whether a VLAN id has a route table of its own: those that have none are never attached. */
+export function hasTable(vlanId: number): boolean {
+  return !KERNEL_TABLES.includes(TABLE_BASE + vlanId);
+}
+
 /**
  * The route table of a VLAN id: id + 100. Throws DatapathError for the ids that would name one of the kernel's own
  * tables; EC2's controller assigns 1 to 120, so it never gives them.
  */
 export function tableOf(vlanId: number): number {
   const table = TABLE_BASE + vlanId;
-  if (KERNEL_TABLES.includes(table)) {
+  if (!hasTable(vlanId)) {
     throw new DatapathError(
       "assignment",
       `vlanId ${vlanId} cannot be used: its route table ${table} is the kernel's own`,

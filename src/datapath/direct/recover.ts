@@ -6,7 +6,7 @@ import type { Route } from "../../netlink/route/route.ts";
 import type { PrimaryFacts } from "../facts.ts";
 import { inspectPrimary } from "../inspect.ts";
 import type { Kernel } from "../kernel.ts";
-import { tableOf } from "../numbers.ts";
+import { hasTable, tableOf } from "../numbers.ts";
 import { type Operation, undoOf } from "../operation.ts";
 import { readRoutes, readRulesTo } from "../read.ts";
 import { prefixRoute } from "../primary.ts";
@@ -27,6 +27,7 @@ export function restoreFrom(
   const primary = kernel.link("pod", pod.hostInterfaceName);
   if (primary?.kind !== "veth" || branch.parentIndex === undefined) return undefined;
   const { id: vlanId } = branch.vlan;
+  if (!hasTable(vlanId)) return undefined;
   const table = tableOf(vlanId);
   const restored = restoredPrimary(kernel, { ...primary, name: pod.ifName }, table);
   const vlan = {
