@@ -11,7 +11,7 @@ import type { Transport } from "../netlink/transport.ts";
 import { NamespaceError, openNamespace } from "../netns/namespace.ts";
 import { systemClock } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
-import { attach, takeOver } from "./attach.ts";
+import { attach, detachOther, takeOver } from "./attach.ts";
 import { detachRecord } from "./detach.ts";
 import type { Node } from "./node.ts";
 import { type AttachmentRecord, RECORD_VERSION } from "./record.ts";
@@ -161,6 +161,18 @@ describe("takeOver", () => {
     store.write(recordOf({ namespace: { path: living().path, identity: "4:1" } }));
     takeOver(node(), recordOf({ pod: { uid: "u2" }, containerId: "second" }));
     expect(files()).toEqual([]);
+  });
+});
+
+describe("detachOther", () => {
+  it("takes back what the same interface has by another VLAN id, and nothing else", () => {
+    store.write(recordOf({ steps: [step], vlanId: 7 }));
+    store.write(recordOf({ steps: [step], vlanId: 8 }));
+    store.write(recordOf({ steps: [step], vlanId: 7, ifName: "eth1" }));
+    store.write(recordOf({ steps: [step], vlanId: 9, containerId: "other" }));
+    detachOther(node(), recordOf({ vlanId: 8 }));
+    expect(sent).toEqual([RouteMessage.DELRULE]);
+    expect(files()).toEqual(["7:first:eth1.json", "8:first:eth0.json", "9:other:eth0.json"]);
   });
 });
 

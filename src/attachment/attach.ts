@@ -8,6 +8,7 @@ import { Errno } from "../sys/errno.ts";
 import { detachRecord, forget } from "./detach.ts";
 import { type Node, reopen } from "./node.ts";
 import { type AttachmentRecord, type PodIdentity, podName } from "./record.ts";
+import { LOCK_WAIT_MS } from "./store.ts";
 
 /**
  * A namespace that is being torn down keeps its VLAN device for a moment after the last path to it has gone
@@ -92,6 +93,22 @@ export function takeOver(node: Node, claim: Claim): void {
       );
     }
     detachRecord(node, record);
+  }
+}
+
+/**
+ * Takes back what the same container's interface has by another VLAN id: it is asked for again, with another branch. Not
+ * under the lock of the id that is asked for: two calls that each want the other's would wait for each other.
+ */
+export function detachOther(node: Node, claim: Claim): void {
+  const { containerId, ifName } = claim;
+  for (const vlanId of node.store.vlanIdsOf(claim)) {
+    if (vlanId === claim.vlanId) continue;
+    node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
+      for (const record of node.store.withVlanId(vlanId)) {
+        if (record.containerId === containerId && record.ifName === ifName) detachRecord(node, record);
+      }
+    });
   }
 }
 

@@ -30,7 +30,7 @@ export function recover(node: Node, traces: Traces): boolean {
   using namespace = openIfThere(traces.netns);
   using kernel = kernelFor(node, namespace);
   // A record that cannot be read says the VLAN id all the same, by its name.
-  const recorded = node.store.vlanIdOf(traces);
+  const [recorded] = node.store.vlanIdsOf(traces);
   const restoration = () => (namespace === undefined ? undefined : restoreFrom(kernel, traces));
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
   if (vlanId === undefined || !hasTable(vlanId)) return false;

@@ -90,7 +90,7 @@ describe("AttachmentStore", () => {
     const odd = recordOf({ containerId: "a_b.c-d.json", ifName: "eth0.7@x", vlanId: 4094 });
     store.write(odd);
     expect(store.keys()).toEqual([{ containerId: "a_b.c-d.json", ifName: "eth0.7@x" }]);
-    expect(store.vlanIdOf(odd)).toBe(4094);
+    expect(store.vlanIdsOf(odd)).toEqual([4094]);
     expect(store.find(odd)).toEqual(odd);
   });
 
@@ -137,7 +137,7 @@ describe("AttachmentStore", () => {
     const message = `${directory}/attachments/7:c1:eth0.json is no attachment record of this version of branchline`;
     expect(() => store.find(recordOf())).toThrow(new AttachmentError(message));
     expect(() => store.withVlanId(7)).toThrow(AttachmentError);
-    expect(store.vlanIdOf(recordOf())).toBe(7);
+    expect(store.vlanIdsOf(recordOf())).toEqual([7]);
     expect(store.keysOf(7)).toHaveLength(1);
   });
 

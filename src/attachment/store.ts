@@ -135,10 +135,11 @@ export class AttachmentStore {
     return this.keys((entry) => entry.vlanId === vlanId);
   }
 
-  /** The VLAN id of an attachment, from the listing alone. */
-  vlanIdOf({ containerId, ifName }: AttachmentKey): number | undefined {
-    return this.#entries().find((entry) => entry.containerId === containerId && entry.ifName === ifName)
-      ?.vlanId;
+  /** The VLAN ids of an attachment, from the listing alone: more than one only when it was made twice. */
+  vlanIdsOf({ containerId, ifName }: AttachmentKey): number[] {
+    return this.#entries()
+      .filter((entry) => entry.containerId === containerId && entry.ifName === ifName)
+      .map(({ vlanId }) => vlanId);
   }
 
   /** All attachments, from the listing alone. */

@@ -1,4 +1,4 @@
-import { attach, takeOver } from "../attachment/attach.ts";
+import { attach, detachOther, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
 import { type PodIdentity, RECORD_VERSION } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
@@ -28,14 +28,15 @@ export function addBranch(
 ): JsonObject {
   const { node, request } = call;
   const datapath = DATAPATHS[config.datapath];
+  const claim = {
+    containerId: request.containerId,
+    ifName: request.ifName,
+    pod: podIdentity(request.pod),
+    eniId: branch.eniId,
+    vlanId: branch.vlanId,
+  };
+  detachOther(node, claim);
   return node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
-    const claim = {
-      containerId: request.containerId,
-      ifName: request.ifName,
-      pod: podIdentity(request.pod),
-      eniId: branch.eniId,
-      vlanId: branch.vlanId,
-    };
     takeOver(node, claim);
     using namespace = openNamespace(request.netns);
     using kernel = kernelFor(node, namespace);
