@@ -1,5 +1,11 @@
 import { Kernel, type TransportFactory } from "../datapath/kernel.ts";
-import { type Namespace, NamespaceError, openNamespace } from "../netns/namespace.ts";
+import {
+  type Namespace,
+  NamespaceError,
+  inNamespace,
+  openNamespace,
+  openOwnNamespace,
+} from "../netns/namespace.ts";
 import { findNamespace } from "../netns/find.ts";
 import type { Clock } from "../sys/clock.ts";
 import type { AttachmentRecord } from "./record.ts";
@@ -52,8 +58,27 @@ function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, 
     );
 }
 
+/**
+ * The namespace at the path if it can be a pod's; undefined also for one of another kind, and for the node's own. For
+ * who takes something back: what can be no pod's network has nothing of a pod.
+ */
+export function openPods(path: string): Namespace | undefined {
+  using open = new DisposableStack();
+  const found = open.use(openIfThere(path));
+  using own = openOwnNamespace();
+  if (found === undefined || found.identity === own.identity) return undefined;
+  try {
+    inNamespace(found, () => undefined);
+  } catch (error) {
+    if (error instanceof NamespaceError) return undefined;
+    throw error;
+  }
+  open.move();
+  return found;
+}
+
 /** The namespace at the path; undefined when there is no path, or nothing at it that is a namespace any more. */
-export function openIfThere(path: string): Namespace | undefined {
+function openIfThere(path: string): Namespace | undefined {
   if (path === "") return undefined;
   try {
     return openNamespace(path);

@@ -4,7 +4,7 @@ import { DatapathError } from "../datapath/error.ts";
 import { leftByDirect, leftByRouted } from "../datapath/leftovers.ts";
 import { hasTable } from "../datapath/numbers.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import { type Node, kernelFor, openIfThere, reopen } from "./node.ts";
+import { type Node, kernelFor, openPods, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
 import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS } from "./store.ts";
 
@@ -27,7 +27,7 @@ export interface Traces {
  * to a VLAN id that no record claims is removed, since it may have a new owner. True when something was found.
  */
 export function recover(node: Node, traces: Traces): boolean {
-  using namespace = openIfThere(traces.netns);
+  using namespace = openPods(traces.netns);
   using kernel = kernelFor(node, namespace);
   // A record that cannot be read says the VLAN id all the same, by its name.
   const [recorded] = node.store.vlanIdsOf(traces);

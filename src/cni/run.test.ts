@@ -183,6 +183,14 @@ describe("run", () => {
     }
   });
 
+  it.each(["/proc/self/ns/uts", "/proc/self/ns/net", "/proc/self", "/dev/null"])(
+    "DEL succeeds though CNI_NETNS is %s, which can be no pod's network",
+    async (path) => {
+      const env = { CNI_COMMAND: "DEL", ...pod, CNI_NETNS: path };
+      expect(await call(env, { prevResult })).toMatchObject({ status: 0, written: [] });
+    },
+  );
+
   it("warns once for each unknown key, beside the call's own line", async () => {
     await call({ CNI_COMMAND: "ADD", ...pod }, { prevResult, enablePodEni: true });
     const [warning, line, ...rest] = logged();
