@@ -229,3 +229,24 @@ describe("attach", () => {
     expect(files()).toEqual([]);
   });
 });
+
+describe("detachRecord", () => {
+  const away: Step = {
+    do: { kind: "rule", at: "host", rule, absent: true },
+    undo: [{ kind: "rule", at: "host", rule }],
+  };
+
+  it.each([
+    { pod: "lives", namespace: living, expected: [RouteMessage.DELRULE, RouteMessage.NEWRULE] },
+    { pod: "is gone", namespace: () => gone, expected: [RouteMessage.DELRULE] },
+  ])(
+    "puts back what the primary had on the node only for a pod that lives: it $pod",
+    ({ namespace, expected }) => {
+      const record = recordOf({ steps: [away, step], namespace: namespace() });
+      store.write(record);
+      detachRecord(node(), record);
+      expect(sent).toEqual(expected);
+      expect(files()).toEqual([]);
+    },
+  );
+});

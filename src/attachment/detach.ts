@@ -1,6 +1,6 @@
 import { undo } from "../datapath/apply.ts";
 import { DatapathError } from "../datapath/error.ts";
-import { undoOf } from "../datapath/operation.ts";
+import { type Operation, undoOf } from "../datapath/operation.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { leaveStrict } from "./strict.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
@@ -14,7 +14,10 @@ import type { AttachmentRecord } from "./record.ts";
 export function detachRecord(node: Node, record: AttachmentRecord): void {
   using namespace = reopen(node, record);
   using kernel = kernelFor(node, namespace);
-  const problems = undo(kernel, undoOf(record.steps));
+  const operations = undoOf(record.steps);
+  // What the primary had on the node for a pod that is gone went with it, or with the primary's own DEL: a rule that is
+  // put back then stays for ever.
+  const problems = undo(kernel, namespace === undefined ? operations.filter(takesAway) : operations);
   const [first] = problems;
   if (first !== undefined) {
     throw new DatapathError(
@@ -27,6 +30,10 @@ export function detachRecord(node: Node, record: AttachmentRecord): void {
     );
   }
   forget(node, kernel, record);
+}
+
+function takesAway(operation: Operation): boolean {
+  return "absent" in operation && operation.absent === true;
 }
 
 /** Removes the record of what is no more, and with the last strict one what the node was changed for. */
