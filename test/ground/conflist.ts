@@ -22,6 +22,8 @@ export interface ConflistOptions {
   readonly primarySettings?: Readonly<Record<string, unknown>>;
   /** Settings of branchline's entry over the ones set here; false leaves the entry out. */
   readonly branchline?: Readonly<Record<string, unknown>> | false;
+  /** With portmap behind them, as aws-cni's own list has it. */
+  readonly portmap?: boolean;
   /** As aws-cni's own list says; then cnitool's check does nothing. */
   readonly disableCheck?: boolean;
   /** Directories searched for plugins before Debian's; `dist` and this one unless told. */
@@ -42,12 +44,15 @@ export interface Network {
   readonly conflist: Readonly<Record<string, unknown>>;
 }
 
-/** Writes the list `[primary, branchline]` and what it refers to below a directory, which is made if absent. */
-export async function writeConflist(dir: string, options: ConflistOptions): Promise<Network> {
-  const name = options.name ?? "ground";
-  const configDir = path.join(dir, "net.d");
-  const addressDir = path.join(dir, "addresses");
+/** Where the stand-in looks for the addresses of a pod, by a list that keeps what it refers to below a directory. */
+export function addressDirOf(dir: string): string {
+  return path.join(dir, "addresses");
+}
+
+/** The list `[primary, branchline]`, which keeps what it refers to below a directory. */
+export function conflistOf(dir: string, options: ConflistOptions): Readonly<Record<string, unknown>> {
   const capabilities = { [podAnnotations]: true };
+  const addressDir = addressDirOf(dir);
   const primary =
     options.primary === "aws"
       ? { type: "primary-aws", mtu: String(vpcMtu), vethPrefix: "eni", addressDir, capabilities }
@@ -70,15 +75,29 @@ export async function writeConflist(dir: string, options: ConflistOptions): Prom
     pluginLogLevel: "debug",
     capabilities,
   };
-  const conflist = {
+  return {
     cniVersion: options.cniVersion ?? "1.0.0",
-    name,
+    name: nameOf(options),
     ...(options.disableCheck === true && { disableCheck: true }),
     plugins: [
       { ...primary, ...options.primarySettings },
       ...(options.branchline === false ? [] : [{ ...branchline, ...options.branchline }]),
+      ...(options.portmap === true
+        ? [{ type: "portmap", capabilities: { portMappings: true }, snat: true }]
+        : []),
     ],
   };
+}
+
+function nameOf({ name = "ground" }: ConflistOptions): string {
+  return name;
+}
+
+/** Writes the list and what it refers to below a directory, which is made if absent. */
+export async function writeConflist(dir: string, options: ConflistOptions): Promise<Network> {
+  const configDir = path.join(dir, "net.d");
+  const addressDir = addressDirOf(dir);
+  const conflist = conflistOf(dir, options);
   await mkdir(configDir, { recursive: true });
   await mkdir(path.join(addressDir, "attached"), { recursive: true });
   await writeFile(path.join(configDir, "10-ground.conflist"), `${JSON.stringify(conflist, undefined, 2)}\n`);
@@ -86,7 +105,7 @@ export async function writeConflist(dir: string, options: ConflistOptions): Prom
   await chmod(path.join(import.meta.dirname, "primary-aws"), 0o755).catch(() => undefined);
   const pluginDirs = options.pluginDirs ?? [path.join(root, "dist")];
   return {
-    name,
+    name: nameOf(options),
     primary: options.primary,
     configDir,
     addressDir,

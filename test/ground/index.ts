@@ -8,7 +8,14 @@ export {
   type CniResult,
   type Verb,
 } from "./cnitool.ts";
-export { debianPlugins, podAnnotations, ptpPrefixes, writeConflist } from "./conflist.ts";
+export {
+  addressDirOf,
+  conflistOf,
+  debianPlugins,
+  podAnnotations,
+  ptpPrefixes,
+  writeConflist,
+} from "./conflist.ts";
 export type { ConflistOptions, Network } from "./conflist.ts";
 export type { GroupRule, Plug } from "./groups.ts";
 export * from "./netns.ts";
