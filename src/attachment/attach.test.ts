@@ -133,6 +133,30 @@ describe("takeOver", () => {
     expect(files()).toEqual(["7:first:eth0.json"]);
   });
 
+  describe("an ADD that cannot succeed", () => {
+    const notReady = () => {
+      throw new Error("no interface");
+    };
+
+    it.each<{ whose: string; claim: Partial<AttachmentRecord> }>([
+      { whose: "another ENI's", claim: { eniId: "eni-2", pod: { uid: "u2" } } },
+      { whose: "the same pod's other sandbox's", claim: {} },
+    ])("takes nothing from $whose", ({ claim }) => {
+      store.write(recordOf({ steps: [step] }));
+      const take = () => takeOver(node(), recordOf({ containerId: "second", ...claim }), notReady);
+      expect(take).toThrow("no interface");
+      expect(sent).toEqual([]);
+      expect(files()).toEqual(["7:first:eth0.json"]);
+    });
+
+    it("is looked at by what comes after, where there is nobody to take from", () => {
+      takeOver(node(), recordOf(), notReady);
+      store.write(recordOf({ steps: [step] }));
+      takeOver(node(), recordOf(), notReady);
+      expect(files()).toEqual([]);
+    });
+  });
+
   it("names the failure, so that the runtime gets its code", () => {
     store.write(recordOf({ namespace: living() }));
     const take = () => takeOver(node(), recordOf({ pod: { uid: "u2" }, containerId: "second" }));

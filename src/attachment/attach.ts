@@ -82,18 +82,21 @@ function judgeStranger(record: AttachmentRecord, { link, at, namespace }: Holder
 
 /**
  * Frees the VLAN id of what earlier attachments left on it: a retry of the same pod, a branch that EC2 has given up, a
- * namespace that is gone. DatapathError `held` when the same branch belongs to another pod that lives.
+ * namespace that is gone. DatapathError `held` when the same branch belongs to another pod that lives. Before anything
+ * is taken from another sandbox, `requireReady` may throw: an ADD that cannot succeed takes nothing from anybody.
  */
-export function takeOver(node: Node, claim: Claim): void {
-  for (const record of node.store.withVlanId(claim.vlanId)) {
-    if (isAnotherLivingPods(node, record, claim)) {
-      throw new DatapathError(
-        "held",
-        `VLAN id ${record.vlanId} (${record.eniId}) is held by ${podName(record.pod)}, container ${record.containerId}, whose namespace ${record.namespace.path} lives`,
-      );
-    }
-    detachRecord(node, record);
+export function takeOver(node: Node, claim: Claim, requireReady: () => void = () => undefined): void {
+  const records = node.store.withVlanId(claim.vlanId);
+  const held = records.find((record) => isAnotherLivingPods(node, record, claim));
+  if (held !== undefined) {
+    throw new DatapathError(
+      "held",
+      `VLAN id ${held.vlanId} (${held.eniId}) is held by ${podName(held.pod)}, container ${held.containerId}, whose namespace ${held.namespace.path} lives`,
+    );
   }
+  // While the sandbox itself has a branch its interface is not what a primary leaves.
+  if (records.length > 0 && !records.some((record) => isSameSandbox(record, claim))) requireReady();
+  for (const record of records) detachRecord(node, record);
 }
 
 /**
@@ -117,10 +120,14 @@ export type Claim = Pick<AttachmentRecord, "containerId" | "ifName" | "pod" | "e
 
 function isAnotherLivingPods(node: Node, record: AttachmentRecord, claim: Claim): boolean {
   if (record.eniId !== claim.eniId) return false;
-  if (record.containerId === claim.containerId && record.ifName === claim.ifName) return false;
+  if (isSameSandbox(record, claim)) return false;
   if (samePod(record.pod, claim.pod)) return false;
   using namespace = reopen(node, record);
   return namespace !== undefined;
+}
+
+function isSameSandbox(record: AttachmentRecord, claim: Claim): boolean {
+  return record.containerId === claim.containerId && record.ifName === claim.ifName;
 }
 
 /** A StatefulSet's pods come again under the same name: only the UID tells them apart. */

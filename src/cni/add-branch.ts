@@ -37,7 +37,6 @@ export function addBranch(
   };
   detachOther(node, claim);
   return node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
-    takeOver(node, claim);
     using namespace = openNamespace(request.netns);
     using kernel = kernelFor(node, namespace);
     const trunk = findTrunk(kernel, trunkSelector(config.trunk, call.stateDirectory));
@@ -45,7 +44,9 @@ export function addBranch(
     const options = { request, config, mtu };
     // Before anything is touched: prevResult may be none that a branch can be added to.
     const result = datapath.result(prevResult, branch, options);
-    const facts = inspect(kernel, { trunk, primary: request.ifName, table: tableOf(branch.vlanId) });
+    const look = () => inspect(kernel, { trunk, primary: request.ifName, table: tableOf(branch.vlanId) });
+    takeOver(node, claim, look);
+    const facts = look();
     const steps = datapath.plan(kernel, branch, facts, options);
     const record = {
       version: RECORD_VERSION,

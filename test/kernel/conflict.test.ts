@@ -128,6 +128,25 @@ describe("another ENI under the same VLAN id: what is there is stale", () => {
   });
 });
 
+describe("an ADD that cannot succeed takes a VLAN id from nobody", () => {
+  test.each<{ why: string; call: CallOptions; unplugged?: true; code: number }>([
+    { why: "its namespace is gone", call: { netns: "/run/netns/none" }, code: 104 },
+    { why: "its primary's interface is gone", call: {}, unplugged: true, code: 104 },
+    { why: "no such trunk", call: { settings: { trunk: { interface: "none" } } }, code: 100 },
+    { why: "an mtu above the trunk's", call: { settings: { mtu: 9002 } }, code: 7 },
+  ])("$why", async ({ call, unplugged, code }) => {
+    const old = await sandboxOf("old");
+    await old.mustAdd({ branch });
+    const pod = await sandboxOf("new");
+    if (unplugged === true) await ipBatch(undefined, ["link del eni-new"]);
+    const [before, node] = await Promise.all([old.snapshot(), snapshot()]);
+    expect((await pod.add({ branch: next, ...call })).failure?.code).toBe(code);
+    await expectUnharmed(old, before);
+    expect(diffSnapshots(node, await snapshot())).toEqual([]);
+    expect(records()).toEqual(["30:sandbox-old:eth0.json"]);
+  });
+});
+
 describe("the same ENI", () => {
   test("the same pod again, in a new sandbox: the first one is taken back", async () => {
     const first = await sandboxOf("first", { uid: "uid-web-0" });
