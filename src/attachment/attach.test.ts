@@ -239,6 +239,18 @@ describe("attach", () => {
     expect(files()).toEqual([]);
   });
 
+  it("tries no second time when the VLAN id is taken and something could not be taken back", () => {
+    refuses[RouteMessage.NEWLINK] = Errno.EEXIST;
+    refuses[RouteMessage.DELRULE] = Errno.EBUSY;
+    const vlan = { name: "vlan.eth.7", vlanId: 7, mac: "02:b1:00:00:00:07", mtu: 1500, trunk: 3 };
+    const device: Step = { do: { kind: "vlan", at: "host", vlan }, undo: [] };
+    expect(() => attachRecord(recordOf({ steps: [step, device] }))).toThrow(
+      expect.objectContaining({ details: [expect.stringMatching(/^not taken back: delete rule .*EBUSY$/)] }),
+    );
+    expect(sent).toEqual([RouteMessage.NEWRULE, RouteMessage.NEWLINK, RouteMessage.DELRULE]);
+    expect(files()).toEqual(["7:first:eth0.json"]);
+  });
+
   it("keeps the record when something could not be taken back: DEL tries again", () => {
     refuses[RouteMessage.NEWNEIGH] = Errno.EPERM;
     refuses[RouteMessage.DELRULE] = Errno.EBUSY;

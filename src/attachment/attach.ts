@@ -62,10 +62,14 @@ function applyEvicting(node: Node, kernel: Kernel, record: AttachmentRecord): vo
   );
 }
 
-/** Whether the kernel refused because the trunk has this VLAN id already. */
+/**
+ * Whether the kernel refused because the trunk has this VLAN id already, and for nothing else: what could not be taken
+ * back of this try must be told, so there is no other one.
+ */
 function isTaken(error: unknown): boolean {
   return (
     error instanceof DatapathError &&
+    error.details.length === 0 &&
     error.operation?.kind === "vlan" &&
     error.cause instanceof NetlinkError &&
     error.cause.errno === Errno.EEXIST
