@@ -1,10 +1,21 @@
 // oxlint-disable-next-line no-restricted-imports -- a holder that can be killed is a process
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "./clock.ts";
-import { lockFile } from "./lock.ts";
+import { lockDirectory, lockFile } from "./lock.ts";
 
 let base: string;
 let path: string;
@@ -27,6 +38,18 @@ function handClock(onSleep: (now: number) => void = () => undefined): Clock & { 
       onSleep(now);
     },
   };
+}
+
+/** The open descriptors that lead to a path. */
+function descriptorsOf(file: string): string[] {
+  return readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === file;
+    } catch {
+      // The one that the list itself was read by.
+      return false;
+    }
+  });
 }
 
 /** Another process that takes the lock, says so, and holds it until it is ended. */
@@ -94,18 +117,53 @@ describe("a lock", () => {
     expect(() => lockFile(`${base}/missing/lock`, 0, handClock())).toThrow(/ENOENT/);
   });
 
+  it("is taken of a file that cannot be written to", () => {
+    lockFile(path, 0, handClock())?.[Symbol.dispose]();
+    chmodSync(path, 0o400);
+    // As on a file system that is read-only: nothing but opening it for reading.
+    using taken = lockFile(path, 0, handClock());
+    expect(taken).toBeDefined();
+    const [fd] = descriptorsOf(path);
+    expect(readFileSync(`/proc/self/fdinfo/${fd}`, "latin1")).toMatch(/^flags:\s+0[0-7]*0$/m);
+  });
+
+  it("follows no link", () => {
+    writeFileSync(`${base}/elsewhere`, "");
+    symlinkSync(`${base}/elsewhere`, path);
+    expect(() => lockFile(path, 0, handClock())).toThrow(`${path} is a symbolic link; remove it`);
+  });
+
+  it("has its mode whatever the umask", () => {
+    const before = process.umask(0o777);
+    try {
+      lockFile(path, 0, handClock())?.[Symbol.dispose]();
+    } finally {
+      process.umask(before);
+    }
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it("of the whole directory keeps new locks from being made, and leaves those that there are", () => {
+    lockFile(path, 0, handClock())?.[Symbol.dispose]();
+    {
+      using whole = lockDirectory(base, 0, handClock());
+      expect(whole).toBeDefined();
+      expect(lockDirectory(base, 0, handClock())).toBeUndefined();
+      const clock = handClock();
+      expect(lockFile(`${base}/new`, 5, clock)).toBeUndefined();
+      expect(clock.slept).toEqual(Array<number>(5).fill(1));
+      expect(existsSync(`${base}/new`)).toBe(false);
+      using old = lockFile(path, 0, handClock());
+      expect(old).toBeDefined();
+    }
+    using taken = lockFile(`${base}/new`, 0, handClock());
+    expect(taken).toBeDefined();
+  });
+
   it("leaves no descriptor open when it is not taken", () => {
     using _held = lockFile(path, 0, handClock());
     lockFile(path, 0, handClock());
-    const open = readdirSync("/proc/self/fd").filter((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`) === path;
-      } catch {
-        // The one that the list itself was read by.
-        return false;
-      }
-    });
-    expect(open).toHaveLength(1);
+    expect(descriptorsOf(path)).toHaveLength(1);
   });
 
   it("is refused while another process holds it, and free once that is killed", async () => {
