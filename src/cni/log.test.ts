@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -22,12 +22,22 @@ const lines = (file: string) => readFileSync(file, "utf8").split("\n");
 function written(file: string): { stdout: string; stderr: string; status: number | null } {
   const script = `import { openLog } from ${JSON.stringify(join(import.meta.dirname, "log.ts"))};
 openLog(${JSON.stringify(file)}, "info").write("error", "ADD", { code: 103 });`;
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script],
-    { encoding: "utf8" },
+  // Into a pipe, as from a runtime: Node's own is a socket, which no path opens.
+  const { stdout, stderr } = spawnSync(
+    "sh",
+    [
+      "-c",
+      '{ "$0" "$@"; echo "status $?" >&2; } | cat',
+      process.execPath,
+      "--disable-warning=ExperimentalWarning",
+      "--input-type=module",
+      "-e",
+      script,
+    ],
+    { encoding: "utf8", timeout: 20_000 },
   );
-  return { stdout, stderr, status };
+  const [, said = "", status] = /^([^]*)status (\d+)\n$/.exec(stderr) ?? [];
+  return { stdout, stderr: said, status: Number(status) };
 }
 
 describe("openLog", () => {
@@ -64,11 +74,34 @@ describe("openLog", () => {
     expect(found.map((line) => (JSON.parse(line) as { level: string }).level)).toEqual(kept);
   });
 
-  it("makes the directory and the file, for others to read at most", () => {
-    const file = join(directory, "a", "b", "plugin.log");
+  it.each([0o000, 0o022, 0o777])(
+    "makes the directory and the file, with its mode whatever the umask (%o)",
+    (umask) => {
+      const file = join(directory, "a", "plugin.log");
+      const before = process.umask(umask);
+      try {
+        openLog(file, "info").write("info", "x");
+      } finally {
+        process.umask(before);
+      }
+      expect(statSync(file).mode & 0o777).toBe(0o640);
+      expect(lines(file)).toHaveLength(2);
+      expect(statSync(join(directory, "a")).mode & 0o022).toBe(0);
+    },
+  );
+
+  it("leaves the mode of a file that is there", () => {
+    const file = join(directory, "plugin.log");
+    writeFileSync(file, "", { mode: 0o604 });
     openLog(file, "info").write("info", "x");
-    expect(statSync(file).mode & 0o027).toBe(0);
-    expect(lines(file)).toHaveLength(2);
+    expect(statSync(file).mode & 0o777).toBe(0o604);
+  });
+
+  it("cuts a field of more than 16 KiB, so that no line is endless", () => {
+    const file = join(directory, "plugin.log");
+    openLog(file, "info").write("info", "x".repeat(1_000_000), { error: "y".repeat(16_385), code: 1 });
+    const { message, error } = JSON.parse(lines(file)[0] ?? "") as { message: string; error: string };
+    expect([message.length, error.length, error.at(-1)]).toEqual([16_385, 16_385, "…"]);
   });
 
   it.each([
@@ -78,6 +111,14 @@ describe("openLog", () => {
       () => (writeFileSync(join(directory, "f"), ""), join(directory, "f", "x")),
     ],
     ["stderr asked for", () => "stderr"],
+    ["stdout by a name of its own", () => "/dev/stdout"],
+    ["stdout by its number", () => "/proc/self/fd/1"],
+    ["a link to stdout", () => (symlinkSync("/dev/stdout", join(directory, "l")), join(directory, "l"))],
+    [
+      "a FIFO that nobody reads",
+      () => (spawnSync("mkfifo", [join(directory, "fifo")]), join(directory, "fifo")),
+    ],
+    ["a device that is full", () => "/dev/full"],
   ])("writes to stderr, never to stdout, with %s", (_what, file) => {
     const { stdout, stderr, status } = written(file());
     expect(stdout).toBe("");

@@ -1,11 +1,19 @@
-import { appendFileSync, mkdirSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { errorCode } from "../sys/errno.ts";
+import { createOwn } from "../sys/files.ts";
 import type { LogLevel } from "./config.ts";
 
 /** Log lines as JSON, one a call and one a warning. Nothing about a log ever fails a call, and stdout is not its place. */
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+const STDOUT = 1;
 const STDERR = 2;
+
+/** Characters of one field: the environment and a configuration may hold any number. */
+const LONGEST_FIELD = 16 * 1024;
+
+const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -17,10 +25,16 @@ export function openLog(file: string, least: LogLevel, now: () => number = Date.
   return {
     write(level, message, fields = {}) {
       if (RANK[level] < RANK[least]) return;
-      const line = `${JSON.stringify({ time: timestamp(now()), level, message, ...fields })}\n`;
+      const line = `${JSON.stringify({ time: timestamp(now()), level, message, ...fields }, shortened)}\n`;
       if (file === "stderr" || !append(file, line)) quietly(() => writeSync(STDERR, line));
     },
   };
+}
+
+function shortened(_key: string, value: unknown): unknown {
+  return typeof value === "string" && value.length > LONGEST_FIELD
+    ? `${value.slice(0, LONGEST_FIELD)}…`
+    : value;
 }
 
 /**
@@ -57,11 +71,46 @@ function padded(value: number, length: number): string {
 
 /** One write of a whole line in append mode: lines of processes that run at the same time do not mix. */
 function append(file: string, line: string): boolean {
-  const write = () => appendFileSync(file, line, { mode: 0o640 });
-  return (
-    quietly(write) ||
-    (quietly(() => mkdirSync(dirname(file), { recursive: true, mode: 0o755 })) && quietly(write))
-  );
+  return quietly(() => {
+    const fd = open(file);
+    try {
+      if (isStdout(fd)) throw new Error("stdout is for the result");
+      const bytes = Buffer.from(line);
+      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+/** Opens the file, and makes it and its directory if need be, with their modes whatever the umask. */
+function open(file: string): number {
+  // A FIFO that nobody reads would keep us waiting.
+  const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY;
+  try {
+    return openSync(file, flags);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+  mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+  try {
+    return createOwn(file, flags, 0o640);
+  } catch (error) {
+    // Another process was faster.
+    if (errorCode(error) === "EEXIST") return openSync(file, flags);
+    throw error;
+  }
+}
+
+/** Whether a path such as /dev/stdout led there, where one JSON document is to be and nothing else. */
+function isStdout(fd: number): boolean {
+  try {
+    const [log, stdout] = [fstatSync(fd), fstatSync(STDOUT)];
+    return log.dev === stdout.dev && log.ino === stdout.ino;
+  } catch {
+    // It is closed.
+    return false;
+  }
 }
 
 function quietly(action: () => void): boolean {
