@@ -31,6 +31,11 @@ describe("CNI_ARGS", () => {
 
   it.each([
     ["X=1", NOTHING, 'unknown without IgnoreUnknown=1: "X=1"'],
+    [
+      Array.from({ length: 12 }, (_, i) => `X${i}=1`).join(";"),
+      NOTHING,
+      /^CNI_ARGS: unknown without IgnoreUnknown=1: "X0=1", .*, "X9=1" and 2 more$/,
+    ],
     ["X=1;Y=2;K8S_POD_NAME=a", { ...NOTHING, podName: "a" }, '"X=1", "Y=2"'],
     ["X=1;IgnoreUnknown=0", NOTHING, '"X=1"'],
     ["X=1;IgnoreUnknown=false", NOTHING, '"X=1"'],

@@ -1,6 +1,7 @@
 /** CNI_ARGS, `K=V;K=V`: who the pod is. Deprecated by the specification, still the only way runtimes say it. */
 
 import { CniError, ErrorCode } from "./errors.ts";
+import { quote } from "./json.ts";
 
 export interface PodArgs {
   readonly podNamespace: string | undefined;
@@ -28,12 +29,16 @@ export function parsePodArgs(text: string): PodArgs {
   if (!["1", "true", "0", "false"].includes(ignore)) {
     throw new CniError(
       ErrorCode.InvalidEnvironment,
-      `CNI_ARGS: IgnoreUnknown is ${JSON.stringify(args.get("IgnoreUnknown"))}, not 1, true, 0 or false`,
+      `CNI_ARGS: IgnoreUnknown is ${quote(args.get("IgnoreUnknown"))}, not 1, true, 0 or false`,
     );
   }
   if (unknown.length > 0 && ignore !== "1" && ignore !== "true") {
-    const names = unknown.map((pair) => JSON.stringify(pair)).join(", ");
-    throw new CniError(ErrorCode.InvalidEnvironment, `CNI_ARGS: unknown without IgnoreUnknown=1: ${names}`);
+    const names = unknown.slice(0, 10).map((pair) => quote(pair));
+    const more = unknown.length > 10 ? ` and ${unknown.length - 10} more` : "";
+    throw new CniError(
+      ErrorCode.InvalidEnvironment,
+      `CNI_ARGS: unknown without IgnoreUnknown=1: ${names.join(", ")}${more}`,
+    );
   }
   return podArgs(args);
 }
@@ -49,8 +54,7 @@ function split(text: string): { args: Map<string, string>; unknown: string[]; de
   let defect: string | undefined;
   for (const pair of text === "" ? [] : text.split(";")) {
     const [key = "", value, ...more] = pair.split("=");
-    if (value === undefined || more.length > 0)
-      defect ??= `${JSON.stringify(pair)} is not of the form KEY=VALUE`;
+    if (value === undefined || more.length > 0) defect ??= `${quote(pair)} is not of the form KEY=VALUE`;
     else if (KNOWN.has(key)) args.set(key, value);
     else unknown.push(pair);
   }

@@ -151,6 +151,15 @@ describe("readConfig", () => {
     expect(serviceCIDRs.map(formatPrefix)).toEqual(["fd00::/8", "10.0.0.0/8"]);
   });
 
+  it.each(["serviceCIDRs", "hostRoutes"])("takes 256 networks in %s, and no more", (key) => {
+    const networks = (count: number) =>
+      Array.from({ length: count }, (_, i) => `10.${i >> 8}.${i & 0xff}.0/24`);
+    expect(() => read({ ...ON, [key]: networks(256) })).not.toThrow();
+    expect(() => read({ ...ON, [key]: networks(257) })).toThrow(
+      new CniError(7, `${key} has 257 networks, more than the 256 it may have`),
+    );
+  });
+
   it("needs serviceCIDRs for direct only, and only while branches are on", () => {
     expect(() => read({ enablePodENI: true })).toThrow(/^serviceCIDRs is missing: datapath "direct" needs/);
     expect(() => read({ enablePodENI: true, serviceCIDRs: null })).toThrow("serviceCIDRs is missing");
@@ -278,6 +287,18 @@ describe("readConfig warns", () => {
     expect(read({ [key]: 1 }).warnings).toEqual([
       `unknown key "${key}" is ignored: the nearest known one is "${known}"`,
     ]);
+  });
+
+  it("of ten unknown keys by name, and of the others by number", () => {
+    const keys = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key${i}`, null]));
+    const { warnings } = readConfig(keys, {});
+    expect(warnings).toHaveLength(11);
+    expect(warnings.at(-1)).toBe("4990 more unknown keys are ignored");
+  });
+
+  it("of a long key by its beginning", () => {
+    const { warnings } = readConfig({ ["x".repeat(100_000)]: 1 }, {});
+    expect(warnings[0]?.length).toBeLessThan(250);
   });
 
   it("of a trunk's unknown key", () => {

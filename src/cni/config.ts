@@ -147,12 +147,21 @@ function wrong(key: string, value: Json | undefined, reason: string): never {
   throw new CniError(ErrorCode.InvalidConfig, `${key} ${quote(value)} ${reason}`);
 }
 
+/** Of more unknown keys only the number is said. */
+const MOST_UNKNOWN = 10;
+
 function unknownKeys(object: JsonObject, prefix: string, known: readonly string[]): string[] {
   const unknown = Object.keys(object).filter((key) => !known.includes(key) && !key.startsWith("cni.dev/"));
-  return unknown.map(
-    (key) =>
-      `unknown key "${prefix}${key}" is ignored: the nearest known one is "${prefix}${nearest(key, known)}"`,
-  );
+  const more = unknown.length - MOST_UNKNOWN;
+  return [
+    ...unknown
+      .slice(0, MOST_UNKNOWN)
+      .map(
+        (key) =>
+          `unknown key ${quote(prefix + key)} is ignored: the nearest known one is "${prefix}${nearest(key, known)}"`,
+      ),
+    ...(more > 0 ? [`${more} more unknown keys are ignored`] : []),
+  ];
 }
 
 function readEnabled(raw: JsonObject, env: Readonly<Record<string, string | undefined>>): boolean {
@@ -237,8 +246,17 @@ function readHostRoutes(value: Json | undefined): readonly IpPrefix[] {
   return value === undefined ? DEFAULT_HOST_ROUTES : readNetworks("hostRoutes", value);
 }
 
+/** Of one list: each is a route in every pod, and a step in every record. */
+const MOST_NETWORKS = 256;
+
 function readNetworks(key: string, value: Json): IpPrefix[] {
   if (!isArray(value)) return wrong(key, value, "is not a list");
+  if (value.length > MOST_NETWORKS) {
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `${key} has ${value.length} networks, more than the ${MOST_NETWORKS} it may have`,
+    );
+  }
   const networks = value.map((entry, i) => readNetwork(`${key}[${i}]`, entry));
   return [...new Map(networks.map((network) => [formatPrefix(network), network])).values()];
 }

@@ -78,7 +78,7 @@ export function readRequest(env: Environment, readStdin: () => Uint8Array): CniR
   const config = decode(readAll(readStdin));
   const networkName = readNetworkName(config);
   if (command === undefined) {
-    throw new CniError(ErrorCode.InvalidEnvironment, `CNI_COMMAND ${JSON.stringify(verb)} is unknown`);
+    throw new CniError(ErrorCode.InvalidEnvironment, `CNI_COMMAND ${quote(verb)} is unknown`);
   }
   // The verbs about the node have no container.
   if (command !== "GC" && command !== "STATUS") checkContainer(request.containerId, request.ifName);
