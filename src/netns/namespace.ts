@@ -55,7 +55,8 @@ export function openNamespace(path: string): Namespace {
     return { path, fd, identity: `${dev}:${ino}`, [Symbol.dispose]: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
-    throw error;
+    if (error instanceof NamespaceError) throw error;
+    throw new NamespaceError(path, false, `cannot be looked at: ${errorCode(error)}`, error);
   }
 }
 
