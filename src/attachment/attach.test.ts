@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ import { attach, detachOther, takeOver } from "./attach.ts";
 import { detachRecord } from "./detach.ts";
 import type { Node } from "./node.ts";
 import { type AttachmentRecord, RECORD_VERSION } from "./record.ts";
-import { AttachmentStore } from "./store.ts";
+import { AttachmentError, AttachmentStore } from "./store.ts";
 
 let directory: string;
 let store: AttachmentStore;
@@ -157,6 +157,17 @@ describe("takeOver", () => {
     });
   });
 
+  it("changes nothing where no record of the new one could be written", () => {
+    store.write(recordOf({ steps: [step] }));
+    // A name that is taken is what a file system without room looks like, as far as this goes.
+    mkdirSync(`${directory}/attachments/7:trial`);
+    expect(() => takeOver(node(), recordOf({ containerId: "second" }))).toThrow(
+      new AttachmentError(`Cannot write into ${directory}/attachments: EISDIR`),
+    );
+    expect(sent).toEqual([]);
+    expect(files()).toContain("7:first:eth0.json");
+  });
+
   it("names the failure, so that the runtime gets its code", () => {
     store.write(recordOf({ namespace: living() }));
     const take = () => takeOver(node(), recordOf({ pod: { uid: "u2" }, containerId: "second" }));
@@ -237,6 +248,29 @@ describe("attach", () => {
     expect(() => attachRecord(recordOf({ steps: [step, second] }))).toThrow(/add neighbour fe80::1 .*EPERM/);
     expect(sent).toEqual([RouteMessage.NEWRULE, RouteMessage.NEWNEIGH, RouteMessage.DELRULE]);
     expect(files()).toEqual([]);
+  });
+
+  it.each([
+    ["the kernel's", new DatapathError("kernel", "first"), DatapathError],
+    ["the records'", new AttachmentError("first"), AttachmentError],
+  ])("tells %s error that came first, and that the record could not go", (_whose, first, kind) => {
+    const record = recordOf({ steps: [step] });
+    const file = `${directory}/attachments/7:first:eth0.json`;
+    using kernel = new Kernel(undefined, transport);
+    const fail = () => {
+      rmSync(file);
+      mkdirSync(file);
+      throw first;
+    };
+    const attempt = () => attach(node(), kernel, record, fail);
+    expect(attempt).toThrow(kind);
+    rmSync(file, { recursive: true });
+    expect(attempt).toThrow(
+      expect.objectContaining({
+        message: "first",
+        details: [`not taken back: Cannot remove ${file}: EISDIR`],
+      }),
+    );
   });
 
   it("tries no second time when the VLAN id is taken and something could not be taken back", () => {

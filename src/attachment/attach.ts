@@ -8,7 +8,7 @@ import { Errno } from "../sys/errno.ts";
 import { detachRecord, forget } from "./detach.ts";
 import { type Node, reopen } from "./node.ts";
 import { type AttachmentRecord, type PodIdentity, podName } from "./record.ts";
-import { LOCK_WAIT_MS } from "./store.ts";
+import { AttachmentError, LOCK_WAIT_MS } from "./store.ts";
 
 /**
  * A namespace that is being torn down keeps its VLAN device for a moment after the last path to it has gone
@@ -34,9 +34,31 @@ export function attach(
     prepareNode();
     applyEvicting(node, kernel, record);
   } catch (error) {
-    if (!(error instanceof DatapathError) || error.details.length === 0) forget(node, kernel, record);
-    throw error;
+    if (error instanceof DatapathError && error.details.length > 0) throw error;
+    let problem: unknown;
+    try {
+      forget(node, kernel, record);
+    } catch (left) {
+      problem = left;
+    }
+    throw problem === undefined ? error : withProblem(error, problem);
   }
+}
+
+/** The error that came first, with what could not be taken back for it. */
+function withProblem(error: unknown, problem: unknown): unknown {
+  const details = [`not taken back: ${problem instanceof Error ? problem.message : String(problem)}`];
+  if (error instanceof DatapathError) {
+    const { failure, message, cause, operation } = error;
+    return new DatapathError(failure, message, {
+      cause,
+      details,
+      ...(operation !== undefined && { operation }),
+    });
+  }
+  return error instanceof AttachmentError
+    ? new AttachmentError(error.message, { cause: error, details })
+    : error;
 }
 
 /**
@@ -91,6 +113,7 @@ function judgeStranger(record: AttachmentRecord, { link, at, namespace }: Holder
  */
 export function takeOver(node: Node, claim: Claim, requireReady: () => void = () => undefined): void {
   const records = node.store.withVlanId(claim.vlanId);
+  if (records.length === 0) return;
   const held = records.find((record) => isAnotherLivingPods(node, record, claim));
   if (held !== undefined) {
     throw new DatapathError(
@@ -99,7 +122,9 @@ export function takeOver(node: Node, claim: Claim, requireReady: () => void = ()
     );
   }
   // While the sandbox itself has a branch its interface is not what a primary leaves.
-  if (records.length > 0 && !records.some((record) => isSameSandbox(record, claim))) requireReady();
+  if (!records.some((record) => isSameSandbox(record, claim))) requireReady();
+  // Without a record of his own nobody takes anything over.
+  node.store.tryToWrite(claim.vlanId);
   for (const record of records) detachRecord(node, record);
 }
 
@@ -111,6 +136,7 @@ export function detachOther(node: Node, claim: Claim): void {
   const { containerId, ifName } = claim;
   for (const vlanId of node.store.vlanIdsOf(claim)) {
     if (vlanId === claim.vlanId) continue;
+    node.store.tryToWrite(claim.vlanId);
     node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
       for (const record of node.store.withVlanId(vlanId)) {
         if (record.containerId === containerId && record.ifName === ifName) detachRecord(node, record);

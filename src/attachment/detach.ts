@@ -9,7 +9,7 @@ import type { AttachmentRecord } from "./record.ts";
 /**
  * Takes back all that a record says, then the record: neither the trunk nor the namespace need be there any more. When
  * the kernel refuses something the rest is taken back all the same, the record stays for another try, and DatapathError
- * says what is left. The caller holds the VLAN's lock.
+ * says what is left. LeftBehindError when only the record stays. The caller holds the VLAN's lock.
  */
 export function detachRecord(node: Node, record: AttachmentRecord): void {
   using namespace = reopen(node, record);
@@ -36,7 +36,7 @@ function takesAway(operation: Operation): boolean {
   return "absent" in operation && operation.absent;
 }
 
-/** Removes the record of what is no more, and with the last strict one what the node was changed for. */
+/** Removes the record of what is no more, and with the last strict one what the node was changed for: LeftBehindError. */
 export function forget(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   if (record.mode === "strict") leaveStrict(node, kernel, record);
   else node.store.remove(record);

@@ -6,7 +6,7 @@ import { hasTable } from "../datapath/numbers.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { type Node, kernelFor, openPods, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
-import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS } from "./store.ts";
+import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS, type Trouble } from "./store.ts";
 
 /** What a DEL without a record knows. */
 export interface Traces {
@@ -25,35 +25,60 @@ export interface Traces {
  * Takes back an attachment whose record is lost or cannot be read. In the pod's own namespace what looks like a branch
  * **is** the pod's, unless a record says that the namespace is another sandbox's by now; on the node, only what belongs
  * to a VLAN id that no record claims is removed, since it may have a new owner. True when something was found.
+ *
+ * Where the records cannot even be listed the pod's namespace is put right all the same, and then AttachmentError says
+ * so: they may know of more. `tolerate` is told of what is wrong with the locks, LeftBehindError says that all is taken
+ * back but the record.
  */
-export function recover(node: Node, traces: Traces): boolean {
+export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean {
   using namespace = openPods(traces.netns);
   using kernel = kernelFor(node, namespace);
   // A record that cannot be read says the VLAN id all the same, by its name.
-  const [recorded] = node.store.vlanIdsOf(traces);
+  const listed = listing(node, traces);
+  const recorded = listed instanceof AttachmentError ? undefined : listed;
   const restoration = () => (namespace === undefined ? undefined : restoreFrom(kernel, traces));
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
-  if (vlanId === undefined || !hasTable(vlanId)) return false;
-  return node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
-    const owners = node.store.keysOf(vlanId).filter((key) => !isSame(key, traces));
+  const takeBack = (id: number) => {
+    const owners = listed instanceof AttachmentError ? [] : othersOf(node, id, traces);
     const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
+    const isUnclaimed = owners.length === 0 && !(listed instanceof AttachmentError);
     const onHost = () => [
-      ...leftByDirect(kernel, vlanId),
-      ...(recorded === undefined ? [] : leftByRouted(kernel, vlanId)),
+      ...leftByDirect(kernel, id),
+      ...(recorded === undefined ? [] : leftByRouted(kernel, id)),
     ];
     const operations = isOthers
       ? []
-      : [...(restoration()?.operations ?? []), ...(owners.length > 0 ? [] : onHost())];
+      : [...(restoration()?.operations ?? []), ...(isUnclaimed ? onHost() : [])];
     const [problem] = undo(kernel, operations);
     if (problem !== undefined) {
-      throw new DatapathError("kernel", `VLAN ${vlanId} could not be taken back whole: ${problem.message}`, {
+      throw new DatapathError("kernel", `VLAN ${id} could not be taken back whole: ${problem.message}`, {
         cause: problem,
       });
     }
     // It may have been the last strict pod's.
     if (recorded !== undefined) leaveStrict(node, kernel, { ...traces, vlanId: recorded });
     return operations.length > 0;
-  });
+  };
+  const found =
+    vlanId === undefined || !hasTable(vlanId)
+      ? false
+      : node.store.withVlan(vlanId, LOCK_WAIT_MS, () => takeBack(vlanId), tolerate);
+  if (listed instanceof AttachmentError) throw listed;
+  return found;
+}
+
+/** The VLAN id in the name of the attachment's record; an error when nobody can know. */
+function listing(node: Node, key: AttachmentKey): number | AttachmentError | undefined {
+  try {
+    return node.store.vlanIdsOf(key)[0];
+  } catch (error) {
+    if (error instanceof AttachmentError) return error;
+    throw error;
+  }
+}
+
+function othersOf(node: Node, vlanId: number, own: AttachmentKey): AttachmentKey[] {
+  return node.store.keysOf(vlanId).filter((key) => !isSame(key, own));
 }
 
 function isSame(a: AttachmentKey, b: AttachmentKey): boolean {

@@ -1,11 +1,17 @@
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -134,7 +140,7 @@ describe("AttachmentStore", () => {
   ])("says which file is %s, though its VLAN id is known all the same", (_what, text) => {
     store.write(recordOf());
     writeFileSync(`${directory}/attachments/7:c1:eth0.json`, text);
-    const message = `${directory}/attachments/7:c1:eth0.json is no attachment record of this version of branchline`;
+    const message = `${directory}/attachments/7:c1:eth0.json is no attachment record of this version of branchline; remove it if container c1 is no more`;
     expect(() => store.find(recordOf())).toThrow(new AttachmentError(message));
     expect(() => store.withVlanId(7)).toThrow(AttachmentError);
     expect(store.vlanIdsOf(recordOf())).toEqual([7]);
@@ -152,13 +158,189 @@ describe("AttachmentStore", () => {
     expect(() => store.withVlan(7, 0, () => undefined)).toThrow(/locks can be written by others/);
   });
 
-  it("does not follow a link in a directory's place, and says what stands in its way", () => {
-    mkdirSync(`${directory}/elsewhere`, { recursive: true, mode: 0o700 });
-    symlinkSync("elsewhere", `${directory}/attachments`);
-    expect(() => store.prepare()).toThrow(AttachmentError);
-    rmSync(`${directory}/attachments`);
-    writeFileSync(`${directory}/attachments`, "");
-    expect(() => store.prepare()).toThrow(/^Cannot make .*attachments: EEXIST$/);
+  const placeOf = (file: string) => join(directory, file);
+  const calls: Readonly<Record<string, () => unknown>> = {
+    writing: () => store.write(recordOf()),
+    locking: () => store.withVlan(7, 0, () => undefined),
+    listing: () => store.keys(),
+    finding: () => store.find(recordOf()),
+  };
+
+  it.each([
+    {
+      file: ".",
+      what: "is a symbolic link; remove it",
+      concerns: ["writing", "locking", "listing", "finding"],
+    },
+    {
+      file: "attachments",
+      what: "is a symbolic link; remove it",
+      concerns: ["writing", "listing", "finding"],
+    },
+    { file: "locks", what: "is a symbolic link; remove it", concerns: ["writing", "locking"] },
+    { file: "locks/vlan-7", what: "is a symbolic link; remove it", concerns: ["locking"] },
+    { file: "attachments/7:c1:eth0.json", what: "is a symbolic link; remove it", concerns: ["finding"] },
+    {
+      file: `attachments/7:c1:eth0.json.${process.pid}.tmp`,
+      what: "is a symbolic link; remove it",
+      concerns: ["writing", "locking"],
+    },
+  ])(
+    "follows no link at $file: $concerns fail, and what it leads to stays as it was",
+    ({ file, what, concerns }) => {
+      store.write(recordOf());
+      store.withVlan(7, 0, () => undefined);
+      const place = placeOf(file);
+      const elsewhere = join(directory, "..", "elsewhere");
+      // A link to what would be right.
+      if (existsSync(place)) renameSync(place, elsewhere);
+      else writeFileSync(elsewhere, "theirs");
+      symlinkSync(elsewhere, place);
+      const before = listing(elsewhere);
+      for (const name of concerns) {
+        expect(() => calls[name]?.()).toThrow(new AttachmentError(`${place.replace(/\/\.$/, "")} ${what}`));
+      }
+      expect(listing(elsewhere)).toEqual(before);
+      expect(lstatSync(place).isSymbolicLink()).toBe(true);
+    },
+  );
+
+  it("removes a link in the place of a record, and not what it leads to", () => {
+    store.prepare();
+    writeFileSync(placeOf("../elsewhere"), "theirs");
+    symlinkSync(placeOf("../elsewhere"), placeOf("attachments/7:c1:eth0.json"));
+    store.remove(recordOf());
+    expect(files()).toEqual([]);
+    expect(readFileSync(placeOf("../elsewhere"), "utf8")).toBe("theirs");
+  });
+
+  it("says what stands in a directory's place, or in a file's, and waits for nobody", () => {
+    mkdirSync(directory, { mode: 0o700 });
+    writeFileSync(placeOf("attachments"), "");
+    expect(() => store.prepare()).toThrow(
+      new AttachmentError(`${placeOf("attachments")} is no directory; remove it`),
+    );
+    rmSync(placeOf("attachments"));
+    store.prepare();
+    for (const file of ["attachments/7:c1:eth0.json", "locks/vlan-7"]) {
+      expect(spawnSync("mkfifo", [placeOf(file)]).status).toBe(0);
+    }
+    const what = "is no regular file; remove it";
+    expect(() => store.find(recordOf())).toThrow(`${placeOf("attachments/7:c1:eth0.json")} ${what}`);
+    expect(() => store.withVlan(7, 0, () => undefined)).toThrow(`${placeOf("locks/vlan-7")} ${what}`);
+  });
+
+  it("reads no record of more than 16 MiB", () => {
+    store.write(recordOf());
+    truncateSync(placeOf("attachments/7:c1:eth0.json"), 16 * 1024 * 1024 + 1);
+    expect(() => store.find(recordOf())).toThrow(
+      /7:c1:eth0\.json has 16777217 bytes, more than the 16777216 it may have/,
+    );
+  });
+
+  it.each([0o000, 0o077, 0o777])("makes all with modes of its own, whatever the umask (%o)", (umask) => {
+    const before = process.umask(umask);
+    try {
+      store.withVlan(7, 0, () => store.write(recordOf()));
+    } finally {
+      process.umask(before);
+    }
+    expect(["", "attachments", "locks"].map((name) => mode(placeOf(name)))).toEqual(["700", "700", "700"]);
+    expect(["attachments/7:c1:eth0.json", "locks/vlan-7"].map((name) => mode(placeOf(name)))).toEqual([
+      "600",
+      "600",
+    ]);
+  });
+
+  it("says so when a container id is longer than a file's name may be", () => {
+    expect(() => store.write(recordOf({ containerId: "c".repeat(300) }))).toThrow(
+      /^Cannot write .*\/7:c+:eth0\.json: ENAMETOOLONG$/,
+    );
+  });
+
+  it("tries whether a record could be written, and leaves nothing of that", () => {
+    store.prepare();
+    store.tryToWrite(7);
+    expect(files()).toEqual([]);
+    rmSync(placeOf("attachments"), { recursive: true });
+    expect(() => store.tryToWrite(7)).toThrow(
+      new AttachmentError(`Cannot write into ${placeOf("attachments")}: ENOENT`),
+    );
+  });
+});
+
+/** A file or a directory with what is in it. */
+function listing(path: string): unknown {
+  const stats = lstatSync(path);
+  if (!stats.isDirectory()) return [stats.mode, readFileSync(path, "utf8")];
+  return [stats.mode, readdirSync(path).map((name): unknown => [name, listing(join(path, name))])];
+}
+
+describe("a lock for who only takes something back", () => {
+  const troubles: string[] = [];
+  const tolerate = ({ message }: AttachmentError) => void troubles.push(message);
+  beforeEach(() => void troubles.splice(0));
+
+  it("is the usual one while that can be had", () => {
+    const other = new AttachmentStore(directory, systemClock);
+    store.withVlan(
+      7,
+      0,
+      () => {
+        expect(() => other.withVlan(7, 0, () => undefined)).toThrow(LockTimeoutError);
+        expect(other.withVlan(8, 0, () => "another id")).toBe("another id");
+      },
+      tolerate,
+    );
+    expect(troubles).toEqual([]);
+  });
+
+  it("is the directory's where its file cannot be used: no file can be made then", () => {
+    store.prepare();
+    symlinkSync("elsewhere", `${directory}/locks/vlan-7`);
+    const other = new AttachmentStore(directory, systemClock);
+    other.withVlan(9, 0, () => undefined);
+    const done = store.withVlan(
+      7,
+      0,
+      () => {
+        // Nobody else gets in by the same way, nor makes a lock's file; those that there are can be had.
+        expect(() =>
+          other.withVlan(
+            7,
+            0,
+            () => undefined,
+            () => undefined,
+          ),
+        ).toThrow(LockTimeoutError);
+        expect(() => other.withVlan(8, 0, () => undefined)).toThrow(LockTimeoutError);
+        expect(other.withVlan(9, 0, () => "there")).toBe("there");
+        return "done";
+      },
+      tolerate,
+    );
+    expect(done).toBe("done");
+    expect(troubles).toEqual([`${directory}/locks/vlan-7 is a symbolic link; remove it`]);
+    expect(other.withVlan(8, 0, () => "free again")).toBe("free again");
+  });
+
+  it("covers what the node's pods share, when neither file can be used", () => {
+    store.prepare();
+    for (const file of ["vlan-7", "node"]) symlinkSync("elsewhere", `${directory}/locks/${file}`);
+    const both = () => store.withNode(0, () => "both", tolerate);
+    expect(store.withVlan(7, 0, both, tolerate)).toBe("both");
+    expect(troubles).toHaveLength(2);
+    // And it is given back with the VLAN's.
+    expect(new AttachmentStore(directory, systemClock).withVlan(8, 0, () => "free")).toBe("free");
+  });
+
+  it("needs no state directory at all", () => {
+    writeFileSync(directory, "a file in its place");
+    expect(store.withVlan(7, 0, () => "done", tolerate)).toBe("done");
+    expect(troubles).toEqual([
+      `${directory} is no directory; remove it`,
+      `${directory} is no directory; remove it`,
+    ]);
   });
 });
 

@@ -1,7 +1,16 @@
-import { lstatSync, mkdirSync, readFileSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Clock } from "../sys/clock.ts";
-import { removeFile, writeFileAtomic } from "../sys/files.ts";
-import { lockFile } from "../sys/lock.ts";
+import {
+  ForeignFileError,
+  ensureOwnDirectory,
+  isOwnDirectory,
+  readOwn,
+  removeFile,
+  removeOwn,
+  writeFileAtomic,
+} from "../sys/files.ts";
+import { lockDirectory, lockFile } from "../sys/lock.ts";
 import { type AttachmentRecord, parseRecord } from "./record.ts";
 import { errorCode } from "../sys/errno.ts";
 
@@ -11,10 +20,31 @@ export const STATE_DIRECTORY = "/run/branchline";
 /** How long to wait for another call that works on the same: well within kubelet's deadlines. */
 export const LOCK_WAIT_MS = 30_000;
 
+/** Bytes. One of a node with ten thousand addresses of its own, each a step, has some two million. */
+const LARGEST_RECORD = 16 * 1024 * 1024;
+
 /** The records cannot be used: the message names the file or directory and what is wrong with it. */
 export class AttachmentError extends Error {
-  override name = "AttachmentError";
+  override name: string = "AttachmentError";
+  /** What else is known, one item a line. */
+  readonly details: readonly string[];
+
+  constructor(
+    message: string,
+    { details = [], ...options }: ErrorOptions & { details?: readonly string[] } = {},
+  ) {
+    super(message, options);
+    this.details = details;
+  }
 }
+
+/** All of an attachment is taken back, but the state directory could not be brought up to date. */
+export class LeftBehindError extends AttachmentError {
+  override name = "LeftBehindError";
+}
+
+/** Told of what is wrong with the state directory by who goes on all the same. */
+export type Trouble = (error: AttachmentError) => void;
 
 /** A VLAN id stayed locked for as long as one may wait for it. */
 export class LockTimeoutError extends Error {
@@ -42,6 +72,7 @@ export class AttachmentStore {
   readonly #directory: string;
   readonly #locks: string;
   readonly #clock: Clock;
+  #holdsAll = false;
 
   constructor(stateDirectory: string, clock: Clock) {
     this.stateDirectory = stateDirectory;
@@ -54,46 +85,77 @@ export class AttachmentStore {
   prepare(): void {
     for (const directory of [this.stateDirectory, this.#directory, this.#locks]) {
       try {
-        mkdirSync(directory, { recursive: true, mode: 0o700 });
-        const { mode, uid } = lstatSync(directory);
-        if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) {
-          throw new AttachmentError(`${directory} can be written by others; expected mode 0700`);
-        }
-        if (!lstatSync(directory).isDirectory()) throw new AttachmentError(`${directory} is no directory`);
+        ensureOwnDirectory(directory);
       } catch (error) {
         throw asAttachmentError(`Cannot make ${directory}`, error);
       }
     }
   }
 
-  /** Runs the callback while no other process changes anything about this VLAN id. */
-  withVlan<T>(vlanId: number, waitMs: number, callback: () => T): T {
-    return this.#locked(`vlan-${vlanId}`, `VLAN id ${vlanId}`, waitMs, () => {
-      this.#removeUnfinished(vlanId);
+  /**
+   * Runs the callback while no other process changes anything about this VLAN id. With `tolerate`, for who only takes
+   * something back: where the lock's file cannot be used, what is wrong is told, and the directory is locked instead.
+   */
+  withVlan<T>(vlanId: number, waitMs: number, callback: () => T, tolerate?: Trouble): T {
+    const locked = () => {
+      this.#removeUnfinished(vlanId, tolerate);
       return callback();
-    });
+    };
+    return this.#locked(`vlan-${vlanId}`, `VLAN id ${vlanId}`, waitMs, locked, tolerate);
   }
 
   /** Runs the callback while no other process changes what the node's pods share. A VLAN's lock may be held already. */
-  withNode<T>(waitMs: number, callback: () => T): T {
-    return this.#locked("node", "what the node's pods share", waitMs, callback);
+  withNode<T>(waitMs: number, callback: () => T, tolerate?: Trouble): T {
+    return this.#locked("node", "what the node's pods share", waitMs, callback, tolerate);
   }
 
-  #locked<T>(file: string, what: string, waitMs: number, callback: () => T): T {
-    this.prepare();
+  #locked<T>(file: string, what: string, waitMs: number, callback: () => T, tolerate?: Trouble): T {
     let lock: Disposable | undefined;
     try {
+      this.prepare();
       lock = lockFile(`${this.#locks}/${file}`, waitMs, this.#clock);
     } catch (error) {
-      throw asAttachmentError(`Cannot lock ${what}`, error);
+      const trouble = asAttachmentError(`Cannot lock ${what}`, error);
+      if (tolerate === undefined) throw trouble;
+      tolerate(trouble);
+      return this.#lockedAll(what, waitMs, callback);
     }
-    if (lock === undefined) {
-      throw new LockTimeoutError(
-        `${what} is still being worked on by another call after ${Math.round(waitMs / 1000)} s`,
-      );
-    }
+    if (lock === undefined) throw tooLong(what, waitMs);
     using _held = lock;
     return callback();
+  }
+
+  /**
+   * Under the lock of the whole directory, in which a lock's file is made (see lockFile): nobody can have that lock then,
+   * nor take it meanwhile. Where there is no such directory, no call but such ones gets further than this either.
+   */
+  #lockedAll<T>(what: string, waitMs: number, callback: () => T): T {
+    // It is held by us already: what the node's pods share is locked within a VLAN's lock.
+    if (this.#holdsAll) return callback();
+    using lock = this.#lockDeepest(waitMs);
+    if (lock === undefined) throw tooLong(what, waitMs);
+    this.#holdsAll = true;
+    try {
+      return callback();
+    } finally {
+      this.#holdsAll = false;
+    }
+  }
+
+  #lockDeepest(waitMs: number): Disposable | undefined {
+    const usable = [this.#locks, this.stateDirectory].find((directory) => {
+      try {
+        return isOwnDirectory(directory);
+      } catch {
+        return false;
+      }
+    });
+    const directory = usable ?? dirname(this.stateDirectory);
+    try {
+      return lockDirectory(directory, waitMs, this.#clock);
+    } catch (error) {
+      throw asAttachmentError(`Cannot lock ${directory}`, error);
+    }
   }
 
   write(record: AttachmentRecord): void {
@@ -106,12 +168,25 @@ export class AttachmentStore {
     }
   }
 
+  /** Whatever stands in its place goes. Throws LeftBehindError. */
   remove(record: AttachmentKey & { readonly vlanId: number }): void {
     const path = this.#path(record);
     try {
       removeFile(path);
     } catch (error) {
-      throw asAttachmentError(`Cannot remove ${path}`, error);
+      throw new LeftBehindError(asAttachmentError(`Cannot remove ${path}`, error).message, { cause: error });
+    }
+  }
+
+  /** Throws AttachmentError where no record could be written: for who would change something before he writes one. */
+  tryToWrite(vlanId: number): void {
+    const path = `${this.#directory}/${vlanId}:trial`;
+    try {
+      // As much as the file system gives out at once.
+      writeFileAtomic(path, " ".repeat(4096), 0o600);
+      removeFile(path);
+    } catch (error) {
+      throw asAttachmentError(`Cannot write into ${this.#directory}`, error);
     }
   }
 
@@ -150,23 +225,26 @@ export class AttachmentStore {
   }
 
   /** What processes were writing when they were killed: nobody else writes while we hold the VLAN id's lock. */
-  #removeUnfinished(vlanId: number): void {
-    for (const file of this.#files()) {
-      if (!file.startsWith(`${vlanId}:`) || !file.endsWith(".tmp")) continue;
-      const path = `${this.#directory}/${file}`;
-      try {
-        removeFile(path);
-      } catch (error) {
-        throw asAttachmentError(`Cannot remove ${path}`, error);
+  #removeUnfinished(vlanId: number, tolerate?: Trouble): void {
+    try {
+      for (const file of this.#files()) {
+        if (!file.startsWith(`${vlanId}:`) || !file.endsWith(".tmp")) continue;
+        removeOwn(`${this.#directory}/${file}`);
       }
+    } catch (error) {
+      const trouble = asAttachmentError(`Cannot tidy up ${this.#directory}`, error);
+      if (tolerate === undefined) throw trouble;
+      tolerate(trouble);
     }
   }
 
+  /** Names in the directory of records; none while it is not there. */
   #files(): string[] {
     try {
-      return readdirSync(this.#directory);
+      return isOwnDirectory(this.stateDirectory) && isOwnDirectory(this.#directory)
+        ? readdirSync(this.#directory)
+        : [];
     } catch (error) {
-      if (errorCode(error) === "ENOENT") return [];
       throw asAttachmentError(`Cannot list ${this.#directory}`, error);
     }
   }
@@ -180,19 +258,20 @@ export class AttachmentStore {
     });
   }
 
+  /** Undefined when another call removed it since the listing. */
   #read(entry: Entry): AttachmentRecord | undefined {
     const path = `${this.#directory}/${entry.file}`;
-    let text: string;
+    let text: string | undefined;
     try {
-      text = readFileSync(path, "utf8");
+      text = readOwn(path, LARGEST_RECORD);
     } catch (error) {
-      // Another call removed it since the listing.
-      if (errorCode(error) === "ENOENT") return undefined;
       throw asAttachmentError(`Cannot read ${path}`, error);
     }
-    const record = parseRecord(text);
-    if (record === undefined) {
-      throw new AttachmentError(`${path} is no attachment record of this version of branchline`);
+    const record = text === undefined ? undefined : parseRecord(text);
+    if (text !== undefined && record === undefined) {
+      throw new AttachmentError(
+        `${path} is no attachment record of this version of branchline; remove it if container ${entry.containerId} is no more`,
+      );
     }
     return record;
   }
@@ -202,8 +281,15 @@ export class AttachmentStore {
   }
 }
 
-function asAttachmentError(what: string, error: unknown): AttachmentError {
+function tooLong(what: string, waitMs: number): LockTimeoutError {
+  const seconds = Math.round(waitMs / 1000);
+  return new LockTimeoutError(`${what} is still being worked on by another call after ${seconds} s`);
+}
+
+/** What a file's or a directory's failure means for the records; `what` is what was tried. */
+export function asAttachmentError(what: string, error: unknown): AttachmentError {
   if (error instanceof AttachmentError) return error;
+  if (error instanceof ForeignFileError) return new AttachmentError(error.message, { cause: error });
   const code = errorCode(error);
   const why = code ?? (error instanceof Error ? error.message : String(error));
   return new AttachmentError(`${what}: ${why}`, { cause: error });

@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,11 +16,12 @@ import { familiesToMove, moveLocalRule, restoreLocalRule } from "../datapath/rou
 import { NetlinkError } from "../netlink/error.ts";
 import { type Rule, addRule, describeRule } from "../netlink/route/rule.ts";
 import type { Request } from "../netlink/socket.ts";
+import { openNamespace } from "../netns/namespace.ts";
 import { systemClock } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
 import type { Node } from "./node.ts";
 import { type AttachmentRecord, RECORD_VERSION } from "./record.ts";
-import { AttachmentStore } from "./store.ts";
+import { AttachmentError, AttachmentStore, LeftBehindError } from "./store.ts";
 import { enterStrict, leaveStrict } from "./strict.ts";
 
 const LOCAL = 255;
@@ -124,6 +133,13 @@ const stateFile = () => join(directory, "strict.json");
 const state = (): unknown =>
   existsSync(stateFile()) ? JSON.parse(readFileSync(stateFile(), "utf8")) : undefined;
 
+/** A namespace that lives: any will do where none is entered. */
+function living(): { path: string; identity: string } {
+  const path = "/proc/self/ns/uts";
+  using namespace = openNamespace(path);
+  return { path, identity: namespace.identity };
+}
+
 function recordOf(containerId: string, mode: AttachmentRecord["mode"] = "strict"): AttachmentRecord {
   return {
     version: RECORD_VERSION,
@@ -135,7 +151,7 @@ function recordOf(containerId: string, mode: AttachmentRecord["mode"] = "strict"
     mac: "02:b1:00:00:00:07",
     vlanId: 7,
     addresses: [],
-    namespace: { path: "", identity: "" },
+    namespace: living(),
     datapath: "routed",
     mode,
     trunk: { name: "eth1", index: 3, mac: "" },
@@ -267,6 +283,44 @@ describe("the rule for table local", () => {
     expect(fake.said()).toEqual(moved);
     expect(node.store.keys()).toEqual([{ containerId: "broken", ifName: "eth0" }]);
   });
+
+  it("does not stay for a record that was left behind: its namespace is gone", () => {
+    const left = { ...recordOf("left"), namespace: { path: "/nonexistent/netns", identity: "4:1" } };
+    node.store.write(left);
+    enter(recordOf("a"));
+    leave(recordOf("a"));
+    expect(fake.said()).toEqual(untouched);
+    expect(node.store.keys()).toEqual([{ containerId: "left", ifName: "eth0" }]);
+  });
+
+  const notOurs = (text: string) => () => writeFileSync(stateFile(), text);
+  it.each([
+    ["is cut off", notOurs('{"mov'), "is not what this version of branchline writes; remove it"],
+    ["is null", notOurs("null"), "is not what this version of branchline writes; remove it"],
+    [
+      "names other families",
+      notOurs('{"moved":[5]}'),
+      "is not what this version of branchline writes; remove it",
+    ],
+    ["has no list", notOurs('{"moved":6}'), "is not what this version of branchline writes; remove it"],
+    ["is large", notOurs(" ".repeat(5000)), "has 5000 bytes, more than the 4096 it may have; remove it"],
+    ["is a link", () => symlinkSync("elsewhere", stateFile()), "is a symbolic link; remove it"],
+    ["is a directory", () => mkdirSync(stateFile()), "is no regular file; remove it"],
+  ])(
+    "a strict.json that %s: nothing is changed for a new pod, and the last one's record goes all the same",
+    (_what, spoil, said) => {
+      enter(recordOf("a"));
+      rmSync(stateFile());
+      spoil();
+      const error = `${stateFile()} ${said}`;
+      fake.log.length = 0;
+      expect(() => enter(recordOf("b"))).toThrow(new AttachmentError(error));
+      expect(() => leave(recordOf("b"))).toThrow(new LeftBehindError(error));
+      expect(() => leave(recordOf("a"))).toThrow(new LeftBehindError(error));
+      expect(node.store.keys()).toEqual([]);
+      expect(fake.log).toEqual([]);
+    },
+  );
 
   it("the record stays when the kernel refuses to put it back, and the next try finishes", () => {
     enter(recordOf("a"));

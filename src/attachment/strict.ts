@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { Kernel } from "../datapath/kernel.ts";
 import {
   EARLY_DEMUX,
@@ -10,11 +9,16 @@ import {
   setEarlyDemux,
 } from "../datapath/routed/node.ts";
 import type { IpFamily } from "../netlink/ip.ts";
-import { errorCode } from "../sys/errno.ts";
-import { removeFile, writeFileAtomic } from "../sys/files.ts";
-import type { Node } from "./node.ts";
+import { readOwn, removeFile, writeFileAtomic } from "../sys/files.ts";
+import { type Node, reopen } from "./node.ts";
 import type { AttachmentRecord } from "./record.ts";
-import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS } from "./store.ts";
+import {
+  AttachmentError,
+  type AttachmentKey,
+  LOCK_WAIT_MS,
+  LeftBehindError,
+  asAttachmentError,
+} from "./store.ts";
 
 /**
  * Strict mode's changes to the node are shared by its strict pods: made for the first, put back after the last. What was
@@ -58,30 +62,51 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
 
 /**
  * Removes a strict pod's record, and with the last one puts back what strict mode changed for the node, unless a rule
- * speaks of a strict pod still. The record goes last: a DEL that did not get so far is done again.
+ * speaks of a strict pod still. The record goes last: a DEL that did not get so far is done again. What cannot be brought
+ * up to date in the state directory is said at the end, by LeftBehindError: no retry would mend it.
  */
 export function leaveStrict(
   node: Node,
   kernel: Kernel,
   record: AttachmentKey & Pick<AttachmentRecord, "vlanId">,
 ): void {
-  node.store.withNode(LOCK_WAIT_MS, () => {
-    const state = readState(node);
-    if (state !== undefined && !hasOtherStrictRecords(node, record) && !hasStrictPods(kernel)) {
-      restoreLocalRule(kernel, state.moved);
-      if (state.earlyDemux !== undefined) setEarlyDemux(kernel, state.earlyDemux);
-      removeFile(path(node));
+  const leave = () => {
+    const troubles: string[] = [];
+    for (const part of [() => putBack(node, kernel, record), () => node.store.remove(record)]) {
+      try {
+        part();
+      } catch (error) {
+        if (!(error instanceof AttachmentError)) throw error;
+        troubles.push(error.message);
+      }
     }
-    node.store.remove(record);
-  });
+    if (troubles.length > 0) throw new LeftBehindError(troubles.join("; "));
+  };
+  // Where the lock of the VLAN id could be had in another way only, that was told.
+  node.store.withNode(LOCK_WAIT_MS, leave, () => undefined);
 }
 
-/** A record that cannot be read may be a strict pod's. */
+function putBack(node: Node, kernel: Kernel, record: AttachmentKey): void {
+  const state = readState(node);
+  if (state === undefined || hasStrictPods(kernel) || hasOtherStrictRecords(node, record)) return;
+  restoreLocalRule(kernel, state.moved);
+  if (state.earlyDemux !== undefined) setEarlyDemux(kernel, state.earlyDemux);
+  try {
+    removeFile(path(node));
+  } catch (error) {
+    throw asAttachmentError(`Cannot remove ${path(node)}`, error);
+  }
+}
+
+/** A record that cannot be read may be a strict pod's. One whose namespace is gone was left behind. */
 function hasOtherStrictRecords(node: Node, { containerId, ifName }: AttachmentKey): boolean {
   return node.store.keys().some((key) => {
     if (key.containerId === containerId && key.ifName === ifName) return false;
     try {
-      return node.store.find(key)?.mode === "strict";
+      const record = node.store.find(key);
+      if (record?.mode !== "strict") return false;
+      using namespace = reopen(node, record);
+      return namespace !== undefined;
     } catch (error) {
       if (error instanceof AttachmentError) return true;
       throw error;
@@ -89,26 +114,42 @@ function hasOtherStrictRecords(node: Node, { containerId, ifName }: AttachmentKe
   });
 }
 
+/** Bytes; it has some fifty. */
+const LARGEST_STATE = 4096;
+
 function readState(node: Node): StrictState | undefined {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = readFileSync(path(node), "utf8");
+    text = readOwn(path(node), LARGEST_STATE);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw new AttachmentError(`Cannot read ${path(node)}: ${errorCode(error)}`, { cause: error });
+    throw asAttachmentError(`Cannot read ${path(node)}`, error);
   }
+  if (text === undefined) return undefined;
+  const state = parseState(text);
+  if (state !== undefined) return state;
+  throw new AttachmentError(`${path(node)} is not what this version of branchline writes; remove it`);
+}
+
+function parseState(text: string): StrictState | undefined {
+  let value: Partial<StrictState> | null;
   try {
-    return JSON.parse(text) as StrictState;
-  } catch (error) {
-    throw new AttachmentError(`${path(node)} is not JSON`, { cause: error });
+    value = JSON.parse(text) as typeof value;
+  } catch {
+    return undefined;
   }
+  const { moved, earlyDemux } = value ?? {};
+  const isState =
+    Array.isArray(moved) &&
+    moved.every((family) => family === 4 || family === 6) &&
+    (earlyDemux === undefined || typeof earlyDemux === "string");
+  return isState ? { moved, ...(earlyDemux !== undefined && { earlyDemux }) } : undefined;
 }
 
 function writeState(node: Node, state: StrictState): void {
   try {
     writeFileAtomic(path(node), `${JSON.stringify(state)}\n`, 0o600);
   } catch (error) {
-    throw new AttachmentError(`Cannot write ${path(node)}: ${errorCode(error)}`, { cause: error });
+    throw asAttachmentError(`Cannot write ${path(node)}`, error);
   }
 }
 

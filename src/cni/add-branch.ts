@@ -39,7 +39,7 @@ export function addBranch(
   return node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
     using namespace = openNamespace(request.netns);
     using kernel = kernelFor(node, namespace);
-    const trunk = findTrunk(kernel, trunkSelector(config.trunk, call.stateDirectory));
+    const trunk = findTrunk(kernel, trunkSelector(config.trunk, node.store.stateDirectory));
     const mtu = mtuFor(config, trunk);
     const options = { request, config, mtu };
     // Before anything is touched: prevResult may be none that a branch can be added to.

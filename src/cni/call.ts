@@ -7,8 +7,6 @@ export interface Call {
   readonly request: CniRequest;
   readonly env: Environment;
   readonly node: Node;
-  /** The directory of records, and of what the agent writes. */
-  readonly stateDirectory: string;
   /** Adds to the call's line in the log. */
   readonly note: (fields: LogFields) => void;
   /** A line of its own in the log, the first time since boot that this verb has it to say. */

@@ -1,33 +1,42 @@
 import { detachRecord } from "../attachment/detach.ts";
 import { recover } from "../attachment/recover.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
-import { AttachmentError, LOCK_WAIT_MS } from "../attachment/store.ts";
+import { AttachmentError, LOCK_WAIT_MS, type Trouble } from "../attachment/store.ts";
 import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
+import { unlessLeftBehind } from "./left-behind.ts";
 import { readPrevResult } from "./prevresult.ts";
 
 /**
  * DEL (SPEC 1.1.0, section 2): takes back what the record says was attached; without a record, what can be told from the
- * annotation, prevResult and the namespace. Needs neither trunk, namespace nor a correct configuration.
+ * annotation, prevResult and the namespace. Needs neither trunk, namespace nor a correct configuration, nor a state
+ * directory that can be written to: see docs/decisions/del-without-a-state-directory.md.
  */
 export function del(call: Call): undefined {
   const { request, node } = call;
   const key = { containerId: request.containerId, ifName: request.ifName };
   const record = findRecord(call);
   if (record === undefined) {
-    const found = recover(node, { ...key, netns: request.netns, ...hints(call) });
-    call.note({ outcome: found ? "detached without a record" : "nothing to detach" });
+    const traces = { ...key, netns: request.netns, ...hints(call) };
+    const outcome = unlessLeftBehind(call, () =>
+      recover(node, traces, told(call)) ? "detached without a record" : "nothing to detach",
+    );
+    call.note({ outcome });
     return;
   }
   call.note({ vlan: record.vlanId, eni: record.eniId });
-  node.store.withVlan(record.vlanId, LOCK_WAIT_MS, () => {
+  const detach = () => {
     // Another call may have taken the VLAN id over while we waited: then nothing of it is ours any more.
     const current = findRecord(call);
-    if (current !== undefined) detachRecord(node, current);
-    call.note({ outcome: current === undefined ? "taken over meanwhile" : "detached" });
-  });
+    if (current === undefined) return "taken over meanwhile";
+    return unlessLeftBehind(call, () => {
+      detachRecord(node, current);
+      return "detached";
+    });
+  };
+  call.note({ outcome: node.store.withVlan(record.vlanId, LOCK_WAIT_MS, detach, told(call)) });
 }
 
 /** A record that cannot be read is no reason to leave a pod's network behind: the other ways are tried. */
@@ -40,6 +49,11 @@ function findRecord(call: Call): AttachmentRecord | undefined {
     call.warn(error.message);
     return undefined;
   }
+}
+
+/** What is wrong with the state directory keeps nothing from being taken back; somebody should know. */
+function told(call: Call): Trouble {
+  return ({ message }) => call.warn(message);
 }
 
 /** What the call itself says about the branch: it is ADD's annotation, and the result of the whole chain. */

@@ -7,6 +7,7 @@ import { NetlinkError, NetlinkProtocolError } from "../netlink/error.ts";
 import { NamespaceError } from "../netns/namespace.ts";
 import { AssetError } from "../sys/asset.ts";
 import { Errno, SysError } from "../sys/errno.ts";
+import { ForeignFileError } from "../sys/files.ts";
 import { CniError } from "./errors.ts";
 import { toCniError } from "./failures.ts";
 
@@ -26,6 +27,7 @@ describe("toCniError", () => {
   it.each<[string, Error, number]>([
     ["NamespaceError", new NamespaceError("/run/netns/x", true, "is gone"), 104],
     ["AttachmentError", new AttachmentError("x"), 105],
+    ["ForeignFileError", new ForeignFileError("/x is a symbolic link; remove it"), 105],
     ["LockTimeoutError", new LockTimeoutError("x"), 11],
     ["NetlinkError", new NetlinkError("add route", Errno.EPERM), 103],
     ["NetlinkProtocolError", new NetlinkProtocolError("x"), 103],
@@ -60,5 +62,9 @@ describe("toCniError", () => {
       details: ["not taken back: x"],
     });
     expect(toCniError(datapath).details).toBe(`not taken back: x\n${details}`);
+  });
+
+  it("gives what else is known of the records in the details", () => {
+    expect(toCniError(new AttachmentError("x", { details: ["a", "b"] })).details).toBe("a\nb");
   });
 });

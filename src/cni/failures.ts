@@ -4,6 +4,7 @@ import { NetlinkError, NetlinkProtocolError } from "../netlink/error.ts";
 import { NetlinkFormatError } from "../netlink/attribute.ts";
 import { NamespaceError } from "../netns/namespace.ts";
 import { SysError } from "../sys/errno.ts";
+import { ForeignFileError } from "../sys/files.ts";
 import { AssetError } from "../sys/asset.ts";
 import { CniError, ErrorCode, asCniError } from "./errors.ts";
 
@@ -23,6 +24,11 @@ export function toCniError(thrown: unknown): CniError {
     const details = [...thrown.details, ...kernelWords(thrown.cause)];
     return new CniError(CODES[thrown.failure], thrown.message, details.join("\n"), { cause: thrown });
   }
+  if (thrown instanceof AttachmentError) {
+    return new CniError(ErrorCode.RecordUnusable, thrown.message, thrown.details.join("\n"), {
+      cause: thrown,
+    });
+  }
   const code = codeOf(thrown);
   if (code === undefined || !(thrown instanceof Error)) return asCniError(thrown);
   return new CniError(code, thrown.message, kernelWords(thrown).join("\n"), { cause: thrown });
@@ -30,7 +36,7 @@ export function toCniError(thrown: unknown): CniError {
 
 function codeOf(thrown: unknown): ErrorCode | undefined {
   if (thrown instanceof NamespaceError) return ErrorCode.NamespaceUnusable;
-  if (thrown instanceof AttachmentError) return ErrorCode.RecordUnusable;
+  if (thrown instanceof ForeignFileError) return ErrorCode.RecordUnusable;
   if (thrown instanceof LockTimeoutError) return ErrorCode.TryAgainLater;
   const isKernels =
     thrown instanceof NetlinkError ||

@@ -4,6 +4,7 @@ import { validAttachments } from "./attachments.ts";
 import type { Call } from "./call.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
+import { unlessLeftBehind } from "./left-behind.ts";
 
 /**
  * GC (SPEC 1.1.0, section 2): takes back the attachments of this network that the runtime does not list. A runtime that
@@ -29,7 +30,10 @@ export function gc(call: Call): undefined {
       node.store.withVlan(record.vlanId, LOCK_WAIT_MS, () => {
         const current = node.store.find(key);
         if (current === undefined) return;
-        detachRecord(node, current);
+        unlessLeftBehind(call, () => {
+          detachRecord(node, current);
+          return "";
+        });
         removed += 1;
       });
     } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -182,6 +182,22 @@ describe("run", () => {
       });
     }
   });
+
+  it.each(["DEL", "GC"])(
+    "%s fails where the records cannot be listed: they may know of more",
+    async (verb) => {
+      mkdirSync(join(directory, "elsewhere"), { mode: 0o700 });
+      symlinkSync(join(directory, "elsewhere"), join(directory, "state"));
+      const config = { cniVersion: "1.1.0", prevResult, "cni.dev/valid-attachments": [] };
+      const { status, written } = await call({ CNI_COMMAND: verb, ...pod }, config);
+      expect(status).toBe(1);
+      expect(JSON.parse(written.join(""))).toMatchObject({
+        code: 105,
+        msg: `${join(directory, "state")} is a symbolic link; remove it`,
+      });
+      expect(readdirSync(join(directory, "elsewhere"))).toEqual([]);
+    },
+  );
 
   it.each(["/proc/self/ns/uts", "/proc/self/ns/net", "/proc/self", "/dev/null"])(
     "DEL succeeds though CNI_NETNS is %s, which can be no pod's network",

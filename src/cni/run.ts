@@ -8,7 +8,7 @@ import { toCniError } from "./failures.ts";
 import { type Json, stringifyJson } from "./json.ts";
 import { type Log, type LogFields, openLog } from "./log.ts";
 import { type CniRequest, type Environment, readRequest } from "./request.ts";
-import { isNewWarning } from "./warned.ts";
+import { stillToSay } from "./warned.ts";
 import { type Command, NEWEST_VERSION, versionDocument } from "./versions.ts";
 
 /** What one call has of the world. */
@@ -64,18 +64,14 @@ async function carryOut(
 ): Promise<Json | undefined> {
   if (request.command === "VERSION") return versionDocument();
   const verb = await VERBS[request.command]();
+  const warn = (message: string) => logFor(request).write("warn", message, identity(request));
   return verb({
     request,
     env,
     node,
-    stateDirectory: STATE_DIRECTORY,
     note,
-    warnOnce: (message) => {
-      const { stateDirectory } = node.store;
-      if (!isNewWarning(stateDirectory, `${request.command}: ${message}`)) return;
-      logFor(request).write("warn", message, identity(request));
-    },
-    warn: (message) => logFor(request).write("warn", message, identity(request)),
+    warnOnce: (message) => stillToSay(node.store.stateDirectory, request.command, message).forEach(warn),
+    warn,
   });
 }
 

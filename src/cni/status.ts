@@ -28,7 +28,7 @@ export function status(call: Call): undefined {
     if (config.podSGEnforcingMode === "strict" && isEarlyDemuxOn(kernel) && !config.manageEarlyDemux) {
       call.warnOnce(EARLY_DEMUX_WARNING);
     }
-    warnAboutTrunk(call, () => findTrunk(kernel, trunkSelector(config.trunk, call.stateDirectory)));
+    warnAboutTrunk(call, () => findTrunk(kernel, trunkSelector(config.trunk, node.store.stateDirectory)));
   } catch (error) {
     const { message, details } = toCniError(error);
     throw new CniError(ErrorCode.NotAvailable, `no pod can be given a branch: ${message}`, details, {

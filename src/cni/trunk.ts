@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import type { TrunkSelector } from "../datapath/trunk.ts";
 import { canonicalMac } from "../ipam/mac.ts";
 import type { TrunkSelector as ConfiguredTrunk } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { errorCode } from "../sys/errno.ts";
+import { ForeignFileError, readOwn } from "../sys/files.ts";
 
 /**
  * Which interface is the trunk: what the configuration says, else what the agent wrote into trunk.json of the state
@@ -21,17 +21,24 @@ export function trunkSelector(configured: ConfiguredTrunk, stateDirectory: strin
   );
 }
 
+/** Bytes; it has some sixty. */
+const LARGEST_FILE = 64 * 1024;
+
+/** ForeignFileError when the file is something else. */
 function readTrunkFile(path: string): string | undefined {
-  let text: string;
+  let text: string | undefined;
   try {
-    text = readFileSync(path, "utf8");
+    text = readOwn(path, LARGEST_FILE);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === "ENOENT") return undefined;
-    throw new CniError(ErrorCode.TrunkNotFound, `trunk not known: Cannot read ${path}: ${code}`, "", {
-      cause: error,
-    });
+    if (error instanceof ForeignFileError) throw error;
+    throw new CniError(
+      ErrorCode.TrunkNotFound,
+      `trunk not known: Cannot read ${path}: ${errorCode(error)}`,
+      "",
+      { cause: error },
+    );
   }
+  if (text === undefined) return undefined;
   const mac = macIn(text);
   if (mac === undefined) {
     throw new CniError(

@@ -1,22 +1,33 @@
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
+import { ForeignFileError, appendOwn, ensureOwnDirectory, readOwn } from "../sys/files.ts";
+
+/** Bytes. What there would be beyond is said again each time. */
+const MOST_REMEMBERED = 64 * 1024;
 
 /**
- * Whether a warning is new since boot: what is wrong with a configuration is said once, not for every pod and not each
- * time that the runtime asks for the node's status. When that cannot be remembered the warning is said again.
+ * What a verb is to say of a warning: nothing when it said it since boot, since what is wrong with a configuration is wrong
+ * for every pod, and each time that the runtime asks for the node's status. When that cannot be remembered it is said
+ * again; and when that is because something else stands in the file's place, so is that.
  */
-export function isNewWarning(stateDirectory: string, text: string): boolean {
+export function stillToSay(stateDirectory: string, verb: string, text: string): readonly string[] {
   const path = `${stateDirectory}/warned`;
-  const line = `${JSON.stringify(text)}\n`;
+  const line = `${JSON.stringify(`${verb}: ${text}`)}\n`;
   try {
-    if (readFileSync(path, "utf8").includes(line)) return false;
-  } catch {
-    // There is none yet.
+    ensureOwnDirectory(stateDirectory);
+    const said = readOwn(path, 2 * MOST_REMEMBERED) ?? "";
+    if (said.includes(line)) return [];
+    if (said.length + line.length <= MOST_REMEMBERED) append(path, line);
+  } catch (error) {
+    if (error instanceof ForeignFileError) return [text, error.message];
   }
+  return [text];
+}
+
+function append(path: string, line: string): void {
+  const fd = appendOwn(path, 0o600);
   try {
-    mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-    appendFileSync(path, line, { mode: 0o600 });
-  } catch {
-    // Said again, then.
+    writeSync(fd, line);
+  } finally {
+    closeSync(fd);
   }
-  return true;
 }

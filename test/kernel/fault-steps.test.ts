@@ -250,17 +250,6 @@ describe("DEL", patience, () => {
       before.expectAgain(key, state);
     }
   });
-
-  test("the record on a read-only file system: code 105, and the next DEL finishes", async () => {
-    await using files = await tinyFileSystem();
-    await succeed("ADD", files.path);
-    await files.remount("ro");
-    const { answer } = await attempt("DEL", {}, files.path);
-    expect(answer).toMatchObject({ status: 1, code: 105, msg: expect.stringContaining("EROFS") });
-    await files.remount("rw");
-    await succeed("DEL", files.path);
-    before.expectAgain("read-only", files.path);
-  });
 });
 
 /** Runs with /proc/sys as a container has it. The thread may be in a pod's namespace, so synchronously. */
