@@ -412,6 +412,21 @@ describe("stdin, stdout and stderr", () => {
     expect(JSON.parse(stdout)).toEqual({ cniVersion: "1.0.0", ...previous });
   });
 
+  it("1 MiB is read, and not a byte more", () => {
+    const input = configuration();
+    const exactly = input.padEnd(1024 * 1024);
+    expect(run([], ADD, exactly)).toMatchObject({ status: 0, stdout: run([], ADD, input).stdout });
+    const { status, stdout } = run([], ADD, `${exactly} `);
+    expect({ status, stdout: JSON.parse(stdout) as unknown }).toEqual({
+      status: 1,
+      stdout: {
+        cniVersion: "1.1.0",
+        code: 5,
+        msg: "The configuration on stdin is longer than 1048576 bytes",
+      },
+    });
+  });
+
   it("more than 1 MiB is an error, and read no further", () => {
     const { status, stdout } = run([], ADD, configuration(large(1_200_000)));
     expect({ status, stdout: JSON.parse(stdout) as unknown }).toMatchObject({

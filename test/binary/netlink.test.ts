@@ -25,6 +25,26 @@ const NAME = `netlink-test-${process.pid}`;
 const OTHER = `${NAME}-other`;
 let namespace: Namespace;
 
+/** A process that waits for an answer which never comes, as long as it is meant to; what it says in the end. */
+const waiting = new Promise<string>((resolve, reject) => {
+  const script = `
+    import { openTransport } from ${JSON.stringify(`${import.meta.dirname}/../../src/netlink/transport.ts`)};
+    const before = performance.now();
+    try {
+      openTransport().receive();
+    } catch ({ message }) {
+      console.log(JSON.stringify({ message, seconds: (performance.now() - before) / 1000 }));
+    }
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: 30_000,
+  });
+  let said = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+  child.on("error", reject).on("close", () => resolve(said));
+});
+
 beforeAll(async () => {
   await createNetns(NAME);
   await createNetns(OTHER);
@@ -384,4 +404,12 @@ test("a socket stays in the namespace that it was opened in", () => {
     socket.dump(listRules(6)).map(({ payload }) => decodeRule(payload)?.priority);
   expect(priorities(there)).toContain(701);
   expect(priorities(here)).not.toContain(701);
+});
+
+// Last, since it began with the file.
+test("an answer is waited for 10 s", async () => {
+  const { message, seconds } = JSON.parse(await waiting) as { message: string; seconds: number };
+  expect(message).toBe("the kernel did not answer within 10 s");
+  expect(seconds).toBeGreaterThan(9.9);
+  expect(seconds).toBeLessThan(25);
 });
