@@ -228,12 +228,14 @@ export class ModelKernel {
           .map((address) => addAddress(address).payload);
       }
       case RouteMessage.GETROUTE: {
-        const { family, device } = some(decodeRoute(payload));
+        const isFamily = familyFilter(payload);
+        // The decoder knows no route of all families: any will do for what else is asked for.
+        const { device, table: asked } = some(decodeRoute(withFamily(payload)));
         // Only when asked for: the header says none.
         const hasTable = decodeAttributes(payload.subarray(12)).some((attr) => attr.type === 15);
-        const table = hasTable ? some(decodeRoute(payload)).table : undefined;
+        const table = hasTable ? asked : undefined;
         return here.routes
-          .filter((route) => route.family === family)
+          .filter((route) => isFamily(route.family))
           .filter(
             (route) =>
               (table === undefined || route.table === table) &&
@@ -242,8 +244,8 @@ export class ModelKernel {
           .map((route) => replaceRoute(route).payload);
       }
       case RouteMessage.GETRULE: {
-        const family = payload[0] === 2 ? 4 : 6;
-        return here.rules.filter((rule) => rule.family === family).map((rule) => addRule(rule).payload);
+        const isFamily = familyFilter(payload);
+        return here.rules.filter((rule) => isFamily(rule.family)).map((rule) => addRule(rule).payload);
       }
       case RouteMessage.GETNEIGH: {
         const device = decodeAttributes(payload.subarray(12)).find((attr) => attr.type === 8);
@@ -323,3 +325,13 @@ function some<T>(value: T | undefined): T {
 }
 
 export type { Route };
+
+/** Which families a list is asked for: AF_INET, AF_INET6, or all (AF_UNSPEC). */
+function familyFilter(payload: Uint8Array): (family: 4 | 6) => boolean {
+  const asked = payload[0];
+  return (family) => asked === 0 || asked === (family === 4 ? 2 : 10);
+}
+
+function withFamily(payload: Uint8Array): Uint8Array {
+  return payload[0] === 0 ? Uint8Array.of(2, ...payload.subarray(1)) : payload;
+}
