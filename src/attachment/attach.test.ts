@@ -160,7 +160,7 @@ describe("takeOver", () => {
   it("changes nothing where no record of the new one could be written", () => {
     store.write(recordOf({ steps: [step] }));
     // A name that is taken is what a file system without room looks like, as far as this goes.
-    mkdirSync(`${directory}/attachments/7:trial`);
+    mkdirSync(`${directory}/attachments/7:trial.tmp`);
     expect(() => takeOver(node(), recordOf({ containerId: "second" }))).toThrow(
       new AttachmentError(`Cannot write into ${directory}/attachments: EISDIR`),
     );

@@ -136,8 +136,8 @@ export function detachOther(node: Node, claim: Claim): void {
   const { containerId, ifName } = claim;
   for (const vlanId of node.store.vlanIdsOf(claim)) {
     if (vlanId === claim.vlanId) continue;
-    node.store.tryToWrite(claim.vlanId);
     node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
+      node.store.tryToWrite(vlanId);
       for (const record of node.store.withVlanId(vlanId)) {
         if (record.containerId === containerId && record.ifName === ifName) detachRecord(node, record);
       }

@@ -178,9 +178,13 @@ export class AttachmentStore {
     }
   }
 
-  /** Throws AttachmentError where no record could be written: for who would change something before he writes one. */
+  /**
+   * Throws AttachmentError where no record could be written: for who would change something before he writes one. The
+   * caller holds the VLAN's lock.
+   */
   tryToWrite(vlanId: number): void {
-    const path = `${this.#directory}/${vlanId}:trial`;
+    // As a record is named that is not whole yet: should we be killed here, the next call on the VLAN id tidies it up.
+    const path = `${this.#directory}/${vlanId}:trial.tmp`;
     try {
       // As much as the file system gives out at once.
       writeFileAtomic(path, " ".repeat(4096), 0o600);
