@@ -38,8 +38,8 @@ check: node_modules/.package-lock.json ## Types, lint, format, import direction,
 	@mkdir -p $(REPORTS)
 	$(VITEST) --project unit --reporter=default --reporter=json --outputFile.json=$(REPORTS)/unit.json
 
-fuzz: node_modules/.package-lock.json ## Property-based tests, longer than in check (RUNS=20000 SEED=)
-	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) $(VITEST) --project unit test/fuzz
+fuzz: build packages ## Property-based tests, longer than the others run them (RUNS=20000 SEED=)
+	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) $(VITEST) --project unit --project binary fuzz
 
 packages:
 	@test/setup/packages.sh build net

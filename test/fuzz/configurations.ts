@@ -1,5 +1,6 @@
 // What a runtime passes: environment, and a configuration with prevResult and annotation. Right, and wrong in places.
 import * as fc from "fast-check";
+import type { Asked } from "./answers.ts";
 import { type Value, changed, textOf, texts } from "./hostile.ts";
 import { JUNK, NODE, POD, TRUNK_MAC } from "./model/world.ts";
 
@@ -235,4 +236,23 @@ export function stdins(log: LogFiles): fc.Arbitrary<string | Uint8Array> {
     { weight: 20, arbitrary: asText },
     { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
   );
+}
+
+/** What a configuration asks for: its version by the rules of the reference decoder, and its prevResult. */
+export function askedBy(stdin: string | Uint8Array): Asked {
+  let config: unknown;
+  try {
+    config = JSON.parse(typeof stdin === "string" ? stdin : Buffer.from(stdin).toString());
+  } catch {
+    return {};
+  }
+  if (typeof config !== "object" || config === null || Array.isArray(config)) return {};
+  const [version] = Object.entries(config)
+    .filter(([key, value]) => key.toLowerCase() === "cniversion" && value !== null)
+    .map(([, value]): unknown => value)
+    .toReversed();
+  return {
+    ...(typeof version === "string" && { version }),
+    ...("prevResult" in config && { previous: config.prevResult }),
+  };
 }

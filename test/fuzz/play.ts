@@ -5,8 +5,8 @@ import type { Node } from "../../src/attachment/node.ts";
 import { AttachmentStore } from "../../src/attachment/store.ts";
 import { run } from "../../src/cni/run.ts";
 import { lockFile } from "../../src/sys/lock.ts";
-import { type Answer, type Asked, type Judgement, branchDefects, judge } from "./answers.ts";
-import { branch, previous, verbs } from "./configurations.ts";
+import { type Answer, type Judgement, branchDefects, judge } from "./answers.ts";
+import { askedBy, branch, previous, verbs } from "./configurations.ts";
 import { textOf } from "./hostile.ts";
 import { World, enter } from "./model/world.ts";
 import { type Scene, isHonest } from "./scenes.ts";
@@ -176,7 +176,7 @@ export class Stage {
     let stdout = "";
     const status = await run({
       env,
-      readStdin: () => bytesOf(stdin),
+      readStdin: () => (typeof stdin === "string" ? Buffer.from(stdin) : stdin),
       writeStdout: (text) => void (stdout += `${text}\n`),
       node,
     });
@@ -259,27 +259,4 @@ function differences(before: readonly string[], after: readonly string[]): strin
     ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
     ...after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
   ];
-}
-
-function bytesOf(stdin: Scene["stdin"]): Uint8Array {
-  return typeof stdin === "string" ? Buffer.from(stdin) : stdin;
-}
-
-/** What a configuration asks for: its version by the rules of the reference decoder, and its prevResult. */
-function askedBy(stdin: Scene["stdin"]): Asked {
-  let config: unknown;
-  try {
-    config = JSON.parse(Buffer.from(bytesOf(stdin)).toString());
-  } catch {
-    return {};
-  }
-  if (typeof config !== "object" || config === null || Array.isArray(config)) return {};
-  const [version] = Object.entries(config)
-    .filter(([key, value]) => key.toLowerCase() === "cniversion" && value !== null)
-    .map(([, value]): unknown => value)
-    .toReversed();
-  return {
-    ...(typeof version === "string" && { version }),
-    ...("prevResult" in config && { previous: config.prevResult }),
-  };
 }
