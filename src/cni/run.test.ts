@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -30,6 +41,30 @@ const prevResult = {
   interfaces: [{ name: "eni1" }, { name: "eth0", mac: "1", sandbox: "/x" }],
   ips: [{ address: "10.0.0.50/32", interface: 1 }],
   dns: {},
+};
+
+const capability = "io.kubernetes.cri.pod-annotations";
+
+/** What makes ADD attach a branch. */
+const withBranch = {
+  prevResult,
+  enablePodENI: true,
+  serviceCIDRs: [],
+  trunk: { interface: "eth1" },
+  capabilities: { [capability]: true },
+  runtimeConfig: {
+    [capability]: {
+      "vpc.amazonaws.com/pod-eni": JSON.stringify([
+        {
+          eniId: "eni-0a",
+          ifAddress: "02:b1:00:00:00:07",
+          privateIp: "10.0.0.20",
+          vlanId: 7,
+          subnetCidr: "10.0.0.0/24",
+        },
+      ]),
+    },
+  },
 };
 
 async function call(env: Record<string, string>, config: object | string = {}) {
@@ -134,27 +169,7 @@ describe("run", () => {
   });
 
   it("names branch, ENI and pod of an ADD that failed for its namespace", async () => {
-    const annotation = JSON.stringify([
-      {
-        eniId: "eni-0a",
-        ifAddress: "02:b1:00:00:00:07",
-        privateIp: "10.0.0.20",
-        vlanId: 7,
-        subnetCidr: "10.0.0.0/24",
-      },
-    ]);
-    const capability = "io.kubernetes.cri.pod-annotations";
-    const { status, written } = await call(
-      { CNI_COMMAND: "ADD", ...pod },
-      {
-        prevResult,
-        enablePodENI: true,
-        serviceCIDRs: [],
-        trunk: { interface: "eth1" },
-        capabilities: { [capability]: true },
-        runtimeConfig: { [capability]: { "vpc.amazonaws.com/pod-eni": annotation } },
-      },
-    );
+    const { status, written } = await call({ CNI_COMMAND: "ADD", ...pod }, withBranch);
     expect(status).toBe(1);
     expect(JSON.parse(written.join(""))).toMatchObject({
       code: 104,
@@ -166,7 +181,6 @@ describe("run", () => {
   });
 
   it("DEL of a pod whose annotation can never be honoured succeeds: nothing was attached", async () => {
-    const capability = "io.kubernetes.cri.pod-annotations";
     const branch = {
       eniId: "eni-0a",
       ifAddress: "02:b1:00:00:00:07",
@@ -198,6 +212,30 @@ describe("run", () => {
       expect(readdirSync(join(directory, "elsewhere"))).toEqual([]);
     },
   );
+
+  it.each([
+    ".",
+    "attachments",
+    "locks",
+    "locks/vlan-7",
+    "attachments/7:another:eth0.json",
+    `attachments/7:c1:eth0.json.${process.pid}.tmp`,
+  ])("ADD is code 105 and says what to remove where %s is a link, and follows it nowhere", async (file) => {
+    const store = new AttachmentStore(join(directory, "state"), systemClock);
+    store.withVlan(7, 0, () => undefined);
+    const [place, elsewhere] = [join(directory, "state", file), join(directory, "elsewhere")];
+    if (existsSync(place)) renameSync(place, elsewhere);
+    else writeFileSync(elsewhere, "theirs");
+    symlinkSync(elsewhere, place);
+    const before = [statSync(elsewhere).mtimeMs, statSync(elsewhere).size];
+    const { status, written } = await call({ CNI_COMMAND: "ADD", ...pod }, withBranch);
+    expect(status).toBe(1);
+    expect(JSON.parse(written.join(""))).toMatchObject({
+      code: 105,
+      msg: `${place} is a symbolic link; remove it`,
+    });
+    expect([statSync(elsewhere).mtimeMs, statSync(elsewhere).size]).toEqual(before);
+  });
 
   it.each(["/proc/self/ns/uts", "/proc/self/ns/net", "/proc/self", "/dev/null"])(
     "DEL succeeds though CNI_NETNS is %s, which can be no pod's network",

@@ -61,6 +61,7 @@ export class Stage {
     const judgement = judge(verb, answer, askedBy(scene.stdin));
     const after = this.#look(world);
     const said = outcomeOf(verb, judgement, before, after);
+    const { trouble } = scene;
     const defects = [
       ...judgement.defects,
       ...(said === "ADD: attached"
@@ -68,6 +69,9 @@ export class Stage {
         : []),
       ...codeDefects(verb, judgement.code),
       ...touched,
+      ...(said === "ADD: attached" && trouble !== undefined && BARRING.includes(trouble.at)
+        ? [`ADD attached though ${trouble.at} is ${trouble.how}`]
+        : []),
       ...this.#left(world, after),
       ...changeDefects(verb, answer, judgement, { untouched, before, after, honest: isHonest(scene) }),
       ...(await this.#takeBack(world, scene, after)),
@@ -202,6 +206,9 @@ const CODES = new Map([
   ["GC", [11, 103, 105]],
   ["STATUS", [50]],
 ]);
+/** Where trouble must keep every ADD from attaching. */
+const BARRING: readonly string[] = [".", "attachments", "locks"];
+
 const UNREADABLE = [1, 4, 5, 6, 7];
 
 function codeDefects(verb: string, code: number | undefined): string[] {
