@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openLog, timestamp } from "./log.ts";
+import { openLog } from "./log.ts";
 
 let directory: string;
 
@@ -125,29 +125,5 @@ describe("openLog", () => {
     expect(status).toBe(0);
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(JSON.parse(stderr)).toMatchObject({ level: "error", message: "ADD", code: 103 });
-  });
-});
-
-describe("timestamp", () => {
-  it.each([
-    0,
-    1,
-    951_782_399_999, // 28 February 2000, the last millisecond
-    951_782_400_000,
-    951_868_800_000, // 1 March 2000
-    4_107_542_399_999, // 28 February 2100, which has no 29th
-    4_107_542_400_000,
-    253_402_300_799_999, // the end of the year 9999
-  ])("of %d is Date's", (milliseconds) => {
-    expect(timestamp(milliseconds)).toBe(new Date(milliseconds).toISOString());
-  });
-
-  it("of each day for four centuries is Date's", () => {
-    const wrong: number[] = [];
-    for (let day = 0; day < 146_097; day++) {
-      const milliseconds = day * 86_400_000 + ((day * 7_919_003) % 86_400_000);
-      if (timestamp(milliseconds) !== new Date(milliseconds).toISOString()) wrong.push(milliseconds);
-    }
-    expect(wrong).toEqual([]);
   });
 });
