@@ -33,7 +33,7 @@ export function detachRecord(node: Node, record: AttachmentRecord): void {
 }
 
 function takesAway(operation: Operation): boolean {
-  return "absent" in operation && operation.absent;
+  return "absent" in operation;
 }
 
 /** Removes the record of what is no more, and with the last strict one what the node was changed for: LeftBehindError. */
