@@ -72,6 +72,8 @@ export interface HostOptions {
   readonly ipv4?: string;
   readonly ipv6?: string;
   readonly groups: readonly string[];
+  /** Another subnet than the VPC's first one. */
+  readonly subnet?: Subnet;
 }
 
 /** A machine in the VPC that is not our node. */
@@ -275,7 +277,7 @@ ${baseTable()}${groupText(nodeGroup)}NFT
 
   /** Puts a machine into the VPC, in a namespace of its own. */
   async addHost(options: HostOptions): Promise<Host> {
-    const { name, ipv4, ipv6, groups } = options;
+    const { name, ipv4, ipv6, groups, subnet = this.subnet } = options;
     const number = (this.#hostCount += 1);
     const host: Host = {
       device: `host${number}`,
@@ -288,6 +290,7 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     };
     await createNetns(host.netns);
     this.#hosts.set(host.netns, host);
+    await this.#addGateway(subnet);
     await this.#plug(
       [host],
       [
@@ -299,8 +302,8 @@ ${baseTable()}${groupText(nodeGroup)}NFT
       ...(ipv4 === undefined
         ? []
         : [
-            `addr add ${ipv4}/${prefixOf(this.subnet.ipv4)} dev eth0`,
-            `route add default via ${gatewayOf(this.subnet.ipv4)}`,
+            `addr add ${ipv4}/${prefixOf(subnet.ipv4)} dev eth0`,
+            `route add default via ${gatewayOf(subnet.ipv4)}`,
           ]),
       ...(ipv6 === undefined
         ? []

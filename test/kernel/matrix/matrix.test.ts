@@ -79,6 +79,29 @@ const flows: readonly Flow[] = [
   },
 ];
 
+const toHostPort = ({ hostPort }: Subject, port: number): Target => ({ host: nodeIp, port: hostPort(port) });
+
+/** Observed last: what the node sends to itself leaves connections that a probe's may be told from by another port only. */
+const hostPortFlows: readonly Flow[] = [
+  { what: "a host port: a machine in another subnet → the pod", from: () => world.elsewhere, to: toHostPort },
+  {
+    what: "a host port: a machine in the branch's own subnet → the pod",
+    from: () => world.machine,
+    to: toHostPort,
+  },
+  { what: "a host port: the node itself → the pod", from: () => world.node, to: toHostPort },
+  {
+    what: "a host port: a pod without a branch, on the node → the pod",
+    from: () => world.regular,
+    to: toHostPort,
+  },
+  {
+    what: "a host port: another pod with a branch, on the node → the pod",
+    from: (_, kind) => of(world.neighbours, kind).agent,
+    to: toHostPort,
+  },
+];
+
 const probe: Flow = { what: "kubelet's probe (TCP, HTTP) → the pod", from: () => world.node, to: toPod };
 
 function of(subjects: ReadonlyMap<Kind, Subject>, kind: Kind): Subject {
@@ -172,9 +195,10 @@ test("who reaches whom, and whose groups decide", async () => {
     rows.push(...(await observe([{ ...probe, what: `${probe.what}, ${state}` }])));
   }
   writeFileSync(demux, "1");
+  rows.push(...(await observe(hostPortFlows)));
   const cells = rows.flatMap((row) => row.cells);
   expect(cells.filter((cell) => !Object.values(meanings).includes(cell))).toEqual([]);
-  expect(cells).toHaveLength((flows.length + 2) * kinds.length);
+  expect(cells).toHaveLength((flows.length + 2 + hostPortFlows.length) * kinds.length);
 }, 300_000);
 
 test("same-node traffic passes the VPC where the pod's groups decide, and does not where none do", async () => {
@@ -191,6 +215,19 @@ test("same-node traffic passes the VPC where the pod's groups decide, and does n
     seen[kind] = delivered >= TRIES;
   }
   expect(seen).toEqual({ direct: true, "routed, standard": false, "routed, strict": true });
+});
+
+test("a host port that does not work from outside: the node may not send for others", async () => {
+  const client = String(world.elsewhereHost.ipv4);
+  const spoofed: Record<string, boolean> = {};
+  for (const kind of kinds) {
+    const subject = of(world.subjects, kind);
+    await world.ground.vpc.forget();
+    await world.elsewhere.try(toHostPort(subject, ports.both), 1, CLOSED_MS);
+    const flow = { from: client, to: String(subject.branch.ipv4), port: ports.both };
+    spoofed[kind] = (await world.ground.vpc.seen(world.ground.vpc.nodePlug, flow)).spoofed > 0;
+  }
+  expect(spoofed).toEqual({ direct: true, "routed, standard": false, "routed, strict": true });
 });
 
 test("docs/datapaths.md has this table", () => {

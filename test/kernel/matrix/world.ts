@@ -3,8 +3,10 @@
 import path from "node:path";
 import {
   createNetns,
+  debianPlugins,
   deleteNetns,
   ipBatch,
+  must,
   mustExec,
   netnsPath,
   nodeGroup,
@@ -35,9 +37,11 @@ const servedPorts = Object.values(ports);
 export const clusterIp = "172.20.0.10";
 export const agentIp = "169.254.170.23";
 export const nodeIp = "10.0.0.10";
-/** Outside of what the node takes for the VPC's range, so that it is the internet to it. */
-const vpcRange = "10.0.0.0/25";
-const internetIp = "10.0.0.200";
+const vpcRange = "10.0.0.0/16";
+/** The nodes, the pods and one machine are in the VPC's first subnet; another machine is in this one. */
+const otherSubnet = { ipv4: "10.0.1.0/24", ipv6: "2001:db8:2::/64" };
+/** Outside of the VPC's range, so that it is the internet to the node. */
+const internet = { ipv4: "203.0.113.0/24", ipv6: "2001:db8:3::/64" };
 
 export interface Subject {
   readonly pod: Sandbox;
@@ -46,6 +50,8 @@ export interface Subject {
   readonly primary: string;
   /** Node port 300nx leads to its port 800x. */
   readonly nodePort: (port: number) => number;
+  /** Host port 310nx leads to its port 800x, by aws-cni's own entry for portmap. */
+  readonly hostPort: (port: number) => number;
   readonly agent: Agent;
 }
 
@@ -58,8 +64,10 @@ export class World {
   far!: Agent;
   node!: Agent;
   machine!: Agent;
+  elsewhere!: Agent;
   machineHost!: Host;
   internetHost!: Host;
+  elsewhereHost!: Host;
   #secondNode!: OtherNode;
   readonly #agents: Agent[] = [];
   readonly #pods: Sandbox[] = [];
@@ -76,13 +84,15 @@ export class World {
     await world.#podsOfAllKinds();
     await world.#farPod();
     await world.#services();
+    await world.#portmap("ADD");
     world.node = world.#agent(undefined);
     world.machine = world.#agent(world.machineHost.netns);
-    const internet = world.#agent(world.internetHost.netns);
+    world.elsewhere = world.#agent(world.elsewhereHost.netns);
+    const outside = world.#agent(world.internetHost.netns);
     await Promise.all([
       world.node.listen("node", servedPorts),
       world.machine.listen("machine", servedPorts),
-      internet.listen("internet", servedPorts),
+      outside.listen("internet", servedPorts),
       ...[...world.subjects.values()].map((subject) => subject.agent.listen(subject.pod.name, servedPorts)),
     ]);
     return world;
@@ -90,6 +100,7 @@ export class World {
 
   async close(): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.stop()));
+    await this.#portmap("DEL");
     for (const pod of this.#pods) await pod.remove();
     await deleteNetns("pod-far");
     for (const command of [
@@ -105,7 +116,7 @@ export class World {
   /** Inbound to the node's ENI or to a branch: by port. Inbound to a machine: by port and the sender's group. */
   async #groups(): Promise<void> {
     const { vpc } = this.ground;
-    const from = { fromCidr: "10.0.0.0/24" };
+    const from = { fromCidr: vpcRange };
     const open = (first: number) => [
       { port: first, ...from },
       { port: ports.both, ...from },
@@ -116,7 +127,10 @@ export class World {
       nodeGroup,
       ...open(ports.node),
       ...[1, 2, 3].flatMap((n) =>
-        open(ports.node).map(({ port }) => ({ port: nodePortOf(n, port), ...from })),
+        open(ports.node).flatMap(({ port }) => [
+          { port: nodePortOf(n, port), ...from },
+          { port: hostPortOf(n, port), ...from },
+        ]),
       ),
     );
     await vpc.createGroup("machine", [
@@ -130,7 +144,18 @@ export class World {
   async #machines(): Promise<void> {
     const { vpc } = this.ground;
     this.machineHost = await vpc.addHost({ name: "machine", ipv4: "10.0.0.30", groups: ["machine"] });
-    this.internetHost = await vpc.addHost({ name: "internet", ipv4: internetIp, groups: ["machine"] });
+    this.elsewhereHost = await vpc.addHost({
+      name: "elsewhere",
+      ipv4: "10.0.1.30",
+      groups: ["machine"],
+      subnet: otherSubnet,
+    });
+    this.internetHost = await vpc.addHost({
+      name: "internet",
+      ipv4: "203.0.113.9",
+      groups: ["machine"],
+      subnet: internet,
+    });
     this.#secondNode = await vpc.addNode({ name: "node2", ipv4: "10.0.0.40", ipv6: "2001:db8:1::40" });
   }
 
@@ -181,7 +206,14 @@ export class World {
     this.#pods.push(pod);
     await pod.mustAdd();
     const agent = this.#agent(pod.netns);
-    return { pod, branch, primary, agent, nodePort: (port) => nodePortOf(number, port) };
+    return {
+      pod,
+      branch,
+      primary,
+      agent,
+      nodePort: (port) => nodePortOf(number, port),
+      hostPort: (port) => hostPortOf(number, port),
+    };
   }
 
   /** A pod of the second node, strict, by the executable run where that node is. */
@@ -270,6 +302,35 @@ export class World {
     });
   }
 
+  /** portmap behind branchline in the chain, by aws-cni's own entry. */
+  async #portmap(command: "ADD" | "DEL"): Promise<void> {
+    for (const { pod, hostPort } of this.subjects.values()) {
+      const portMappings = servedPorts.map((port) => ({
+        hostPort: hostPort(port),
+        containerPort: port,
+        protocol: "tcp",
+      }));
+      await must([path.join(debianPlugins, "portmap")], {
+        input: JSON.stringify({
+          cniVersion: "1.0.0",
+          name: "ground",
+          type: "portmap",
+          snat: true,
+          runtimeConfig: { portMappings },
+          prevResult: pod.result,
+        }),
+        env: {
+          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+          CNI_COMMAND: command,
+          CNI_CONTAINERID: pod.containerId,
+          CNI_NETNS: pod.path,
+          CNI_IFNAME: pod.ifName,
+          CNI_PATH: debianPlugins,
+        },
+      });
+    }
+  }
+
   #agent(netns: string | undefined): Agent {
     const agent = new Agent(netns);
     this.#agents.push(agent);
@@ -279,4 +340,8 @@ export class World {
 
 function nodePortOf(number: number, port: number): number {
   return 30_000 + number * 10 + (port - 8000);
+}
+
+function hostPortOf(number: number, port: number): number {
+  return nodePortOf(number, port) + 1000;
 }
