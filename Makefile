@@ -14,7 +14,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build check fuzz test test-kernel demo demo-plan bench bench-floor clean packages guest
+.PHONY: help build check fuzz test test-kernel test-runtime demo demo-plan bench bench-floor clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,13 +66,18 @@ test-kernel: build guest
 	node test/vm/run-suite.ts --at-once $(addprefix --kernel ,$(KERNELS))
 endif
 
-test: ## Everything: check, the executable, the harness, the kernel suite in both kernels
+test-runtime: build guest ## Pods by containerd and runc, in each kernel's guest (KERNELS="6.1 6.12")
+	@test/setup/packages.sh runtime
+	node test/vm/run-suite.ts --project runtime --at-once $(addprefix --kernel ,$(KERNELS))
+
+test: ## Everything: check, the executable, the harness, the kernel and the runtime suite in both kernels
 	@rm -rf $(REPORTS)
 	$(MAKE) check
 	$(MAKE) test-binary
 	$(MAKE) test-harness
 	$(MAKE) test-kernel
-	node test/summary.ts unit binary harness $(addprefix kernel-,$(KERNELS))
+	$(MAKE) test-runtime
+	node test/summary.ts unit binary harness $(addprefix kernel-,$(KERNELS)) $(addprefix runtime-,$(KERNELS))
 
 DEMO := node test/demo/demo.ts --datapath $(DATAPATH) $(if $(MODE),--mode $(MODE))
 

@@ -5,6 +5,19 @@ const project = (name: string, include: string[], testTimeout: number) => ({
   test: { name, include, testTimeout, hookTimeout: testTimeout },
 });
 
+function onOneKernel(name: string) {
+  return {
+    test: {
+      ...project(name, [`test/${name}/**/*.test.ts`], 600_000).test,
+      // They share one kernel and its trunk.
+      fileParallelism: false,
+      // An emulated processor may stall for seconds while its host is busy, and then a bounded wait ends too early.
+      // What fails twice in a row fails.
+      retry: 1,
+    },
+  };
+}
+
 export default defineConfig({
   // The guest sees the checkout read-only: nothing may be cached beside the sources.
   cacheDir: "/tmp/branchline-vite",
@@ -16,17 +29,10 @@ export default defineConfig({
       project("unit", ["src/**/*.test.ts", "cmd/**/*.test.ts", "test/fuzz/**/*.test.ts"], 5_000),
       // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
       project("binary", ["test/binary/**/*.test.ts"], 60_000),
-      // Needs 8021q: the guest, or NATIVE=1.
-      {
-        test: {
-          ...project("kernel", ["test/kernel/**/*.test.ts"], 600_000).test,
-          // They share one kernel and its trunk.
-          fileParallelism: false,
-          // An emulated processor may stall for seconds while its host is busy, and then a bounded wait ends too early.
-          // What fails twice in a row fails.
-          retry: 1,
-        },
-      },
+      // Need 8021q: the guest, or NATIVE=1.
+      onOneKernel("kernel"),
+      // The same called by containerd; the guest only.
+      onOneKernel("runtime"),
       // The virtual machine harness itself.
       project("harness", ["test/vm/**/*.test.ts"], 300_000),
     ],

@@ -2,11 +2,12 @@
 # Installs the Debian packages that tests, harness and demo need: packages.sh [group...]
 #
 # Groups (all of them when none is named):
-#   build  strips the executable: build.mjs
-#   vm     boots guests:        test/vm, test/kernel
-#   net    reads the network:   test/kernel, test/binary, bench
-#   bench  traffic and memory:  bench
-#   demo   what the demo shows: a database reached from a pod
+#   build    strips the executable: build.mjs
+#   vm       boots guests:        test/vm, test/kernel, test/runtime
+#   net      reads the network:   test/kernel, test/binary, test/runtime, bench
+#   runtime  runs pods:           test/runtime
+#   bench    traffic and memory:  bench
+#   demo     what the demo shows: a database reached from a pod
 #
 # Nothing happens, and no network is used, when everything is there already.
 set -eu
@@ -14,6 +15,7 @@ set -eu
 build="binutils"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
+runtime="containerd runc"
 bench="iperf3 sockperf time"
 demo="postgresql"
 
@@ -31,9 +33,10 @@ packages_of() {
     build) echo "$build" ;;
     vm) echo "$vm" ;;
     net) echo "$net" ;;
+    runtime) echo "$runtime" ;;
     bench) echo "$bench" ;;
     demo) echo "$demo" ;;
-    *) fail "unknown group \"$1\": it is build, vm, net, bench or demo" ;;
+    *) fail "unknown group \"$1\": it is build, vm, net, runtime, bench or demo" ;;
   esac
 }
 
@@ -62,7 +65,7 @@ forbid_cluster() {
   echo "create_main_cluster = false" >"$cluster_conf"
 }
 
-[ $# -gt 0 ] || set -- build vm net bench demo
+[ $# -gt 0 ] || set -- build vm net runtime bench demo
 wanted=""
 for group in "$@"; do
   wanted="$wanted $(packages_of "$group")"
