@@ -58,8 +58,8 @@ export interface Patience {
   readonly signal?: AbortSignal;
 }
 
-/** Milliseconds. kubelet gives RunPodSandbox 4 minutes and others 2; the guest is slow, and what hangs must end. */
-const DEADLINE_MS = 240_000;
+/** Milliseconds. kubelet gives RunPodSandbox 4 minutes and others 2; thirty at once take longer in a guest on a busy host. */
+const DEADLINE_MS = 600_000;
 
 const proto = loadPackageDefinition(
   loadSync(path.join(import.meta.dirname, "cri.proto"), {
