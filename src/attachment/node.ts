@@ -30,10 +30,15 @@ export function kernelFor(node: Node, pod: Namespace | undefined): Kernel {
 export function reopen(node: Node, record: Attached): Namespace | undefined {
   using open = new DisposableStack();
   const found = open.use(openNumbered(record.namespace));
-  if (found === undefined || !holds(node, found, record)) return undefined;
+  if (found === undefined || !isWhereAttached(node, found, record)) return undefined;
   // It is the caller's from here on.
   open.move();
   return found;
+}
+
+/** Whether a namespace is the one that something was attached in, and not the next one that got its number. */
+export function isWhereAttached(node: Node, namespace: Namespace, record: Attached): boolean {
+  return namespace.identity === record.namespace.identity && holds(node, namespace, record);
 }
 
 type Attached = Pick<AttachmentRecord, "namespace" | "vlanId" | "trunk">;

@@ -1,4 +1,4 @@
-import { kernelFor } from "../attachment/node.ts";
+import { isWhereAttached, kernelFor } from "../attachment/node.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { familiesToMove } from "../datapath/routed/node.ts";
@@ -29,10 +29,10 @@ export function check(call: Call): undefined {
   }
   call.note({ vlan: record.vlanId, eni: record.eniId });
   using namespace = openNamespace(request.netns);
-  if (namespace.identity !== record.namespace.identity) {
+  if (!isWhereAttached(node, namespace, record)) {
     throw new CniError(
       ErrorCode.NamespaceUnusable,
-      `network namespace "${request.netns}" is not the one that VLAN ${record.vlanId} was attached in`,
+      `network namespace "${request.netns}" is not the one that VLAN ${record.vlanId} was attached in, or nothing of that is left in it`,
     );
   }
   using kernel = kernelFor(node, namespace);

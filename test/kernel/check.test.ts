@@ -1,8 +1,9 @@
 // CHECK with the direct datapath: each thing that may be broken by hand, one at a time, is found and named.
+import { statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
-import { ipBatch, ipJson } from "../ground/index.ts";
+import { deleteNetns, eventually, ipBatch, ipJson } from "../ground/index.ts";
 import type { Failure } from "./support/plugin.ts";
 import {
   annotationOf,
@@ -240,6 +241,29 @@ describe("broken by hand, in the pod or on the node", () => {
       msg: expect.stringMatching(/is not the one that VLAN 7 was attached in/),
     });
     expect((await pod.check({ netns: "/run/netns/none" })).failure?.code).toBe(104);
+  });
+
+  test("the next namespace, which got the number of its own", async () => {
+    const numberOf = ({ path }: Sandbox) => statSync(path).ino;
+    const first = await createSandbox(ground, { name: "gone", primary: "veth", addresses: ["10.0.0.61"] });
+    await first.mustAdd({ branch: annotationOf({ vlanId: 12, ipv4: "10.0.0.32" }) });
+    const number = numberOf(first);
+    await deleteNetns(first.netns);
+    let tries = 0;
+    // The kernel gives the lowest number that is free, and this one is a moment after its name has gone.
+    const next = await eventually("its number is given again", async () => {
+      const name = `next${(tries += 1)}`;
+      const sandbox = await createSandbox(ground, { name, primary: "veth", addresses: ["10.0.0.62"] });
+      if (numberOf(sandbox) === number) return sandbox;
+      await sandbox.dispose();
+      return undefined;
+    });
+    expect((await first.check({ netns: next.path })).failure).toMatchObject({
+      code: 104,
+      msg: expect.stringMatching(/is not the one that VLAN 12 was attached in/),
+    });
+    await first.mustDel();
+    await next.dispose();
   });
 
   test("the record is lost, though the annotation names a branch", async () => {
