@@ -8,7 +8,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { AttachmentStore, STATE_DIRECTORY } from "../../src/attachment/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { aftermaths, plainNode, type Scene } from "./faults/aftermath.ts";
-import { Gate, gatedNode } from "./faults/gate.ts";
+import { Gate } from "./faults/gate.ts";
+import { gatedNode } from "./faults/gated-node.ts";
 import { isChange, typeName } from "./faults/messages.ts";
 import { call, callExecutable, mustCall, type Sandbox, type Verb } from "./faults/plugin.ts";
 import { Before, Setting } from "./faults/setting.ts";

@@ -5,7 +5,8 @@ import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { mustExec, must, snapshot, diffSnapshots } from "../ground/index.ts";
 import { execFileSync } from "node:child_process";
-import { Gate, gatedNode, type Mishap } from "./faults/gate.ts";
+import { Gate, type Mishap } from "./faults/gate.ts";
+import { gatedNode } from "./faults/gated-node.ts";
 import { call, mustCall, type Answer, type Sandbox, type Verb } from "./faults/plugin.ts";
 import { Before, Setting, recordsIn } from "./faults/setting.ts";
 

@@ -1,8 +1,6 @@
 // What stands between the plugin and the kernel: counts every change, and makes one of them go wrong.
-import { AttachmentStore } from "../../../src/attachment/store.ts";
 import type { TransportFactory } from "../../../src/datapath/kernel.ts";
 import { openTransport } from "../../../src/netlink/transport.ts";
-import { systemClock } from "../../../src/sys/clock.ts";
 import { isChange, messagesOf, refusable, type SentMessage } from "./messages.ts";
 
 /** What shall go wrong, counted from 1 in the order of the call; without any of them nothing does. */
@@ -88,37 +86,12 @@ export class Gate {
 
 let current = new Gate();
 
-/** The gate that sysctls go through: src/sys/sysctl.ts is replaced by the test that wants it. */
+/** The gate that sysctls go through: src/sys/sysctl.ts is replaced by who wants it. */
 export function sysctlGate(): Gate {
   return current;
 }
 
-/** The records of a process that may die. */
-class GatedStore extends AttachmentStore {
-  readonly #gate: Gate;
-
-  constructor(directory: string, gate: Gate) {
-    super(directory, systemClock);
-    this.#gate = gate;
-  }
-
-  override write(...args: Parameters<AttachmentStore["write"]>): void {
-    this.#gate.change();
-    super.write(...args);
-  }
-
-  override remove(...args: Parameters<AttachmentStore["remove"]>): void {
-    this.#gate.change();
-    super.remove(...args);
-  }
-}
-
-/** A node whose every change passes the gate. One call at a time: sysctls know one gate only. */
-export function gatedNode(stateDirectory: string, gate: Gate) {
+/** From now on sysctls go through this one. One call at a time: they know one gate only. */
+export function useGate(gate: Gate): void {
   current = gate;
-  return {
-    store: new GatedStore(stateDirectory, gate),
-    clock: systemClock,
-    openTransport: gate.openTransport,
-  };
 }

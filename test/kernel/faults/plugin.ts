@@ -89,17 +89,43 @@ export async function mustCall(...args: Parameters<typeof call>): Promise<Answer
 }
 
 /** One call of the executable; `prefix` is what runs it, such as strace. Killed after two minutes. */
-export function callExecutable(
+export async function callExecutable(
   verb: Verb,
   sandbox: Sandbox,
   prefix: readonly string[] = [],
 ): Promise<Answer & { readonly signal: string | null; readonly stderr: string }> {
+  const ended = await runExecutable(environment(verb, sandbox), configuration(sandbox), { prefix });
+  const { stdout, ...rest } = ended;
+  return { ...rest, ...answerOf(stdout) };
+}
+
+/** How the executable ended, and what it said. */
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ExecutableOptions {
+  /** What runs it, such as strace. */
+  readonly prefix?: readonly string[];
+  /** Milliseconds until SIGKILL; two minutes unless told. */
+  readonly killAfterMs?: number;
+}
+
+/** Runs the executable with nothing in its environment but what is given. */
+export function runExecutable(
+  env: Readonly<Record<string, string>>,
+  stdin: string,
+  { prefix = [], killAfterMs = 120_000 }: ExecutableOptions = {},
+): Promise<Ended> {
   const [file, ...args] = [...prefix, executable];
   return new Promise((resolve, reject) => {
     const child = spawn(file ?? executable, args, {
-      env: environment(verb, sandbox),
+      env: { ...env },
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: 120_000,
+      timeout: killAfterMs,
       killSignal: "SIGKILL",
     });
     let [stdout, stderr] = ["", ""];
@@ -107,9 +133,9 @@ export function callExecutable(
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     // One that is killed early does not read it.
     child.stdin.on("error", () => undefined);
-    child.stdin.end(configuration(sandbox));
+    child.stdin.end(stdin);
     child.on("error", reject);
-    child.on("close", (status, signal) => resolve({ status, signal, stderr, ...answerOf(stdout) }));
+    child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
   });
 }
 
