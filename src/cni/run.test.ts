@@ -213,29 +213,25 @@ describe("run", () => {
     },
   );
 
-  it.each([
-    ".",
-    "attachments",
-    "locks",
-    "locks/vlan-7",
-    "attachments/7:another:eth0.json",
-    `attachments/7:c1:eth0.json.${process.pid}.tmp`,
-  ])("ADD is code 105 and says what to remove where %s is a link, and follows it nowhere", async (file) => {
-    const store = new AttachmentStore(join(directory, "state"), systemClock);
-    store.withVlan(7, 0, () => undefined);
-    const [place, elsewhere] = [join(directory, "state", file), join(directory, "elsewhere")];
-    if (existsSync(place)) renameSync(place, elsewhere);
-    else writeFileSync(elsewhere, "theirs");
-    symlinkSync(elsewhere, place);
-    const before = [statSync(elsewhere).mtimeMs, statSync(elsewhere).size];
-    const { status, written } = await call({ CNI_COMMAND: "ADD", ...pod }, withBranch);
-    expect(status).toBe(1);
-    expect(JSON.parse(written.join(""))).toMatchObject({
-      code: 105,
-      msg: `${place} is a symbolic link; remove it`,
-    });
-    expect([statSync(elsewhere).mtimeMs, statSync(elsewhere).size]).toEqual(before);
-  });
+  it.each([".", "attachments", "locks", "locks/vlan-7", `attachments/7:c1:eth0.json.${process.pid}.tmp`])(
+    "ADD is code 105 and says what to remove where %s is a link, and follows it nowhere",
+    async (file) => {
+      const store = new AttachmentStore(join(directory, "state"), systemClock);
+      store.withVlan(7, 0, () => undefined);
+      const [place, elsewhere] = [join(directory, "state", file), join(directory, "elsewhere")];
+      if (existsSync(place)) renameSync(place, elsewhere);
+      else writeFileSync(elsewhere, "theirs");
+      symlinkSync(elsewhere, place);
+      const before = [statSync(elsewhere).mtimeMs, statSync(elsewhere).size];
+      const { status, written } = await call({ CNI_COMMAND: "ADD", ...pod }, withBranch);
+      expect(status).toBe(1);
+      expect(JSON.parse(written.join(""))).toMatchObject({
+        code: 105,
+        msg: `${place} is a symbolic link; remove it`,
+      });
+      expect([statSync(elsewhere).mtimeMs, statSync(elsewhere).size]).toEqual(before);
+    },
+  );
 
   it.each(["/proc/self/ns/uts", "/proc/self/ns/net", "/proc/self", "/dev/null"])(
     "DEL succeeds though CNI_NETNS is %s, which can be no pod's network",
