@@ -70,14 +70,14 @@ test-runtime: build guest ## Pods by containerd and runc, in each kernel's guest
 	@test/setup/packages.sh runtime
 	node test/vm/run-suite.ts --project runtime --at-once $(addprefix --kernel ,$(KERNELS))
 
+# One that fails does not keep the others from being seen: each guest takes minutes.
+SUITES := check test-binary test-harness test-kernel test-runtime
+
 test: ## Everything: check, the executable, the harness, the kernel and the runtime suite in both kernels
 	@rm -rf $(REPORTS)
-	$(MAKE) check
-	$(MAKE) test-binary
-	$(MAKE) test-harness
-	$(MAKE) test-kernel
-	$(MAKE) test-runtime
-	node test/summary.ts unit binary harness $(addprefix kernel-,$(KERNELS)) $(addprefix runtime-,$(KERNELS))
+	@status=0; for suite in $(SUITES); do $(MAKE) $$suite || status=1; done; \
+	node test/summary.ts unit binary harness $(addprefix kernel-,$(KERNELS)) $(addprefix runtime-,$(KERNELS)) || status=1; \
+	exit $$status
 
 DEMO := node test/demo/demo.ts --datapath $(DATAPATH) $(if $(MODE),--mode $(MODE))
 
