@@ -153,8 +153,16 @@ function changes(): string[] {
   ];
 }
 
+/** The other end of a veth is seen to be up some moments after it is (linkwatch). */
+const LATE = ["NO-CARRIER", "LOWER_UP", "linkdown"];
+
 function things(array: string): string[] {
-  return (JSON.parse(array) as unknown[]).map((thing) => JSON.stringify(thing));
+  return (JSON.parse(array) as Record<string, unknown>[]).map(({ operstate: _, flags, ...thing }) =>
+    JSON.stringify({
+      ...thing,
+      ...(Array.isArray(flags) && { flags: flags.filter((flag) => !LATE.includes(flag)) }),
+    }),
+  );
 }
 
 function call(env: Readonly<Record<string, string>>, stdin: string | Uint8Array) {

@@ -127,10 +127,8 @@ export function branchDefects(result: Fields, ifName: string): string[] {
 /** What is wrong with a result, but for what was wrong with the one before: that goes out as it came. */
 function newDefects(result: Fields, { version, previous }: Asked): string[] {
   const before = isFields(previous) ? previous : {};
-  const theirs = resultDefects(
-    before,
-    text(before["cniVersion"] ?? "") === '""' ? version : String(before["cniVersion"]),
-  );
+  const stated = before["cniVersion"];
+  const theirs = resultDefects(before, typeof stated === "string" && stated !== "" ? stated : version);
   return resultDefects(result, version).filter((defect) => !theirs.includes(defect));
 }
 

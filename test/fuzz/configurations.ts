@@ -96,7 +96,7 @@ const branches: fc.Arbitrary<Value> = fc
   .map(branch);
 
 /** The annotation's text, damaged as a value or as text. */
-const annotations: fc.Arbitrary<string> = branches.chain((right) =>
+export const annotations: fc.Arbitrary<string> = branches.chain((right) =>
   fc.oneof(
     { weight: 8, arbitrary: changed(fc.constant(right), 2).map((value) => textOf(value)) },
     { weight: 1, arbitrary: fc.constantFrom("before", "after").map((twice) => textOf(right, twice)) },
@@ -132,7 +132,7 @@ export function previous(version: string): Value {
   };
 }
 
-const previousResults: fc.Arbitrary<Value> = fc
+export const previousResults: fc.Arbitrary<Value> = fc
   .constantFrom(...VERSIONS)
   .chain((version) =>
     fc.oneof(

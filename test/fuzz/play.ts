@@ -51,6 +51,8 @@ export class Stage {
       scene.prior === undefined ? undefined : await this.#rightCall(world, "ADD", scene.priorId, scene.prior);
     const before = this.#look(world);
 
+    // Something must be there to be spoilt.
+    if (scene.trouble !== undefined) this.#node(world).store.prepare();
     const putRight = scene.trouble === undefined ? () => [] : makeTrouble(this.#state, scene.trouble);
     world.expect(scene.mishaps, scene.sysctl);
     const answer = await this.#call(world, scene.env, scene.stdin);
@@ -170,21 +172,24 @@ export class Stage {
   }
 
   async #call(world: World, env: Scene["env"], stdin: Scene["stdin"]): Promise<Answer> {
-    const clock = handClock();
-    const node: Node = {
-      store: new AttachmentStore(this.#state, clock),
-      clock,
-      // Holders of a VLAN id are looked for in every namespace: there the plugin calls each of them the pod's.
-      openTransport: () => world.kernel.transport(world.place),
-    };
     let stdout = "";
     const status = await run({
       env,
       readStdin: () => (typeof stdin === "string" ? Buffer.from(stdin) : stdin),
       writeStdout: (text) => void (stdout += `${text}\n`),
-      node,
+      node: this.#node(world),
     });
     return { status, stdout };
+  }
+
+  #node(world: World): Node {
+    const clock = handClock();
+    return {
+      store: new AttachmentStore(this.#state, clock),
+      clock,
+      // Holders of a VLAN id are looked for in every namespace: there the plugin calls each of them the pod's.
+      openTransport: () => world.kernel.transport(world.place),
+    };
   }
 }
 
