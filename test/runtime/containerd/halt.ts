@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { eventually, type Branch } from "../../ground/index.ts";
 import type { KubeNode } from "./node.ts";
+import type { Pod } from "./pods.ts";
 
 /** The first sysctl written once the VLAN device is there: the device is the pod's eth0, or one on the node. */
 function sysctlsMidway({ vlanId }: Branch): string[] {
@@ -18,25 +19,25 @@ export function haltMidway(node: KubeNode, branches: readonly Branch[]): Disposa
   return node.plugins.fault(
     "branchline",
     "ADD",
-    `become strace -D -f -qq -o "$here/.calls/$pod.trace" ${paths.join(" ")} \\
+    `become strace -D -f -qq -o "$here/.calls/$uid.trace" ${paths.join(" ")} \\
   -e trace=write -e inject=write:signal=STOP:when=1`,
   );
 }
 
 /** Waits until the pod's ADD has stopped; gives the plugin's process id. */
-export function halted(node: KubeNode, pod: string): Promise<number> {
-  const trace = path.join(node.containerd.places.plugins, ".calls", `${pod}.trace`);
+export function halted(node: KubeNode, pod: Pod): Promise<number> {
+  const trace = path.join(node.containerd.places.plugins, ".calls", `${pod.uid}.trace`);
   return eventually(
-    `ADD of ${pod} stopped midway`,
+    `ADD of ${pod.name} stopped midway`,
     () => (textOf(trace).includes("stopped by SIGSTOP") ? pidOfAdd(node, pod) : undefined),
     120_000,
   );
 }
 
 /** The process of the pod's last ADD of branchline, once it was called. */
-export function pidOfAdd(node: KubeNode, pod: string): number | undefined {
+export function pidOfAdd(node: KubeNode, pod: Pod): number | undefined {
   return node.plugins
-    .calls(pod)
+    .calls(pod.uid)
     .findLast(({ plugin, command }) => plugin === "branchline" && command === "ADD")?.pid;
 }
 

@@ -49,7 +49,8 @@ export class KubeNode implements PodGround {
   readonly stranger: Host;
   readonly #servers: Server[];
   #before: { node: Snapshot; namespaces: readonly string[] } | undefined;
-  #pods = 1;
+  #addresses = 0;
+  #uids = 0;
 
   private constructor(
     scratch: string,
@@ -117,7 +118,11 @@ export class KubeNode implements PodGround {
   }
 
   nextAddress(): string {
-    return `10.0.9.${this.#pods++}`;
+    return `10.0.9.${(this.#addresses += 1)}`;
+  }
+
+  nextUid(): string {
+    return `uid-${(this.#uids += 1)}`;
   }
 
   /** A branch of both families on the node's trunk. */
@@ -215,7 +220,8 @@ export class KubeNode implements PodGround {
   }
 
   async close(): Promise<void> {
-    if (this.containerd.runs) await this.tidy();
+    // What cannot be ended was said when its test failed.
+    if (this.containerd.runs) await this.tidy().catch(() => undefined);
     await Promise.all(this.#servers.map((server) => server.stop()));
     await this.containerd.kill();
     await this.vpc.close();

@@ -55,8 +55,8 @@ export class Plugins {
   }
 
   /** The calls for a pod so far, in their order. */
-  calls(pod: string): PluginCall[] {
-    return linesOf(path.join(this.#dir, ".calls", pod)).map((line) => {
+  calls(uid: string): PluginCall[] {
+    return linesOf(path.join(this.#dir, ".calls", uid)).map((line) => {
       const [containerId = "", plugin = "", command = "", netns = "", pid = "", ...rest] = line.split(" ");
       const config = JSON.parse(rest.join(" ")) as PluginCall["config"];
       return { containerId, plugin, command, netns: netns === "-" ? "" : netns, pid: Number(pid), config };

@@ -29,6 +29,8 @@ export interface PodGround {
   readonly addressDir: string;
   /** A secondary address of the node's ENI that no pod had yet: aws-cni gives each sandbox another. */
   nextAddress(): string;
+  /** No two pods have the same, also of one name. */
+  nextUid(): string;
 }
 
 export class Pod {
@@ -46,7 +48,7 @@ export class Pod {
     this.name = options.name;
     this.handler = options.handler;
     this.branch = options.branch;
-    this.uid = `uid-${options.name}`;
+    this.uid = ground.nextUid();
   }
 
   /** RunPodSandbox, with the next attempt. */
@@ -75,7 +77,7 @@ export class Pod {
   /** How a plugin was called for this pod, in order: `DEL, no namespace, no prevResult`. */
   callsOf(plugin: Plugin): string[] {
     return this.#ground.plugins
-      .calls(this.name)
+      .calls(this.uid)
       .filter((call) => call.plugin === plugin)
       .map(
         ({ command, netns, config }) =>
@@ -85,7 +87,7 @@ export class Pod {
 
   /** All calls for this pod, in order: `ADD branchline`. */
   get calls(): string[] {
-    return this.#ground.plugins.calls(this.name).map(({ plugin, command }) => `${command} ${plugin}`);
+    return this.#ground.plugins.calls(this.uid).map(({ plugin, command }) => `${command} ${plugin}`);
   }
 
   /** The sandboxes that containerd knows of this pod, but for current ones: what kubelet stops and removes. */
