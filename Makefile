@@ -14,7 +14,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build check fuzz test test-kernel test-runtime demo demo-plan bench bench-floor clean packages guest
+.PHONY: help build check fuzz test test-kernel test-runtime test-chaos chaos demo demo-plan bench bench-floor clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,9 +61,15 @@ ifeq ($(NATIVE),1)
 test-kernel: build packages ## The kernel suite in each kernel's guest (KERNELS="6.1 6.12"), or on this host's (NATIVE=1)
 	@test/setup/cnitool.sh
 	node test/vm/run-suite.ts --native
+
+test-chaos: build packages
+	node test/vm/run-suite.ts --project chaos --native
 else
 test-kernel: build guest
 	node test/vm/run-suite.ts --at-once $(addprefix --kernel ,$(KERNELS))
+
+test-chaos: build guest ## 500 rounds of chaos in each kernel's guest, and whether it finds a defect
+	node test/vm/run-suite.ts --project chaos --at-once $(addprefix --kernel ,$(KERNELS))
 endif
 
 test-runtime: build guest ## Pods by containerd and runc, in each kernel's guest (KERNELS="6.1 6.12")
@@ -71,13 +77,22 @@ test-runtime: build guest ## Pods by containerd and runc, in each kernel's guest
 	node test/vm/run-suite.ts --project runtime --at-once $(addprefix --kernel ,$(KERNELS))
 
 # One that fails does not keep the others from being seen: each guest takes minutes.
-SUITES := check test-binary test-harness test-kernel test-runtime
+SUITES := check test-binary test-harness test-kernel test-runtime test-chaos
+IN_GUESTS := $(foreach suite,kernel runtime chaos,$(addprefix $(suite)-,$(KERNELS)))
 
-test: ## Everything: check, the executable, the harness, the kernel and the runtime suite in both kernels
+test: ## Everything: check, the executable, the harness; in both kernels the kernel suite, containerd, chaos
 	@rm -rf $(REPORTS)
 	@status=0; for suite in $(SUITES); do $(MAKE) $$suite || status=1; done; \
-	node test/summary.ts unit binary harness $(addprefix kernel-,$(KERNELS)) $(addprefix runtime-,$(KERNELS)) || status=1; \
+	node test/summary.ts unit binary harness $(IN_GUESTS) || status=1; \
 	exit $$status
+
+# Four seconds for a round are enough where others are at work too.
+chaos: KERNELS := $(or $(KERNEL),6.12)
+chaos: ROUNDS := $(or $(ROUNDS),500)
+chaos: build guest ## A random sequence of calls, kills and accidents (SEED= ROUNDS=500 KERNEL=6.12, or REPLAY=file)
+	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s; what fails leaves its sequence in .cache/chaos"
+	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) --timeout $$((1800 + 4 * $(ROUNDS))) --out .cache/chaos -- \
+	  node test/chaos/main.ts --out /run/out --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(abspath $(REPLAY)))
 
 DEMO := node test/demo/demo.ts --datapath $(DATAPATH) $(if $(MODE),--mode $(MODE))
 

@@ -26,13 +26,30 @@ export default defineConfig({
     pool: "forks",
     projects: [
       // Pure: no kernel, no executable.
-      project("unit", ["src/**/*.test.ts", "cmd/**/*.test.ts", "test/fuzz/**/*.test.ts"], 5_000),
+      project(
+        "unit",
+        [
+          "src/**/*.test.ts",
+          "cmd/**/*.test.ts",
+          "test/fuzz/**/*.test.ts",
+          "test/chaos/*.test.ts",
+          "test/chaos/model/*.test.ts",
+        ],
+        5_000,
+      ),
       // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
       project("binary", ["test/binary/**/*.test.ts"], 60_000),
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // The same called by containerd; the guest only.
       onOneKernel("runtime"),
+      // The same; a sequence says itself what was wrong, so nothing is tried again.
+      {
+        test: {
+          ...project("chaos", ["test/chaos/guest/**/*.test.ts"], 3_000_000).test,
+          fileParallelism: false,
+        },
+      },
       // The virtual machine harness itself.
       project("harness", ["test/vm/**/*.test.ts"], 300_000),
     ],
