@@ -14,7 +14,7 @@ VITEST := node node_modules/vitest/vitest.mjs run
 REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build check fuzz test test-kernel test-runtime test-chaos chaos demo demo-plan bench bench-floor clean packages guest
+.PHONY: help build check fuzz test test-kernel test-smp test-runtime test-chaos chaos demo demo-plan bench bench-floor clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,23 +62,30 @@ test-kernel: build packages ## The kernel suite in each kernel's guest (KERNELS=
 	@test/setup/cnitool.sh
 	node test/vm/run-suite.ts --native
 
+test-smp: build packages
+	@test/setup/cnitool.sh
+	node test/vm/run-suite.ts --project smp --native
+
 test-chaos: build packages
 	node test/vm/run-suite.ts --project chaos --native
 else
 test-kernel: build guest
-	node test/vm/run-suite.ts --at-once $(addprefix --kernel ,$(KERNELS))
+	node test/vm/run-suite.ts --at-once --timeout 2400 $(addprefix --kernel ,$(KERNELS))
+
+test-smp: build guest ## Many calls at the same time, in each kernel's guest with two processors
+	node test/vm/run-suite.ts --project smp --cpus 2 --timeout 900 $(addprefix --kernel ,$(KERNELS))
 
 test-chaos: build guest ## 500 rounds of chaos in each kernel's guest, and whether it finds a defect
-	node test/vm/run-suite.ts --project chaos --at-once $(addprefix --kernel ,$(KERNELS))
+	node test/vm/run-suite.ts --project chaos --at-once --timeout 1800 $(addprefix --kernel ,$(KERNELS))
 endif
 
 test-runtime: build guest ## Pods by containerd and runc, in each kernel's guest (KERNELS="6.1 6.12")
 	@test/setup/packages.sh runtime
-	node test/vm/run-suite.ts --project runtime --at-once $(addprefix --kernel ,$(KERNELS))
+	node test/vm/run-suite.ts --project runtime --at-once --timeout 1800 $(addprefix --kernel ,$(KERNELS))
 
 # One that fails does not keep the others from being seen: each guest takes minutes.
-SUITES := check test-binary test-harness test-kernel test-runtime test-chaos
-IN_GUESTS := $(foreach suite,kernel runtime chaos,$(addprefix $(suite)-,$(KERNELS)))
+SUITES := check test-binary test-harness test-kernel test-smp test-runtime test-chaos
+IN_GUESTS := $(foreach suite,kernel smp runtime chaos,$(addprefix $(suite)-,$(KERNELS)))
 
 test: ## Everything: check, the executable, the harness; in both kernels the kernel suite, containerd, chaos
 	@rm -rf $(REPORTS)

@@ -49,6 +49,7 @@ async function guest(): Promise<Results["guest"]> {
       command: ["node", "bench/guest/main.ts", "dist", "/run/out", String(rounds)],
       cwd: root,
       timeoutMs: 60 * 60_000,
+      cpus: 2,
       outDir,
       onLine: (line) => process.stdout.write(`  ${line}\n`),
     });

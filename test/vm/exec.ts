@@ -8,6 +8,7 @@
  * --out DIR          gets what the command leaves in /run/out
  * --timeout SECONDS  default 600
  * --memory MIB       default 4096
+ * --cpus N           default 1
  *
  * 125 means that the guest brought back no status; 2, that the arguments make no sense.
  */
@@ -32,6 +33,7 @@ async function main(): Promise<number> {
       out: { type: "string" },
       timeout: { type: "string", default: "600" },
       memory: { type: "string", default: "4096" },
+      cpus: { type: "string", default: "1" },
     },
   });
   if (values.kernel === undefined) throw new TypeError("Say which kernel: --kernel 6.12");
@@ -43,6 +45,7 @@ async function main(): Promise<number> {
     env: parseAssignments(values.env),
     timeoutMs: parsePositive("timeout", values.timeout) * 1000,
     memoryMiB: parsePositive("memory", values.memory),
+    cpus: parsePositive("cpus", values.cpus),
     ...(values.out === undefined ? {} : { outDir: values.out }),
   };
 

@@ -24,6 +24,8 @@ export interface GuestRun {
   /** Added to the guest's own environment; nothing of the host's gets there by itself. */
   readonly env?: Readonly<Record<string, string>>;
   readonly memoryMiB?: number;
+  /** Default 1: QEMU's code for one processor needs no atomic operations, and two guests share two cores well. */
+  readonly cpus?: number;
   /** Where the files go that the guest leaves in /run/out, also when it fails. */
   readonly outDir?: string;
   /** Ends the guest early. */
@@ -97,6 +99,7 @@ async function bootOnce(run: GuestRun): Promise<GuestResult> {
     share: share.path,
     nonce,
     memoryMiB: run.memoryMiB ?? 4096,
+    cpus: run.cpus ?? 1,
   });
 
   const ending = await runMachine(command, console, { timeoutMs: run.timeoutMs, signal: run.signal });

@@ -7,13 +7,13 @@ export interface Machine {
   /** Written back with the status: only this boot knows it. */
   readonly nonce: string;
   readonly memoryMiB: number;
+  readonly cpus: number;
 }
 
 // An emulated machine: stock guest kernels were seen to hang under nested KVM.
 const hardware = [
   ["-accel", "tcg,thread=multi"],
   ["-cpu", "max"],
-  ["-smp", "2"],
   ["-nodefaults"],
   ["-no-user-config"],
   ["-no-reboot"],
@@ -37,10 +37,12 @@ function share(name: string, path: string, access: string): string[] {
 
 /**
  * The kernel's command line. A panic ends the machine (panic=-1 with -no-reboot), and so does an oops: a kernel
- * that limps on proves nothing.
+ * that limps on proves nothing. So does a processor that has been in the kernel for two minutes (twice the threshold)
+ * and scheduled nobody: emulated ones were seen to wait for each other for ever.
  */
 function kernelArguments(nonce: string): string {
-  return `console=ttyS0 quiet panic=-1 oops=panic mitigations=off guest.nonce=${nonce}`;
+  const watchdog = "softlockup_panic=1 watchdog_thresh=60";
+  return `console=ttyS0 quiet panic=-1 oops=panic ${watchdog} mitigations=off guest.nonce=${nonce}`;
 }
 
 /** The command that runs the machine: its serial line is standard output. */
@@ -53,6 +55,8 @@ export function qemuCommand(machine: Machine): [string, ...string[]] {
     "--",
     "qemu-system-x86_64",
     ...hardware,
+    "-smp",
+    String(machine.cpus),
     "-m",
     `${machine.memoryMiB}M`,
     "-kernel",

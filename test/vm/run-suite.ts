@@ -9,6 +9,7 @@
  * --at-once          all guests together instead of one after the other
  * --timeout SECONDS  for each guest, default 3600
  * --memory MIB       for each guest, default 4096
+ * --cpus N           for each guest, default 1
  *
  * Leaves .cache/reports/<project>-<kernel>.json and .console.log. Exits with 0 only if every guest brought back
  * status 0 and a report of at least one test, all successful.
@@ -86,10 +87,12 @@ async function main(): Promise<number> {
       "at-once": { type: "boolean", default: false },
       timeout: { type: "string", default: "3600" },
       memory: { type: "string", default: "4096" },
+      cpus: { type: "string", default: "1" },
     },
   });
   const timeoutMs = parsePositive("timeout", values.timeout) * 1000;
   const memoryMiB = parsePositive("memory", values.memory);
+  const cpus = parsePositive("cpus", values.cpus);
   const { project } = values;
   using interrupt = new Interrupt();
   const { signal } = interrupt;
@@ -114,6 +117,7 @@ async function main(): Promise<number> {
           cwd: repository,
           timeoutMs,
           memoryMiB,
+          cpus,
           outDir,
           onLine,
           signal,
