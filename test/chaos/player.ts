@@ -166,7 +166,7 @@ export class Player implements AsyncDisposable {
   async #bury(sandbox: number): Promise<void> {
     const state = this.world.sandboxes[sandbox];
     if (state === undefined || state.buried) return;
-    await this.#ground.bury(state.spec, state.namespace);
+    await this.#ground.bury(state);
     this.world = bury(this.world, sandbox);
   }
 

@@ -3,10 +3,11 @@ import { STATE_DIRECTORY } from "../../../src/attachment/store.ts";
 import { inNamespace, openNamespace } from "../../../src/netns/namespace.ts";
 import { setns } from "../../../src/sys/libc.ts";
 import { netnsPath } from "../../ground/netns.ts";
-import { eventually, must } from "../../ground/run.ts";
+import { eventually, must, run } from "../../ground/run.ts";
 import { neighbour, trunk } from "../model/node-lines.ts";
 import type { Surroundings } from "../model/pod-lines.ts";
 import { type Sandbox, addressesOf, mtu, node, podGateway, primaryOf, vpcGateway } from "../model/pool.ts";
+import type { SandboxState } from "../model/world.ts";
 import { Ip } from "./ip.ts";
 import { POD_PARAMETERS, readNode, readPod, valueOf } from "./read.ts";
 
@@ -130,12 +131,14 @@ export class Ground {
     await this.#ip.run([`link del ${primaryOf(spec).veth}`]);
   }
 
-  /** The primary's own DEL, and the end of the namespace if it is still there. */
-  async bury(spec: Sandbox, hasNamespace: boolean): Promise<void> {
+  /** The primary's own DEL, which takes away what there is, and the end of the namespace. */
+  async bury({ spec, rules, namespace }: SandboxState): Promise<void> {
     for (const { family, address } of addressesOf(primaryOf(spec))) {
-      await this.#ip.run([`rule del priority 512 to ${address} table main`], family);
+      const rule = `rule del priority 512 to ${address} table main`;
+      if (rules === "there") await this.#ip.run([rule], family);
+      if (rules === "maybe") await run(["ip", `-${family}`, ...rule.split(" ")]);
     }
-    if (hasNamespace) await this.destroy(spec);
+    if (namespace) await this.destroy(spec);
   }
 
   async setTrunk(up: boolean): Promise<void> {

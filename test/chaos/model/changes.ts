@@ -1,7 +1,7 @@
 import type { Add } from "./operation.ts";
 import type { Sandbox } from "./pool.ts";
 import { beginLeaving, enterStrict, leaveStrict } from "./strict.ts";
-import { type Attachment, type SandboxState, type World, sandboxesIn } from "./world.ts";
+import { type Attachment, type SandboxState, type World, lives, sandboxesIn } from "./world.ts";
 
 /** What becomes of a world: each of these changes the one that it is given, but `bury`. */
 
@@ -19,7 +19,7 @@ export function bury(before: World, sandbox: number): World {
 export function meet(world: World, spec: Sandbox): SandboxState {
   const known = world.sandboxes[spec.id];
   if (known !== undefined) return known;
-  const state = { spec, namespace: true, veth: true, buried: false };
+  const state: SandboxState = { spec, namespace: true, veth: true, rules: "there", buried: false };
   world.sandboxes[spec.id] = state;
   world.nextSandbox = Math.max(world.nextSandbox, spec.id + 1);
   world.incarnations[spec.pod] = Math.max(world.incarnations[spec.pod] ?? 0, spec.incarnation + 1);
@@ -38,6 +38,10 @@ export function attach(world: World, add: Add, eni: number): void {
 }
 
 export function detach(world: World, attachment: Attachment): void {
+  const state = world.sandboxes[attachment.sandbox];
+  if (state !== undefined && attachment.mode !== "direct" && lives(world, attachment) === false) {
+    state.rules = attachment.loose && state.rules !== "gone" ? "maybe" : "gone";
+  }
   world.attachments = world.attachments.filter((other) => other !== attachment);
   leaveStrict(world, attachment);
 }

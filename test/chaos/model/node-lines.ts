@@ -100,19 +100,25 @@ function primaryLines(world: World, state: SandboxState): Lines {
   if (state.buried) return { required: [], optional: [] };
   const primary = primaryOf(state.spec);
   const own = attachmentOf(world, state.spec.id);
-  const ways = addressesOf(primary).flatMap(({ family, address }) => [
+  const rules = addressesOf(primary).map(({ family, address }) =>
     ruleLine({ family, priority: 512, to: address, table: "main" }),
-    ...(state.veth ? [toPod(family, address, primary.veth, "main", "boot")] : []),
-  ]);
+  );
+  const routes = addressesOf(primary).flatMap(({ family, address }) =>
+    state.veth ? [toPod(family, address, primary.veth, "main", "boot")] : [],
+  );
   const isThere = own === undefined || own.mode === "direct";
   return {
     required: [
       ...(state.veth
         ? [linkLine({ name: primary.veth, kind: "veth", mac: primary.vethMac, mtu, up: true })]
         : []),
-      ...(isThere ? ways : []),
+      ...(isThere ? routes : []),
+      ...(isThere && state.rules === "there" ? rules : []),
     ],
-    optional: !isThere && own.loose ? ways : [],
+    optional: [
+      ...(!isThere && own.loose ? [...routes, ...rules] : []),
+      ...(isThere && state.rules === "maybe" ? rules : []),
+    ],
   };
 }
 

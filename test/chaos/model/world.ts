@@ -9,6 +9,8 @@ export interface SandboxState {
   namespace: boolean;
   /** Its veth pair is there. */
   veth: boolean;
+  /** The primary's rules on the node. A routed branch's take their place, and are not followed by them once the pod is gone. */
+  rules: "there" | "gone" | "maybe";
   /** The primary's DEL has been: nothing of it is left but the memory of its container id. */
   buried: boolean;
   /** The branch in the annotation of its last ADD. */
