@@ -7,7 +7,7 @@ import type { Operation } from "./model/operation.ts";
 import type { Options } from "./options.ts";
 import type { Round } from "./player.ts";
 import { Random } from "./random.ts";
-import { type Failure, type Next, from, run } from "./run.ts";
+import { BrokenRun, type Failure, type Next, from, run } from "./run.ts";
 import { readSequence, writeSequence } from "./sequence.ts";
 import { shorten } from "./shorten.ts";
 
@@ -22,13 +22,19 @@ export async function chaos(options: Options, print: Print): Promise<0 | 1> {
   const account = new Account();
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
+  const onRound = (round: Round) => {
+    account.add(round);
+    if (account.rounds % 10 === 0 || given !== undefined)
+      print(`round ${account.rounds} of ${total}, ${seconds()} s: ${stateOf(round)}`);
+  };
   const { played, failure } = await run(given === undefined ? generated(options) : from(given), {
     plant,
-    onRound: (round) => {
-      account.add(round);
-      if (account.rounds % 10 === 0 || given !== undefined)
-        print(`round ${account.rounds} of ${total}, ${seconds()} s: ${stateOf(round)}`);
-    },
+    onRound,
+  }).catch((error: unknown) => {
+    if (error instanceof BrokenRun && options.out !== undefined) {
+      writeSequence(options.out, `${options.seed}-broken`, error.played, { seed: options.seed });
+    }
+    throw error;
   });
   account.lines().forEach(print);
   if (failure === undefined) {

@@ -17,6 +17,17 @@ export interface Failure {
   readonly defect: Defect;
 }
 
+/** The ground itself failed: nothing is known of the plugin. */
+export class BrokenRun extends Error {
+  override name = "BrokenRun";
+  readonly played: readonly Operation[];
+
+  constructor(message: string, played: readonly Operation[], cause: unknown) {
+    super(message, { cause });
+    this.played = played;
+  }
+}
+
 /** Plays operations on a fresh node until something is not as it should be, or until there are no more. */
 export async function run(
   next: Next,
@@ -41,6 +52,6 @@ export async function run(
     return { played, failure: undefined };
   } catch (error) {
     if (error instanceof DefectError) return { played, failure: { round, defect: error.defect } };
-    throw new Error(`in round ${played.length}, ${round}`, { cause: error });
+    throw new BrokenRun(`in round ${played.length}, ${round}`, played, error);
   }
 }
