@@ -1,0 +1,48 @@
+// What one call of the executable asks of the kernel, counted by strace and held against a budget: a call that begins to
+// ask for more is noticed here and not by a clock. `make bench` prints the same counts.
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createNode, deleteNamespaces } from "../../bench/guest/sandbox.ts";
+import { type Syscalls, syscalls } from "../../bench/guest/syscalls.ts";
+import { settled, snapshot, type Snapshot } from "../ground/index.ts";
+
+const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+
+/**
+ * netlinkSent are round trips, exactly as many as there were when this was written. `all` has some air: the allocator and
+ * the collector of garbage make system calls when they see fit.
+ */
+const BUDGETS: readonly Pick<Syscalls, "name" | "all" | "netlinkSent" | "setns">[] = [
+  { name: "direct ADD", all: 290, netlinkSent: 17, setns: 8 },
+  { name: "direct DEL", all: 190, netlinkSent: 6, setns: 6 },
+  { name: "routed ADD", all: 330, netlinkSent: 27, setns: 4 },
+  { name: "routed DEL", all: 240, netlinkSent: 14, setns: 4 },
+];
+
+let before: Snapshot;
+let forwarding: string;
+let counted: readonly Syscalls[];
+
+beforeAll(async () => {
+  before = await snapshot();
+  forwarding = readFileSync(FORWARDING, "latin1");
+  createNode();
+  counted = syscalls(path.resolve(import.meta.dirname, "../../dist"));
+});
+
+afterAll(async () => {
+  deleteNamespaces();
+  writeFileSync(FORWARDING, forwarding);
+  await settled(undefined, before);
+});
+
+test.each(BUDGETS)("$name", ({ name, all, netlinkSent, setns }) => {
+  const call = counted.find((one) => one.name === name);
+  console.log(JSON.stringify(call));
+  expect(call?.netlinkSent).toBeGreaterThan(5);
+  expect(call?.netlinkSent).toBeLessThanOrEqual(netlinkSent);
+  expect(call?.setns).toBeGreaterThan(0);
+  expect(call?.setns).toBeLessThanOrEqual(setns);
+  expect(call?.all).toBeLessThanOrEqual(all);
+});
