@@ -19,7 +19,14 @@ export function bury(before: World, sandbox: number): World {
 export function meet(world: World, spec: Sandbox): SandboxState {
   const known = world.sandboxes[spec.id];
   if (known !== undefined) return known;
-  const state: SandboxState = { spec, namespace: true, veth: true, rules: "there", buried: false };
+  const state: SandboxState = {
+    spec,
+    namespace: true,
+    veth: true,
+    rules: "there",
+    littered: false,
+    buried: false,
+  };
   world.sandboxes[spec.id] = state;
   world.nextSandbox = Math.max(world.nextSandbox, spec.id + 1);
   world.incarnations[spec.pod] = Math.max(world.incarnations[spec.pod] ?? 0, spec.incarnation + 1);
@@ -42,6 +49,7 @@ export function detach(world: World, attachment: Attachment): void {
   if (state !== undefined && attachment.mode !== "direct" && lives(world, attachment) === false) {
     state.rules = attachment.loose && state.rules !== "gone" ? "maybe" : "gone";
   }
+  if (state !== undefined && lives(world, attachment) === "maybe") state.littered = true;
   world.attachments = world.attachments.filter((other) => other !== attachment);
   leaveStrict(world, attachment);
 }

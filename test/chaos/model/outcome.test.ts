@@ -299,6 +299,16 @@ describe("strict mode, for the whole node", () => {
     const del: Call = { op: "del", sandbox: 2 };
     expect(outcomesOf(both, del, true).map((outcome) => outcome.world.shared)).toEqual([moved, moved]);
   });
+
+  test("whether a killed one whose pod is gone still needs it, nobody knows", () => {
+    const [, begun] = outcomesOf(after(strict(2, 2, true)), strict(1, 1), true);
+    const del: Call = { op: "del", sandbox: 2 };
+    expect(only(outcomesOf(begun?.world ?? after(), del)).world.shared).toMatchObject({ localRule: "moved" });
+    const gone = only(outcomesOf(begun?.world ?? after(), { op: "destroy", sandbox: 1 })).world;
+    const uncertain = only(outcomesOf(gone, del)).world;
+    expect(uncertain.shared).toEqual({ localRule: "between", earlyDemux: "either", file: "maybe" });
+    expect(only(outcomesOf(uncertain, { op: "del", sandbox: 1 })).world.shared).toEqual(home);
+  });
 });
 
 describe("two calls at the same time", () => {

@@ -36,10 +36,10 @@ const agents: Readonly<Record<Family, readonly string[]>> = {
   6: ["fd00:ec2::23", "fd00:ec2::254"],
 };
 
-/** Undefined while any part of a branch may be there: a call was killed. */
+/** Undefined where any part of a branch may be there: a call was killed. */
 export function podLines(world: World, state: SandboxState, around: Surroundings): Lines | undefined {
   const own = attachmentOf(world, state.spec.id);
-  if (own?.loose === true) return undefined;
+  if (own?.loose === true || state.littered) return undefined;
   const lines =
     own === undefined
       ? untouched(state)

@@ -1,4 +1,4 @@
-import type { Attachment, World } from "./world.ts";
+import { type Attachment, type World, lives } from "./world.ts";
 
 /** What the node's strict pods share, as they come and go (docs/architecture.md, step 11 of an ADD). */
 
@@ -24,23 +24,28 @@ export function beginStrict({ shared }: World, earlyDemux: boolean): void {
 
 /** An attachment has just gone: with the last strict one, whoever made it, all is as before. */
 export function leaveStrict(world: World, gone: Attachment): void {
-  if (gone.mode !== "strict" || isNeeded(world)) return;
+  const needed = gone.mode === "strict" ? isNeeded(world) : true;
+  if (needed === true) return;
+  if (needed === "maybe") return becomeUncertain(world);
   world.shared = { localRule: "home", earlyDemux: "on", file: "absent" };
   world.strictUnfinished = false;
 }
 
 /** The same by a call that was killed while the attachment's record was still there. */
 export function beginLeaving(world: World, leaving: Attachment): void {
-  if (leaving.mode !== "strict" || isNeeded(world, leaving)) return;
-  const { shared } = world;
+  if (leaving.mode === "strict" && isNeeded(world, leaving) !== true) becomeUncertain(world);
+}
+
+function becomeUncertain({ shared }: World): void {
   if (shared.localRule === "moved") shared.localRule = "between";
   if (shared.earlyDemux === "off") shared.earlyDemux = "either";
   if (shared.file === "present") shared.file = "maybe";
 }
 
-function isNeeded(world: World, except?: Attachment): boolean {
-  return (
-    world.strictNeighbour ||
-    world.attachments.some((attachment) => attachment !== except && attachment.mode === "strict")
-  );
+/** A record alone needs nothing once its pod is gone; whether its rules are there, nobody knows of a killed call's. */
+function isNeeded(world: World, except?: Attachment): boolean | "maybe" {
+  if (world.strictNeighbour) return true;
+  const strict = world.attachments.filter((one) => one !== except && one.mode === "strict");
+  if (strict.some((one) => !one.loose || lives(world, one) !== false)) return true;
+  return strict.length > 0 ? "maybe" : false;
 }

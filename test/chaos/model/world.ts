@@ -11,6 +11,8 @@ export interface SandboxState {
   veth: boolean;
   /** The primary's rules on the node. A routed branch's take their place, and are not followed by them once the pod is gone. */
   rules: "there" | "gone" | "maybe";
+  /** Part of a branch may be in it for good: nothing says any more that it is the namespace that was attached. */
+  littered: boolean;
   /** The primary's DEL has been: nothing of it is left but the memory of its container id. */
   buried: boolean;
   /** The branch in the annotation of its last ADD. */
