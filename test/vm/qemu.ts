@@ -13,7 +13,8 @@ export interface Machine {
 // An emulated machine: stock guest kernels were seen to hang under nested KVM.
 const hardware = [
   ["-accel", "tcg,thread=multi"],
-  ["-cpu", "max"],
+  // The least that Node runs on: what newer processors have (AVX, five levels of page tables) costs more to emulate.
+  ["-cpu", "Nehalem"],
   ["-nodefaults"],
   ["-no-user-config"],
   ["-no-reboot"],
