@@ -64,6 +64,7 @@ export class Stage {
     const after = this.#look(world);
     const said = outcomeOf(verb, judgement, before, after);
     const { trouble } = scene;
+    const honest = isHonest(scene) && !isShared(after);
     const defects = [
       ...judgement.defects,
       ...(said === "ADD: attached"
@@ -75,10 +76,10 @@ export class Stage {
         ? [`ADD attached though ${trouble.at} is ${trouble.how}`]
         : []),
       ...this.#left(world, after),
-      ...changeDefects(verb, answer, judgement, { untouched, before, after, honest: isHonest(scene) }),
+      ...changeDefects(verb, answer, judgement, { untouched, before, after, honest }),
       ...(await this.#takeBack(world, scene, after)),
     ];
-    if (isHonest(scene)) defects.push(...this.#end(world, untouched));
+    if (honest) defects.push(...this.#end(world, untouched));
     return { defects, said: [said, ...(prior?.status === 0 ? [`${said}, after an ADD`] : [])] };
   }
 
@@ -191,6 +192,14 @@ export class Stage {
       openTransport: () => world.kernel.transport(world.place),
     };
   }
+}
+
+/**
+ * Two containers are attached in the one namespace, by different VLAN ids. No runtime does that: a sandbox has a namespace
+ * of its own. What the second found there was the first one's doing, so nobody can put both back in any order.
+ */
+function isShared({ records }: Look): boolean {
+  return new Set(records.map((file) => file.split(":")[1])).size > 1;
 }
 
 interface Looks {
