@@ -20,6 +20,12 @@ const MODULE_BUDGETS = {
   STATUS: { after: ["status"], modules: 63 },
 };
 
+/** Globals that Node makes only when they are first asked for, each for a millisecond of that start. */
+const COSTLY = [
+  { found: /\bperformance\b/, why: "asks for performance, which loads perf_hooks: systemClock has the time" },
+  { found: /new Date\b/, why: "makes a Date, which reads the time zone: timestamp() writes the time" },
+];
+
 /** Who may import whom: each folder those of the lines below its own. */
 const LAYERS = [
   ["cmd"],
@@ -52,6 +58,9 @@ export function checkScripts({ metafile, scripts }) {
     ...Object.entries(scripts)
       .filter(([, code]) => Buffer.byteLength(code) !== code.length)
       .map(([name]) => `the script ${name} is not ASCII`),
+    ...Object.entries(scripts).flatMap(([name, code]) =>
+      COSTLY.flatMap(({ found, why }) => (found.test(code) ? [`the script ${name} ${why}`] : [])),
+    ),
     ...strangers.map((path) => `the plugin's bundle holds ${path}`),
   ];
 }

@@ -271,6 +271,12 @@ describe("build.mjs --check", () => {
       `Object.assign(globalThis, { x: "${"x".repeat(150 * 1024)}" });`,
       /has \d+ bytes; its budget is 153600/,
     ],
+    [
+      "a clock that Node must load first",
+      "src/netlink/transport.ts",
+      "Object.assign(globalThis, { started: performance.now() });",
+      /the script (core|attach) asks for performance, which loads perf_hooks/,
+    ],
   ])("fails for %s", (_what, file, line, said) => {
     const { status, stderr } = withLine(file, line, build);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(said) });
