@@ -27,10 +27,12 @@ const ABSENCES = [2, 3, 6, 19, 97, 99];
 
 /**
  * Whether what the plugin is told can be relied upon: after a lie of the kernel nobody knows what is there, without
- * strict.json nobody knows what strict mode changed, and without its record what a routed pod's primary had made.
+ * strict.json nobody knows what strict mode changed, and without its record what a routed pod's primary had made, or that
+ * the loopback device was down.
  */
-export function isHonest({ mishaps, trouble, prior }: Scene): boolean {
-  if (trouble?.at === "strict.json" || (trouble?.at === "RECORDS" && prior === "routed")) return false;
+export function isHonest({ mishaps, trouble, prior, world }: Scene): boolean {
+  if (trouble?.at === "strict.json") return false;
+  if (trouble?.at === "RECORDS" && (prior === "routed" || !world.loopbackUp)) return false;
   return mishaps.every(({ how }) => how === "lost" || (typeof how === "number" && !ABSENCES.includes(how)));
 }
 
