@@ -49,7 +49,7 @@ export function detach(world: World, attachment: Attachment): void {
   if (state !== undefined && attachment.mode !== "direct" && lives(world, attachment) === false) {
     state.rules = attachment.loose && state.rules !== "gone" ? "maybe" : "gone";
   }
-  if (state !== undefined && lives(world, attachment) === "maybe") state.littered = true;
+  if (state?.namespace === true && lives(world, attachment) !== true) state.littered = true;
   world.attachments = world.attachments.filter((other) => other !== attachment);
   leaveStrict(world, attachment);
 }

@@ -120,13 +120,16 @@ describe("a pod's namespace", () => {
     expect(podLines(loose.world, state, around)).toBeUndefined();
   });
 
-  test("nor when it lost all that it could be told by before the next DEL came", () => {
-    const [loose] = outcomesOf(after(add("direct", IPV4)), { op: "del", sandbox: 1 }, true);
-    const [unplugged] = outcomesOf(loose?.world ?? after(), { op: "unplug", sandbox: 1 });
-    const [last] = outcomesOf(unplugged?.world ?? after(), { op: "del", sandbox: 1 });
-    const state = last?.world.sandboxes[1];
-    if (last === undefined || state === undefined) throw new Error("no outcome");
-    expect(last.world.attachments).toEqual([]);
-    expect(podLines(last.world, state, around)).toBeUndefined();
-  });
+  test.each(["direct", "standard"] as const)(
+    "nor when a %s one lost all that it is told by before DEL",
+    (mode) => {
+      const [loose] = outcomesOf(after(add(mode, IPV4)), { op: "del", sandbox: 1 }, true);
+      const [unplugged] = outcomesOf(loose?.world ?? after(), { op: "unplug", sandbox: 1 });
+      const [last] = outcomesOf(unplugged?.world ?? after(), { op: "del", sandbox: 1 });
+      const state = last?.world.sandboxes[1];
+      if (last === undefined || state === undefined) throw new Error("no outcome");
+      expect(last.world.attachments).toEqual([]);
+      expect(podLines(last.world, state, around)).toBeUndefined();
+    },
+  );
 });
