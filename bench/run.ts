@@ -1,11 +1,12 @@
-// `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look.
+// `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look; `--part native`
+// or `--part guest` measures one of the two, which are never compared, and keeps the other's results.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { runInGuest } from "../test/vm/guest.ts";
 import { findKernel } from "../test/vm/kernel.ts";
-import type { Results } from "./results.ts";
+import type { Results, When } from "./results.ts";
 import { startup } from "./startup.ts";
 import { tablesOf } from "./tables.ts";
 
@@ -14,11 +15,15 @@ const dist = `${root}/dist`;
 const NETNS = "branchline-bench";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "30" }, kernel: { type: "string", default: "6.12" } },
+  options: {
+    rounds: { type: "string", default: "30" },
+    kernel: { type: "string", default: "6.12" },
+    part: { type: "string", default: "both" },
+  },
 });
 const rounds = Number(values.rounds);
 
-function native(): Pick<Results, "startup" | "branch" | "netlink"> {
+function native(): Omit<Results["native"], keyof When> {
   return {
     startup: inNamespace(NETNS, () => startup(dist, process.execPath, rounds, `/run/netns/${NETNS}`)),
     branch: inNamespace(NETNS, () => script("branch.ts", dist, String(rounds))),
@@ -41,7 +46,7 @@ function script(file: string, ...args: string[]) {
   return JSON.parse(execFileSync("ip", argv, { encoding: "utf8" }));
 }
 
-async function guest(): Promise<Results["guest"]> {
+async function guest(): Promise<Omit<Results["guest"], keyof When>> {
   const outDir = mkdtempSync(`${tmpdir()}/branchline-bench-`);
   try {
     const { status } = await runInGuest({
@@ -60,22 +65,29 @@ async function guest(): Promise<Results["guest"]> {
   }
 }
 
-process.stdout.write("native: start-up, an ADD, netlink\n");
-const onHost = native();
-process.stdout.write(`guest, kernel ${values.kernel} under software emulation\n`);
-const results: Results = {
-  date: new Date().toISOString().slice(0, 10),
-  machine: {
+const file = `${root}/bench/results/latest.json`;
+const { part } = values;
+if (!["both", "native", "guest"].includes(part))
+  throw new TypeError(`--part "${part}" is not both, native or guest`);
+const kept = part === "both" ? undefined : (JSON.parse(readFileSync(file, "utf8")) as Results);
+const date = new Date().toISOString().slice(0, 16);
+
+async function measureAll(): Promise<Results> {
+  const machine = {
     cpu: cpus()[0]?.model.trim() ?? "?",
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
-  },
-  rounds,
-  ...onHost,
-  guest: await guest(),
-};
+  };
+  if (part !== "guest") process.stdout.write("native: start-up, an ADD, netlink\n");
+  const onHost = kept !== undefined && part === "guest" ? kept.native : { date, rounds, ...native() };
+  if (part !== "native") process.stdout.write(`guest, kernel ${values.kernel} under software emulation\n`);
+  const inGuest = kept !== undefined && part === "native" ? kept.guest : { date, rounds, ...(await guest()) };
+  return { machine, native: onHost, guest: inGuest };
+}
+
+const results = await measureAll();
 mkdirSync(`${root}/bench/results`, { recursive: true });
-writeFileSync(`${root}/bench/results/latest.json`, `${JSON.stringify(results, undefined, 2)}\n`);
+writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
 process.stdout.write(`\n${tablesOf(results)}\n`);

@@ -4,25 +4,25 @@ import { type Figures, ratio } from "./stats.ts";
 
 /** The results as the tables of docs/performance.md. */
 export function tablesOf(results: Results): string {
-  const { machine, guest, netlink } = results;
+  const { machine, native, guest } = results;
   const [first] = guest.scaled;
   const [direct, routed] = guest.moved;
   return [
-    `${results.date}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}, ${results.rounds} rounds`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}; native ${native.date}, ${native.rounds} rounds; guest ${guest.date}, ${guest.rounds} rounds`,
     "### Start-up, native",
     table(
       [...PROCESS, "peak MiB"],
-      processRows(results.startup).map((row, i) => [...row, String(results.startup[i]?.peakMiB)]),
+      processRows(native.startup).map((row, i) => [...row, String(native.startup[i]?.peakMiB)]),
     ),
     "### ADD with a branch, native, macvlan in place of the VLAN device",
-    table(PROCESS, processRows(results.branch)),
+    table(PROCESS, processRows(native.branch)),
     "### ADD and DEL without process start, native, macvlan",
     table(
       ["", "µs: median", "min", "p90"],
       [
-        ["ours", ...spread(netlink.oursUs)],
-        ["ip -batch", ...spread(netlink.ipBatchUs)],
-        ["ours / ip -batch", String(ratio(netlink.oursUs, netlink.ipBatchUs)), "", ""],
+        ["ours", ...spread(native.netlink.oursUs)],
+        ["ip -batch", ...spread(native.netlink.ipBatchUs)],
+        ["ours / ip -batch", String(ratio(native.netlink.oursUs, native.netlink.ipBatchUs)), "", ""],
       ],
     ),
     `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
