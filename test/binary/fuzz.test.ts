@@ -4,7 +4,7 @@
 // it must be taken back; where it has them, DEL follows. What is there is read by iproute2.
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lockFile } from "../../src/sys/lock.ts";
@@ -18,9 +18,11 @@ const OURS = resolve(process.env["BRANCHLINE"] ?? join(import.meta.dirname, "../
 
 /**
  * The node: network, mounts and processes of its own. Nothing outside /run and /tmp can be written, whatever a log file
- * is called; a namespace of another kind is where the tests say.
+ * is called; a namespace of another kind is where the tests say. The executable is below /mnt, as it may lie below /tmp.
  */
 const SETUP = `
+mount --bind '${dirname(OURS)}' /mnt
+mount -o remount,ro,bind /mnt
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /run
 mount -o remount,ro,bind /dev
@@ -166,7 +168,7 @@ function things(array: string): string[] {
 }
 
 function call(env: Readonly<Record<string, string>>, stdin: string | Uint8Array) {
-  const { status, stdout, error } = spawnSync("nsenter", entering([OURS]), {
+  const { status, stdout, error } = spawnSync("nsenter", entering([`/mnt/${basename(OURS)}`]), {
     env,
     input: stdin,
     encoding: "utf8",
