@@ -53,7 +53,7 @@ export function openTransport(timeoutSeconds: number = RECEIVE_TIMEOUT_SECONDS):
 }
 
 function receive(fd: number, buffer: Uint8Array, timeoutSeconds: number): Uint8Array {
-  let deadline: number | undefined;
+  const deadline = systemClock.now() + timeoutSeconds * 1000;
   for (;;) {
     const from = new Uint8Array(12);
     let length: number;
@@ -66,9 +66,7 @@ function receive(fd: number, buffer: Uint8Array, timeoutSeconds: number): Uint8A
     // Any process with CAP_NET_ADMIN in the namespace can send to this socket; only port 0 is the kernel.
     if (viewOf(from).getUint32(4, true) !== 0) {
       // Nor may it keep us listening: each message that comes would begin the wait anew.
-      const now = systemClock.now();
-      deadline ??= now + timeoutSeconds * 1000;
-      if (now >= deadline) throw unanswered(timeoutSeconds);
+      if (systemClock.now() >= deadline) throw unanswered(timeoutSeconds);
       continue;
     }
     // MSG_TRUNC gives the true length, also of what did not fit.
