@@ -5,14 +5,10 @@ const project = (name: string, include: string[], testTimeout: number) => ({
   test: { name, include, testTimeout, hookTimeout: testTimeout },
 });
 
-/** Many calls at the same time. */
-const CONCURRENT = "test/kernel/concurrency.test.ts";
-
-function onOneKernel(name: string, { include = `test/${name}/**/*.test.ts`, exclude = [] as string[] } = {}) {
+function onOneKernel(name: string) {
   return {
     test: {
-      ...project(name, [include], 600_000).test,
-      exclude,
+      ...project(name, [`test/${name}/**/*.test.ts`], 600_000).test,
       // They share one kernel and its trunk.
       fileParallelism: false,
       // An emulated processor may stall for seconds while its host is busy, and then a bounded wait ends too early.
@@ -44,9 +40,9 @@ export default defineConfig({
       // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
       project("binary", ["test/binary/**/*.test.ts"], 60_000),
       // Need 8021q: the guest, or NATIVE=1.
-      onOneKernel("kernel", { exclude: [CONCURRENT] }),
+      onOneKernel("kernel"),
       // The same on more than one processor, so that calls really are at the same time.
-      onOneKernel("smp", { include: CONCURRENT }),
+      onOneKernel("smp"),
       // The same called by containerd; the guest only.
       onOneKernel("runtime"),
       // The same; a sequence says itself what was wrong, so nothing is tried again.

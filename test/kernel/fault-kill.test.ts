@@ -56,7 +56,7 @@ async function dieInProcess(
   return gate.changes;
 }
 
-/** Less than a minute for each test where the guest has two processors to itself. */
+/** Less than a minute for each test where the guest has a processor of the host to itself. */
 const patience = { timeout: 400_000 };
 
 describe("a process that ends before any of its changes", patience, () => {

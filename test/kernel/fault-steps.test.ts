@@ -105,7 +105,7 @@ test("ADD and DEL, nothing going wrong", async () => {
   );
 });
 
-/** Less than a minute for each test where the guest has two processors to itself. */
+/** Less than a minute for each test where the guest has a processor of the host to itself. */
 const patience = { timeout: 400_000 };
 
 describe("ADD", patience, () => {

@@ -21,10 +21,10 @@ import {
   type CniAnswer,
 } from "../ground/index.ts";
 import { sumFlows } from "../ground/seen.ts";
-import { plainNode } from "./faults/aftermath.ts";
-import { call, callExecutable, mustCall } from "./faults/plugin.ts";
-import { Before, Setting, recordsIn } from "./faults/setting.ts";
-import { changes, viewOf } from "./faults/view.ts";
+import { plainNode } from "../kernel/faults/aftermath.ts";
+import { call, callExecutable, mustCall } from "../kernel/faults/plugin.ts";
+import { Before, Setting, recordsIn } from "../kernel/faults/setting.ts";
+import { changes, viewOf } from "../kernel/faults/view.ts";
 
 const COUNT = 30;
 /** Half a minute in a guest that has two processors to itself; many times that in one that shares them. */
