@@ -6,14 +6,8 @@ import type { Measured } from "./measure.ts";
 import type { Started } from "./startup.ts";
 import type { Figures } from "./stats.ts";
 
-/** When a part was measured, in how many rounds. */
-export interface When {
-  readonly date: string;
-  readonly rounds: number;
-}
-
-/** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
-export interface Results {
+/** Where and when a part was measured, and in how many rounds. */
+export interface Setting {
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
@@ -21,12 +15,18 @@ export interface Results {
     readonly kernel: string;
     readonly node: string;
   };
-  readonly native: When & {
+  readonly date: string;
+  readonly rounds: number;
+}
+
+/** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
+export interface Results {
+  readonly native: Setting & {
     readonly startup: readonly Started[];
     readonly branch: readonly Measured[];
     readonly netlink: { readonly oursUs: Figures; readonly ipBatchUs: Figures };
   };
-  readonly guest: When & {
+  readonly guest: Setting & {
     readonly kernel: string;
     readonly attached: readonly Measured[];
     readonly together: readonly AtOnce[];

@@ -6,7 +6,7 @@ import { cpus, release, tmpdir, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { runInGuest } from "../test/vm/guest.ts";
 import { findKernel } from "../test/vm/kernel.ts";
-import type { Results, When } from "./results.ts";
+import type { Results, Setting } from "./results.ts";
 import { startup } from "./startup.ts";
 import { tablesOf } from "./tables.ts";
 
@@ -23,7 +23,8 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 
-function native(): Omit<Results["native"], keyof When> {
+function native(): Omit<Results["native"], keyof Setting> {
+  process.stdout.write("native: start-up, an ADD, netlink\n");
   return {
     startup: inNamespace(NETNS, () => startup(dist, process.execPath, rounds, `/run/netns/${NETNS}`)),
     branch: inNamespace(NETNS, () => script("branch.ts", dist, String(rounds))),
@@ -46,7 +47,8 @@ function script(file: string, ...args: string[]) {
   return JSON.parse(execFileSync("ip", argv, { encoding: "utf8" }));
 }
 
-async function guest(): Promise<Omit<Results["guest"], keyof When>> {
+async function guest(): Promise<Omit<Results["guest"], keyof Setting>> {
+  process.stdout.write(`guest, kernel ${values.kernel} under software emulation\n`);
   const outDir = mkdtempSync(`${tmpdir()}/branchline-bench-`);
   try {
     const { status } = await runInGuest({
@@ -67,27 +69,27 @@ async function guest(): Promise<Omit<Results["guest"], keyof When>> {
 
 const file = `${root}/bench/results/latest.json`;
 const { part } = values;
-if (!["both", "native", "guest"].includes(part))
-  throw new TypeError(`--part "${part}" is not both, native or guest`);
-const kept = part === "both" ? undefined : (JSON.parse(readFileSync(file, "utf8")) as Results);
-const date = new Date().toISOString().slice(0, 16);
-
-async function measureAll(): Promise<Results> {
-  const machine = {
+if (!["both", "native", "guest"].includes(part)) {
+  process.stderr.write(`run.ts: --part "${part}" is not both, native or guest\n`);
+  process.exit(2);
+}
+const setting: Setting = {
+  machine: {
     cpu: cpus()[0]?.model.trim() ?? "?",
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
-  };
-  if (part !== "guest") process.stdout.write("native: start-up, an ADD, netlink\n");
-  const onHost = kept !== undefined && part === "guest" ? kept.native : { date, rounds, ...native() };
-  if (part !== "native") process.stdout.write(`guest, kernel ${values.kernel} under software emulation\n`);
-  const inGuest = kept !== undefined && part === "native" ? kept.guest : { date, rounds, ...(await guest()) };
-  return { machine, native: onHost, guest: inGuest };
-}
-
-const results = await measureAll();
+  },
+  date: new Date().toISOString().slice(0, 16),
+  rounds,
+};
+/** What is not measured again. */
+const kept = (): Results => JSON.parse(readFileSync(file, "utf8"));
+const results: Results = {
+  native: part === "guest" ? kept().native : { ...setting, ...native() },
+  guest: part === "native" ? kept().guest : { ...setting, ...(await guest()) },
+};
 mkdirSync(`${root}/bench/results`, { recursive: true });
 writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);
 process.stdout.write(`\n${tablesOf(results)}\n`);

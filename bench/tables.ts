@@ -1,14 +1,14 @@
 import type { Measured } from "./measure.ts";
-import type { Results } from "./results.ts";
+import type { Results, Setting } from "./results.ts";
 import { type Figures, ratio } from "./stats.ts";
 
 /** The results as the tables of docs/performance.md. */
 export function tablesOf(results: Results): string {
-  const { machine, native, guest } = results;
+  const { native, guest } = results;
   const [first] = guest.scaled;
   const [direct, routed] = guest.moved;
   return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, kernel ${machine.kernel}, Node ${machine.node}; native ${native.date}, ${native.rounds} rounds; guest ${guest.date}, ${guest.rounds} rounds`,
+    `native: ${settingOf(native)}\nguest: ${settingOf(guest)}`,
     "### Start-up, native",
     table(
       [...PROCESS, "peak MiB"],
@@ -79,6 +79,11 @@ export function tablesOf(results: Results): string {
           ]),
     ),
   ].join("\n\n");
+}
+
+function settingOf({ machine, date, rounds }: Setting): string {
+  const { cpu, cores, memoryGiB, kernel, node } = machine;
+  return `${date}, ${cpu}, ${cores} cores, ${memoryGiB} GiB, kernel ${kernel}, Node ${node}, ${rounds} rounds`;
 }
 
 const PROCESS = ["", "wall ms: median", "min", "p90", "× floor", "CPU ms: median", "min", "ms over floor"];
