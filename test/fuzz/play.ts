@@ -64,7 +64,6 @@ export class Stage {
     const after = this.#look(world);
     const said = outcomeOf(verb, judgement, before, after);
     const { trouble } = scene;
-    const honest = isHonest(scene) && !isShared(after);
     const defects = [
       ...judgement.defects,
       ...(said === "ADD: attached"
@@ -76,10 +75,10 @@ export class Stage {
         ? [`ADD attached though ${trouble.at} is ${trouble.how}`]
         : []),
       ...this.#left(world, after),
-      ...changeDefects(verb, answer, judgement, { untouched, before, after, honest }),
+      ...changeDefects(verb, answer, judgement, { untouched, before, after, honest: isHonest(scene) }),
       ...(await this.#takeBack(world, scene, after)),
     ];
-    if (honest) defects.push(...this.#end(world, untouched));
+    if (isHonest(scene) && !isShared(after)) defects.push(...this.#end(world, untouched));
     return { defects, said: [said, ...(prior?.status === 0 ? [`${said}, after an ADD`] : [])] };
   }
 
