@@ -277,6 +277,12 @@ describe("build.mjs --check", () => {
       "Object.assign(globalThis, { started: performance.now() });",
       /the script (core|attach) asks for performance, which loads perf_hooks/,
     ],
+    [
+      "the time zone",
+      "src/cni/run.ts",
+      "Object.assign(globalThis, { started: new Date() });",
+      /the script core makes a Date, which reads the time zone/,
+    ],
   ])("fails for %s", (_what, file, line, said) => {
     const { status, stderr } = withLine(file, line, build);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(said) });
