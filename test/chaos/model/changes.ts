@@ -46,12 +46,18 @@ export function attach(world: World, add: Add, eni: number): void {
 
 export function detach(world: World, attachment: Attachment): void {
   const state = world.sandboxes[attachment.sandbox];
-  if (state !== undefined && attachment.mode !== "direct" && lives(world, attachment) === false) {
-    state.rules = attachment.loose && state.rules !== "gone" ? "maybe" : "gone";
-  }
-  if (state?.namespace === true && lives(world, attachment) !== true) state.littered = true;
+  if (state !== undefined && lives(world, attachment) !== true) leaveBehind(state, attachment);
   world.attachments = world.attachments.filter((other) => other !== attachment);
   leaveStrict(world, attachment);
+}
+
+/**
+ * What stays of a branch whose pod is gone, or cannot be told from the next one in a namespace of that number: of one that
+ * a killed call worked on, any part; of a whole one, at most that IPv6 is on where it was off.
+ */
+function leaveBehind(state: SandboxState, { mode, loose }: Attachment): void {
+  if (mode !== "direct") state.rules = loose && state.rules !== "gone" ? "maybe" : "gone";
+  if (state.namespace && (loose || state.spec.withoutIpv6 === true)) state.littered = true;
 }
 
 export function loosen(world: World, attachment: Attachment): void {

@@ -24,7 +24,8 @@ export function beginStrict({ shared }: World, earlyDemux: boolean): void {
 
 /** An attachment has just gone: with the last strict one, whoever made it, all is as before. */
 export function leaveStrict(world: World, gone: Attachment): void {
-  const needed = gone.mode === "strict" ? isNeeded(world) : true;
+  if (gone.mode !== "strict") return;
+  const needed = isNeeded(world);
   if (needed === true) return;
   if (needed === "maybe") return becomeUncertain(world);
   world.shared = { localRule: "home", earlyDemux: "on", file: "absent" };
