@@ -132,4 +132,14 @@ describe("a pod's namespace", () => {
       expect(podLines(last.world, state, around)).toBeUndefined();
     },
   );
+
+  test.each([
+    { ipv6: "on", more: {}, isKnown: true },
+    { ipv6: "off", more: { withoutIpv6: true } as const, isKnown: false },
+  ])("a whole routed one without its interface, IPv6 $ipv6 before: known $isKnown", ({ more, isKnown }) => {
+    const operations = [add("standard", IPV4, more), { op: "unplug", sandbox: 1 }, { op: "del", sandbox: 1 }];
+    const world = after(...(operations as Operation[]));
+    const state = world.sandboxes[1];
+    expect(state && podLines(world, state, around) !== undefined).toBe(isKnown);
+  });
 });
