@@ -7,6 +7,7 @@ const PASS_THROUGH = {
   cniVersion: "1.0.0",
   name: "bench",
   enablePodENI: true,
+  missingAnnotation: "pass",
   serviceCIDRs: [],
   pluginLogFile: "/dev/null",
   capabilities: { "io.kubernetes.cri.pod-annotations": true },

@@ -32,6 +32,7 @@ const LAYERS = [
   ["src/cni"],
   ["src/attachment"],
   ["src/datapath"],
+  ["src/state"],
   ["src/ipam"],
   ["src/netns"],
   ["src/netlink"],

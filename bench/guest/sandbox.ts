@@ -100,6 +100,9 @@ export function configFor(pod: BenchPod, datapath: "direct" | "routed"): object 
     name: "bench",
     type: "branchline",
     enablePodENI: true,
+    // There is no agent here, and nothing answers for the gateway.
+    missingAnnotation: "pass",
+    gatewayTimeout: 0,
     datapath,
     serviceCIDRs: ["172.20.0.0/16"],
     trunk: { mac: TRUNK_MAC },

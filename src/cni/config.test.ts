@@ -46,7 +46,14 @@ describe("readConfig", () => {
     expect(warnings).toEqual([]);
     expect({ ...config, hostRoutes: config.hostRoutes.map(formatPrefix) }).toEqual({
       enablePodENI: false,
+      missingAnnotation: "ask",
+      branchTimeout: 30,
+      gatewayTimeout: 10,
+      exemptNamespaces: [],
+      alreadyAttached: "refuse",
+      families: undefined,
       datapath: "direct",
+      allowDatapathOverride: false,
       podSGEnforcingMode: "standard",
       trunk: {},
       mtu: undefined,
@@ -69,8 +76,15 @@ describe("readConfig", () => {
   it("reads every key", () => {
     const { config, warnings } = read({
       ...ON,
+      missingAnnotation: "refuse",
+      branchTimeout: 100,
+      gatewayTimeout: 0,
+      exemptNamespaces: ["kube-system"],
+      alreadyAttached: "pass",
+      families: ["6", "4", "6"],
       podSGEnforcingMode: "standard",
       datapath: "direct",
+      allowDatapathOverride: "true",
       trunk: { interface: "eth1" },
       mtu: "9001",
       serviceCIDRs: ["10.100.0.0/16", "FD00:10::/108"],
@@ -84,7 +98,14 @@ describe("readConfig", () => {
     expect(warnings).toEqual([]);
     expect(config).toEqual({
       enablePodENI: true,
+      missingAnnotation: "refuse",
+      branchTimeout: 100,
+      gatewayTimeout: 0,
+      exemptNamespaces: ["kube-system"],
+      alreadyAttached: "pass",
+      families: [4, 6],
       datapath: "direct",
+      allowDatapathOverride: true,
       podSGEnforcingMode: "standard",
       trunk: { interface: "eth1" },
       mtu: 9001,
@@ -147,8 +168,8 @@ describe("readConfig", () => {
   ])("the MTU %j is %j", (mtu, expected) => expect(read({ mtu }).config.mtu).toBe(expected));
 
   it("drops repeated networks", () => {
-    const { serviceCIDRs } = read({ ...ON, serviceCIDRs: ["fd00::/8", "FD00::/8", "10.0.0.0/8"] }).config;
-    expect(serviceCIDRs.map(formatPrefix)).toEqual(["fd00::/8", "10.0.0.0/8"]);
+    const { serviceCIDRs } = read({ ...ON, serviceCIDRs: ["fd00::/32", "FD00::/32", "10.0.0.0/8"] }).config;
+    expect(serviceCIDRs.map(formatPrefix)).toEqual(["fd00::/32", "10.0.0.0/8"]);
   });
 
   it.each(["serviceCIDRs", "hostRoutes"])("takes 256 networks in %s, and no more", (key) => {
@@ -223,10 +244,33 @@ describe("readConfig refuses", () => {
       'serviceCIDRs[0] "10.100.0.1/16" has host bits set: the network is 10.100.0.0/16',
       {},
     ],
-    ['{"serviceCIDRs":["0.0.0.0/0"]}', "would take all traffic past the branch", {}],
+    ['{"serviceCIDRs":["0.0.0.0/0"]}', "would take most traffic past the branch", {}],
+    ['{"serviceCIDRs":["0.0.0.0/1"]}', 'serviceCIDRs[0] "0.0.0.0/1" is wider than /8', {}],
+    ['{"serviceCIDRs":["10.0.0.0/7"]}', 'serviceCIDRs[0] "10.0.0.0/7" is wider than /8', {}],
+    ['{"serviceCIDRs":["10.0.0.0/8","fd00::/31"]}', 'serviceCIDRs[1] "fd00::/31" is wider than /32', {}],
+    ['{"hostRoutes":["128.0.0.0/1"]}', 'hostRoutes[0] "128.0.0.0/1" is wider than /8', {}],
+    ['{"missingAnnotation":"pas"}', 'missingAnnotation "pas" is none of ask, pass, refuse', {}],
+    ['{"missingAnnotation":false}', "missingAnnotation false is none of ask, pass, refuse", {}],
+    ['{"branchTimeout":0}', "branchTimeout 0 is outside 1 to 100 seconds", {}],
+    ['{"branchTimeout":101}', "branchTimeout 101 is outside 1 to 100 seconds", {}],
+    ['{"branchTimeout":"30"}', 'branchTimeout "30" is not a whole number of seconds', {}],
+    ['{"gatewayTimeout":-1}', "gatewayTimeout -1 is outside 0 to 100 seconds", {}],
+    ['{"gatewayTimeout":1.5}', "gatewayTimeout 1.5 is not a whole number of seconds", {}],
+    ['{"exemptNamespaces":"kube-system"}', 'exemptNamespaces "kube-system" is not a list', {}],
+    [
+      '{"exemptNamespaces":["Kube"]}',
+      'exemptNamespaces[0] "Kube" is not the name of a Kubernetes namespace',
+      {},
+    ],
+    ['{"exemptNamespaces":["*"]}', 'exemptNamespaces[0] "*" is not the name', {}],
+    ['{"alreadyAttached":"ignore"}', 'alreadyAttached "ignore" is none of refuse, pass', {}],
+    ['{"families":[]}', 'families [] is not a list of "4" and "6"', {}],
+    ['{"families":["4",6]}', 'families[1] 6 is neither "4" nor "6"', {}],
+    ['{"families":"4"}', 'families "4" is not a list', {}],
+    ['{"allowDatapathOverride":"yes"}', 'allowDatapathOverride "yes" is neither true nor false', {}],
     ['{"hostRoutes":{}}', "hostRoutes {} is not a list", {}],
     ['{"hostRoutes":["fd00::1/64"]}', 'hostRoutes[0] "fd00::1/64" has host bits set', {}],
-    ['{"hostRoutes":["::/0"]}', "would take all traffic past the branch", {}],
+    ['{"hostRoutes":["::/0"]}', "would take most traffic past the branch", {}],
     ['{"hostInterfaceName":"a b"}', 'hostInterfaceName "a b" contains', {}],
     ['{"hostInterfaceName":"1234567890123456"}', "is longer than 15 bytes", {}],
     ['{"hostInterfaceName":""}', 'hostInterfaceName "" is empty', {}],

@@ -2,8 +2,8 @@
 
 import { POD_ANNOTATIONS } from "../ipam/annotation.ts";
 import { canonicalMac, macDefect } from "../ipam/mac.ts";
-import { formatPrefix, networkOf, parsePrefix } from "../netlink/ip.ts";
-import type { IpPrefix } from "../netlink/ip.ts";
+import { familyOf, formatPrefix, networkOf, parsePrefix } from "../netlink/ip.ts";
+import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { isArray, isInteger, isObject, member, quote } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
@@ -12,6 +12,10 @@ import { nearest } from "./nearest.ts";
 
 export type Datapath = "direct" | "routed";
 export type EnforcingMode = "standard" | "strict";
+/** What an ADD does for a pod whose annotation is missing: ask the agent, let it run without a branch, refuse it. */
+export type MissingAnnotation = "ask" | "pass" | "refuse";
+/** What an ADD does for a pod whose branch aws-cni has attached already. */
+export type AlreadyAttached = "refuse" | "pass";
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 export interface TrunkSelector {
@@ -21,7 +25,19 @@ export interface TrunkSelector {
 
 export interface PluginConfig {
   readonly enablePodENI: boolean;
+  readonly missingAnnotation: MissingAnnotation;
+  /** Seconds that an ADD may spend on asking the agent. */
+  readonly branchTimeout: number;
+  /** Seconds to wait until the branch's gateway answers; 0: do not wait. */
+  readonly gatewayTimeout: number;
+  /** Kubernetes namespaces whose pods are never asked for. */
+  readonly exemptNamespaces: readonly string[];
+  readonly alreadyAttached: AlreadyAttached;
+  /** The address families of the branch; undefined: those that the primary's interface has. */
+  readonly families: readonly IpFamily[] | undefined;
   readonly datapath: Datapath;
+  /** Whether a pod's own annotation may choose another datapath than the entry's. */
+  readonly allowDatapathOverride: boolean;
   readonly podSGEnforcingMode: EnforcingMode;
   /** Neither: the agent's file says. */
   readonly trunk: TrunkSelector;
@@ -54,7 +70,14 @@ const DEFAULT_HOST_ROUTES: readonly IpPrefix[] = [
 
 const OWN_KEYS = [
   "enablePodENI",
+  "missingAnnotation",
+  "branchTimeout",
+  "gatewayTimeout",
+  "exemptNamespaces",
+  "alreadyAttached",
+  "families",
   "datapath",
+  "allowDatapathOverride",
   "podSGEnforcingMode",
   "trunk",
   "mtu",
@@ -100,7 +123,24 @@ export function readConfig(
   const datapath = tolerate("direct", () => readDatapath(member(raw, "datapath")));
   const config: PluginConfig = {
     enablePodENI,
+    missingAnnotation: tolerate("ask", () =>
+      readChoice("missingAnnotation", member(raw, "missingAnnotation"), ["ask", "pass", "refuse"]),
+    ),
+    branchTimeout: tolerate(30, () =>
+      readSeconds("branchTimeout", member(raw, "branchTimeout"), { from: 1, to: 100, usual: 30 }),
+    ),
+    gatewayTimeout: tolerate(10, () =>
+      readSeconds("gatewayTimeout", member(raw, "gatewayTimeout"), { from: 0, to: 100, usual: 10 }),
+    ),
+    exemptNamespaces: tolerate([], () => readNamespaces(member(raw, "exemptNamespaces"))),
+    alreadyAttached: tolerate("refuse", () =>
+      readChoice("alreadyAttached", member(raw, "alreadyAttached"), ["refuse", "pass"]),
+    ),
+    families: tolerate(undefined, () => readFamilies(member(raw, "families"))),
     datapath,
+    allowDatapathOverride: tolerate(false, () =>
+      readFlag("allowDatapathOverride", member(raw, "allowDatapathOverride")),
+    ),
     podSGEnforcingMode: tolerate(defaultMode(datapath), () => readMode(raw, env, datapath)),
     trunk: tolerate({}, () => readTrunk(member(raw, "trunk"), warnings)),
     mtu: tolerate(undefined, () => readMtu(member(raw, "mtu"))),
@@ -111,10 +151,7 @@ export function readConfig(
     hostInterfaceName: tolerate("host0", () =>
       readHostInterface(member(raw, "hostInterfaceName"), options.ifName),
     ),
-    manageEarlyDemux: tolerate(false, () => {
-      const value = member(raw, "manageEarlyDemux");
-      return value === undefined ? false : readBoolean("manageEarlyDemux", value);
-    }),
+    manageEarlyDemux: tolerate(false, () => readFlag("manageEarlyDemux", member(raw, "manageEarlyDemux"))),
     pluginLogFile: tolerate(DEFAULT_LOG_FILE, () => readLogFile(member(raw, "pluginLogFile"))),
     pluginLogLevel: tolerate("info", () => readLogLevel(member(raw, "pluginLogLevel"))),
     runtimeConfig: tolerate({}, () => readObject("runtimeConfig", member(raw, "runtimeConfig"))),
@@ -175,6 +212,64 @@ function readBoolean(key: string, value: Json): boolean {
   if (value === true || value === "true") return true;
   if (value === false || value === "false") return false;
   return wrong(key, value, "is neither true nor false");
+}
+
+/** A boolean that is false unless given. */
+function readFlag(key: string, value: Json | undefined): boolean {
+  return value === undefined ? false : readBoolean(key, value);
+}
+
+/** One of a few words, of which the first is the default. */
+function readChoice<T extends string>(
+  key: string,
+  value: Json | undefined,
+  choices: readonly [T, ...T[]],
+): T {
+  if (value === undefined) return choices[0];
+  const found = choices.find((choice) => choice === value);
+  return found ?? wrong(key, value, `is none of ${choices.join(", ")}`);
+}
+
+function readSeconds(
+  key: string,
+  value: Json | undefined,
+  { from, to, usual }: { readonly from: number; readonly to: number; readonly usual: number },
+): number {
+  if (value === undefined) return usual;
+  if (!isInteger(value)) return wrong(key, value, "is not a whole number of seconds");
+  if (value < from || value > to) return wrong(key, value, `is outside ${from} to ${to} seconds`);
+  return value;
+}
+
+const MAX_NAMESPACES = 256;
+/** A Kubernetes namespace is a DNS label (RFC 1123). */
+const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+function readNamespaces(value: Json | undefined): string[] {
+  if (value === undefined) return [];
+  if (!isArray(value)) return wrong("exemptNamespaces", value, "is not a list");
+  if (value.length > MAX_NAMESPACES) {
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `exemptNamespaces has ${value.length} namespaces, more than the ${MAX_NAMESPACES} it may have`,
+    );
+  }
+  return value.map((entry, i) =>
+    typeof entry === "string" && NAMESPACE.test(entry)
+      ? entry
+      : wrong(`exemptNamespaces[${i}]`, entry, "is not the name of a Kubernetes namespace"),
+  );
+}
+
+function readFamilies(value: Json | undefined): IpFamily[] | undefined {
+  if (value === undefined) return undefined;
+  if (!isArray(value) || value.length === 0) return wrong("families", value, 'is not a list of "4" and "6"');
+  const families = value.map((entry, i): IpFamily => {
+    if (entry === "4") return 4;
+    if (entry === "6") return 6;
+    return wrong(`families[${i}]`, entry, 'is neither "4" nor "6"');
+  });
+  return [...new Set(families)].toSorted((a, b) => a - b);
 }
 
 function readDatapath(value: Json | undefined): Datapath {
@@ -261,6 +356,9 @@ function readNetworks(key: string, value: Json): IpPrefix[] {
   return [...new Map(networks.map((network) => [formatPrefix(network), network])).values()];
 }
 
+/** What is wider is a typing error: 0.0.0.0/1 and 128.0.0.0/1 together are everything there is. */
+const SHORTEST_NETWORK: Readonly<Record<IpFamily, number>> = { 4: 8, 6: 32 };
+
 function readNetwork(key: string, value: Json): IpPrefix {
   // A forgotten length would silently mean one address.
   const network = typeof value === "string" && value.includes("/") ? parsePrefix(value) : undefined;
@@ -269,7 +367,10 @@ function readNetwork(key: string, value: Json): IpPrefix {
   if (base !== network.address) {
     return wrong(key, value, `has host bits set: the network is ${base}/${network.length}`);
   }
-  if (network.length === 0) return wrong(key, value, "would take all traffic past the branch");
+  const shortest = SHORTEST_NETWORK[familyOf(network.address)];
+  if (network.length < shortest) {
+    return wrong(key, value, `is wider than /${shortest}: it would take most traffic past the branch`);
+  }
   return network;
 }
 

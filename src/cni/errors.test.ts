@@ -21,6 +21,7 @@ describe("ErrorCode", () => {
       KernelRefused: 103,
       NamespaceUnusable: 104,
       RecordUnusable: 105,
+      Refused: 106,
       Internal: 999,
     });
   });

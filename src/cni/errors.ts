@@ -22,6 +22,8 @@ export const ErrorCode = {
   KernelRefused: 103,
   NamespaceUnusable: 104,
   RecordUnusable: 105,
+  /** By the agent: a policy selects the pod but it asks for no branch, a NetworkPolicy would not hold, … */
+  Refused: 106,
   /** What the reference library answers for an error without a code of its own: here a defect of ours. */
   Internal: 999,
 } as const;

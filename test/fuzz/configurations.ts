@@ -188,6 +188,9 @@ export function entries(log: LogFiles, kind: "tame" | "wild"): fc.Arbitrary<Valu
     .map(({ datapath, mode, mtu, annotation, prevResult, attachments, extra, ...entry }) => ({
       name: "aws-cni",
       type: "branchline",
+      // There is no agent here, and nothing answers for the gateway.
+      missingAnnotation: "pass",
+      gatewayTimeout: 0,
       serviceCIDRs: ["172.20.0.0/16", "fd00:20::/108"],
       capabilities: { [CAPABILITY]: true },
       pluginLogLevel: "debug",

@@ -152,6 +152,9 @@ export class Stage {
       name: "aws-cni",
       type: "branchline",
       enablePodENI: true,
+      // There is no agent here, and nothing answers for the gateway.
+      missingAnnotation: "pass",
+      gatewayTimeout: 0,
       datapath,
       serviceCIDRs: ["172.20.0.0/16"],
       trunk: { interface: "eth1" },

@@ -101,6 +101,9 @@ function entryOf({ network, mode, earlyDemux }: Pick<Add, "network" | "mode" | "
     cniVersion: "1.0.0",
     name: network,
     enablePodENI: true,
+    // There is no agent here, and nothing answers for the gateway.
+    missingAnnotation: "pass",
+    gatewayTimeout: 0,
     serviceCIDRs: services,
     trunk: { interface: "eth1" },
     ...(mode === "direct" ? { datapath: mode } : { datapath: "routed", podSGEnforcingMode: mode }),

@@ -55,6 +55,9 @@ export function configuration(sandbox: Sandbox, { forgotten = false }: CallOptio
     name: "faults",
     type: "branchline",
     enablePodENI: true,
+    // There is no agent here, and nothing answers for the gateway.
+    missingAnnotation: "pass",
+    gatewayTimeout: 0,
     serviceCIDRs: ["172.20.0.0/16", "fd00:20::/108"],
     trunk: { interface: "eth1" },
     pluginLogFile: sandbox.logFile,

@@ -236,6 +236,9 @@ export class World {
       name: "far",
       type: "branchline",
       enablePodENI: true,
+      // There is no agent here, and nothing answers for the gateway.
+      missingAnnotation: "pass",
+      gatewayTimeout: 0,
       datapath: "routed",
       podSGEnforcingMode: "strict",
       trunk: { interface: "eth1" },

@@ -350,6 +350,9 @@ neigh add ${gateway} lladdr ${mac} dev ${ifName} nud permanent
       name: call.network ?? "ground",
       type: "branchline",
       enablePodENI: true,
+      // There is no agent here, and nothing answers for the gateway.
+      missingAnnotation: "pass",
+      gatewayTimeout: 0,
       serviceCIDRs: services,
       trunk: { interface: "eth1" },
       pluginLogFile: path.join(this.#ground.scratch, "branchline.log"),
