@@ -3,7 +3,7 @@ import { type NativeFunction, koffi } from "./koffi.ts";
 
 /**
  * The few functions of the C library that Node has no call for. Each throws SysError, which carries errno.
- * EINTR is retried here: Node's own signal handlers may interrupt a receive.
+ * EINTR is retried here: Node's own signal handlers may interrupt a receive. Not that of poll, whose wait would begin anew.
  */
 
 const prototypes = {
@@ -11,6 +11,9 @@ const prototypes = {
   setsockopt: "int setsockopt(int, int, int, void *, unsigned int)",
   send: "long send(int, void *, unsigned long, int)",
   recvfrom: "long recvfrom(int, void *, unsigned long, int, void *, void *)",
+  connect: "int connect(int, void *, unsigned int)",
+  getsockopt: "int getsockopt(int, int, int, void *, void *)",
+  poll: "int poll(void *, unsigned long, int)",
   setns: "int setns(int, int)",
   flock: "int flock(int, int)",
   _exit: "int _exit(int)",
@@ -30,7 +33,7 @@ function call(name: keyof typeof prototypes, ...args: (number | Uint8Array | nul
     const result = native(...args);
     if (result >= 0) return result;
     const errno = library.errno();
-    if (errno !== Errno.EINTR) throw new SysError(name, errno);
+    if (errno !== Errno.EINTR || name === "poll") throw new SysError(name, errno);
   }
 }
 
@@ -51,15 +54,45 @@ export function send(fd: number, bytes: Uint8Array, flags: number): number {
   return call("send", fd, bytes, bytes.length, flags);
 }
 
-/** Receives into `into`; the sender's address goes to `from`, whose true length comes back in `fromLength`. */
+/**
+ * Receives into `into`; the sender's address goes to `from`, whose true length comes back in `fromLength`. Both null: of a
+ * stream it is known who sends.
+ */
 export function recvfrom(
   fd: number,
   into: Uint8Array,
   flags: number,
-  from: Uint8Array,
-  fromLength: Uint8Array,
+  from: Uint8Array | null,
+  fromLength: Uint8Array | null,
 ): number {
   return call("recvfrom", fd, into, into.length, flags, from, fromLength);
+}
+
+/** `address` is a sockaddr of the socket's family. */
+export function connect(fd: number, address: Uint8Array): void {
+  call("connect", fd, address, address.length);
+}
+
+/** Fills `value` with an option whose size is known. */
+export function getsockopt(fd: number, level: number, option: number, value: Uint8Array): void {
+  call("getsockopt", fd, level, option, value, new Uint8Array(Uint32Array.of(value.length).buffer));
+}
+
+/**
+ * Waits until something of `events` can be done without waiting, or is broken; false when the time was up before. A wait
+ * that a signal interrupts is over (false): the caller knows what is left of his.
+ */
+export function poll(fd: number, events: number, milliseconds: number): boolean {
+  const entry = new Uint8Array(8);
+  const view = new DataView(entry.buffer);
+  view.setInt32(0, fd, true);
+  view.setInt16(4, events, true);
+  try {
+    return call("poll", entry, 1, milliseconds) > 0;
+  } catch (error) {
+    if (error instanceof SysError && error.errno === Errno.EINTR) return false;
+    throw error;
+  }
 }
 
 /** Moves the calling thread into a namespace of the given kind (CLONE_NEW*). */
