@@ -18,6 +18,8 @@ const SCRIPTS = {
   verbs: ["src/cni/del.ts", "src/cni/check.ts", "src/cni/gc.ts", "src/cni/status.ts"],
 };
 
+const FIRST = "core";
+
 const library = readFileSync(koffi);
 
 const options = {
@@ -52,7 +54,8 @@ export async function bundleOf(entry) {
 
 /**
  * The plugin's scripts by name. Each evaluates to an object of functions `(exports, require)`, one for each chunk that
- * esbuild splits it into: modules that the same entries import. `cmd/branchline/boot.ts` runs them.
+ * esbuild splits it into: modules that the same entries import. The first says in which script each of the other chunks
+ * lies. `cmd/branchline/boot.ts` runs them.
  */
 export async function pluginScripts(plugins = []) {
   const { metafile, outputFiles } = await esbuild.build({
@@ -68,18 +71,23 @@ export async function pluginScripts(plugins = []) {
   const texts = new Map(outputFiles.map(({ path, text }) => [path.slice(root.length + 1), text]));
   const placed = new Set();
   const scripts = {};
+  const elsewhere = [];
   for (const [name, entries] of Object.entries(SCRIPTS)) {
     const chunks = entries.flatMap((entry) => chunksOf(metafile, entry)).filter((path) => !placed.has(path));
     const factories = [];
     for (const path of new Set(chunks)) {
       placed.add(path);
-      factories.push(`${JSON.stringify(`./${path.slice("out/".length)}`)}:${await factory(texts.get(path))}`);
+      const key = JSON.stringify(`./${path.slice("out/".length)}`);
+      factories.push(`${key}:${await factory(texts.get(path))}`);
+      if (name !== FIRST) elsewhere.push(`${key}:${JSON.stringify(name)}`);
     }
-    scripts[name] = `({${factories.join(",\n")}})`;
+    scripts[name] = factories;
   }
+  scripts[FIRST].push(...elsewhere);
   const forgotten = [...texts.keys()].filter((path) => !placed.has(path));
   if (forgotten.length > 0) throw new Error(`in no script: ${forgotten.join(", ")}`);
-  return { metafile, scripts };
+  const evaluating = Object.entries(scripts).map(([name, entries]) => [name, `({${entries.join(",\n")}})`]);
+  return { metafile, scripts: Object.fromEntries(evaluating) };
 }
 
 /** The output that an entry became, and those that it imports at once. */

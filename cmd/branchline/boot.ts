@@ -9,12 +9,14 @@ import { getBuiltinModule } from "node:process";
 
 type Factory = (exports: object, require: (name: string) => unknown) => unknown;
 
+/** The script that every call reads; it names those that others lie in. */
+const FIRST = "core";
+
 const sea = getBuiltinModule("node:sea");
 const { Script } = getBuiltinModule("node:vm");
 
-/** In the order in which they are needed: most calls end with the first. */
-const waiting = ["core", "attach", "verbs"];
-const factories: Record<string, Factory> = {};
+/** A module, or the script that holds it. */
+const factories: Record<string, Factory | string> = {};
 const modules = new Map<string, unknown>();
 
 function load(name: string): void {
@@ -32,14 +34,16 @@ function require(name: string): unknown {
   if (name.startsWith("node:")) return getBuiltinModule(name);
   let found = modules.get(name);
   if (found !== undefined) return found;
-  while (factories[name] === undefined) {
-    const next = waiting.shift();
-    if (next === undefined) throw new Error(`the executable holds no module ${name}`);
-    load(next);
+  let factory = factories[name];
+  if (typeof factory === "string") {
+    load(factory);
+    factory = factories[name];
   }
-  found = factories[name]({}, require);
+  if (typeof factory !== "function") throw new Error(`the executable holds no module ${name}`);
+  found = factory({}, require);
   modules.set(name, found);
   return found;
 }
 
+load(FIRST);
 require("./main.js");
