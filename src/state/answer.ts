@@ -1,0 +1,78 @@
+import { MAX_NESTING, isNestedTooDeep } from "../sys/nesting.ts";
+import { ExchangeError, quote } from "./exchange.ts";
+
+/** What the agent may answer, and nothing else: keys beside these are a newer agent's, and mean nothing here. */
+
+export type BranchAnswer =
+  | { readonly answer: "none" }
+  | { readonly answer: "branch"; readonly annotation: string; readonly datapath: "direct" | "routed" }
+  | { readonly answer: "wait"; readonly reason: string }
+  | { readonly answer: "refused"; readonly reason: string };
+
+export type GoneAnswer =
+  { readonly answer: "gone" | "exists" } | { readonly answer: "wait"; readonly reason: string };
+
+/** ExchangeError for what is none. */
+export function readBranchAnswer(line: string): BranchAnswer {
+  const fields = readObject(line);
+  const answer = fields["answer"];
+  switch (answer) {
+    case "none":
+      return { answer };
+    case "branch": {
+      const { annotation, datapath } = fields;
+      if (typeof annotation !== "string") return reject(line, "annotation is not a string");
+      if (datapath !== "direct" && datapath !== "routed") {
+        return reject(line, 'datapath is neither "direct" nor "routed"');
+      }
+      return { answer, annotation, datapath };
+    }
+    case "wait":
+    case "refused":
+      return { answer, reason: readReason(line, fields) };
+    default:
+      return reject(line, "answer is none of none, branch, wait, refused");
+  }
+}
+
+export function readGoneAnswer(line: string): GoneAnswer {
+  const fields = readObject(line);
+  const answer = fields["answer"];
+  if (answer === "gone" || answer === "exists") return { answer };
+  // It is busy.
+  if (answer === "wait") return { answer, reason: readReason(line, fields) };
+  return reject(line, "answer is neither gone nor exists");
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function readObject(line: string): Fields {
+  if (isNestedTooDeep(line)) return reject(line, `it is nested deeper than ${MAX_NESTING} levels`);
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    return reject(line, "it is not JSON", cause);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return reject(line, "it is not an object");
+  }
+  // Own keys only: an object inherits others.
+  const fields: Fields = Object.assign(Object.create(null), value);
+  const { version } = fields;
+  return version === undefined || version === 1 ? fields : reject(line, "version is not 1");
+}
+
+function readReason(line: string, { reason }: Fields): string {
+  if (typeof reason !== "string") return reject(line, "reason is not a string");
+  const text = reason.trim();
+  if (text === "") return "the agent gave no reason";
+  return text.length > MAX_REASON ? `${text.slice(0, MAX_REASON)}…` : text;
+}
+
+/** Characters. Our own words stand before it and behind it, and an error has a thousand. */
+const MAX_REASON = 600;
+
+function reject(line: string, defect: string, cause?: unknown): never {
+  throw new ExchangeError(`the agent's answer ${quote(line)} is none: ${defect}`, { cause, isThere: true });
+}
