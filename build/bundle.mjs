@@ -10,10 +10,11 @@ import { koffi, root, version } from "./paths.mjs";
 
 /**
  * The plugin's scripts and the entries whose modules each holds, unless an earlier one does: what every call needs and
- * most end with; what a branch needs; the other verbs.
+ * most end with; what asking the agent needs; what a branch needs; the other verbs.
  */
 const SCRIPTS = {
   core: ["cmd/branchline/main.ts", "src/cni/add.ts"],
+  ask: ["src/cni/ask.ts"],
   attach: ["src/cni/add-branch.ts"],
   verbs: ["src/cni/del.ts", "src/cni/check.ts", "src/cni/gc.ts", "src/cni/status.ts"],
 };

@@ -13,6 +13,7 @@ export const CORE_BUDGET = 64 * 1024;
 const MODULE_BUDGETS = {
   VERSION: { after: [], modules: 35 },
   "ADD without a branch": { after: ["add"], modules: 39 },
+  "ADD that asks the agent": { after: ["add", "ask"], modules: 44 },
   "ADD with a branch": { after: ["add", "add-branch"], modules: 79 },
   DEL: { after: ["del"], modules: 73 },
   CHECK: { after: ["check"], modules: 63 },

@@ -1,7 +1,8 @@
-import { POD_ANNOTATIONS, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
+import { POD_ANNOTATIONS, POD_ENI_ANNOTATION, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
-import { type PluginConfig, readConfig } from "./config.ts";
+import { wantedDatapath } from "./choose-datapath.ts";
+import { type Datapath, type EntryConfig, forDatapath, readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
@@ -13,29 +14,62 @@ export async function add(call: Call): Promise<JsonObject> {
   const { config, warnings } = readConfig(request.config, env, { ifName: request.ifName });
   warnings.forEach((warning) => call.warnOnce(warning));
   const prevResult = requirePrevResult(request.config, request.cniVersion);
-  const annotation = config.enablePodENI ? branchAnnotation(config, request.pod) : undefined;
-  if (annotation === undefined) {
+  const found = config.enablePodENI ? await findBranch(call, config) : undefined;
+  if (found === undefined) {
     call.note({ outcome: config.enablePodENI ? "no branch" : "not enabled" });
     return convertResult(prevResult, request.cniVersion);
   }
-  const branch = decodeBranch(annotation);
+  const branch = decodeBranch(found.annotation);
   call.note({ vlan: branch.vlanId, eni: branch.eniId });
+  const podConfig = forDatapath(config, found.datapath);
   // Most pods have no branch, and pay for nothing of this.
   const { addBranch } = await import("./add-branch.ts");
-  return addBranch(call, config, prevResult, branch);
+  return addBranch(call, podConfig, prevResult, branch);
+}
+
+interface FoundBranch {
+  readonly annotation: string;
+  readonly datapath: Datapath;
+}
+
+/** Which branch the pod has; undefined for none. By the agent's word, or by the annotation where nobody is asked. */
+async function findBranch(call: Call, config: EntryConfig): Promise<FoundBranch | undefined> {
+  const { pod } = call.request;
+  const isExempt = pod.podNamespace !== undefined && config.exemptNamespaces.includes(pod.podNamespace);
+  const isAsked = config.missingAnnotation === "ask" && pod.podName !== undefined && !isExempt;
+  if (isAsked) {
+    const passed = podEniAnnotation(config.runtimeConfig);
+    const { askAgent } = await import("./ask.ts");
+    return askAgent(call, config, passed);
+  }
+  if (!isExempt) requireAnnotations(config, pod);
+  const annotation = podEniAnnotation(config.runtimeConfig);
+  if (annotation === undefined) {
+    if (config.missingAnnotation === "refuse" && !isExempt) throw withoutAnnotation(pod);
+    return undefined;
+  }
+  const datapath = wantedDatapath(call, config);
+  // Nobody says otherwise.
+  return { annotation, datapath: datapath === "auto" ? "routed" : datapath };
 }
 
 /**
- * The annotation's text; undefined when the pod has no branch. A runtime that passes no annotations at all cannot say
- * which pods have one: for a Kubernetes pod that is an error, or it would run with the node's groups unnoticed.
+ * A runtime that passes no annotations at all cannot say which pods have a branch: for a Kubernetes pod that is an error,
+ * or it would run with the node's groups unnoticed.
  */
-function branchAnnotation(config: PluginConfig, args: PodArgs): string | undefined {
-  const isKubernetes = args.podName !== undefined;
-  if (isKubernetes && !Object.hasOwn(config.runtimeConfig, POD_ANNOTATIONS)) {
-    throw new CniError(
-      ErrorCode.InvalidConfig,
-      `the runtime passed no annotations of pod ${args.podNamespace ?? "?"}/${args.podName}, so whether it has a branch is not known: the entry needs capabilities {"${POD_ANNOTATIONS}": true}, the runtime containerd 1.5 or CRI-O 1.29`,
-    );
-  }
-  return podEniAnnotation(config.runtimeConfig);
+function requireAnnotations({ runtimeConfig }: EntryConfig, args: PodArgs): void {
+  if (args.podName === undefined || Object.hasOwn(runtimeConfig, POD_ANNOTATIONS)) return;
+  throw new CniError(
+    ErrorCode.InvalidConfig,
+    `the runtime passed no annotations of pod ${args.podNamespace ?? "?"}/${args.podName}, so whether it has a branch is not known: the entry needs capabilities {"${POD_ANNOTATIONS}": true}, the runtime containerd 1.5 or CRI-O 1.29`,
+  );
+}
+
+/** By missingAnnotation "refuse"; the runtime has it when the sandbox is asked for again. */
+function withoutAnnotation({ podNamespace, podName }: PodArgs): CniError {
+  const who = podName === undefined ? "this pod" : `pod ${podNamespace ?? "?"}/${podName}`;
+  return new CniError(
+    ErrorCode.TryAgainLater,
+    `${who} has no annotation ${POD_ENI_ANNOTATION} yet, and missingAnnotation is "refuse"`,
+  );
 }

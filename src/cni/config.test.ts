@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { formatPrefix } from "../netlink/ip.ts";
-import { readConfig, readLogSettings } from "./config.ts";
+import { forDatapath, readConfig, readLogSettings } from "./config.ts";
 import type { ConfigOptions } from "./config.ts";
 import { CniError } from "./errors.ts";
 import { isObject, parseJson } from "./json.ts";
@@ -55,6 +55,7 @@ describe("readConfig", () => {
       datapath: "direct",
       allowDatapathOverride: false,
       podSGEnforcingMode: "standard",
+      given: { serviceCIDRs: false },
       trunk: {},
       mtu: undefined,
       serviceCIDRs: [],
@@ -107,6 +108,7 @@ describe("readConfig", () => {
       datapath: "direct",
       allowDatapathOverride: true,
       podSGEnforcingMode: "standard",
+      given: { podSGEnforcingMode: "standard", serviceCIDRs: true },
       trunk: { interface: "eth1" },
       mtu: 9001,
       serviceCIDRs: [
@@ -144,6 +146,8 @@ describe("readConfig", () => {
     [{ datapath: "direct" }, {}, "standard"],
     [{ datapath: "routed" }, {}, "strict"],
     [{ datapath: "routed" }, { [MODE]: "standard" }, "standard"],
+    [{ datapath: "auto" }, {}, "strict"],
+    [{ datapath: "auto" }, { [MODE]: "standard" }, "standard"],
     [{ datapath: "routed" }, { [MODE]: "" }, "strict"],
     [{ datapath: "routed", podSGEnforcingMode: "strict" }, { [MODE]: "standard" }, "strict"],
     [{ podSGEnforcingMode: "standard" }, { [MODE]: "strict" }, "standard"],
@@ -187,7 +191,36 @@ describe("readConfig", () => {
     expect(() => read({}, { ENABLE_POD_ENI: "true" })).toThrow("serviceCIDRs is missing");
     expect(read({ enablePodENI: false }).config.serviceCIDRs).toEqual([]);
     expect(read({ enablePodENI: true, serviceCIDRs: [] }).config.serviceCIDRs).toEqual([]);
+    expect(() => read({ enablePodENI: true, datapath: "auto" })).toThrow(
+      /^serviceCIDRs is missing: datapath "auto"/,
+    );
     expect(read({ enablePodENI: true, datapath: "routed" }).config.serviceCIDRs).toEqual([]);
+  });
+});
+
+describe("forDatapath", () => {
+  const entry = (fields: JsonObject) => read({ enablePodENI: true, ...fields }).config;
+
+  it.each([
+    [{ datapath: "auto", serviceCIDRs: [] }, "direct", "standard"],
+    [{ datapath: "auto", serviceCIDRs: [] }, "routed", "strict"],
+    [{ datapath: "auto", serviceCIDRs: [], podSGEnforcingMode: "standard" }, "routed", "standard"],
+    [{ datapath: "direct", serviceCIDRs: [] }, "routed", "strict"],
+    [{ datapath: "direct", serviceCIDRs: [], podSGEnforcingMode: "standard" }, "routed", "standard"],
+    [{ datapath: "routed", serviceCIDRs: [] }, "direct", "standard"],
+    [{ datapath: "routed" }, "routed", "strict"],
+  ] as const)("%j as %s: %s", (fields, datapath, mode) => {
+    expect(forDatapath(entry(fields), datapath)).toMatchObject({ datapath, podSGEnforcingMode: mode });
+  });
+
+  it("refuses what the entry has not got for a datapath that is not its own", () => {
+    expect(() => forDatapath(entry({ datapath: "routed" }), "direct")).toThrow(
+      /^serviceCIDRs is missing: datapath "direct" needs/,
+    );
+    const strict = entry({ datapath: "routed", serviceCIDRs: [], podSGEnforcingMode: "strict" });
+    expect(() => forDatapath(strict, "direct")).toThrow(
+      'podSGEnforcingMode "strict" is not possible with datapath "direct"',
+    );
   });
 });
 
@@ -198,7 +231,17 @@ describe("readConfig refuses", () => {
     ['{"enablePodENI":1}', "enablePodENI 1 is neither", {}],
     ['{"enablePodENI":""}', 'enablePodENI "" is neither', {}],
     ["{}", 'environment variable ENABLE_POD_ENI "1" is neither', { ENABLE_POD_ENI: "1" }],
-    ['{"datapath":"Direct"}', 'datapath "Direct" is neither "direct" nor "routed"', {}],
+    ['{"datapath":"Direct"}', 'datapath "Direct" is neither "direct" nor "routed" nor "auto"', {}],
+    [
+      '{"datapath":"auto","podSGEnforcingMode":"strict"}',
+      'podSGEnforcingMode "strict" is not possible with datapath "auto"',
+      {},
+    ],
+    [
+      '{"datapath":"auto"}',
+      'environment variable POD_SECURITY_GROUP_ENFORCING_MODE "strict" is not possible with datapath "auto"',
+      { POD_SECURITY_GROUP_ENFORCING_MODE: "strict" },
+    ],
     ['{"datapath":false}', "datapath false is neither", {}],
     ['{"podSGEnforcingMode":"lax"}', 'podSGEnforcingMode "lax" is neither "standard" nor "strict"', {}],
     ['{"podSGEnforcingMode":""}', 'podSGEnforcingMode "" is neither', {}],
@@ -296,8 +339,8 @@ describe("readConfig refuses", () => {
     expect(warnings.join("\n")).toContain(message);
     expect(config).toEqual({
       ...readConfig({}, {}).config,
-      datapath: text.includes('"routed"') ? "routed" : "direct",
-      podSGEnforcingMode: text.includes('"routed"') ? "strict" : "standard",
+      datapath: /"(routed|auto)"/.exec(text)?.[1] ?? "direct",
+      podSGEnforcingMode: /"(routed|auto)"/.test(text) ? "strict" : "standard",
     });
   });
 

@@ -11,6 +11,8 @@ import { interfaceNameDefect } from "./names.ts";
 import { nearest } from "./nearest.ts";
 
 export type Datapath = "direct" | "routed";
+/** `auto`: the agent says for each pod; routed where nobody can be asked. */
+export type DatapathChoice = Datapath | "auto";
 export type EnforcingMode = "standard" | "strict";
 /** What an ADD does for a pod whose annotation is missing: ask the agent, let it run without a branch, refuse it. */
 export type MissingAnnotation = "ask" | "pass" | "refuse";
@@ -23,6 +25,7 @@ export interface TrunkSelector {
   readonly mac?: string;
 }
 
+/** The entry, read for a pod whose datapath is known. */
 export interface PluginConfig {
   readonly enablePodENI: boolean;
   readonly missingAnnotation: MissingAnnotation;
@@ -51,6 +54,18 @@ export interface PluginConfig {
   readonly pluginLogFile: string;
   readonly pluginLogLevel: LogLevel;
   readonly runtimeConfig: JsonObject;
+}
+
+/** The entry as it stands: forDatapath makes a pod's configuration of it. */
+export interface EntryConfig extends Omit<PluginConfig, "datapath"> {
+  readonly datapath: DatapathChoice;
+  /** What was written, and not a default of the entry's own datapath. */
+  readonly given: Given;
+}
+
+interface Given {
+  readonly podSGEnforcingMode?: EnforcingMode;
+  readonly serviceCIDRs: boolean;
 }
 
 export interface ConfigOptions {
@@ -110,7 +125,7 @@ export function readConfig(
   raw: JsonObject,
   env: Readonly<Record<string, string | undefined>>,
   options: ConfigOptions = {},
-): { config: PluginConfig; warnings: string[] } {
+): { config: EntryConfig; warnings: string[] } {
   const warnings = unknownKeys(raw, "", KNOWN_KEYS);
 
   /** In lenient reading, what is wrong is said and replaced. */
@@ -121,7 +136,11 @@ export function readConfig(
 
   const enablePodENI = tolerate(false, () => readEnabled(raw, env));
   const datapath = tolerate("direct", () => readDatapath(member(raw, "datapath")));
-  const config: PluginConfig = {
+  const mode = tolerate(undefined, () => readMode(raw, env, datapath));
+  const services = tolerate(undefined, () =>
+    readServices(member(raw, "serviceCIDRs"), enablePodENI ? datapath : "routed"),
+  );
+  const config: EntryConfig = {
     enablePodENI,
     missingAnnotation: tolerate("ask", () =>
       readChoice("missingAnnotation", member(raw, "missingAnnotation"), ["ask", "pass", "refuse"]),
@@ -141,12 +160,14 @@ export function readConfig(
     allowDatapathOverride: tolerate(false, () =>
       readFlag("allowDatapathOverride", member(raw, "allowDatapathOverride")),
     ),
-    podSGEnforcingMode: tolerate(defaultMode(datapath), () => readMode(raw, env, datapath)),
+    podSGEnforcingMode: mode ?? defaultMode(datapath),
+    given: {
+      ...(mode !== undefined && { podSGEnforcingMode: mode }),
+      serviceCIDRs: services !== undefined,
+    },
     trunk: tolerate({}, () => readTrunk(member(raw, "trunk"), warnings)),
     mtu: tolerate(undefined, () => readMtu(member(raw, "mtu"))),
-    serviceCIDRs: tolerate([], () =>
-      readServices(member(raw, "serviceCIDRs"), enablePodENI && datapath === "direct"),
-    ),
+    serviceCIDRs: services ?? [],
     hostRoutes: tolerate(DEFAULT_HOST_ROUTES, () => readHostRoutes(member(raw, "hostRoutes"))),
     hostInterfaceName: tolerate("host0", () =>
       readHostInterface(member(raw, "hostInterfaceName"), options.ifName),
@@ -158,6 +179,15 @@ export function readConfig(
   };
   if (enablePodENI) warnings.push(...capabilityWarnings(member(raw, "capabilities")));
   return { config, warnings };
+}
+
+/** For a pod of this datapath. Code 7 when the entry lacks what it needs, as it may for a datapath that is not its own. */
+export function forDatapath(config: EntryConfig, datapath: Datapath): PluginConfig {
+  const { given, ...entry } = config;
+  if (datapath === "direct" && !given.serviceCIDRs) missingServices(datapath);
+  const mode = given.podSGEnforcingMode;
+  if (mode !== undefined) requirePossible("podSGEnforcingMode", mode, datapath);
+  return { ...entry, datapath, podSGEnforcingMode: mode ?? defaultMode(datapath) };
 }
 
 /** Where and what to log; a wrong value counts as none, since what is wrong is to be found in a log. */
@@ -272,33 +302,37 @@ function readFamilies(value: Json | undefined): IpFamily[] | undefined {
   return [...new Set(families)].toSorted((a, b) => a - b);
 }
 
-function readDatapath(value: Json | undefined): Datapath {
+function readDatapath(value: Json | undefined): DatapathChoice {
   if (value === undefined || value === "direct") return "direct";
-  if (value === "routed") return "routed";
-  return wrong("datapath", value, 'is neither "direct" nor "routed"');
+  if (value === "routed" || value === "auto") return value;
+  return wrong("datapath", value, 'is neither "direct" nor "routed" nor "auto"');
 }
 
-function defaultMode(datapath: Datapath): EnforcingMode {
+function defaultMode(datapath: DatapathChoice): EnforcingMode {
   return datapath === "direct" ? "standard" : "strict";
 }
 
+/** What was chosen; undefined leaves it to the datapath. */
 function readMode(
   raw: JsonObject,
   env: Readonly<Record<string, string | undefined>>,
-  datapath: Datapath,
-): EnforcingMode {
+  datapath: DatapathChoice,
+): EnforcingMode | undefined {
   const own = member(raw, "podSGEnforcingMode");
-  const setting = env["POD_SECURITY_GROUP_ENFORCING_MODE"] || undefined;
+  const value = own ?? (env["POD_SECURITY_GROUP_ENFORCING_MODE"] || undefined);
+  if (value === undefined) return undefined;
   const key =
     own === undefined ? "environment variable POD_SECURITY_GROUP_ENFORCING_MODE" : "podSGEnforcingMode";
-  const value = own ?? setting ?? defaultMode(datapath);
   if (value !== "standard" && value !== "strict")
     return wrong(key, value, 'is neither "standard" nor "strict"');
-  // Services would reach the pod by the node, past the branch: not what strict promises.
-  if (value === "strict" && datapath === "direct") {
-    return wrong(key, value, 'is not possible with datapath "direct": use "standard", or datapath "routed"');
-  }
+  requirePossible(key, value, datapath);
   return value;
+}
+
+/** Services would reach a direct pod by the node, past the branch: not what strict promises. */
+function requirePossible(key: string, mode: EnforcingMode, datapath: DatapathChoice): void {
+  if (mode !== "strict" || datapath === "routed") return;
+  wrong(key, mode, `is not possible with datapath "${datapath}": use "standard", or datapath "routed"`);
 }
 
 function readTrunk(value: Json | undefined, warnings: string[]): TrunkSelector {
@@ -328,12 +362,16 @@ function readMtu(value: Json | undefined): number | undefined {
   return mtu;
 }
 
-function readServices(value: Json | undefined, required: boolean): IpPrefix[] {
+/** Undefined when it is not given, as it need not be where no pod is to be direct. */
+function readServices(value: Json | undefined, datapath: DatapathChoice): IpPrefix[] | undefined {
   if (value !== undefined) return readNetworks("serviceCIDRs", value);
-  if (!required) return [];
+  return datapath === "routed" ? undefined : missingServices(datapath);
+}
+
+function missingServices(datapath: DatapathChoice): never {
   throw new CniError(
     ErrorCode.InvalidConfig,
-    'serviceCIDRs is missing: datapath "direct" needs the ranges of the cluster\'s Services, or [] for none',
+    `serviceCIDRs is missing: datapath "${datapath}" needs the ranges of the cluster's Services, or [] for none`,
   );
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Kernel } from "../datapath/kernel.ts";
 import type { Facts } from "../datapath/facts.ts";
 import { decodeBranch } from "../ipam/annotation.ts";
-import { readConfig } from "./config.ts";
+import { forDatapath, readConfig } from "./config.ts";
 import { DATAPATHS, type PlanOptions } from "./datapaths.ts";
 import type { JsonObject } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
@@ -26,7 +26,8 @@ const branch = decodeBranch(
 function optionsOf(cniVersion: CniVersion, raw: JsonObject, mtu = 9001): PlanOptions {
   const request = { ifName: "eth0", netns: "/run/netns/pod", cniVersion } as CniRequest;
   const { config } = readConfig({ enablePodENI: true, serviceCIDRs: [], ...raw }, {}, { ifName: "eth0" });
-  return { request, config, mtu };
+  const datapath = config.datapath === "auto" ? "routed" : config.datapath;
+  return { request, config: forDatapath(config, datapath), mtu };
 }
 
 const host = { name: "eni1234" };

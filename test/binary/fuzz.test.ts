@@ -172,7 +172,8 @@ function call(env: Readonly<Record<string, string>>, stdin: string | Uint8Array)
     env,
     input: stdin,
     encoding: "utf8",
-    timeout: 30_000,
+    // There is no agent, and a configuration may say that it is waited for.
+    timeout: 120_000,
     maxBuffer: 16 * 1024 * 1024,
   });
   if (error !== undefined && !("code" in error && error.code === "EPIPE")) throw error;

@@ -7,6 +7,7 @@ import { JUNK, NODE, POD, TRUNK_MAC } from "./model/world.ts";
 export const VERSIONS = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 export const CAPABILITY = "io.kubernetes.cri.pod-annotations";
 export const ANNOTATION = "vpc.amazonaws.com/pod-eni";
+const CHOICE = "branchline.dev/datapath";
 
 /** Names that the tests may log to; others must never be opened by a process that runs as root. */
 export interface LogFiles {
@@ -150,7 +151,7 @@ export function entries(log: LogFiles, kind: "tame" | "wild"): fc.Arbitrary<Valu
     .record({
       // GC and STATUS are of the newest only.
       cniVersion: fc.constantFrom<string>(...VERSIONS, "1.1.0", "1.1.0", "1.1.0"),
-      datapath: fc.constantFrom("direct", "routed"),
+      datapath: fc.constantFrom("direct", "routed", "direct", "routed", "auto"),
       mode: fc.constantFrom(undefined, "standard", "strict"),
       trunk: wild<Value>(
         fc.constantFrom<Value>({ interface: "eth1" }, { mac: TRUNK_MAC }),
@@ -177,35 +178,65 @@ export function entries(log: LogFiles, kind: "tame" | "wild"): fc.Arbitrary<Valu
         [{ containerID: "c1", ifname: "eth0" }],
         [{ containerID: "c2", ifname: "eth0" }],
       ),
+      // There is no agent here: who asks waits for as long as he may, which of a process takes real time.
+      missingAnnotation: mostly("pass", fc.constantFrom("refuse", "ask")),
+      exemptNamespaces: fc.constantFrom<Value | undefined>(undefined, [], ["kube-system"], ["shop"]),
       extra: fc.constantFrom<object>(
         {},
         {},
         { manageEarlyDemux: true },
         { hostInterfaceName: "net9" },
         { hostRoutes: [] },
+        { allowDatapathOverride: true },
+      ),
+      choice: wild<string | undefined>(
+        fc.constantFrom(undefined, undefined, undefined, "direct", "routed"),
+        fc.constantFrom("auto", "", "Direct"),
       ),
     })
-    .map(({ datapath, mode, mtu, annotation, prevResult, attachments, extra, ...entry }) => ({
-      name: "aws-cni",
-      type: "branchline",
-      // There is no agent here, and nothing answers for the gateway.
-      missingAnnotation: "pass",
-      gatewayTimeout: 0,
-      serviceCIDRs: ["172.20.0.0/16", "fd00:20::/108"],
-      capabilities: { [CAPABILITY]: true },
-      pluginLogLevel: "debug",
-      datapath,
-      ...entry,
-      // Strict is what direct cannot be.
-      ...(mode === undefined || (kind === "tame" && datapath === "direct")
-        ? {}
-        : { podSGEnforcingMode: mode }),
-      ...(mtu === undefined ? {} : { mtu }),
-      ...(attachments === undefined ? {} : { "cni.dev/valid-attachments": attachments }),
-      runtimeConfig: { [CAPABILITY]: annotation === undefined ? null : { [ANNOTATION]: annotation } },
-      ...(prevResult === undefined ? {} : { prevResult }),
-      ...extra,
-    }));
+    .map(
+      ({
+        datapath,
+        mode,
+        mtu,
+        annotation,
+        prevResult,
+        attachments,
+        exemptNamespaces,
+        extra,
+        choice,
+        ...entry
+      }) => ({
+        name: "aws-cni",
+        type: "branchline",
+        branchTimeout: 1,
+        // Nothing answers for the gateway.
+        gatewayTimeout: 0,
+        serviceCIDRs: ["172.20.0.0/16", "fd00:20::/108"],
+        capabilities: { [CAPABILITY]: true },
+        pluginLogLevel: "debug",
+        datapath,
+        ...entry,
+        // Strict is what direct cannot be, nor what may become direct.
+        ...(mode === undefined || (kind === "tame" && datapath !== "routed")
+          ? {}
+          : { podSGEnforcingMode: mode }),
+        ...(mtu === undefined ? {} : { mtu }),
+        ...(exemptNamespaces === undefined ? {} : { exemptNamespaces }),
+        ...(attachments === undefined ? {} : { "cni.dev/valid-attachments": attachments }),
+        runtimeConfig: {
+          [CAPABILITY]:
+            annotation === undefined && choice === undefined
+              ? null
+              : {
+                  ...(annotation === undefined ? {} : { [ANNOTATION]: annotation }),
+                  ...(choice === undefined ? {} : { [CHOICE]: choice }),
+                },
+        },
+        ...(prevResult === undefined ? {} : { prevResult }),
+        ...extra,
+      }),
+    );
 }
 
 /** Text with a few characters changed, cut or put in. */

@@ -1,0 +1,102 @@
+import { type BranchQuestion, AgentError, type Found, askForBranch, askOver } from "../state/agent.ts";
+import type { PodArgs } from "./args.ts";
+import type { Call } from "./call.ts";
+import type { Datapath, EntryConfig } from "./config.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { wantedDatapath } from "./choose-datapath.ts";
+
+/** What a person removes when the agent is gone for good; a node's list of that name is the agent's. */
+const LIST = "/etc/cni/net.d/05-branchline.conflist";
+
+/** The branch that a pod has by the agent's word. */
+export interface AnsweredBranch {
+  readonly annotation: string;
+  readonly datapath: Datapath;
+}
+
+/**
+ * Asks the agent what branch a Kubernetes pod has; undefined when it has none. The agent's answer counts, whatever the
+ * runtime passed: that may be older than what the API server has, or not be there yet.
+ */
+export function askAgent(
+  call: Call,
+  config: EntryConfig,
+  passed: string | undefined,
+): AnsweredBranch | undefined {
+  const { request } = call;
+  const datapath = wantedDatapath(call, config);
+  const { podName, podNamespace, podUid } = request.pod;
+  const question: BranchQuestion = {
+    pod: {
+      ...(podNamespace !== undefined && { namespace: podNamespace }),
+      ...(podName !== undefined && { name: podName }),
+      ...(podUid !== undefined && { uid: podUid }),
+    },
+    containerId: request.containerId,
+    interface: request.ifName,
+    annotation: passed ?? null,
+    datapath,
+  };
+  const found = askNoting(call, config.branchTimeout, question);
+  const annotation = found.answer === "branch" ? found.annotation : undefined;
+  if (passed !== undefined && passed !== annotation) {
+    const has = annotation === undefined ? "says that the pod has no branch" : `has ${shortened(annotation)}`;
+    call.warn(
+      `the runtime passed another annotation than the agent has: ${shortened(passed)}; the agent ${has}`,
+    );
+  }
+  if (found.answer === "none") return undefined;
+  if (datapath !== "auto" && found.datapath !== datapath) {
+    throw new CniError(
+      ErrorCode.Refused,
+      `the agent answers datapath "${found.datapath}" for ${nameOf(request.pod)}, which is to get "${datapath}"`,
+    );
+  }
+  return found;
+}
+
+/** The answer, or the error that the runtime is told; either is in the call's line, with the time that it took. */
+function askNoting({ node, note, request }: Call, seconds: number, question: BranchQuestion): Found {
+  const started = node.clock.now();
+  let agent = "failed";
+  try {
+    const ask = askOver(node.store.stateDirectory, node.clock);
+    const found = askForBranch(ask, question, seconds * 1000, node.clock);
+    agent = found.answer;
+    return found;
+  } catch (error) {
+    if (!(error instanceof AgentError)) throw error;
+    agent = error.kind;
+    throw asCniError(error, request.pod, seconds);
+  } finally {
+    note({ agent, askedMs: Math.round((node.clock.now() - started) * 10) / 10 });
+  }
+}
+
+function asCniError(error: AgentError, pod: PodArgs, seconds: number): CniError {
+  const { kind, message, isThere } = error;
+  const options = { cause: error };
+  if (kind === "refused") {
+    return new CniError(ErrorCode.Refused, `refused by the agent: ${message}`, "", options);
+  }
+  const name = nameOf(pod);
+  if (kind === "wait") {
+    const late = `the agent has let ${name} wait for ${seconds} s: ${message}`;
+    return new CniError(ErrorCode.TryAgainLater, late, "", options);
+  }
+  const unknown = `whether ${name} has a branch is not known after ${seconds} s: ${message}`;
+  const remedy = `; if the agent was uninstalled, remove ${LIST}`;
+  return new CniError(ErrorCode.TryAgainLater, isThere ? unknown : unknown + remedy, "", options);
+}
+
+function nameOf({ podNamespace, podName }: PodArgs): string {
+  return `pod ${podNamespace ?? "?"}/${podName ?? "?"}`;
+}
+
+/** Characters. An annotation has some 230, and two are to be compared. */
+const MAX_TEXT = 1_000;
+
+function shortened(annotation: string): string {
+  const whole = JSON.stringify(annotation);
+  return whole.length > MAX_TEXT ? `${whole.slice(0, MAX_TEXT)}…` : whole;
+}
