@@ -7,7 +7,6 @@ import { parseArgs } from "node:util";
 import { runInGuest } from "../test/vm/guest.ts";
 import { findKernel } from "../test/vm/kernel.ts";
 import type { Results, Setting } from "./results.ts";
-import { startup } from "./startup.ts";
 import { tablesOf } from "./tables.ts";
 
 const root = `${import.meta.dirname}/..`;
@@ -26,7 +25,7 @@ const rounds = Number(values.rounds);
 function native(): Omit<Results["native"], keyof Setting> {
   process.stdout.write("native: start-up, an ADD, netlink\n");
   return {
-    startup: inNamespace(NETNS, () => startup(dist, process.execPath, rounds, `/run/netns/${NETNS}`)),
+    startup: inNamespace(NETNS, () => script("startup.ts", dist, String(rounds), `/run/netns/${NETNS}`)),
     branch: inNamespace(NETNS, () => script("branch.ts", dist, String(rounds))),
     netlink: inNamespace(NETNS, () => script("netlink.ts", String(rounds))),
   };

@@ -18,11 +18,15 @@ if (typeof steps === "string") steps = JSON.parse(readFileSync(steps, "utf8"));
 const started = Date.now();
 let connections = 0;
 
-function answer(socket, { say, after = 0, hold = false, raw = false }) {
-  setTimeout(() => {
-    if (say !== undefined) socket.write(raw ? say : `${say}\n`);
-    if (!hold) socket.end();
-  }, after);
+function answer(socket, step) {
+  // Not by a timer of 0 ms, which takes one.
+  if (step.after > 0) setTimeout(() => speak(socket, step), step.after);
+  else speak(socket, step);
+}
+
+function speak(socket, { say, hold = false, raw = false }) {
+  if (say !== undefined) socket.write(raw ? say : `${say}\n`);
+  if (!hold) socket.end();
 }
 
 const server = createServer({ pauseOnConnect: true }, (socket) => {
