@@ -1,0 +1,97 @@
+// Pods whose branch the agent names, from the question to the interface: the annotation that the runtime passes is late.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { diffSnapshots, eventually, podEni } from "../ground/index.ts";
+import {
+  annotationOf,
+  closeGround,
+  createGround,
+  records,
+  sandboxForTest,
+  type Ground,
+} from "./support/sandbox.ts";
+
+let ground: Ground;
+
+beforeAll(async () => {
+  ground = await createGround();
+});
+afterAll(() => closeGround(ground));
+
+const SERVER = join(import.meta.dirname, "../ground/scripted-agent.mjs");
+
+/** An agent that gives these answers, for the length of the running test. */
+async function agentForTest(...steps: readonly { say: string; after?: number }[]): Promise<void> {
+  mkdirSync(STATE_DIRECTORY, { recursive: true, mode: 0o700 });
+  const socket = `${STATE_DIRECTORY}/agent.sock`;
+  // The one before was killed.
+  rmSync(socket, { force: true });
+  const agent = spawn(process.execPath, [SERVER, socket, JSON.stringify(steps)], { stdio: "ignore" });
+  const ended = new Promise((done) => agent.on("close", done));
+  onTestFinished(async () => {
+    agent.kill("SIGTERM");
+    await ended;
+  });
+  await eventually("the agent's socket", () => existsSync(socket) || undefined, 60_000);
+}
+
+const branch = annotationOf({ vlanId: 7, ipv4: "10.0.0.20" });
+const wait = { say: JSON.stringify({ answer: "wait", reason: "waiting for association" }), after: 300 };
+const answer = (datapath: string) => ({
+  say: JSON.stringify({ answer: "branch", annotation: branch, datapath }),
+});
+
+const pod = (settings: object, passed?: string) =>
+  sandboxForTest(ground, {
+    name: "late",
+    primary: "veth",
+    addresses: ["10.0.0.50"],
+    settings: { missingAnnotation: "ask", branchTimeout: 60, ...settings },
+    ...(passed !== undefined && { branch: passed }),
+  });
+
+function recorded(): Record<string, unknown> {
+  const [file] = records();
+  return JSON.parse(readFileSync(`${STATE_DIRECTORY}/attachments/${file}`, "utf8"));
+}
+
+describe("a pod whose branch the agent names", () => {
+  test.each([
+    [{ datapath: "direct" }, "direct", "standard"],
+    [{ datapath: "auto" }, "direct", "standard"],
+    [{ datapath: "auto" }, "routed", "strict"],
+    [{ datapath: "auto", podSGEnforcingMode: "standard" }, "routed", "standard"],
+  ])("with %j gets it as %s, %s, checks and goes", async (settings, datapath, mode) => {
+    await agentForTest(wait, answer(datapath));
+    const late = await pod(settings);
+    const before = await late.snapshot();
+    const result = await late.mustAdd({ annotations: null });
+    expect(result.ips?.map(({ address }) => address.split("/")[0])).toEqual(["10.0.0.20"]);
+    expect(recorded()).toMatchObject({ datapath, mode, vlanId: 7 });
+    // The runtime still has the annotations that it asked for the sandbox with.
+    expect((await late.check({ annotations: null })).failure).toBeUndefined();
+    await late.mustDel({ annotations: null });
+    expect(records()).toEqual([]);
+    expect(diffSnapshots(before, await late.snapshot())).toEqual([]);
+  });
+
+  test("gets the agent's, not the older one that the runtime passed", async () => {
+    await agentForTest(answer("direct"));
+    const late = await pod({}, annotationOf({ vlanId: 8, ipv4: "10.0.0.21" }));
+    await late.mustAdd();
+    expect(recorded()).toMatchObject({ vlanId: 7 });
+  });
+
+  test("that it refuses is as before", async () => {
+    await agentForTest({ say: JSON.stringify({ answer: "refused", reason: "its limits ask for none" }) });
+    const late = await pod({}, branch);
+    const before = await late.snapshot();
+    const { failure } = await late.add({ annotations: { [podEni]: branch } });
+    expect(failure).toMatchObject({ code: 106, msg: "refused by the agent: its limits ask for none" });
+    expect(records()).toEqual([]);
+    expect(diffSnapshots(before, await late.snapshot())).toEqual([]);
+  });
+});
