@@ -47,7 +47,7 @@ export function connectToAgent(stateDirectory: string): Connection {
   throw new ForeignFileError(`${path} is served by user ${connection.peerUid} instead of root; remove it`);
 }
 
-export function socketPath(stateDirectory: string): string {
+function socketPath(stateDirectory: string): string {
   return `${stateDirectory}/agent.sock`;
 }
 
