@@ -1,9 +1,10 @@
 import { isWhereAttached, kernelFor } from "../attachment/node.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
 import type { Kernel } from "../datapath/kernel.ts";
-import { familiesToMove } from "../datapath/routed/node.ts";
+import { localRulePlace } from "../datapath/routed/node.ts";
 import { verify } from "../datapath/verify.ts";
 import { podEniAnnotation } from "../ipam/annotation.ts";
+import { familyOf } from "../netlink/ip.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
@@ -38,7 +39,7 @@ export function check(call: Call): undefined {
   using kernel = kernelFor(node, namespace);
   const differences = [
     ...verify(kernel, record.steps),
-    ...(record.mode === "strict" ? localRuleDifferences(kernel) : []),
+    ...localRuleDifferences(kernel, record),
     ...resultDifferences(prevResult, record),
   ];
   const [first] = differences;
@@ -54,11 +55,20 @@ export function check(call: Call): undefined {
   );
 }
 
-/** With table local first, traffic within the node goes past the branch: as after aws-cni was started in standard mode. */
-function localRuleDifferences(kernel: Kernel): string[] {
-  return familiesToMove(kernel).map(
-    (family) => `on the node: the IPv${family} rule for table local is before those of strict mode`,
-  );
+/**
+ * With table local first, traffic within the node goes past a strict pod's branch: as after aws-cni was started in
+ * standard mode. Without a rule for it the node takes nothing in, whatever the pod's mode.
+ */
+function localRuleDifferences(kernel: Kernel, { addresses, mode }: AttachmentRecord): string[] {
+  return [...new Set(addresses.map(familyOf))].flatMap((family) => {
+    const place = localRulePlace(kernel, family);
+    if (place === "missing") {
+      return [`on the node: there is no IPv${family} rule for table local, so the node answers nobody`];
+    }
+    return place === "before" && mode === "strict"
+      ? [`on the node: the IPv${family} rule for table local is before those of strict mode`]
+      : [];
+  });
 }
 
 /** What the runtime believes must be what was attached: its result may be another sandbox's. */

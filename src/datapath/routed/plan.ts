@@ -2,10 +2,21 @@ import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import { type IpFamily, type IpPrefix, widthOf } from "../../netlink/ip.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
+import { type Rule, describeRule } from "../../netlink/route/rule.ts";
 import type { Facts } from "../facts.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
 import type { Step } from "../operation.ts";
-import { bringUp, clearStale, routeStep, ruleStep, step, ipv6Step, usesIpv6, vlanStep } from "../steps.ts";
+import {
+  bringUp,
+  clearStale,
+  ipv6Step,
+  lastResortStep,
+  routeStep,
+  ruleStep,
+  step,
+  usesIpv6,
+  vlanStep,
+} from "../steps.ts";
 import { factOf, sysctlKey } from "../sysctl.ts";
 import { type HostPrimaryFacts, giveWay } from "./primary.ts";
 
@@ -40,14 +51,19 @@ export function planRouted(
   options: RoutedOptions,
 ): Step[] {
   const table = tableOf(branch.vlanId);
+  const { addresses, vlanId } = branch;
   return [
     ...bringUp(facts),
-    ...giveWay(facts.pod.primary, onHost),
-    ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
-    ...branch.addresses.flatMap((address) => inPod(address, facts)),
     ...clearStale(facts),
+    ...giveWay(facts.pod.primary, { ...onHost, rules: onHost.rules.filter(isNoneOf(facts.host.rules)) }),
+    // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
+    // branch. The pod gets the address last, and an undo takes it first.
+    ...addresses.map(({ family }) => lastResortStep("host", family, table)),
+    ...addresses.flatMap((address) => rules(address, vlanId, table, facts, options.mode)),
     ...vlanDevice(branch, facts, options),
-    ...branch.addresses.flatMap((address) => onNode(address, branch.vlanId, table, facts, options.mode)),
+    ...addresses.flatMap((address) => routes(address, vlanId, table)),
+    ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
+    ...addresses.flatMap((address) => inPod(address, facts)),
     ...branch.addresses
       .filter(({ family }) => family === 6)
       .map(({ address }) =>
@@ -105,31 +121,43 @@ function vlanDevice(branch: BranchAssignment, facts: Facts, options: RoutedOptio
   ];
 }
 
-/** The branch's table, and the rules that lead to it. */
-function onNode(
+/** What leads to the branch's table, and from it to the pod. */
+function rules(
   branch: BranchAddress,
   vlanId: number,
   table: number,
   { host }: Facts,
   mode: EnforcingMode,
 ): Step[] {
-  const { family, gateway } = branch;
-  const device = vlanName(vlanId);
+  const { family } = branch;
   const pod: IpPrefix = { address: branch.address, length: widthOf(family) };
   const toPod = { family, destination: pod.address, length: pod.length };
+  const strict = { family, priority: STRICT_PRIORITY, table };
+  return mode === "strict"
+    ? [
+        routeStep("host", host.veth.index, newRoute({ ...toPod, table })),
+        ruleStep("host", { ...strict, inputDevice: vlanName(vlanId) }),
+        ruleStep("host", { ...strict, inputDevice: host.veth.name }),
+      ]
+    : [
+        routeStep("host", host.veth.index, newRoute(toPod)),
+        ruleStep("host", { family, priority: TO_POD_PRIORITY, table: Table.MAIN, to: pod }),
+        ruleStep("host", { family, priority: FROM_POD_PRIORITY, table, from: pod }),
+      ];
+}
+
+/** The branch's table: the way out by the VLAN device. */
+function routes({ family, gateway }: BranchAddress, vlanId: number, table: number): Step[] {
+  const device = vlanName(vlanId);
   return [
     routeStep("host", device, newRoute({ family, destination: gateway, length: widthOf(family), table })),
     routeStep("host", device, newRoute({ ...anyDestination(family), gateway, table })),
-    ...(mode === "strict"
-      ? [
-          routeStep("host", host.veth.index, newRoute({ ...toPod, table })),
-          ruleStep("host", { family, priority: STRICT_PRIORITY, table, inputDevice: device }),
-          ruleStep("host", { family, priority: STRICT_PRIORITY, table, inputDevice: host.veth.name }),
-        ]
-      : [
-          routeStep("host", host.veth.index, newRoute(toPod)),
-          ruleStep("host", { family, priority: TO_POD_PRIORITY, table: Table.MAIN, to: pod }),
-          ruleStep("host", { family, priority: FROM_POD_PRIORITY, table, from: pod }),
-        ]),
   ];
+}
+
+/** What is cleared away for good must not come back with what gives way to the branch. */
+function isNoneOf(cleared: readonly Rule[]): (rule: Rule) => boolean {
+  const key = (rule: Rule) => `${rule.family} ${describeRule(rule)}`;
+  const keys = new Set(cleared.map(key));
+  return (rule) => !keys.has(key(rule));
 }
