@@ -2,13 +2,14 @@ import { isWhereAttached, kernelFor } from "../attachment/node.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { localRulePlace } from "../datapath/routed/node.ts";
-import { verify } from "../datapath/verify.ts";
+import { type LaterPlugins, verify } from "../datapath/verify.ts";
 import { podEniAnnotation } from "../ipam/annotation.ts";
 import { familyOf } from "../netlink/ip.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
+import { isInteger, member } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import type { CniResult } from "./result.ts";
 
@@ -38,7 +39,7 @@ export function check(call: Call): undefined {
   }
   using kernel = kernelFor(node, namespace);
   const differences = [
-    ...verify(kernel, record.steps),
+    ...verify(kernel, record.steps, statedBy(prevResult, record)),
     ...localRuleDifferences(kernel, record),
     ...resultDifferences(prevResult, record),
   ];
@@ -69,6 +70,14 @@ function localRuleDifferences(kernel: Kernel, { addresses, mode }: AttachmentRec
       ? [`on the node: the IPv${family} rule for table local is before those of strict mode`]
       : [];
   });
+}
+
+/** What the chain's result, to which later plugins may have had their say, states of the pod's interface. */
+function statedBy(result: CniResult, { ifName }: AttachmentRecord): LaterPlugins {
+  const entry = result.interfaces.find(({ name, sandbox }) => name === ifName && sandbox !== "");
+  const mtu = entry === undefined ? undefined : member(entry.raw, "mtu");
+  // 0 is how Go writes "not stated".
+  return isInteger(mtu) && mtu > 0 ? { mtu } : {};
 }
 
 /** What the runtime believes must be what was attached: its result may be another sandbox's. */
