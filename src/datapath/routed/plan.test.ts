@@ -215,7 +215,6 @@ const inPod4 = [
   "pod: neigh 169.254.1.1 dev 2",
 ];
 const device = (optional: string) => [
-  `host: ${vlan}`,
   `host: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
   `host: ipv6/conf/vlan.eth.7/accept_redirects=1${optional}`,
   `host: ipv6/conf/vlan.eth.7/forwarding=0${optional}`,
@@ -243,6 +242,7 @@ describe("planRouted", () => {
     { mode: "standard", ways: standard4 },
   ] as const)("$mode, IPv4: every step, in order", ({ mode, ways }) => {
     expect(done(plan([4], mode))).toEqual([
+      `host: ${vlan}`,
       ...awsAway4,
       lastResort4,
       ...ways,
@@ -260,9 +260,10 @@ describe("planRouted", () => {
     expect(undone(plan([4], mode))).toEqual([
       ...inPod4.map(absent).toReversed(),
       ...table4.map(absent).toReversed(),
-      `host: - ${vlan}`,
+      "host: link vlan.eth.7 down",
       ...[lastResort4, ...ways].map(absent).toReversed(),
       ...awsBack4,
+      `host: - ${vlan}`,
     ]);
   });
 
@@ -285,6 +286,7 @@ describe("planRouted", () => {
     },
   ] as const)("$mode, IPv6: every step, and the wait for duplicates last", ({ mode, ways }) => {
     expect(done(plan([6], mode))).toEqual([
+      `host: ${vlan}`,
       "host: - rule 512: from all to 2001:db8:1::50/128 lookup 254",
       "host: - route 2001:db8:1::50/128 dev 9",
       "pod: - neigh fe80::1 dev 2",
@@ -364,6 +366,7 @@ describe("planRouted", () => {
         "pod: route default via 2001:db8:9::1 dev 2",
         "host: route 2001:db8:9::2/128 dev 9",
         "host: route 10.0.9.2/32 dev 9",
+        `host: - ${vlan}`,
       ].toSorted(),
     );
     // Gateways before what goes through them.
@@ -372,7 +375,7 @@ describe("planRouted", () => {
     );
   });
 
-  it("what earlier owners left goes before anything is made, and does not come back", () => {
+  it("what earlier owners left goes as soon as the VLAN id is ours, and does not come back", () => {
     const { primary, onHost } = primaryOf([4]);
     const stale = {
       table: [route("10.0.0.29/32", { device: 77, table: 107 })],
@@ -391,7 +394,8 @@ describe("planRouted", () => {
       "host: - rule 1536: from 10.0.0.50/32 lookup 107",
       "host: - route 10.0.0.29/32 table 107 dev 77",
     ];
-    expect(lines.slice(0, gone.length)).toEqual(gone);
+    // The id must be ours before anything of it is touched.
+    expect(lines.slice(0, 1 + gone.length)).toEqual([`host: ${vlan}`, ...gone]);
     for (const line of gone) expect(undone(steps)).not.toContain(line.replace("- ", ""));
   });
 

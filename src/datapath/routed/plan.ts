@@ -4,7 +4,7 @@ import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import { type Rule, describeRule } from "../../netlink/route/rule.ts";
 import type { Facts } from "../facts.ts";
-import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
+import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf, vlanName } from "../numbers.ts";
 import type { Step } from "../operation.ts";
 import {
   bringUp,
@@ -38,11 +38,6 @@ export interface RoutedOptions {
 /** Where the pod sends everything: no such host is there, its neighbour entry is the veth's other end. */
 export const POD_GATEWAY: Readonly<Record<IpFamily, string>> = { 4: "169.254.1.1", 6: "fe80::1" };
 
-/** The VLAN device's name on the node; tools of the node look for it. */
-export function vlanName(vlanId: number): string {
-  return `vlan.eth.${vlanId}`;
-}
-
 /** The steps from what is there to what shall be. No kernel is asked, and the same facts give the same steps. */
 export function planRouted(
   branch: BranchAssignment,
@@ -54,13 +49,15 @@ export function planRouted(
   const { addresses, vlanId } = branch;
   return [
     ...bringUp(facts),
+    // First: where the id is taken, nothing of whoever has it is touched. It is down until all else is there.
+    vlanStep("host", vlanName(vlanId), branch, facts, options.mtu),
     ...clearStale(facts),
     ...giveWay(facts.pod.primary, { ...onHost, rules: onHost.rules.filter(isNoneOf(facts.host.rules)) }),
     // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
     // branch. The pod gets the address last, and an undo takes it first.
     ...addresses.map(({ family }) => lastResortStep("host", family, table)),
     ...addresses.flatMap((address) => rules(address, vlanId, table, facts, options.mode)),
-    ...vlanDevice(branch, facts, options),
+    ...vlanUp(branch),
     ...addresses.flatMap((address) => routes(address, vlanId, table)),
     ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
     ...addresses.flatMap((address) => inPod(address, facts)),
@@ -108,16 +105,18 @@ function inPod({ family, address }: BranchAddress, { host, pod }: Facts): Step[]
   return [...steps, step(operation, [{ ...operation, absent: true }])];
 }
 
-function vlanDevice(branch: BranchAssignment, facts: Facts, options: RoutedOptions): Step[] {
+function vlanUp(branch: BranchAssignment): Step[] {
   const name = vlanName(branch.vlanId);
   // Before it is up: no router may tell it an address, and it is no router itself.
   const ipv6 = (parameter: string, value: string) => ipv6Step("host", name, branch, parameter, value);
   return [
-    vlanStep("host", name, branch, facts, options.mtu),
     ipv6("accept_ra", "0"),
     ipv6("accept_redirects", "1"),
     ipv6("forwarding", "0"),
-    step({ kind: "link", at: "host", device: name, up: true }),
+    // Down before the rules go: what comes in must not find the node's table main instead.
+    step({ kind: "link", at: "host", device: name, up: true }, [
+      { kind: "link", at: "host", device: name, up: false },
+    ]),
   ];
 }
 
