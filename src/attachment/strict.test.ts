@@ -35,8 +35,6 @@ const say = (rule: Rule) => `${rule.family} ${describeRule(rule)}`;
 /** The rules of a node, added and deleted as the kernel does it, and one sysctl. */
 class FakeKernel {
   rules: Rule[] = [local(4, 0), local(6, 0)];
-  /** Devices that rules name and that are not there. */
-  readonly detached = new Set<string>();
   demux: string | undefined = "0";
   /** All that was changed, in order. */
   readonly log: string[] = [];
@@ -61,7 +59,7 @@ class FakeKernel {
         this.rules
           .filter(({ family }) => (payload[0] === AF_INET6 ? 6 : 4) === family)
           .toSorted((a, b) => a.priority - b.priority)
-          .map((rule) => ({ payload: this.#listed(rule) })),
+          .map((rule) => ({ payload: addRule(rule).payload })),
     };
   }
 
@@ -78,13 +76,6 @@ class FakeKernel {
     this.log.push(`${key}=${value}`);
     this.demux = value;
     return true;
-  }
-
-  #listed(rule: Rule): Uint8Array {
-    const { payload } = addRule(rule);
-    // FIB_RULE_IIF_DETACHED, in the flags.
-    if (this.detached.has(rule.inputDevice ?? "")) payload[8] = 8;
-    return payload;
   }
 
   #change(operation: Operation): { error?: Error } {
@@ -368,14 +359,6 @@ describe("the rule for table local", () => {
     fake.rules = [strictRule("vlan.eth.9"), ...fake.rules.filter(({ priority }) => priority !== 20)];
     review();
     expect(fake.said()).toEqual([...moved, say(strictRule("vlan.eth.9"))].toSorted());
-  });
-
-  it("does not stay for a rule whose device is no more", () => {
-    enter(recordOf("a"));
-    fake.rules.push(strictRule("vlan.eth.9"));
-    fake.detached.add("vlan.eth.9");
-    leave(recordOf("a"));
-    expect(fake.said()).toEqual([...untouched, say(strictRule("vlan.eth.9"))].toSorted());
   });
 
   it("what a killed call was writing goes with the next one that has the node's lock", () => {

@@ -6,6 +6,7 @@ import { enterStrict } from "../attachment/strict.ts";
 import { inspect } from "../datapath/inspect.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { tableOf, vlanName } from "../datapath/numbers.ts";
+import { requireNoRival } from "../datapath/rivals.ts";
 import { findTrunk } from "../datapath/trunk.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
@@ -55,6 +56,7 @@ export function addBranch(
       });
     takeOver(node, claim, look);
     const facts = look();
+    requireNoRival(kernel, facts.host.rules, tableOf(branch.vlanId), facts.host.veth.index);
     const steps = datapath.plan(kernel, branch, facts, options);
     const record = {
       version: RECORD_VERSION,

@@ -99,15 +99,11 @@ export function restoreLocalRule(kernel: Kernel, families: readonly IpFamily[]):
   ]);
 }
 
-/**
- * Whether some pod of the node, of whichever maker, is bound to its branch in strict mode. A rule that was left behind
- * for a device that is no more binds nobody.
- */
+/** Whether some pod of the node, of whichever maker, is bound to its branch in strict mode. */
 export function hasStrictPods(kernel: Kernel): boolean {
   return FAMILIES.some((family) =>
     readRules(kernel, "host", family).some(
-      (rule) =>
-        rule.priority === STRICT_PRIORITY && rule.inputDevice !== undefined && rule.detached === undefined,
+      (rule) => rule.priority === STRICT_PRIORITY && rule.inputDevice !== undefined,
     ),
   );
 }

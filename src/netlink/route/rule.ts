@@ -35,8 +35,6 @@ const NO_SUPPRESSION = 0xffff_ffff;
 const FRA_PROTOCOL = 21;
 const FRA_IP_PROTO = 22;
 const FR_ACT_TO_TBL = 1;
-/** In rule flags: the device named by `iif` is not there. */
-const FIB_RULE_IIF_DETACHED = 8;
 
 export interface Rule {
   readonly family: IpFamily;
@@ -56,8 +54,6 @@ export interface Rule {
 /** A rule as the kernel lists it: it may also do other things than look up a table. */
 export interface ListedRule extends Rule {
   readonly action: number;
-  /** It names an input device that is not there (now). */
-  readonly detached?: true;
   readonly rest: readonly Attribute[];
 }
 
@@ -80,7 +76,6 @@ export function decodeRule(payload: Uint8Array): ListedRule | undefined {
     priority: fields.take(FRA_PRIORITY, readU32) ?? 0,
     table: fields.take(FRA_TABLE, readU32) ?? view.getUint8(4),
     action: view.getUint8(7),
-    ...((view.getUint32(8, true) & FIB_RULE_IIF_DETACHED) !== 0 && { detached: true }),
     ...(to !== undefined && { to: { address: to, length: view.getUint8(1) } }),
     ...(from !== undefined && { from: { address: from, length: view.getUint8(2) } }),
     ...(inputDevice !== undefined && { inputDevice }),
@@ -118,7 +113,7 @@ export function isForAll(rule: ListedRule): boolean {
 }
 
 /** What we know of a listed rule: enough to delete it, or to add it again. */
-export function plainRule({ action: _, detached: __, rest: ___, ...rule }: ListedRule): Rule {
+export function plainRule({ action: _, rest: __, ...rule }: ListedRule): Rule {
   return rule;
 }
 
