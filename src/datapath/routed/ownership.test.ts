@@ -145,11 +145,23 @@ describe("what a DEL takes back", () => {
     expect(kept(strict, { device: theirs, table, indexes: new Map([["eni1", VETH]]) })).toEqual([
       "veth",
       "toPod",
+      "lastResort",
       "inPod",
       "primaryAgain",
     ]);
     // The old pod's veth is gone: its rule would take hold of the next device of that name.
     expect(kept(strict, { device: theirs, table })).toContain("veth");
+  });
+
+  it("strict, when aws-cni's standard pod has the id: the rule by the device's name as well", () => {
+    expect(kept(strict, { device: theirs, table: [out(theirs.index)] })).toEqual([
+      "device",
+      "veth",
+      "toPod",
+      "lastResort",
+      "inPod",
+      "primaryAgain",
+    ]);
   });
 
   it("leaves a rule by the veth's name to the pod that has the name and the id by now", () => {

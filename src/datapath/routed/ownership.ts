@@ -66,20 +66,19 @@ export function withoutOthers(
 }
 
 /** Whether the VLAN id is another branch's by now. */
-export function isAnothers(owner: Owner, { device, table }: Standing): boolean {
+export function isAnothers(owner: Owner, standing: Standing): boolean {
+  const { device } = standing;
   const isOtherDevice =
     device !== undefined &&
     (device.mac !== owner.mac || device.parentIndex !== owner.trunk || device.vlan?.id !== owner.vlanId);
-  const leadsToAnotherPod =
-    owner.veth !== undefined &&
-    table.some(
-      (route) =>
-        !isRefusal(route) &&
-        route.device !== undefined &&
-        route.device !== device?.index &&
-        route.device !== owner.veth,
-    );
-  return isOtherDevice || leadsToAnotherPod;
+  return isOtherDevice || leadsToAnotherPod(owner, standing);
+}
+
+/** As the table of a strict pod leads to that pod. */
+function leadsToAnotherPod({ veth }: Owner, { device, table }: Standing): boolean {
+  const isToPod = (route: Route) =>
+    !isRefusal(route) && route.device !== undefined && route.device !== device?.index;
+  return veth !== undefined && table.some((route) => isToPod(route) && route.device !== veth);
 }
 
 function isOthers(operation: Operation, isTaken: boolean, owner: Owner, standing: Standing): boolean {
@@ -88,10 +87,7 @@ function isOthers(operation: Operation, isTaken: boolean, owner: Owner, standing
     return operation.absent === true && isOthersRule(operation.rule, isTaken, owner, standing);
   }
   if (!isTaken || kind === "vlan") return isTaken;
-  // By its ifindex a device is known; a name, or a route of the table without one, may be the next owner's.
-  if (kind === "route" && operation.route.table === tableOf(owner.vlanId)) {
-    return typeof operation.device !== "number";
-  }
+  // By its ifindex a device is known, the name is the next owner's. The last resort of a table is nobody's but ours.
   return "device" in operation && operation.device === vlanName(owner.vlanId);
 }
 
@@ -103,7 +99,8 @@ function isOthersRule(rule: Rule, isTaken: boolean, owner: Owner, standing: Stan
   if (!isTaken || rule.table !== tableOf(owner.vlanId)) return false;
   if (rule.from !== undefined) return isAnotherPods(rule.from.address);
   if (rule.inputDevice === undefined) return false;
-  if (rule.inputDevice === vlanName(owner.vlanId)) return true;
+  // Only a strict pod has a rule by the VLAN device: for a standard one it leads astray what comes in.
+  if (rule.inputDevice === vlanName(owner.vlanId)) return leadsToAnotherPod(owner, standing);
   // By the old veth's name: the next owner's if its table leads to a device of that name.
   const index = standing.indexes.get(rule.inputDevice);
   return index !== undefined && index !== owner.veth && standing.table.some(({ device }) => device === index);
