@@ -239,6 +239,8 @@ describe("one pod, IPv4", () => {
     return pod.mustAdd(call);
   }
 
+  /** The primary gave one family only. */
+  const both = { families: ["4", "6"] };
   const host = { name: "eni1234" };
   const eth0 = { name: "eth0", mac: "1", sandbox: "/run/netns/pod-one" };
   const odd = { name: "dummy1234", mac: "0", sandbox: "0" };
@@ -472,7 +474,8 @@ describe("one pod, IPv4", () => {
       { what: "GC", look: async () => expect((await gc()).failure).toBeUndefined() },
       {
         what: "ADD of a direct pod",
-        look: () => addForTest({ settings: { datapath: "direct", podSGEnforcingMode: undefined } }),
+        look: () =>
+          addForTest({ settings: { datapath: "direct", podSGEnforcingMode: undefined, serviceCIDRs: [] } }),
       },
       { what: "ADD of a standard pod", look: () => addForTest({ settings: routed("standard") }) },
     ])("a strict pod of aws-cni's keeps it moved, and $what after its end puts it back", async ({ look }) => {
@@ -482,7 +485,7 @@ describe("one pod, IPv4", () => {
         const node = await networkOf(undefined);
         return [...node[4].rules, ...node[6].rules].filter((line) => line.endsWith("lookup local"));
       };
-      await pod.mustAdd({ branch: six });
+      await pod.mustAdd({ branch: six, settings: both });
       await ipBatch(undefined, [`rule add ${theirs}`]);
       await pod.mustDel({ branch: six });
       await pod.mustDel();
@@ -500,7 +503,8 @@ describe("one pod, IPv4", () => {
     });
 
     test("is the kernel's by its protocol wherever it stands: systemd-networkd leaves it", async () => {
-      await pod.mustAdd({ branch: annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] }) });
+      const branches = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
+      await pod.mustAdd({ branch: branches, settings: both });
       for (const family of ["-4", "-6"]) {
         const { stdout } = await mustExec(undefined, ["ip", "-d", family, "rule", "show"]);
         const local = stdout.split("\n").filter((line) => line.includes("lookup local"));
@@ -592,7 +596,7 @@ describe("one pod, IPv4", () => {
         await ipBatch(undefined, four);
         for (const line of six) await mustExec(undefined, ["ip", "-6", ...line.split(" ")]);
         const branches = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
-        await pod.mustAdd({ settings: routed(mode), branch: branches });
+        await pod.mustAdd({ settings: { ...routed(mode), ...both }, branch: branches });
         const node = await networkOf(undefined);
         for (const family of [4, 6] as const) {
           expect(node[family].rules).toEqual(expectedRules(family, mode, veth, true));
@@ -605,7 +609,7 @@ describe("one pod, IPv4", () => {
 
     test("direct: a strict pod's rule by the veth's name goes as well", async () => {
       await ipBatch(undefined, [`rule add priority 10 iif ${vethOf(pod)} table 109`]);
-      await addForTest({ settings: { datapath: "direct", podSGEnforcingMode: undefined } });
+      await addForTest({ settings: { datapath: "direct", podSGEnforcingMode: undefined, serviceCIDRs: [] } });
       expect((await rulesOf(undefined, 4)).filter((line) => line.startsWith("10:"))).toEqual([]);
     });
 
@@ -649,8 +653,8 @@ describe("one pod, IPv4", () => {
     test.each(["strict", "standard"] as const)(
       "%s: nothing that the pod sends leaves by the node",
       async (mode) => {
-        const both = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
-        await addForTest({ settings: routed(mode), branch: both });
+        const branches = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
+        await addForTest({ settings: { ...routed(mode), ...both }, branch: branches });
         const veth = vethOf(pod);
         /** Where the node would send what comes from the pod: the names of devices, or why it would not. */
         const way = async (family: Family) => {
@@ -665,7 +669,7 @@ describe("one pod, IPv4", () => {
         expect([await way(4), await way(6)]).toEqual([unreachable, unreachable]);
         await ipBatch(undefined, ["link set eth1 up"]);
         expect([await way(4), await way(6)]).toEqual([unreachable, unreachable]);
-        expect((await pod.check({ branch: both })).failure).toMatchObject({
+        expect((await pod.check({ branch: branches })).failure).toMatchObject({
           code: 103,
           details: expect.stringContaining(
             'route "default via 10.0.0.1 table 107 dev vlan.eth.7" is missing',
