@@ -43,7 +43,8 @@ function withoutNextOwners(kernel: Kernel, record: AttachmentRecord, operations:
 }
 
 function takesAway(operation: Operation): boolean {
-  return "absent" in operation;
+  // A device is set down before the rules that bind what comes in by it go.
+  return "absent" in operation || (operation.kind === "link" && operation.at === "host");
 }
 
 /** Removes the record of what is no more, and with the last strict one what the node was changed for: LeftBehindError. */
