@@ -2,6 +2,7 @@ import { undo } from "../datapath/apply.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { type Operation, undoOf } from "../datapath/operation.ts";
 import type { Kernel } from "../datapath/kernel.ts";
+import { readStanding, withoutOthers } from "../datapath/routed/ownership.ts";
 import { leaveStrict } from "./strict.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
 import type { AttachmentRecord } from "./record.ts";
@@ -14,7 +15,9 @@ import type { AttachmentRecord } from "./record.ts";
 export function detachRecord(node: Node, record: AttachmentRecord): void {
   using namespace = reopen(node, record);
   using kernel = kernelFor(node, namespace);
-  const operations = undoOf(record.steps);
+  const all = undoOf(record.steps);
+  // The VLAN id of a pod whose DEL comes late may have another owner by now, of whom we have no record.
+  const operations = record.datapath === "routed" ? withoutNextOwners(kernel, record, all) : all;
   // What the primary had on the node for a pod that is gone went with it, or with the primary's own DEL: a rule that is
   // put back then stays for ever.
   const problems = undo(kernel, namespace === undefined ? operations.filter(takesAway) : operations);
@@ -32,8 +35,16 @@ export function detachRecord(node: Node, record: AttachmentRecord): void {
   forget(node, kernel, record);
 }
 
+function withoutNextOwners(kernel: Kernel, record: AttachmentRecord, operations: Operation[]): Operation[] {
+  const { vlanId, mac, addresses, trunk, namespace } = record;
+  const { veth } = namespace;
+  const owner = { vlanId, mac, addresses, trunk: trunk.index, ...(veth !== undefined && { veth }) };
+  return withoutOthers(operations, owner, readStanding(kernel, owner, operations));
+}
+
 function takesAway(operation: Operation): boolean {
-  return "absent" in operation;
+  // A device is set down before the rules that bind what comes in by it go.
+  return "absent" in operation || (operation.kind === "link" && operation.at === "host");
 }
 
 /** Removes the record of what is no more, and with the last strict one what the node was changed for: LeftBehindError. */

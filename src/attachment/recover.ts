@@ -44,7 +44,7 @@ export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean 
     const isUnclaimed = owners.length === 0 && !(listed instanceof AttachmentError);
     const onHost = () => [
       ...leftByDirect(kernel, id),
-      ...(recorded === undefined ? [] : leftByRouted(kernel, id)),
+      ...(recorded === undefined ? [] : leftByRouted(kernel, id, traces.branch?.mac)),
     ];
     const operations = isOthers
       ? []

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -12,7 +13,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Kernel } from "../datapath/kernel.ts";
 import type { Operation } from "../datapath/operation.ts";
-import { familiesToMove, moveLocalRule, restoreLocalRule } from "../datapath/routed/node.ts";
+import { localRulesToMove, moveLocalRule, restoreLocalRule } from "../datapath/routed/node.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import { type Rule, addRule, describeRule } from "../netlink/route/rule.ts";
 import type { Request } from "../netlink/socket.ts";
@@ -22,11 +23,12 @@ import { Errno } from "../sys/errno.ts";
 import type { Node } from "./node.ts";
 import { type AttachmentRecord, RECORD_VERSION } from "./record.ts";
 import { AttachmentError, AttachmentStore, LeftBehindError } from "./store.ts";
-import { enterStrict, leaveStrict } from "./strict.ts";
+import { enterStrict, leaveStrict, reviewStrict } from "./strict.ts";
 
 const LOCAL = 255;
 const AF_INET6 = 10;
 const local = (family: 4 | 6, priority: number): Rule => ({ family, priority, table: LOCAL });
+const main = (family: 4 | 6): Rule => ({ family, priority: 32_766, table: 254 });
 const strictRule = (name: string): Rule => ({ family: 4, priority: 10, table: 107, inputDevice: name });
 const say = (rule: Rule) => `${rule.family} ${describeRule(rule)}`;
 
@@ -161,11 +163,12 @@ function recordOf(containerId: string, mode: AttachmentRecord["mode"] = "strict"
 }
 
 /** As ADD does it: the record first. */
-function enter(record: AttachmentRecord, manageEarlyDemux = false) {
+function enter(record: AttachmentRecord, manageEarlyDemux = false, families: readonly (4 | 6)[] = [4, 6]) {
   node.store.write(record);
-  return enterStrict(node, fake.kernel, { manageEarlyDemux });
+  return enterStrict(node, fake.kernel, { families, manageEarlyDemux });
 }
 
+const review = () => reviewStrict(node, fake.kernel);
 const leave = (record: AttachmentRecord) => leaveStrict(node, fake.kernel, record);
 
 describe("the rule for table local", () => {
@@ -191,6 +194,61 @@ describe("the rule for table local", () => {
     );
     expect(state()).toBeUndefined();
     expect(node.store.keys()).toEqual([]);
+  });
+
+  it("is the kernel's by its protocol, where it is moved to as well: what is not, systemd-networkd removes", () => {
+    enter(recordOf("a"));
+    expect(fake.rules.map(({ protocol }) => protocol)).toEqual([2, 2, 2]);
+  });
+
+  it("of a family that the branch lacks stays where it is", () => {
+    enter(recordOf("a"), false, [4]);
+    expect(fake.said()).toEqual(["4 20: from all lookup 255", "6 0: from all lookup 255"]);
+    expect(state()).toEqual({ moved: [4] });
+    enter(recordOf("b"), false, [6]);
+    expect(fake.said()).toEqual(moved);
+    leave(recordOf("b"));
+    leave(recordOf("a"));
+    expect(fake.said()).toEqual(untouched);
+  });
+
+  it("that somebody removed comes back behind the pods' rules with the next strict pod, also of a family it lacks", () => {
+    enter(recordOf("a"));
+    fake.rules = fake.rules.filter(({ priority }) => priority !== 20);
+    enter(recordOf("b"), false, [4]);
+    expect(fake.said()).toEqual(moved);
+    leave(recordOf("a"));
+    leave(recordOf("b"));
+    expect(fake.said()).toEqual(untouched);
+  });
+
+  it("that somebody removed before the first strict pod is put where the kernel has it by the last", () => {
+    fake.rules = [main(4), main(6)];
+    enter(recordOf("a"));
+    expect(state()).toEqual({ moved: [4, 6] });
+    leave(recordOf("a"));
+    expect(fake.said()).toEqual([...untouched, say(main(4)), say(main(6))].toSorted());
+  });
+
+  it("of a kernel without IPv6 is not missed", () => {
+    fake.rules = [local(4, 0)];
+    enter(recordOf("a"), false, [4, 6]);
+    expect(fake.said()).toEqual(["4 20: from all lookup 255"]);
+    expect(state()).toEqual({ moved: [4] });
+  });
+
+  it("is one rule also where aws-cni's own, of another protocol, stands behind already", () => {
+    fake.rules = [local(4, 0), local(4, 20)];
+    enter(recordOf("a"), false, [4]);
+    expect(fake.rules).toEqual([local(4, 20)]);
+    leave(recordOf("a"));
+    expect(fake.said()).toEqual(["4 0: from all lookup 255"]);
+  });
+
+  it("is moved from any place before the pods' rules", () => {
+    fake.rules = [local(4, 0), local(4, 5), local(4, 10)];
+    enter(recordOf("a"), false, [4]);
+    expect(fake.said()).toEqual(["4 20: from all lookup 255"]);
   });
 
   it("is written down as ours before anything is changed", () => {
@@ -276,6 +334,45 @@ describe("the rule for table local", () => {
     expect(fake.said()).toEqual(untouched);
   });
 
+  it("that stayed for a strict pod of aws-cni goes back at the next look after that pod has gone", () => {
+    enter(recordOf("a"));
+    fake.rules.push(strictRule("vlan.eth.9"));
+    leave(recordOf("a"));
+    review();
+    expect(fake.said()).toEqual(expect.arrayContaining(moved));
+    fake.rules = fake.rules.filter(({ inputDevice }) => inputDevice === undefined);
+    review();
+    expect([fake.said(), state()]).toEqual([untouched, undefined]);
+    fake.log.length = 0;
+    review();
+    expect(fake.log).toEqual([]);
+  });
+
+  it("stays at a look while a strict pod is being attached, whose rules are not there yet", () => {
+    enter(recordOf("a"));
+    review();
+    expect(fake.said()).toEqual(moved);
+  });
+
+  it("comes back at a look while strict pods need it, and nothing else is changed", () => {
+    enter(recordOf("a"));
+    fake.rules = [strictRule("vlan.eth.9"), ...fake.rules.filter(({ priority }) => priority !== 20)];
+    review();
+    expect(fake.said()).toEqual([...moved, say(strictRule("vlan.eth.9"))].toSorted());
+  });
+
+  it("what a killed call was writing goes with the next one that has the node's lock", () => {
+    for (const call of [() => enter(recordOf("a")), () => review(), () => leave(recordOf("a"))]) {
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(`${stateFile()}.4242.tmp`, '{"mov');
+      writeFileSync(join(directory, "trunk.json.4242.tmp"), "not ours");
+      // So that a look has something to do.
+      fake.rules = fake.rules.filter(({ priority }) => priority !== 20);
+      call();
+      expect(readdirSync(directory).filter((name) => name.endsWith(".tmp"))).toEqual(["trunk.json.4242.tmp"]);
+    }
+  });
+
   it("stays while there is a record that cannot be read: it may be a strict pod's", () => {
     enter(recordOf("a"));
     writeFileSync(join(directory, "attachments", "8:broken:eth0.json"), "{");
@@ -323,24 +420,23 @@ describe("the rule for table local", () => {
   );
 
   it("the record stays when the kernel refuses to put it back, and the next try finishes", () => {
-    enter(recordOf("a"));
-    fake.log.length = 0;
     for (const refuse of [1, 2, 3, 4, 5]) {
+      enter(recordOf("a"));
       fake.log.length = 0;
       fake.refuse = refuse;
       expect(() => leave(recordOf("a"))).toThrow(/the rule for table local could not be moved: .*EINVAL/);
       expect(node.store.keys()).toHaveLength(1);
       expect(state()).toEqual({ moved: [4, 6] });
+      fake.refuse = 0;
+      leave(recordOf("a"));
+      expect(fake.said()).toEqual(untouched);
     }
-    fake.refuse = 0;
-    leave(recordOf("a"));
-    expect(fake.said()).toEqual(untouched);
   });
 
   it("is moved whatever change a call was killed before, and put back from there as well", () => {
     const count = () => {
       const probe = new FakeKernel();
-      moveLocalRule(probe.kernel, [4, 6]);
+      moveLocalRule(probe.kernel, localRulesToMove(probe.kernel, [4, 6]));
       const moving = probe.log.length;
       restoreLocalRule(probe.kernel, [4, 6]);
       return { moving, restoring: probe.log.length - moving };
@@ -378,11 +474,12 @@ describe("the rule for table local", () => {
   it("a rule that asks table local for some packets only is not the rule", () => {
     fake.rules = [
       local(4, 20),
+      local(6, 20),
       { ...local(4, 0), inputDevice: "x" },
       { ...local(4, 0), to: { address: "10.0.0.1", length: 32 } },
       { ...local(6, 0), from: { address: "fe80:ec2::1", length: 128 }, ipProtocol: 58 },
     ];
-    expect(familiesToMove(fake.kernel)).toEqual([]);
+    expect(localRulesToMove(fake.kernel, [4, 6])).toEqual([]);
   });
 });
 

@@ -1,15 +1,18 @@
+import { lstatSync, readdirSync } from "node:fs";
 import type { Kernel } from "../datapath/kernel.ts";
 import {
   EARLY_DEMUX,
-  familiesToMove,
   hasStrictPods,
   isEarlyDemuxOn,
+  localRulesMissing,
+  localRulesToMove,
   moveLocalRule,
   restoreLocalRule,
   setEarlyDemux,
 } from "../datapath/routed/node.ts";
 import type { IpFamily } from "../netlink/ip.ts";
-import { readOwn, removeFile, writeFileAtomic } from "../sys/files.ts";
+import { readOwn, removeFile, removeOwn, writeFileAtomic } from "../sys/files.ts";
+import { errorCode } from "../sys/errno.ts";
 import { type Node, reopen } from "./node.ts";
 import type { AttachmentRecord } from "./record.ts";
 import {
@@ -34,6 +37,8 @@ interface StrictState {
 }
 
 export interface StrictOptions {
+  /** Those of the pod's branch: the other family's traffic is none of strict mode's. */
+  readonly families: readonly IpFamily[];
   readonly manageEarlyDemux: boolean;
 }
 
@@ -43,18 +48,20 @@ export interface StrictOptions {
  */
 export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions): { probesFail: boolean } {
   return node.store.withNode(LOCK_WAIT_MS, () => {
+    removeUnfinished(node);
     const before = readState(node);
-    const moved = familiesToMove(kernel);
+    // Somebody may have removed the rule since it was moved for an earlier pod: then the node takes nothing in.
+    const found = localRulesToMove(kernel, [...new Set([...(before?.moved ?? []), ...options.families])]);
     const isOn = isEarlyDemuxOn(kernel);
     const switchOff = isOn && options.manageEarlyDemux;
     const earlyDemux = switchOff ? kernel.readSysctl("host", EARLY_DEMUX) : before?.earlyDemux;
-    if (moved.length > 0 || switchOff) {
+    if (found.length > 0 || switchOff) {
       writeState(node, {
-        moved: [...new Set([...(before?.moved ?? []), ...moved])],
+        moved: [...new Set([...(before?.moved ?? []), ...found.map(({ family }) => family)])],
         ...(earlyDemux !== undefined && { earlyDemux }),
       });
     }
-    moveLocalRule(kernel, moved);
+    moveLocalRule(kernel, found);
     if (switchOff) setEarlyDemux(kernel, "0");
     return { probesFail: isOn && !switchOff };
   });
@@ -72,7 +79,11 @@ export function leaveStrict(
 ): void {
   const leave = () => {
     const troubles: string[] = [];
-    for (const part of [() => putBack(node, kernel, record), () => node.store.remove(record)]) {
+    for (const part of [
+      () => removeUnfinished(node),
+      () => putBack(node, kernel, record),
+      () => node.store.remove(record),
+    ]) {
       try {
         part();
       } catch (error) {
@@ -86,7 +97,35 @@ export function leaveStrict(
   node.store.withNode(LOCK_WAIT_MS, leave, () => undefined);
 }
 
-function putBack(node: Node, kernel: Kernel, record: AttachmentKey): void {
+/** Whether the node is changed for strict mode by us, from one look at the state directory. */
+export function isNodeChanged(node: Node): boolean {
+  try {
+    return lstatSync(path(node), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw asAttachmentError(`Cannot read ${path(node)}`, error);
+  }
+}
+
+/** Whoever holds the lock looks at the same thing right now. */
+const REVIEW_WAIT_MS = 1_000;
+
+/**
+ * Looks again whether what strict mode changed is still needed, and puts it back if not. The last strict pod may have
+ * been aws-cni's, of whose end nobody tells us, so every call that changes something about a pod asks. While it is
+ * needed, a rule for table local that somebody removed is put back behind those of the pods.
+ */
+export function reviewStrict(node: Node, kernel: Kernel): void {
+  if (!isNodeChanged(node)) return;
+  if (hasStrictPods(kernel) && localRulesMissing(kernel).length === 0) return;
+  node.store.withNode(REVIEW_WAIT_MS, () => {
+    removeUnfinished(node);
+    putBack(node, kernel);
+    const moved = readState(node)?.moved ?? [];
+    moveLocalRule(kernel, localRulesMissing(kernel, moved));
+  });
+}
+
+function putBack(node: Node, kernel: Kernel, record?: AttachmentKey): void {
   const state = readState(node);
   if (state === undefined || hasStrictPods(kernel) || hasOtherStrictRecords(node, record)) return;
   restoreLocalRule(kernel, state.moved);
@@ -99,9 +138,9 @@ function putBack(node: Node, kernel: Kernel, record: AttachmentKey): void {
 }
 
 /** A record that cannot be read may be a strict pod's. One whose namespace is gone was left behind. */
-function hasOtherStrictRecords(node: Node, { containerId, ifName }: AttachmentKey): boolean {
+function hasOtherStrictRecords(node: Node, own: AttachmentKey | undefined): boolean {
   return node.store.keys().some((key) => {
-    if (key.containerId === containerId && key.ifName === ifName) return false;
+    if (key.containerId === own?.containerId && key.ifName === own.ifName) return false;
     try {
       const record = node.store.find(key);
       if (record?.mode !== "strict") return false;
@@ -150,6 +189,18 @@ function writeState(node: Node, state: StrictState): void {
     writeFileAtomic(path(node), `${JSON.stringify(state)}\n`, 0o600);
   } catch (error) {
     throw asAttachmentError(`Cannot write ${path(node)}`, error);
+  }
+}
+
+/** What processes were writing when they were killed: nobody else writes while we hold the node's lock. */
+function removeUnfinished({ store: { stateDirectory } }: Node): void {
+  try {
+    for (const file of readdirSync(stateDirectory)) {
+      if (/^strict\.json\.\d+\.tmp$/.test(file)) removeOwn(`${stateDirectory}/${file}`);
+    }
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return;
+    throw asAttachmentError(`Cannot tidy up ${stateDirectory}`, error);
   }
 }
 

@@ -5,7 +5,8 @@ import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { enterStrict } from "../attachment/strict.ts";
 import { inspect } from "../datapath/inspect.ts";
 import type { Kernel } from "../datapath/kernel.ts";
-import { tableOf } from "../datapath/numbers.ts";
+import { tableOf, vlanName } from "../datapath/numbers.ts";
+import { requireNoRival } from "../datapath/rivals.ts";
 import { findTrunk } from "../datapath/trunk.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
@@ -16,6 +17,7 @@ import { DATAPATHS } from "./datapaths.ts";
 import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import { reviewNode } from "./review.ts";
 import type { CniResult } from "./result.ts";
 import { trunkSelector } from "./trunk.ts";
 
@@ -36,7 +38,7 @@ export function addBranch(
     vlanId: branch.vlanId,
   };
   detachOther(node, claim);
-  return node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
+  const attached = node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
     using namespace = openNamespace(request.netns);
     using kernel = kernelFor(node, namespace);
     const trunk = findTrunk(kernel, trunkSelector(config.trunk, node.store.stateDirectory));
@@ -44,9 +46,17 @@ export function addBranch(
     const options = { request, config, mtu };
     // Before anything is touched: prevResult may be none that a branch can be added to.
     const result = datapath.result(prevResult, branch, options);
-    const look = () => inspect(kernel, { trunk, primary: request.ifName, table: tableOf(branch.vlanId) });
+    const look = () =>
+      inspect(kernel, {
+        trunk,
+        primary: request.ifName,
+        table: tableOf(branch.vlanId),
+        vlan: vlanName(branch.vlanId),
+        addresses: branch.addresses.map(({ address }) => address),
+      });
     takeOver(node, claim, look);
     const facts = look();
+    requireNoRival(kernel, facts.host.rules, tableOf(branch.vlanId), facts.host.veth.index);
     const steps = datapath.plan(kernel, branch, facts, options);
     const record = {
       version: RECORD_VERSION,
@@ -61,10 +71,12 @@ export function addBranch(
       hostInterfaceName: config.hostInterfaceName,
       steps,
     } as const;
-    attach(node, kernel, record, () => prepareNode(call, config, kernel));
+    attach(node, kernel, record, () => prepareNode(call, config, branch, kernel));
     call.note({ outcome: "attached" });
     return result;
   });
+  reviewNode(call);
+  return attached;
 }
 
 function podIdentity(args: PodArgs): PodIdentity {
@@ -83,8 +95,11 @@ function mtuFor(config: PluginConfig, trunk: { name: string; mtu: number }): num
 }
 
 /** What strict mode changes for the whole node, done before its first pod. */
-function prepareNode(call: Call, config: PluginConfig, kernel: Kernel): void {
+function prepareNode(call: Call, config: PluginConfig, branch: BranchAssignment, kernel: Kernel): void {
   if (config.podSGEnforcingMode !== "strict") return;
-  const { probesFail } = enterStrict(call.node, kernel, { manageEarlyDemux: config.manageEarlyDemux });
+  const { probesFail } = enterStrict(call.node, kernel, {
+    families: branch.addresses.map(({ family }) => family),
+    manageEarlyDemux: config.manageEarlyDemux,
+  });
   if (probesFail) call.warn(EARLY_DEMUX_WARNING);
 }

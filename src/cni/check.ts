@@ -1,13 +1,15 @@
 import { isWhereAttached, kernelFor } from "../attachment/node.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
 import type { Kernel } from "../datapath/kernel.ts";
-import { familiesToMove } from "../datapath/routed/node.ts";
-import { verify } from "../datapath/verify.ts";
+import { localRulePlace } from "../datapath/routed/node.ts";
+import { type LaterPlugins, verify } from "../datapath/verify.ts";
 import { podEniAnnotation } from "../ipam/annotation.ts";
+import { familyOf } from "../netlink/ip.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
+import { isInteger, member } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import type { CniResult } from "./result.ts";
 
@@ -37,8 +39,8 @@ export function check(call: Call): undefined {
   }
   using kernel = kernelFor(node, namespace);
   const differences = [
-    ...verify(kernel, record.steps),
-    ...(record.mode === "strict" ? localRuleDifferences(kernel) : []),
+    ...verify(kernel, record.steps, statedBy(prevResult, record)),
+    ...localRuleDifferences(kernel, record),
     ...resultDifferences(prevResult, record),
   ];
   const [first] = differences;
@@ -54,11 +56,28 @@ export function check(call: Call): undefined {
   );
 }
 
-/** With table local first, traffic within the node goes past the branch: as after aws-cni was started in standard mode. */
-function localRuleDifferences(kernel: Kernel): string[] {
-  return familiesToMove(kernel).map(
-    (family) => `on the node: the IPv${family} rule for table local is before those of strict mode`,
-  );
+/**
+ * With table local first, traffic within the node goes past a strict pod's branch: as after aws-cni was started in
+ * standard mode. Without a rule for it the node takes nothing in, whatever the pod's mode.
+ */
+function localRuleDifferences(kernel: Kernel, { addresses, mode }: AttachmentRecord): string[] {
+  return [...new Set(addresses.map(familyOf))].flatMap((family) => {
+    const place = localRulePlace(kernel, family);
+    if (place === "missing") {
+      return [`on the node: there is no IPv${family} rule for table local, so the node answers nobody`];
+    }
+    return place === "before" && mode === "strict"
+      ? [`on the node: the IPv${family} rule for table local is before those of strict mode`]
+      : [];
+  });
+}
+
+/** What the chain's result, to which later plugins may have had their say, states of the pod's interface. */
+function statedBy(result: CniResult, { ifName }: AttachmentRecord): LaterPlugins {
+  const entry = result.interfaces.find(({ name, sandbox }) => name === ifName && sandbox !== "");
+  const mtu = entry === undefined ? undefined : member(entry.raw, "mtu");
+  // 0 is how Go writes "not stated".
+  return isInteger(mtu) && mtu > 0 ? { mtu } : {};
 }
 
 /** What the runtime believes must be what was attached: its result may be another sandbox's. */

@@ -1,8 +1,9 @@
 import type { Facts } from "../datapath/facts.ts";
 import { planDirect } from "../datapath/direct/plan.ts";
 import type { Kernel } from "../datapath/kernel.ts";
+import { vlanName } from "../datapath/numbers.ts";
 import type { Step } from "../datapath/operation.ts";
-import { POD_GATEWAY, planRouted, vlanName } from "../datapath/routed/plan.ts";
+import { POD_GATEWAY, planRouted } from "../datapath/routed/plan.ts";
 import { inspectOnHost } from "../datapath/routed/primary.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { widthOf } from "../netlink/ip.ts";

@@ -8,6 +8,7 @@ import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { unlessLeftBehind } from "./left-behind.ts";
 import { readPrevResult } from "./prevresult.ts";
+import { reviewNode } from "./review.ts";
 
 /**
  * DEL (SPEC 1.1.0, section 2): takes back what the record says was attached; without a record, what can be told from the
@@ -24,6 +25,7 @@ export function del(call: Call): undefined {
       recover(node, traces, told(call)) ? "detached without a record" : "nothing to detach",
     );
     call.note({ outcome });
+    reviewNode(call);
     return;
   }
   call.note({ vlan: record.vlanId, eni: record.eniId });
@@ -37,6 +39,7 @@ export function del(call: Call): undefined {
     });
   };
   call.note({ outcome: node.store.withVlan(record.vlanId, LOCK_WAIT_MS, detach, told(call)) });
+  reviewNode(call);
 }
 
 /** A record that cannot be read is no reason to leave a pod's network behind: the other ways are tried. */

@@ -5,6 +5,7 @@ import type { Call } from "./call.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
 import { unlessLeftBehind } from "./left-behind.ts";
+import { reviewNode } from "./review.ts";
 
 /**
  * GC (SPEC 1.1.0, section 2): takes back the attachments of this network that the runtime does not list. A runtime that
@@ -41,6 +42,7 @@ export function gc(call: Call): undefined {
     }
   }
   call.note({ outcome: `removed ${removed}` });
+  reviewNode(call);
   if (failed.length === 0) return;
   throw new CniError(
     ErrorCode.KernelRefused,

@@ -1,8 +1,9 @@
 import { kernelFor } from "../attachment/node.ts";
+import type { Kernel } from "../datapath/kernel.ts";
 import { findTrunk } from "../datapath/trunk.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
-import { isEarlyDemuxOn } from "../datapath/routed/node.ts";
+import { isEarlyDemuxOn, localRulesMissing } from "../datapath/routed/node.ts";
 import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
@@ -28,6 +29,7 @@ export function status(call: Call): undefined {
     if (config.podSGEnforcingMode === "strict" && isEarlyDemuxOn(kernel) && !config.manageEarlyDemux) {
       call.warnOnce(EARLY_DEMUX_WARNING);
     }
+    warnAboutLocalRule(call, kernel);
     warnAboutTrunk(call, () => findTrunk(kernel, trunkSelector(config.trunk, node.store.stateDirectory)));
   } catch (error) {
     const { message, details } = toCniError(error);
@@ -36,6 +38,18 @@ export function status(call: Call): undefined {
     });
   }
   call.note({ outcome: "ready" });
+}
+
+/**
+ * A warning, though the node answers nobody then: a runtime that is told "not ready" asks for no ADD, and that of the
+ * next strict pod puts the rule back.
+ */
+function warnAboutLocalRule(call: Call, kernel: Kernel): void {
+  for (const { family } of localRulesMissing(kernel)) {
+    call.warnOnce(
+      `the node has no IPv${family} rule for table local, so it answers nobody: add it with "ip -${family} rule add priority 0 table local protocol kernel", and keep systemd-networkd from removing it (ManageForeignRoutingPolicyRules=no)`,
+    );
+  }
 }
 
 function warnAboutTrunk(call: Call, find: () => unknown): void {

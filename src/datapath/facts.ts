@@ -34,7 +34,10 @@ export interface HostFacts {
   readonly addresses: readonly string[];
   /** The address that the node sends from by default: the one its primary ENI has. */
   readonly source: Readonly<Partial<Record<IpFamily, string>>>;
-  /** What is already in the table that belongs to the VLAN id, and the rules to it: their owner is no more. */
+  /**
+   * What is already in the table that belongs to the VLAN id, and the rules that lead to it or take hold of the branch's
+   * packets (src/datapath/claims.ts): their owner is no more.
+   */
   readonly table: readonly Route[];
   readonly rules: readonly Rule[];
 }

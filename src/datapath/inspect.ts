@@ -3,10 +3,11 @@ import { Scope, Table } from "../netlink/route/constants.ts";
 import type { Link } from "../netlink/route/link.ts";
 import { decodeRoute, lookUpRoute } from "../netlink/route/route.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
+import type { Claims } from "./claims.ts";
 import { DatapathError } from "./error.ts";
 import type { Facts, HostFacts, PodFacts, PrimaryFacts } from "./facts.ts";
 import type { Kernel } from "./kernel.ts";
-import { readAddresses, readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
+import { readAddresses, readPermanentNeighbours, readRoutes, readRulesAbout } from "./read.ts";
 import { type DeviceSysctl, sysctlKey } from "./sysctl.ts";
 
 /**
@@ -30,6 +31,10 @@ export interface Inspection {
   readonly primary: string;
   /** The table that belongs to the VLAN id. */
   readonly table: number;
+  /** The name that the VLAN device has where it stays on the node. */
+  readonly vlan: string;
+  /** The branch's. */
+  readonly addresses: readonly string[];
 }
 
 /** Reads what a plan needs to know. Throws DatapathError when the pod's interface is not what a primary leaves. */
@@ -77,7 +82,11 @@ export function inspectPrimary(kernel: Kernel, link: Link): PrimaryFacts {
   };
 }
 
-function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link): HostFacts {
+function inspectHost(
+  kernel: Kernel,
+  { trunk, table, vlan, addresses }: Inspection,
+  primary: Link,
+): HostFacts {
   const [namesake, veth] = kernel.links("host", [
     primary.name,
     ...(primary.parentIndex === undefined ? [] : [primary.parentIndex]),
@@ -96,15 +105,15 @@ function inspectHost(kernel: Kernel, { trunk, table }: Inspection, primary: Link
     veth,
     addresses: [...own],
     source: defaultSources(kernel.socket("host"), own),
-    ...leftInTable(kernel, table),
+    ...leftOnNode(kernel, { table, devices: [veth.name, vlan], addresses }),
   };
 }
 
-/** A rule outlives the device it names and the routes it led to, so an empty table may have some. */
-function leftInTable(kernel: Kernel, table: number): Pick<HostFacts, "table" | "rules"> {
+/** A rule outlives the device it names, the address and the routes it led to, so an empty table may have some. */
+function leftOnNode(kernel: Kernel, claims: Claims): Pick<HostFacts, "table" | "rules"> {
   return {
-    table: FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table)),
-    rules: readRulesTo(kernel, "host", table),
+    table: FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, claims.table)),
+    rules: readRulesAbout(kernel, "host", claims),
   };
 }
 

@@ -230,10 +230,14 @@ export class Kernel implements Disposable {
 
   /**
    * The VLAN device that is meant, whatever it is called by now: a trunk has each id once, and what is in a pod may have
-   * been renamed or given another MAC there.
+   * been renamed or given another MAC there. On the node another MAC is another branch's: aws-cni keeps its devices there
+   * too, and the id may be its pod's by now.
    */
   #ownVlan(at: Place, vlan: VlanDevice): Link | undefined {
-    const isIt = (link: Link) => link.vlan?.id === vlan.vlanId && link.parentIndex === vlan.trunk;
+    const isIt = (link: Link) =>
+      link.vlan?.id === vlan.vlanId &&
+      link.parentIndex === vlan.trunk &&
+      (at === "pod" || link.mac === vlan.mac);
     const named = this.link(at, vlan.name);
     return named !== undefined && isIt(named) ? named : this.allLinks(at, { kind: "vlan" }).find(isIt);
   }

@@ -2,10 +2,9 @@ import { Table } from "../netlink/route/constants.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "./kernel.ts";
-import { TO_POD_PRIORITY, tableOf } from "./numbers.ts";
+import { TO_POD_PRIORITY, tableOf, vlanName } from "./numbers.ts";
 import type { Operation } from "./operation.ts";
 import { readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
-import { vlanName } from "./routed/plan.ts";
 
 const FAMILIES = [4, 6] as const;
 
@@ -47,10 +46,11 @@ function routeAbsent({ device, ...route }: Route): Operation {
 
 /**
  * What takes away what a routed attachment left on the node for its VLAN id: only for one that is known to be ours, since
- * aws-cni's pods look the same.
+ * aws-cni's pods look the same. Where the branch's MAC is known, a device of another one is the id's next owner's.
  */
-export function leftByRouted(kernel: Kernel, vlanId: number): Operation[] {
+export function leftByRouted(kernel: Kernel, vlanId: number, branchMac?: string): Operation[] {
   const link = kernel.link("host", vlanName(vlanId));
+  if (branchMac !== undefined && link !== undefined && link.mac !== branchMac) return [];
   if (link?.vlan?.id !== vlanId || link.mac === undefined || link.parentIndex === undefined) return [];
   const { name, mac, mtu, parentIndex: trunk } = link;
   const table = tableOf(vlanId);

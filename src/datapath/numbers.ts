@@ -1,6 +1,6 @@
 import { DatapathError } from "./error.ts";
 
-/** Rule priorities and tables, as aws-cni uses them, so that a node may hold pods of both. */
+/** Rule priorities, tables and a name, as aws-cni uses them, so that a node may hold pods of both. */
 
 /** Rules that send what is addressed to a pod. */
 export const TO_POD_PRIORITY = 512;
@@ -34,4 +34,9 @@ export function tableOf(vlanId: number): number {
     );
   }
   return table;
+}
+
+/** The VLAN device's name on the node, where it stays there; tools of the node look for it. */
+export function vlanName(vlanId: number): string {
+  return `vlan.eth.${vlanId}`;
 }

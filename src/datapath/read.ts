@@ -1,6 +1,6 @@
 import { NetlinkError } from "../netlink/error.ts";
 import type { Message } from "../netlink/message.ts";
-import type { IpFamily } from "../netlink/ip.ts";
+import { type IpFamily, ipBytes } from "../netlink/ip.ts";
 import { Errno } from "../sys/errno.ts";
 import {
   type Address,
@@ -24,6 +24,7 @@ import {
   mayLookUp,
   plainRule,
 } from "../netlink/route/rule.ts";
+import { type Claims, isAbout } from "./claims.ts";
 import { type Kernel, isAbsence } from "./kernel.ts";
 import type { Place } from "./operation.ts";
 
@@ -73,6 +74,24 @@ export function readRulesTo(kernel: Kernel, at: Place, table: number): Rule[] {
     .filter(({ payload }) => mayLookUp(payload, table))
     .flatMap(({ payload }) => decodeRule(payload) ?? [])
     .filter((rule) => rule.table === table)
+    .map(plainRule);
+}
+
+/** The rules of both families that take hold of a branch's packets, or lead to its table. */
+export function readRulesAbout(kernel: Kernel, at: Place, claims: Claims): Rule[] {
+  // A node has some rules for each pod: only those with one of these in them are decoded.
+  const marks = [
+    ...claims.devices.map((name) => Buffer.from(`${name}\0`)),
+    ...claims.addresses.map((address) => Buffer.from(ipBytes(address))),
+  ];
+  const isMarked = ({ buffer, byteOffset, length }: Uint8Array) => {
+    const bytes = Buffer.from(buffer, byteOffset, length);
+    return marks.some((mark) => bytes.includes(mark));
+  };
+  return dumpRules(kernel, at)
+    .filter(({ payload }) => mayLookUp(payload, claims.table) || isMarked(payload))
+    .flatMap(({ payload }) => decodeRule(payload) ?? [])
+    .filter((rule) => isAbout(rule, claims))
     .map(plainRule);
 }
 

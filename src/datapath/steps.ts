@@ -1,5 +1,7 @@
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import type { Route } from "../netlink/route/route.ts";
+import type { IpFamily } from "../netlink/ip.ts";
+import { RouteType, Scope } from "../netlink/route/constants.ts";
+import { type Route, anyDestination, newRoute } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { Facts } from "./facts.ts";
 import type { Operation, Place, Step } from "./operation.ts";
@@ -21,6 +23,20 @@ export function routeStep(at: Place, device: number | string, route: Omit<Route,
   return step(operation, [{ ...operation, absent: true }]);
 }
 
+/** The worst metric there is. */
+const LAST_RESORT = 0xffff_ffff;
+
+/**
+ * A table's last resort: it needs no device, so it stands before there is one and while that is down. Without it what
+ * finds nothing in the table goes on to the next rule, and out by the node.
+ */
+export function lastResortStep(at: Place, family: IpFamily, table: number): Step {
+  const type = RouteType.UNREACHABLE;
+  const fate = { table, type, scope: Scope.UNIVERSE, priority: LAST_RESORT };
+  const operation = { kind: "route", at, route: newRoute({ ...anyDestination(family), ...fate }) } as const;
+  return step(operation, [{ ...operation, absent: true }]);
+}
+
 /** Adds a rule, and deletes it again. */
 export function ruleStep(at: Place, rule: Rule): Step {
   const operation = { kind: "rule", at, rule } as const;
@@ -38,7 +54,7 @@ export function bringUp({ host, pod }: Facts): Step[] {
   ];
 }
 
-/** What the node still has for the VLAN id is of its last owner: the rules to its table, and the table. */
+/** What the node still has for the branch is of an earlier owner: the rules to its table or its devices, and the table. */
 export function clearStale({ host }: Facts): Step[] {
   return [
     ...host.rules.map((rule) => step({ kind: "rule", at: "host", rule, absent: true })),

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { addAddress, type NewAddress } from "../netlink/route/address.ts";
-import { RouteMessage, Scope } from "../netlink/route/constants.ts";
+import { RouteMessage, RouteType, Scope } from "../netlink/route/constants.ts";
 import type { Link } from "../netlink/route/link.ts";
 import { type NewNeighbour, replaceNeighbour } from "../netlink/route/neighbour.ts";
 import { type Route, anyDestination, newRoute, replaceRoute } from "../netlink/route/route.ts";
-import { type Rule, addRule } from "../netlink/route/rule.ts";
+import { type Rule, addRule, describeRule } from "../netlink/route/rule.ts";
 import type { Request } from "../netlink/socket.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Device, Operation, Step } from "./operation.ts";
+import { lastResortStep } from "./steps.ts";
 import { verify } from "./verify.ts";
 
 /** What a place has: the kernel answers a dump with the messages that would make it. */
@@ -60,7 +61,7 @@ const good: Contents = {
   routes: [viaBranch],
   rules: [own],
   neighbours: [{ address: "169.254.1.1", mac: "02:bb:00:00:00:01", device: 2 }],
-  sysctls: { "ipv4/conf/eth0/rp_filter": "2" },
+  sysctls: { "ipv4/conf/eth0/rp_filter": "2", "ipv6/conf/vlan.eth.7/forwarding": "0" },
 };
 
 const { device: _device, ...defaultRoute } = viaBranch;
@@ -82,7 +83,8 @@ const operations: readonly Operation[] = [
   },
   { kind: "link", at: "pod", device: "branchline7", name: "eth0" },
   { kind: "sysctl", at: "pod", key: "ipv4/conf/eth0/rp_filter", value: "2" },
-  { kind: "sysctl", at: "pod", key: "ipv6/conf/eth0/accept_ra", value: "0", optional: true },
+  { kind: "sysctl", at: "host", key: "ipv6/conf/vlan.eth.7/forwarding", value: "0" },
+  { kind: "sysctl", at: "host", key: "ipv6/conf/vlan.eth.7/accept_ra", value: "0", optional: true },
   {
     kind: "address",
     at: "pod",
@@ -111,9 +113,9 @@ describe("verify", () => {
     ],
     ["parent", { links: [{ ...eth0, parentIndex: 4 }, host0] }, ["eth0 has parent 4 instead of 3"]],
     [
-      "MAC and MTU",
+      "MAC",
       { links: [{ ...eth0, mac: "02:00:00:00:00:01", mtu: 1500 }, host0] },
-      ["eth0 has MAC 02:00:00:00:00:01 instead of 02:b1:00:00:00:07, MTU 1500 instead of 9001"],
+      ["eth0 has MAC 02:00:00:00:00:01 instead of 02:b1:00:00:00:07"],
     ],
     [
       "kind",
@@ -176,18 +178,111 @@ describe("verify", () => {
       { neighbours: [{ address: "169.254.1.1", mac: "02:cc:00:00:00:01", device: 2 }] },
       "permanent neighbour 169.254.1.1 (02:bb:00:00:00:01) is missing on device host0",
     ],
-    ["a sysctl", { sysctls: {} }, "sysctl ipv4/conf/eth0/rp_filter is missing instead of 2"],
+  ])("finds %s", (_what, contents, line) => {
+    expect(differences(contents)).toEqual([`in the pod: ${line}`]);
+  });
+
+  it.each<[string, Record<string, string>, string]>([
+    ["a sysctl", {}, "sysctl ipv6/conf/vlan.eth.7/forwarding is missing instead of 0"],
     [
       "a sysctl's value",
-      { sysctls: { "ipv4/conf/eth0/rp_filter": "1" } },
-      "sysctl ipv4/conf/eth0/rp_filter is 1 instead of 2",
+      { "ipv6/conf/vlan.eth.7/forwarding": "1" },
+      "sysctl ipv6/conf/vlan.eth.7/forwarding is 1 instead of 0",
     ],
     [
       "an optional sysctl's value, if it is there",
-      { sysctls: { "ipv4/conf/eth0/rp_filter": "2", "ipv6/conf/eth0/accept_ra": "1" } },
-      "sysctl ipv6/conf/eth0/accept_ra is 1 instead of 0",
+      { "ipv6/conf/vlan.eth.7/forwarding": "0", "ipv6/conf/vlan.eth.7/accept_ra": "1" },
+      "sysctl ipv6/conf/vlan.eth.7/accept_ra is 1 instead of 0",
     ],
-  ])("finds %s", (_what, contents, line) => {
-    expect(differences(contents)).toEqual([`in the pod: ${line}`]);
+  ])("finds on the node %s", (_what, sysctls, line) => {
+    expect(differences({ sysctls })).toEqual([`on the node: ${line}`]);
+  });
+
+  it("leaves a sysctl in the pod to the plugins that come later", () => {
+    const sysctls = { ...good.sysctls, "ipv4/conf/eth0/rp_filter": "1" };
+    expect(differences({ sysctls })).toEqual([]);
+  });
+
+  it.each([
+    { is: 1500, stated: undefined, says: [] },
+    { is: 1500, stated: 1500, says: [] },
+    { is: 9001, stated: 1500, says: ["in the pod: device eth0 has MTU 9001 instead of 1500"] },
+    { is: 1500, stated: 9001, says: ["in the pod: device eth0 has MTU 1500 instead of 9001"] },
+  ])("in the pod MTU $is where the chain's result states $stated", ({ is, stated, says }) => {
+    const contents = { ...good, links: [{ ...eth0, mtu: is }, host0] };
+    const later = stated === undefined ? {} : { mtu: stated };
+    expect(verify(kernelOf(contents), steps, later)).toEqual(says);
+  });
+
+  it("judges the MTU of a device on the node by what it was made with", () => {
+    const vlan = operations.find(({ kind }) => kind === "vlan");
+    if (vlan?.kind !== "vlan") throw new Error("no device");
+    const onNode = { ...vlan, at: "host", vlan: { ...vlan.vlan, name: "eth0" } } as const;
+    const contents = { ...good, links: [{ ...eth0, mtu: 1500 }] };
+    expect(verify(kernelOf(contents), [{ do: onNode, undo: [] }], { mtu: 1500 })).toEqual([
+      "on the node: device eth0 has MTU 1500 instead of 9001",
+    ]);
+  });
+
+  it("a second default by the branch is no way past it, and neither is one that refuses", () => {
+    const second = newRoute({ ...anyDestination(4), gateway: "10.0.0.99", device: 5, priority: 9 });
+    const refusal = newRoute({ ...anyDestination(4), type: RouteType.UNREACHABLE, priority: 9 });
+    expect(differences({ routes: [viaBranch, second, refusal] })).toEqual([]);
+  });
+
+  it.each([4, 6] as const)(
+    "IPv%i's last resort of a table, wherever the kernel says that it leaves",
+    (family) => {
+      const last = lastResortStep("host", family, 107);
+      if (last.do.kind !== "route") throw new Error("no route");
+      const listed = { ...last.do.route, ...(family === 6 && { device: 1 }) };
+      const way = newRoute({ ...anyDestination(family), table: 107, gateway: "fe80::1", device: 5 });
+      const check = (routes: readonly Route[]) =>
+        verify(kernelOf({ ...good, routes }), [last]).map((line) => line.replace(/ table.*"/, '"'));
+      expect(check([listed])).toEqual([]);
+      expect(check(family === 6 ? [way] : [])).toEqual([
+        'on the node: route "unreachable default" is missing',
+      ]);
+    },
+  );
+
+  it.each<[string, Rule, Rule]>([
+    [
+      "of the same input device",
+      { family: 4, priority: 10, table: 108, inputDevice: "eni1" },
+      { family: 4, priority: 10, table: 107, inputDevice: "eni1" },
+    ],
+    [
+      "from the same address",
+      { family: 4, priority: 1536, table: 108, from: { address: "10.0.0.20", length: 32 } },
+      { family: 4, priority: 1536, table: 107, from: { address: "10.0.0.20", length: 32 } },
+    ],
+    [
+      "to the same address, for all packets",
+      { family: 4, priority: 512, table: 107, to: { address: "10.0.0.20", length: 32 }, inputDevice: "lo" },
+      { family: 4, priority: 512, table: 254, to: { address: "10.0.0.20", length: 32 } },
+    ],
+  ])("a rule %s that leads elsewhere may come first", (_what, wanted, rival) => {
+    const wants = (at: "host" | "pod"): Step[] => [{ do: { kind: "rule", at, rule: wanted }, undo: [] }];
+    const kernel = kernelOf({ ...good, rules: [rival, wanted] });
+    expect(verify(kernel, wants("host"))).toEqual([
+      `on the node: rule "${describeRule(wanted)}" has another beside it: "${describeRule(rival)}"`,
+    ]);
+    // The pod's own rules are its plugins' affair.
+    expect(verify(kernel, wants("pod"))).toEqual([]);
+    const stranger = { ...rival, priority: rival.priority + 1 };
+    expect(verify(kernelOf({ ...good, rules: [stranger, wanted] }), wants("host"))).toEqual([]);
+  });
+
+  it("the node's rule for another address by the same device is another pod's", () => {
+    const rule = (host: number, table: number): Rule => ({
+      family: 4,
+      priority: 512,
+      table,
+      to: { address: `10.0.0.${host}`, length: 32 },
+      inputDevice: "lo",
+    });
+    const kernel = kernelOf({ ...good, rules: [rule(21, 108), rule(20, 107)] });
+    expect(verify(kernel, [{ do: { kind: "rule", at: "host", rule: rule(20, 107) }, undo: [] }])).toEqual([]);
   });
 });

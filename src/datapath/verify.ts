@@ -3,18 +3,26 @@ import type { Address } from "../netlink/route/address.ts";
 import { Table } from "../netlink/route/constants.ts";
 import type { Link } from "../netlink/route/link.ts";
 import type { Neighbour } from "../netlink/route/neighbour.ts";
-import { type Route, describeRoute } from "../netlink/route/route.ts";
+import { type Route, describeRoute, isRefusal } from "../netlink/route/route.ts";
 import { type ListedRule, type Rule, describeRule } from "../netlink/route/rule.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Device, Operation, Place, Step } from "./operation.ts";
 import { readAddresses, readPermanentNeighbours, readRoutes, readRules } from "./read.ts";
 
+/** What plugins that came after ours in the chain say of the pod, in the chain's result. */
+export interface LaterPlugins {
+  /** Bytes. Undefined: they do not say, and may have set another one (tuning does). */
+  readonly mtu?: number;
+}
+
 /**
  * Reads the kernel back and holds it against what the steps made. Gives one line for each difference, naming the place,
- * the thing, what it should be and what it is.
+ * the thing, what it should be and what it is. In the pod only what its groups depend on, and whether it is reachable,
+ * counts: a later plugin of the chain may have changed MTU and sysctls there (SPEC 1.1.0, CHECK). With IPv6 switched off
+ * its address is missing, which is a difference.
  */
-export function verify(kernel: Kernel, steps: readonly Step[]): string[] {
-  const view = new KernelView(kernel);
+export function verify(kernel: Kernel, steps: readonly Step[], later: LaterPlugins = {}): string[] {
+  const view = new KernelView(kernel, later);
   const done = steps.map((step) => step.do).filter((operation) => !("absent" in operation));
   const lasting = done.map((operation) => underLastName(operation, done));
   const found = lasting.flatMap((operation) => {
@@ -41,11 +49,13 @@ function underLastName(operation: Operation, all: readonly Operation[]): Operati
 
 /** What was read, kept for the next comparison of one CHECK. */
 class KernelView {
+  readonly later: LaterPlugins;
   readonly #kernel: Kernel;
   readonly #cache = new Map<string, unknown>();
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, later: LaterPlugins) {
     this.#kernel = kernel;
+    this.later = later;
   }
 
   link(at: Place, device: Device): Link | undefined {
@@ -89,13 +99,11 @@ function differ(view: KernelView, operation: Operation, all: readonly Operation[
     case "route":
       return differentRoute(view, operation);
     case "rule":
-      return view.rules(operation.at, operation.rule.family).some((rule) => sameRule(rule, operation.rule))
-        ? undefined
-        : `rule "${describeRule(operation.rule)}" is missing`;
+      return differentRule(view, operation);
     case "neighbour":
       return differentNeighbour(view, operation);
     case "sysctl":
-      return differentSysctl(view, operation);
+      return operation.at === "pod" ? undefined : differentSysctl(view, operation);
     case "unique":
       return undefined;
   }
@@ -107,11 +115,12 @@ function differentVlan(view: KernelView, { at, vlan }: Of<"vlan">): string | und
   const link = view.link(at, vlan.name);
   if (link === undefined) return `device ${vlan.name} is missing`;
   if (link.vlan === undefined) return `device ${vlan.name} is no VLAN device but ${link.kind ?? "hardware"}`;
+  const mtu = at === "pod" ? view.later.mtu : vlan.mtu;
   const wrong = [
     ...compare("VLAN id", link.vlan.id, vlan.vlanId),
     ...compare("parent", link.parentIndex, vlan.trunk),
     ...compare("MAC", link.mac, vlan.mac),
-    ...compare("MTU", link.mtu, vlan.mtu),
+    ...(mtu === undefined ? [] : compare("MTU", link.mtu, mtu)),
   ];
   return wrong.length === 0 ? undefined : `device ${vlan.name} has ${wrong.join(", ")}`;
 }
@@ -163,12 +172,14 @@ function differentRoute(view: KernelView, { at, device, route }: Of<"route">): s
   const text = describeRoute(route) + (device === undefined ? "" : ` dev ${link?.name ?? device}`);
   const rivals = view
     .routes(at, route.family, route.table)
-    .filter((found) => found.destination === route.destination && found.length === route.length);
+    .filter((found) => found.destination === route.destination && found.length === route.length)
+    // What sends nothing anywhere, the last resort above all, is no other way.
+    .filter((found) => isRefusal(found) === isRefusal(route));
   const isThere = rivals.some((found) => sameRoute(found, named));
-  // A second default, whatever its metric, is a way past the branch.
+  // A second default by another device, whatever its metric, is a way past the branch.
   const strangers =
     route.length === 0 && route.table === Table.MAIN
-      ? rivals.filter((found) => !sameRoute(found, named))
+      ? rivals.filter((found) => !sameRoute(found, named) && !isByDevice(found, named))
       : [];
   if (isThere && strangers.length === 0) return undefined;
   const instead = (isThere ? strangers : rivals).map((found) => {
@@ -180,8 +191,37 @@ function differentRoute(view: KernelView, { at, device, route }: Of<"route">): s
   return `route "${text}" is missing${instead.length === 0 ? "" : `; there is ${instead.join(", ")}`}`;
 }
 
+function isByDevice(a: Route, b: Route): boolean {
+  return a.device !== undefined && a.device === b.device;
+}
+
 function sameRoute(a: Route, b: Route): boolean {
-  return a.type === b.type && a.gateway === b.gateway && a.device === b.device && a.source === b.source;
+  if (a.type !== b.type) return false;
+  // IPv6 lists those that send nothing as leaving by lo.
+  return isRefusal(a) || (a.gateway === b.gateway && a.device === b.device && a.source === b.source);
+}
+
+/** On the node another rule of the same place that leads elsewhere, made for an earlier pod, may come first. */
+function differentRule(view: KernelView, { at, rule }: Of<"rule">): string | undefined {
+  const found = view.rules(at, rule.family);
+  if (!found.some((other) => sameRule(other, rule))) return `rule "${describeRule(rule)}" is missing`;
+  const rivals = at === "host" ? found.filter((other) => isRival(other, rule)) : [];
+  if (rivals.length === 0) return undefined;
+  const others = rivals.map((rival) => `"${describeRule(rival)}"`).join(", ");
+  return `rule "${describeRule(rule)}" has another beside it: ${others}`;
+}
+
+function isRival(a: ListedRule, b: Rule): boolean {
+  const sameText = (x: Rule["to"], y: Rule["to"]) =>
+    x !== undefined && y !== undefined && formatPrefix(x) === formatPrefix(y);
+  return (
+    a.priority === b.priority &&
+    a.table !== b.table &&
+    (sameText(a.to, b.to) ||
+      sameText(a.from, b.from) ||
+      // Every packet of the node's own has the input device lo.
+      (b.to === undefined && a.inputDevice !== undefined && a.inputDevice === b.inputDevice))
+  );
 }
 
 function sameRule(a: ListedRule, b: Rule): boolean {

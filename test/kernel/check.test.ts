@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
-import { deleteNetns, eventually, ipBatch, ipJson } from "../ground/index.ts";
+import { debianPlugins, deleteNetns, eventually, ipBatch, ipJson, run } from "../ground/index.ts";
 import type { Failure } from "./support/plugin.ts";
 import {
   annotationOf,
@@ -75,11 +75,6 @@ describe("broken by hand, in the pod or on the node", () => {
       what: "another MAC",
       inPod: ["link set eth0 address 02:00:00:00:00:77"],
       says: /^VLAN 7: in the pod: device eth0 has MAC 02:00:00:00:00:77 instead of 02:b1:00:00:00:07/,
-    },
-    {
-      what: "another MTU",
-      inPod: ["link set eth0 mtu 1500"],
-      says: /^VLAN 7: in the pod: device eth0 has MTU 1500 instead of 9001/,
     },
     { what: "the device is down", inPod: ["link set eth0 down"], says: /in the pod: device eth0 is down/ },
     {
@@ -206,10 +201,63 @@ describe("broken by hand, in the pod or on the node", () => {
   });
 
   test("several at once: the message names the first and counts the rest, the details name each", async () => {
-    await ipBatch(pod.netns, ["link set eth0 mtu 1500", "route del default", "rule del from 10.0.0.50"]);
+    await ipBatch(pod.netns, [
+      "neigh del 169.254.1.1 dev host0",
+      "route del default",
+      "rule del from 10.0.0.50",
+    ]);
     const failure = await checked();
     expect(failure?.msg).toMatch(/\(and 2 more\)$/);
     expect(failure?.details?.split("\n")).toHaveLength(3);
+  });
+
+  test("what a later plugin of the chain changed is not ours to judge: tuning, itself", async () => {
+    const { stdout, status } = await run([`${debianPlugins}/tuning`], {
+      input: JSON.stringify({
+        cniVersion: "1.0.0",
+        name: "ground",
+        type: "tuning",
+        mtu: 1500,
+        promisc: true,
+        allmulti: true,
+        sysctl: {
+          "net.ipv4.conf.eth0.rp_filter": "1",
+          "net.ipv4.conf.host0.rp_filter": "1",
+          "net.core.somaxconn": "500",
+        },
+        prevResult: pod.result,
+      }),
+      env: {
+        CNI_COMMAND: "ADD",
+        CNI_CONTAINERID: pod.containerId,
+        CNI_NETNS: pod.path,
+        CNI_IFNAME: "eth0",
+        CNI_PATH: debianPlugins,
+      },
+    });
+    expect([status, stdout]).toEqual([0, expect.stringContaining("eth0")]);
+    await ipBatch(pod.netns, [
+      "addr add 10.0.0.77/32 dev eth0",
+      "route add 192.0.2.0/24 via 10.0.0.1",
+      "route add default via 10.0.0.9 dev eth0 metric 77",
+    ]);
+    expect((await pod.check({ prevResult: JSON.parse(stdout) as object })).failure).toBeUndefined();
+  });
+
+  test("but its MTU is, where the chain's result of version 1.1.0 states it", async () => {
+    await ipBatch(pod.netns, ["link set eth0 mtu 1500"]);
+    const stating = (mtu: number) => ({
+      ...pod.result,
+      cniVersion: "1.1.0",
+      interfaces: pod.result?.interfaces?.map((entry) => (entry.name === "eth0" ? { ...entry, mtu } : entry)),
+    });
+    const check = (mtu: number) => pod.check({ cniVersion: "1.1.0", prevResult: stating(mtu) });
+    expect((await check(1500)).failure).toBeUndefined();
+    expect((await check(0)).failure).toBeUndefined();
+    expect((await check(9001)).failure).toMatchObject({
+      code: 103,
+      msg: "VLAN 7: in the pod: device eth0 has MTU 1500 instead of 9001",
+    });
   });
 
   test("prevResult of another sandbox", async () => {

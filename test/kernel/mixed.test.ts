@@ -10,6 +10,7 @@ import {
   netnsPath,
   podAnnotations,
   podEni,
+  run,
   settled,
   snapshot,
   type CniResult,
@@ -45,17 +46,23 @@ interface AwsPod {
   readonly remove: () => Promise<void>;
 }
 
-async function awsPod(name: string, vlanId: number, mode: Mode): Promise<AwsPod> {
+interface AwsBranch {
+  readonly branchMac?: string;
+  readonly ipv4?: string;
+}
+
+async function awsPod(name: string, vlanId: number, mode: Mode, eni: AwsBranch = {}): Promise<AwsPod> {
   const suffix = createHash("sha1").update(`default.${name}`).digest("hex").slice(0, 11);
   const veth = `${mode === "strict" ? "vlan" : "eni"}${suffix}`;
   const [vlan, table, netns, mac] = [`vlan.eth.${vlanId}`, vlanId + 100, `pod-${name}`, "02:aa:00:00:00:01"];
-  const ipv4 = `10.0.0.${vlanId}`;
-  const annotation = annotationOf({ vlanId, ipv4 });
+  const { ipv4 = `10.0.0.${vlanId}` } = eni;
+  const { branchMac = `02:b1:00:00:00:${vlanId.toString(16).padStart(2, "0")}` } = eni;
+  const annotation = annotationOf({ vlanId, ipv4, mac: branchMac });
   await createNetns(netns);
   await ipBatch(undefined, [
     `link add ${veth} address ${mac} mtu 9001 type veth peer name eth0 mtu 9001 netns ${netns}`,
     `link set ${veth} up`,
-    `link add link eth1 name ${vlan} address 02:b1:00:00:00:${vlanId.toString(16).padStart(2, "0")} type vlan id ${vlanId}`,
+    `link add link eth1 name ${vlan} address ${branchMac} type vlan id ${vlanId}`,
     `link set ${vlan} up`,
     `route add 10.0.0.1 dev ${vlan} scope link table ${table}`,
     `route add default via 10.0.0.1 dev ${vlan} table ${table}`,
@@ -253,6 +260,42 @@ describe("DEL for a pod that aws-cni made", () => {
     expect(failure).toBeUndefined();
     expect(diffSnapshots(node, await snapshot())).toEqual([]);
   });
+
+  test.each([
+    { mine: "strict", mode: "strict", gone: true },
+    { mine: "strict", mode: "standard", gone: false },
+    { mine: "standard", mode: "strict", gone: false },
+    { mine: "standard", mode: "standard", gone: true },
+  ] as const)(
+    "ours, $mine, whose DEL comes when aws-cni's, $mode, has the id; namespace gone: $gone",
+    async ({ mine, mode, gone }) => {
+      const before = await snapshot();
+      const make = () => awsPod("theirs", 34, mode, { branchMac: "02:b1:00:00:00:99", ipv4: "10.0.0.99" });
+      const added = async () =>
+        diffSnapshots(before, await snapshot()).filter(
+          (line) => /^\+ (link|route|rule) /.test(line) && !/ rule [46] priority=20 /.test(line),
+        );
+      const alone = await make();
+      const asAlone = await added();
+      await alone.remove();
+
+      const pod = await ours("mine", 34, routed(mine));
+      await pod.mustAdd();
+      if (gone) await deleteNetns(pod.netns);
+      // As aws-cni begins: the device of that name goes, and the rules by it.
+      await ipBatch(undefined, ["link del vlan.eth.34"]);
+      await run(["ip", "rule", "del", "priority", "10", "iif", "vlan.eth.34"]);
+      const theirs = await make();
+      await pod.mustDel({ prevResult: null });
+      await pod.dispose();
+      expect(await added()).toEqual(asAlone);
+      expect(records()).toEqual([]);
+      await theirs.remove();
+      // The last strict pod has gone with theirs.
+      await pod.mustDel({ prevResult: null });
+      await settled(undefined, before);
+    },
+  );
 
   test("a late DEL of ours after aws-cni took the VLAN id over: as before", async () => {
     const pod = await ours("mine", 34, routed("strict"));

@@ -1,7 +1,7 @@
 // DEL and GC with the routed datapath: whatever is known and whatever is gone by then, the node and the pod are as the
 // primary left them, and its own DEL finds what it made. And whose a VLAN id is.
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { deleteNetns, diffSnapshots, ipBatch, settled, snapshot } from "../ground/index.ts";
+import { deleteNetns, diffSnapshots, ipBatch, run, settled, snapshot } from "../ground/index.ts";
 import { changes, viewOf, type View } from "./faults/view.ts";
 import { callPlugin } from "./support/plugin.ts";
 import { B, P, linkOf, networkOf, routed } from "./support/routed.ts";
@@ -241,6 +241,40 @@ describe("a pod that is going, or comes again", () => {
       "10: iif=vlan.eth.7 lookup 107",
       "10: iif=eni-web-again lookup 107",
     ]);
+  });
+
+  test("a pod of the same name, whose veth has the old one's name, before the old sandbox's DEL", async () => {
+    const old = await sandboxOf("web", "uid-old", 60);
+    await old.mustAdd();
+    // aws-cni deletes the veth of that name and makes it anew; the old pod's namespace lives on without it.
+    await ipBatch(undefined, ["link set vlan.eth.7 up", "link del eni-web"]);
+    const next = await createSandbox(ground, {
+      name: "web-next",
+      uid: "uid-new",
+      primary: "veth",
+      addresses: ["10.0.0.61"],
+      branch: annotationOf({ vlanId: 8, ipv4: "10.0.0.21" }),
+      settings: routed("strict"),
+    });
+    onTestFinished(() => next.remove());
+    await ipBatch(undefined, ["link set eni-web-next down", "link set eni-web-next name eni-web up"]);
+    onTestFinished(async () => {
+      await run(["ip", "link", "del", "eni-web"]);
+    });
+    await next.mustAdd();
+    const byVeth = async () =>
+      (await networkOf(undefined))[4].rules.filter((line) => line.includes("iif=eni-web"));
+    expect(await byVeth()).toEqual(["10: iif=eni-web lookup 108"]);
+    expect((await next.check()).failure).toBeUndefined();
+    const table = (await networkOf(undefined))[4].routes("108");
+    await old.mustDel();
+    expect(await byVeth()).toEqual(["10: iif=eni-web lookup 108"]);
+    const node = (await networkOf(undefined))[4];
+    expect(node.routes("108")).toEqual(table);
+    expect(node.routes("107")).toEqual([]);
+    expect(node.rules.filter((line) => line.endsWith("lookup 107"))).toEqual([]);
+    expect(await linkOf(undefined, "vlan.eth.7")).toBeUndefined();
+    expect((await next.check()).failure).toBeUndefined();
   });
 
   test("from direct to routed and back, as retries of one pod: nothing of the other datapath stays", async () => {

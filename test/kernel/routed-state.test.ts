@@ -1,12 +1,14 @@
 // ADD with the routed datapath: the node and the pod afterwards, held rule by rule and route by route against what
 // aws-cni leaves with ENABLE_POD_ENI, in both modes and families. And what strict mode changes for the whole node.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
 import {
   diffSnapshots,
   eventually,
   ipBatch,
   mustExec,
+  run,
   settled,
   snapshot,
   type Snapshot,
@@ -71,7 +73,8 @@ const main = { 4: ["32766: lookup main", "32767: lookup default"], 6: ["32766: l
 
 /** The node's rules of one family, in order; those of the pod only where the branch has that family. */
 function expectedRules(family: Family, mode: Mode, veth: string, hasPod: boolean): string[] {
-  if (mode === "standard") {
+  // The other family's rule for table local stays where it is: its traffic is none of strict mode's.
+  if (mode === "standard" || !hasPod) {
     return [
       "0: lookup local",
       ...(hasPod ? [`512: dst=${B[family]} lookup main`, `1536: src=${B[family]} lookup 107`] : []),
@@ -80,18 +83,20 @@ function expectedRules(family: Family, mode: Mode, veth: string, hasPod: boolean
   }
   return [
     ...(family === 6 ? ["0: src=fe80:ec2::1 ipproto=ipv6-icmp lookup local"] : []),
-    ...(hasPod ? ["10: iif=vlan.eth.7 lookup 107", `10: iif=${veth} lookup 107`] : []),
+    "10: iif=vlan.eth.7 lookup 107",
+    `10: iif=${veth} lookup 107`,
     "20: lookup local",
     ...main[family],
   ];
 }
 
-/** Table 107: the gateway, the default by it, and in strict mode the pod. */
+/** Table 107: the gateway, the default by it, the last resort, and in strict mode the pod. */
 function expectedTable(family: Family, mode: Mode, veth: string): string[] {
   const link = family === 4 ? " scope=link" : " scope=global";
   return [
     `type=unicast dst=${vpcGateway[family]} dev=vlan.eth.7${link}`,
     `type=unicast dst=default gateway=${vpcGateway[family]} dev=vlan.eth.7 scope=global`,
+    `type=unreachable dst=default${family === 4 ? "" : " dev=lo"} scope=global`,
     ...(mode === "strict" ? [`type=unicast dst=${B[family]} dev=${veth}${link}`] : []),
   ].sort();
 }
@@ -146,8 +151,8 @@ describe.each(["strict", "standard"] as const)("%s", (mode) => {
         expect(node[family].rules).toEqual(expectedRules(family, mode, veth, has(family)));
         const table = node[family].routes("107");
         expect(table).toEqual(has(family) ? expectedTable(family, mode, veth) : []);
-        // aws-cni's own tests count them: exactly three in strict mode.
-        expect(table).toHaveLength(has(family) ? (mode === "strict" ? 3 : 2) : 0);
+        // aws-cni's own, exactly three in strict mode, and the last resort.
+        expect(table).toHaveLength(has(family) ? (mode === "strict" ? 4 : 3) : 0);
         // Main: the primary's way to the pod is gone, in standard the branch's is there.
         const scope = family === 4 ? "link" : "global";
         expect(node[family].routes("main")).toEqual(
@@ -234,6 +239,8 @@ describe("one pod, IPv4", () => {
     return pod.mustAdd(call);
   }
 
+  /** The primary gave one family only. */
+  const both = { families: ["4", "6"] };
   const host = { name: "eni1234" };
   const eth0 = { name: "eth0", mac: "1", sandbox: "/run/netns/pod-one" };
   const odd = { name: "dummy1234", mac: "0", sandbox: "0" };
@@ -448,15 +455,45 @@ describe("one pod, IPv4", () => {
       expect(diffSnapshots(before, await snapshot())).toEqual([]);
     });
 
-    test("a strict pod of aws-cni's on the node keeps it moved, and our next last one puts it back", async () => {
+    const gc = () =>
+      callPlugin(
+        "GC",
+        {},
+        {
+          cniVersion: "1.1.0",
+          name: "ground",
+          type: "branchline",
+          enablePodENI: true,
+          pluginLogFile: `${ground.scratch}/branchline.log`,
+          "cni.dev/valid-attachments": [{ containerID: "other", ifname: "eth0" }],
+        },
+      );
+
+    test.each([
+      { what: "a second DEL of the same pod", look: () => pod.mustDel() },
+      { what: "GC", look: async () => expect((await gc()).failure).toBeUndefined() },
+      {
+        what: "ADD of a direct pod",
+        look: () =>
+          addForTest({ settings: { datapath: "direct", podSGEnforcingMode: undefined, serviceCIDRs: [] } }),
+      },
+      { what: "ADD of a standard pod", look: () => addForTest({ settings: routed("standard") }) },
+    ])("a strict pod of aws-cni's keeps it moved, and $what after its end puts it back", async ({ look }) => {
+      const six = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
       const theirs = "priority 10 iif vlan.eth.99 table 199";
-      await pod.mustAdd();
+      const local = async () => {
+        const node = await networkOf(undefined);
+        return [...node[4].rules, ...node[6].rules].filter((line) => line.endsWith("lookup local"));
+      };
+      await pod.mustAdd({ branch: six, settings: both });
       await ipBatch(undefined, [`rule add ${theirs}`]);
+      await pod.mustDel({ branch: six });
       await pod.mustDel();
       const rules = await rulesOf(undefined, 4);
       await ipBatch(undefined, [`rule del ${theirs}`]);
-      await pod.mustAdd();
-      await pod.mustDel();
+      await look();
+      expect(await local()).toEqual(["0: lookup local", "0: lookup local"]);
+      expect(existsSync(`${STATE_DIRECTORY}/strict.json`)).toBe(false);
       expect(rules).toEqual([
         "10: iif=vlan.eth.99 lookup 199",
         "20: lookup local",
@@ -465,18 +502,63 @@ describe("one pod, IPv4", () => {
       ]);
     });
 
+    test("is the kernel's by its protocol wherever it stands: systemd-networkd leaves it", async () => {
+      const branches = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
+      await pod.mustAdd({ branch: branches, settings: both });
+      for (const family of ["-4", "-6"]) {
+        const { stdout } = await mustExec(undefined, ["ip", "-d", family, "rule", "show"]);
+        const local = stdout.split("\n").filter((line) => line.includes("lookup local"));
+        expect(local).toHaveLength(family === "-4" ? 1 : 2);
+        expect(local.filter((line) => !line.includes("proto kernel"))).toEqual([]);
+      }
+      await pod.mustDel();
+    });
+
+    test("removed by somebody: CHECK and STATUS say so, and the next strict pod has it put back", async () => {
+      await pod.mustAdd();
+      onTestFinished(() => pod.mustDel());
+      await ipBatch(undefined, ["rule del priority 20 table local"]);
+      expect((await pod.check()).failure).toMatchObject({
+        code: 103,
+        msg: "VLAN 7: on the node: there is no IPv4 rule for table local, so the node answers nobody",
+      });
+      const config = {
+        cniVersion: "1.1.0",
+        name: "ground",
+        type: "branchline",
+        enablePodENI: true,
+        trunk: { interface: "eth1" },
+        pluginLogFile: `${ground.scratch}/branchline.log`,
+        ...routed("strict"),
+      };
+      // "Not ready" would keep away the ADD that mends it.
+      expect((await callPlugin("STATUS", {}, config)).status).toBe(0);
+      expect(logOf(ground)).toContainEqual({
+        level: "warn",
+        message: expect.stringContaining("the node has no IPv4 rule for table local"),
+      });
+      const next = await sandboxForTest(ground, {
+        name: "next",
+        primary: "veth",
+        addresses: ["10.0.0.61"],
+        branch: annotationOf({ vlanId: 11, ipv4: "10.0.0.31" }),
+        settings: routed("strict"),
+      });
+      await next.mustAdd();
+      expect((await rulesOf(undefined, 4)).filter((line) => line.endsWith("lookup local"))).toEqual([
+        "20: lookup local",
+      ]);
+      expect((await pod.check()).failure).toBeUndefined();
+      await next.mustDel();
+    });
+
     test("a call killed while it put the rule back: CHECK says so, and the next strict pod has it moved", async () => {
       await pod.mustAdd();
-      // As far as restoring got: the old one is there again, behind the exception for the router.
-      for (const family of ["-4", "-6"])
-        await mustExec(undefined, [
-          "ip",
-          family,
-          ..."rule add priority 0 table local protocol kernel".split(" "),
-        ]);
+      // As far as restoring got: the old one is there again, before the pods' rules.
+      await ipBatch(undefined, ["rule add priority 0 table local protocol kernel"]);
       const { failure } = await pod.check();
-      expect(failure?.details?.split("\n")).toEqual(
-        [4, 6].map((n) => `on the node: the IPv${n} rule for table local is before those of strict mode`),
+      expect(failure?.msg).toBe(
+        "VLAN 7: on the node: the IPv4 rule for table local is before those of strict mode",
       );
       const next = await createSandbox(ground, {
         name: "next",
@@ -487,12 +569,114 @@ describe("one pod, IPv4", () => {
       });
       await next.mustAdd();
       const node = await networkOf(undefined);
-      expect(node[6].rules).toEqual(expectedRules(6, "strict", vethOf(pod), false));
+      expect(node[6].rules).toEqual(["0: lookup local", ...main[6]]);
       expect(node[4].rules.filter((line) => line.endsWith("lookup local"))).toEqual(["20: lookup local"]);
       expect((await pod.check()).failure).toBeUndefined();
       await next.remove();
       await pod.mustDel();
     });
+  });
+
+  describe("what earlier pods left on the node", () => {
+    test.each(["strict", "standard"] as const)(
+      "%s: every rule that would take hold of this one goes",
+      async (mode) => {
+        const veth = vethOf(pod);
+        const four = [
+          `rule add priority 10 iif ${veth} table 109`,
+          "rule add priority 10 iif vlan.eth.7 table 109",
+          `rule add priority 512 to ${B[4]} table main`,
+          `rule add priority 512 to ${B[4]} iif lo table 109`,
+          `rule add priority 1536 from ${B[4]} table 109`,
+        ];
+        const six = [
+          `rule add priority 10 iif ${veth} table 109`,
+          `rule add priority 1536 from ${B[6]} table 109`,
+        ];
+        await ipBatch(undefined, four);
+        for (const line of six) await mustExec(undefined, ["ip", "-6", ...line.split(" ")]);
+        const branches = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
+        await pod.mustAdd({ settings: { ...routed(mode), ...both }, branch: branches });
+        const node = await networkOf(undefined);
+        for (const family of [4, 6] as const) {
+          expect(node[family].rules).toEqual(expectedRules(family, mode, veth, true));
+        }
+        expect((await pod.check({ settings: routed(mode) })).failure).toBeUndefined();
+        await pod.mustDel();
+        expect(diffSnapshots(nodeBefore, await snapshot())).toEqual([]);
+      },
+    );
+
+    test("direct: a strict pod's rule by the veth's name goes as well", async () => {
+      await ipBatch(undefined, [`rule add priority 10 iif ${vethOf(pod)} table 109`]);
+      await addForTest({ settings: { datapath: "direct", podSGEnforcingMode: undefined, serviceCIDRs: [] } });
+      expect((await rulesOf(undefined, 4)).filter((line) => line.startsWith("10:"))).toEqual([]);
+    });
+
+    test.each(["strict", "standard"] as const)("%s: CHECK names one that comes beside", async (mode) => {
+      await addForTest({ settings: routed(mode) });
+      const rival =
+        mode === "strict"
+          ? `priority 10 iif ${vethOf(pod)} table 109`
+          : `priority 1536 from ${B[4]} table 109`;
+      await ipBatch(undefined, [`rule add ${rival}`]);
+      const { failure } = await pod.check();
+      await ipBatch(undefined, [`rule del ${rival}`]);
+      expect(failure).toMatchObject({
+        code: 103,
+        msg: expect.stringMatching(
+          /on the node: rule "1\d*: from .* lookup 107" has another beside it: .* 109"/,
+        ),
+      });
+    });
+
+    test("the address of a pod that lives, by another VLAN id: refused, and nothing is touched", async () => {
+      const settings = routed("standard");
+      await addForTest({ settings });
+      const other = await sandboxForTest(ground, {
+        name: "other",
+        primary: "veth",
+        addresses: ["10.0.0.61"],
+        branch: annotationOf({ vlanId: 9, ipv4: B[4] }),
+        settings,
+      });
+      const before = await snapshot();
+      expect((await other.add()).failure).toMatchObject({
+        code: 102,
+        msg: expect.stringContaining(`address ${B[4]} is held by another pod, which lives`),
+      });
+      expect(diffSnapshots(before, await snapshot())).toEqual([]);
+    });
+  });
+
+  describe("the trunk goes down and up", () => {
+    test.each(["strict", "standard"] as const)(
+      "%s: nothing that the pod sends leaves by the node",
+      async (mode) => {
+        const branches = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
+        await addForTest({ settings: { ...routed(mode), ...both }, branch: branches });
+        const veth = vethOf(pod);
+        /** Where the node would send what comes from the pod: the names of devices, or why it would not. */
+        const way = async (family: Family) => {
+          const to = family === 4 ? "10.9.0.5" : "2001:db8:9::5";
+          const asked = ["ip", `-${family}`, "route", "get", to, "from", B[family], "iif", veth] as const;
+          const { stdout, stderr } = await run(asked);
+          return / dev (\S+)/.exec(stdout)?.[1] ?? stderr.trim();
+        };
+        expect([await way(4), await way(6)]).toEqual(["vlan.eth.7", "vlan.eth.7"]);
+        await ipBatch(undefined, ["link set eth1 down"]);
+        const unreachable = expect.stringMatching(/unreachable|No route to host|^lo$/);
+        expect([await way(4), await way(6)]).toEqual([unreachable, unreachable]);
+        await ipBatch(undefined, ["link set eth1 up"]);
+        expect([await way(4), await way(6)]).toEqual([unreachable, unreachable]);
+        expect((await pod.check({ branch: branches })).failure).toMatchObject({
+          code: 103,
+          details: expect.stringContaining(
+            'route "default via 10.0.0.1 table 107 dev vlan.eth.7" is missing',
+          ),
+        });
+      },
+    );
   });
 
   test("an address that another host has: an error, and nothing left", async () => {

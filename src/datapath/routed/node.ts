@@ -1,6 +1,6 @@
 import type { IpFamily } from "../../netlink/ip.ts";
 import { Protocol, Table } from "../../netlink/route/constants.ts";
-import type { ListedRule, Rule } from "../../netlink/route/rule.ts";
+import { type ListedRule, type Rule, isForAll } from "../../netlink/route/rule.ts";
 import { undo } from "../apply.ts";
 import { DatapathError } from "../error.ts";
 import type { Kernel } from "../kernel.ts";
@@ -30,27 +30,71 @@ export function setEarlyDemux(kernel: Kernel, value: string): void {
   if (problem !== undefined) throw new DatapathError("kernel", problem.message, { cause: problem });
 }
 
-/** Families whose rule for table local stands before the pods' rules. */
-export function familiesToMove(kernel: Kernel): IpFamily[] {
-  return FAMILIES.filter((family) => readRules(kernel, "host", family).some((rule) => isLocal(rule, 0)));
+/** Where a family's rule for table local stands: before the strict pods' rules, behind them, or nowhere. */
+export type LocalRulePlace = "before" | "behind" | "missing";
+
+/**
+ * Whoever removes rules that it did not make (systemd-networkd does, unless it is told not to) may have removed this one:
+ * then the node takes nothing in any more. Undefined for a family that this kernel lacks.
+ */
+export function localRulePlace(kernel: Kernel, family: IpFamily): LocalRulePlace | undefined {
+  const found = localRules(kernel, family);
+  if (found === undefined) return undefined;
+  if (found.some(isBefore)) return "before";
+  return found.length > 0 ? "behind" : "missing";
 }
 
-/** Moves the rule for table local of these families: the new one is there before the old one goes. */
-export function moveLocalRule(kernel: Kernel, families: readonly IpFamily[]): void {
+/** A family's rules for table local, as they are. */
+export interface LocalRules {
+  readonly family: IpFamily;
+  readonly rules: readonly Rule[];
+}
+
+/** Those of the families that have none, or one before those of strict mode. */
+export function localRulesToMove(kernel: Kernel, families: readonly IpFamily[]): LocalRules[] {
+  return families.flatMap((family) => {
+    const rules = localRules(kernel, family);
+    return rules === undefined || (rules.length > 0 && !rules.some(isBefore)) ? [] : [{ family, rules }];
+  });
+}
+
+/** Those of the families that have none. */
+export function localRulesMissing(kernel: Kernel, families: readonly IpFamily[] = FAMILIES): LocalRules[] {
+  return families.flatMap((family) =>
+    localRulePlace(kernel, family) === "missing" ? [{ family, rules: [] }] : [],
+  );
+}
+
+/** Puts the rule for table local behind those of the pods: it is there before the one in front goes. */
+export function moveLocalRule(kernel: Kernel, found: readonly LocalRules[]): void {
   carryOut(kernel, [
-    ...families.map((family) => added(localRule(family, LOCAL_PRIORITY_STRICT))),
+    ...found
+      // One that another maker put there does as well, whatever its protocol: a second one would be kept beside it.
+      .filter(({ rules }) => rules.every(isBefore))
+      .map(({ family }) => added(localRule(family, LOCAL_PRIORITY_STRICT))),
     // Behind the rule that is to go: the kernel deletes the first one that matches, and what asks for no source matches
     // this one too, should it be left from a call that was killed.
-    ...(families.includes(6) ? [removed(ROUTER_ICMP), added(ROUTER_ICMP)] : []),
-    ...families.map((family) => removed(localRule(family, 0))),
+    ...(found.some(({ family }) => family === 6)
+      ? [removed(ROUTER_ICMP), added({ ...ROUTER_ICMP, ...KERNELS })]
+      : []),
+    ...found.flatMap(({ family, rules }) =>
+      rules.filter(isBefore).map(({ priority }) => removed({ family, priority, table: Table.LOCAL })),
+    ),
   ]);
 }
 
 /** Puts the rule for table local back to where the kernel has it. */
 export function restoreLocalRule(kernel: Kernel, families: readonly IpFamily[]): void {
+  const found = families.map((family) => ({ family, rules: localRules(kernel, family) ?? [] }));
   carryOut(kernel, [
-    ...families.map((family) => added({ ...localRule(family, 0), protocol: Protocol.KERNEL })),
-    ...families.map((family) => removed(localRule(family, LOCAL_PRIORITY_STRICT))),
+    ...found
+      .filter(({ rules }) => !rules.some(({ priority }) => priority === 0))
+      .map(({ family }) => added(localRule(family, 0))),
+    ...found.flatMap(({ family, rules }) =>
+      rules
+        .filter(({ priority }) => priority === LOCAL_PRIORITY_STRICT)
+        .map(({ priority }) => removed({ family, priority, table: Table.LOCAL })),
+    ),
     ...(families.includes(6) ? [removed(ROUTER_ICMP)] : []),
   ]);
 }
@@ -64,6 +108,9 @@ export function hasStrictPods(kernel: Kernel): boolean {
   );
 }
 
+/** systemd-networkd takes what the kernel made itself for nobody's to remove. */
+const KERNELS = { protocol: Protocol.KERNEL } as const;
+
 /** The router's neighbour discovery is answered by the node itself, whatever device it comes in by. */
 const ROUTER_ICMP: Rule = {
   family: 6,
@@ -74,19 +121,19 @@ const ROUTER_ICMP: Rule = {
 };
 
 function localRule(family: IpFamily, priority: number): Rule {
-  return { family, priority, table: Table.LOCAL };
+  return { family, priority, table: Table.LOCAL, ...KERNELS };
 }
 
-/** The rule itself, not one that only asks table local for some packets. */
-function isLocal(rule: ListedRule, priority: number): boolean {
-  return (
-    rule.priority === priority &&
-    rule.table === Table.LOCAL &&
-    rule.from === undefined &&
-    rule.to === undefined &&
-    rule.inputDevice === undefined &&
-    rule.ipProtocol === undefined
-  );
+/** The rules themselves, not those that ask table local for some packets only. */
+function localRules(kernel: Kernel, family: IpFamily): ListedRule[] | undefined {
+  const rules = readRules(kernel, "host", family);
+  // A kernel without IPv6 has none of its rules at all; one with it has those for main and default.
+  if (family === 6 && rules.length === 0) return undefined;
+  return rules.filter((rule) => rule.table === Table.LOCAL && isForAll(rule));
+}
+
+function isBefore({ priority }: Rule): boolean {
+  return priority <= STRICT_PRIORITY;
 }
 
 function added(rule: Rule): Operation {

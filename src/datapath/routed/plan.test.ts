@@ -215,7 +215,6 @@ const inPod4 = [
   "pod: neigh 169.254.1.1 dev 2",
 ];
 const device = (optional: string) => [
-  `host: ${vlan}`,
   `host: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
   `host: ipv6/conf/vlan.eth.7/accept_redirects=1${optional}`,
   `host: ipv6/conf/vlan.eth.7/forwarding=0${optional}`,
@@ -225,6 +224,7 @@ const table4 = [
   "host: route 10.0.0.1/32 table 107 dev vlan.eth.7",
   "host: route default via 10.0.0.1 table 107 dev vlan.eth.7",
 ];
+const lastResort4 = "host: route unreachable default table 107";
 const strict4 = [
   "host: route 10.0.0.20/32 table 107 dev 9",
   "host: rule 10: from all iif vlan.eth.7 lookup 107",
@@ -242,11 +242,13 @@ describe("planRouted", () => {
     { mode: "standard", ways: standard4 },
   ] as const)("$mode, IPv4: every step, in order", ({ mode, ways }) => {
     expect(done(plan([4], mode))).toEqual([
+      `host: ${vlan}`,
       ...awsAway4,
-      ...inPod4,
+      lastResort4,
+      ...ways,
       ...device(" if there"),
       ...table4,
-      ...ways,
+      ...inPod4,
     ]);
   });
 
@@ -256,10 +258,12 @@ describe("planRouted", () => {
   ] as const)("$mode, IPv4: the undo is the reverse, and ends with all the primary had", ({ mode, ways }) => {
     const absent = (line: string) => line.replace(/^(host|pod): /, "$1: - ");
     expect(undone(plan([4], mode))).toEqual([
-      ...[...table4, ...ways].map(absent).toReversed(),
-      `host: - ${vlan}`,
       ...inPod4.map(absent).toReversed(),
+      ...table4.map(absent).toReversed(),
+      "host: link vlan.eth.7 down",
+      ...[lastResort4, ...ways].map(absent).toReversed(),
       ...awsBack4,
+      `host: - ${vlan}`,
     ]);
   });
 
@@ -282,33 +286,51 @@ describe("planRouted", () => {
     },
   ] as const)("$mode, IPv6: every step, and the wait for duplicates last", ({ mode, ways }) => {
     expect(done(plan([6], mode))).toEqual([
+      `host: ${vlan}`,
       "host: - rule 512: from all to 2001:db8:1::50/128 lookup 254",
       "host: - route 2001:db8:1::50/128 dev 9",
       "pod: - neigh fe80::1 dev 2",
       "pod: - route default via fe80::1 dev 2",
       "pod: - route fe80::1/128 dev 2",
       "pod: - addr 2001:db8:1::50/128 dev 2",
+      "host: route unreachable default table 107",
+      ...ways,
+      ...device(""),
+      "host: route fe80:ec2::1/128 table 107 dev vlan.eth.7",
+      "host: route default via fe80:ec2::1 table 107 dev vlan.eth.7",
       "pod: ipv6/conf/lo/disable_ipv6=0",
       "pod: ipv6/conf/eth0/disable_ipv6=0",
       "pod: addr 2001:db8:1::20/128 dev 2",
       "pod: route fe80::1/128 dev 2",
       "pod: route default via fe80::1 dev 2",
       "pod: neigh fe80::1 dev 2",
-      ...device(""),
-      "host: route fe80:ec2::1/128 table 107 dev vlan.eth.7",
-      "host: route default via fe80:ec2::1 table 107 dev vlan.eth.7",
-      ...ways,
       "pod: wait for 2001:db8:1::20",
     ]);
   });
+
+  it.each(["strict", "standard"] as const)(
+    "%s: the pod has no address that it could send from before all that it sends ends in the branch's table",
+    (mode) => {
+      const lines = done(plan([4, 6], mode));
+      const usable = lines.findIndex((line) => line.startsWith("pod: addr"));
+      const ways = lines.filter((line) => /^host: (rule|route unreachable)/.test(line));
+      expect(ways).toHaveLength(2 * 3);
+      for (const line of ways) expect(lines.lastIndexOf(line)).toBeLessThan(usable);
+      const resort = lines.lastIndexOf(lastResort4);
+      expect(lines.findIndex((line) => line.startsWith("host: rule"))).toBeGreaterThan(resort);
+      const back = undone(plan([4, 6], mode));
+      const isAway = (line: string) => /^pod: - addr 10.0.0.20|^pod: - addr 2001:db8:1::20/.test(line);
+      expect(back.findLastIndex(isAway)).toBeLessThan(back.findIndex((line) => line.startsWith("host: -")));
+    },
+  );
 
   it.each(["strict", "standard"] as const)("%s, both families: the steps of each, and none twice", (mode) => {
     const each = [...done(plan([4], mode)), ...done(plan([6], mode))].filter(
       (line) => !line.endsWith(" if there"),
     );
     expect(done(plan([4, 6], mode)).toSorted()).toEqual(
-      // The two priority-10 rules name no address, so one family's read like the other's.
-      [...new Set(each), ...(mode === "strict" ? strict4.slice(1) : [])].toSorted(),
+      // The last resort and the two priority-10 rules name no address, so one family's read like the other's.
+      [...new Set(each), lastResort4, ...(mode === "strict" ? strict4.slice(1) : [])].toSorted(),
     );
   });
 
@@ -344,6 +366,7 @@ describe("planRouted", () => {
         "pod: route default via 2001:db8:9::1 dev 2",
         "host: route 2001:db8:9::2/128 dev 9",
         "host: route 10.0.9.2/32 dev 9",
+        `host: - ${vlan}`,
       ].toSorted(),
     );
     // Gateways before what goes through them.
@@ -352,20 +375,28 @@ describe("planRouted", () => {
     );
   });
 
-  it("what the VLAN id's last owner left goes before the device is made, and does not come back", () => {
+  it("what earlier owners left goes as soon as the VLAN id is ours, and does not come back", () => {
     const { primary, onHost } = primaryOf([4]);
     const stale = {
       table: [route("10.0.0.29/32", { device: 77, table: 107 })],
-      rules: [{ family: 4, priority: 10, table: 107, inputDevice: "vlan.eth.7" }] as Rule[],
+      rules: [
+        { family: 4, priority: 10, table: 107, inputDevice: "vlan.eth.7" },
+        { family: 4, priority: 10, table: 108, inputDevice: "eni1" },
+        { family: 4, priority: 1536, table: 107, from: prefix("10.0.0.50/32") },
+      ] as Rule[],
     };
-    const steps = planRouted(branchOf([4]), factsOf(primary, stale), onHost, options);
+    const found = { ...onHost, rules: [...onHost.rules, ...stale.rules.slice(2)] };
+    const steps = planRouted(branchOf([4]), factsOf(primary, stale), found, options);
     const lines = done(steps);
     const gone = [
       "host: - rule 10: from all iif vlan.eth.7 lookup 107",
+      "host: - rule 10: from all iif eni1 lookup 108",
+      "host: - rule 1536: from 10.0.0.50/32 lookup 107",
       "host: - route 10.0.0.29/32 table 107 dev 77",
     ];
-    expect(lines.slice(lines.indexOf(`host: ${vlan}`) - 2, lines.indexOf(`host: ${vlan}`))).toEqual(gone);
-    expect(undone(steps)).not.toContain("host: route 10.0.0.29/32 table 107 dev 77");
+    // The id must be ours before anything of it is touched.
+    expect(lines.slice(0, 1 + gone.length)).toEqual([`host: ${vlan}`, ...gone]);
+    for (const line of gone) expect(undone(steps)).not.toContain(line.replace("- ", ""));
   });
 
   it("brings up a trunk and a loopback that are down, and only the loopback down again", () => {

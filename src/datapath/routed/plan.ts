@@ -2,10 +2,21 @@ import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import { type IpFamily, type IpPrefix, widthOf } from "../../netlink/ip.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
+import { type Rule, describeRule } from "../../netlink/route/rule.ts";
 import type { Facts } from "../facts.ts";
-import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
+import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf, vlanName } from "../numbers.ts";
 import type { Step } from "../operation.ts";
-import { bringUp, clearStale, routeStep, ruleStep, step, ipv6Step, usesIpv6, vlanStep } from "../steps.ts";
+import {
+  bringUp,
+  clearStale,
+  ipv6Step,
+  lastResortStep,
+  routeStep,
+  ruleStep,
+  step,
+  usesIpv6,
+  vlanStep,
+} from "../steps.ts";
 import { factOf, sysctlKey } from "../sysctl.ts";
 import { type HostPrimaryFacts, giveWay } from "./primary.ts";
 
@@ -27,11 +38,6 @@ export interface RoutedOptions {
 /** Where the pod sends everything: no such host is there, its neighbour entry is the veth's other end. */
 export const POD_GATEWAY: Readonly<Record<IpFamily, string>> = { 4: "169.254.1.1", 6: "fe80::1" };
 
-/** The VLAN device's name on the node; tools of the node look for it. */
-export function vlanName(vlanId: number): string {
-  return `vlan.eth.${vlanId}`;
-}
-
 /** The steps from what is there to what shall be. No kernel is asked, and the same facts give the same steps. */
 export function planRouted(
   branch: BranchAssignment,
@@ -40,14 +46,21 @@ export function planRouted(
   options: RoutedOptions,
 ): Step[] {
   const table = tableOf(branch.vlanId);
+  const { addresses, vlanId } = branch;
   return [
     ...bringUp(facts),
-    ...giveWay(facts.pod.primary, onHost),
-    ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
-    ...branch.addresses.flatMap((address) => inPod(address, facts)),
+    // First: where the id is taken, nothing of whoever has it is touched. It is down until all else is there.
+    vlanStep("host", vlanName(vlanId), branch, facts, options.mtu),
     ...clearStale(facts),
-    ...vlanDevice(branch, facts, options),
-    ...branch.addresses.flatMap((address) => onNode(address, branch.vlanId, table, facts, options.mode)),
+    ...giveWay(facts.pod.primary, { ...onHost, rules: onHost.rules.filter(isNoneOf(facts.host.rules)) }),
+    // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
+    // branch. The pod gets the address last, and an undo takes it first.
+    ...addresses.map(({ family }) => lastResortStep("host", family, table)),
+    ...addresses.flatMap((address) => rules(address, vlanId, table, facts, options.mode)),
+    ...vlanUp(branch),
+    ...addresses.flatMap((address) => routes(address, vlanId, table)),
+    ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
+    ...addresses.flatMap((address) => inPod(address, facts)),
     ...branch.addresses
       .filter(({ family }) => family === 6)
       .map(({ address }) =>
@@ -92,44 +105,58 @@ function inPod({ family, address }: BranchAddress, { host, pod }: Facts): Step[]
   return [...steps, step(operation, [{ ...operation, absent: true }])];
 }
 
-function vlanDevice(branch: BranchAssignment, facts: Facts, options: RoutedOptions): Step[] {
+function vlanUp(branch: BranchAssignment): Step[] {
   const name = vlanName(branch.vlanId);
   // Before it is up: no router may tell it an address, and it is no router itself.
   const ipv6 = (parameter: string, value: string) => ipv6Step("host", name, branch, parameter, value);
   return [
-    vlanStep("host", name, branch, facts, options.mtu),
     ipv6("accept_ra", "0"),
     ipv6("accept_redirects", "1"),
     ipv6("forwarding", "0"),
-    step({ kind: "link", at: "host", device: name, up: true }),
+    // Down before the rules go: what comes in must not find the node's table main instead.
+    step({ kind: "link", at: "host", device: name, up: true }, [
+      { kind: "link", at: "host", device: name, up: false },
+    ]),
   ];
 }
 
-/** The branch's table, and the rules that lead to it. */
-function onNode(
+/** What leads to the branch's table, and from it to the pod. */
+function rules(
   branch: BranchAddress,
   vlanId: number,
   table: number,
   { host }: Facts,
   mode: EnforcingMode,
 ): Step[] {
-  const { family, gateway } = branch;
-  const device = vlanName(vlanId);
+  const { family } = branch;
   const pod: IpPrefix = { address: branch.address, length: widthOf(family) };
   const toPod = { family, destination: pod.address, length: pod.length };
+  const strict = { family, priority: STRICT_PRIORITY, table };
+  return mode === "strict"
+    ? [
+        routeStep("host", host.veth.index, newRoute({ ...toPod, table })),
+        ruleStep("host", { ...strict, inputDevice: vlanName(vlanId) }),
+        ruleStep("host", { ...strict, inputDevice: host.veth.name }),
+      ]
+    : [
+        routeStep("host", host.veth.index, newRoute(toPod)),
+        ruleStep("host", { family, priority: TO_POD_PRIORITY, table: Table.MAIN, to: pod }),
+        ruleStep("host", { family, priority: FROM_POD_PRIORITY, table, from: pod }),
+      ];
+}
+
+/** The branch's table: the way out by the VLAN device. */
+function routes({ family, gateway }: BranchAddress, vlanId: number, table: number): Step[] {
+  const device = vlanName(vlanId);
   return [
     routeStep("host", device, newRoute({ family, destination: gateway, length: widthOf(family), table })),
     routeStep("host", device, newRoute({ ...anyDestination(family), gateway, table })),
-    ...(mode === "strict"
-      ? [
-          routeStep("host", host.veth.index, newRoute({ ...toPod, table })),
-          ruleStep("host", { family, priority: STRICT_PRIORITY, table, inputDevice: device }),
-          ruleStep("host", { family, priority: STRICT_PRIORITY, table, inputDevice: host.veth.name }),
-        ]
-      : [
-          routeStep("host", host.veth.index, newRoute(toPod)),
-          ruleStep("host", { family, priority: TO_POD_PRIORITY, table: Table.MAIN, to: pod }),
-          ruleStep("host", { family, priority: FROM_POD_PRIORITY, table, from: pod }),
-        ]),
   ];
+}
+
+/** What is cleared away for good must not come back with what gives way to the branch. */
+function isNoneOf(cleared: readonly Rule[]): (rule: Rule) => boolean {
+  const key = (rule: Rule) => `${rule.family} ${describeRule(rule)}`;
+  const keys = new Set(cleared.map(key));
+  return (rule) => !keys.has(key(rule));
 }

@@ -42,4 +42,4 @@ export const Scope = { UNIVERSE: 0, LINK: 253, HOST: 254 } as const;
 export const Protocol = { KERNEL: 2, STATIC: 4 } as const;
 
 /** rtm_type (linux/rtnetlink.h). */
-export const RouteType = { UNICAST: 1 } as const;
+export const RouteType = { UNICAST: 1, BLACKHOLE: 6, UNREACHABLE: 7, PROHIBIT: 8 } as const;

@@ -163,8 +163,21 @@ export function deleteRoute(route: Route): Request {
   };
 }
 
+/** Routes that end the search and send nothing, as iproute2 calls them. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  [RouteType.BLACKHOLE]: "blackhole",
+  [RouteType.UNREACHABLE]: "unreachable",
+  [RouteType.PROHIBIT]: "prohibit",
+};
+
+/** Whether what matches is refused, and sent nowhere. */
+export function isRefusal({ type }: Pick<Route, "type">): boolean {
+  return REFUSALS[type] !== undefined;
+}
+
 export function describeRoute(route: Route): string {
   return [
+    ...(REFUSALS[route.type] === undefined ? [] : [REFUSALS[route.type]]),
     route.length === 0 ? "default" : `${route.destination}/${route.length}`,
     ...(route.gateway === undefined ? [] : [`via ${route.gateway}`]),
     ...(route.device === undefined ? [] : [`dev ${route.device}`]),

@@ -4,7 +4,7 @@ import { hex, toHex } from "../../../test/golden/hex.ts";
 import { NetlinkFormatError } from "../attribute.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
-import { addRule, decodeRule, deleteRule, describeRule, listRules, mayLookUp } from "./rule.ts";
+import { addRule, decodeRule, deleteRule, describeRule, isForAll, listRules, mayLookUp } from "./rule.ts";
 
 const probe = {
   family: 4,
@@ -96,6 +96,15 @@ describe.each(KERNELS)("what Linux %s sent", (kernel) => {
     expect(kept).toContainEqual([10, "80000000"]);
     expect(kept).toContainEqual([16, "80000000"]);
     expect(rules(4)[0]?.rest.map(({ type }) => type)).not.toContain(10);
+  });
+
+  it("tells the rule for all packets from those for some, by mark, address or device", () => {
+    const forAll = (family: 4 | 6) =>
+      rules(family).flatMap((rule) => (rule !== undefined && isForAll(rule) ? [rule.priority] : []));
+    // The fourth has a mark, the fifth prohibits.
+    expect(forAll(4)).toEqual([0, 32766, 32767]);
+    expect(forAll(6)).toEqual(expect.arrayContaining([0, 32766]));
+    expect(forAll(6)).not.toContain(512);
   });
 
   it("IPv6, everything at once", () => {

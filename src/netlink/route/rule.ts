@@ -29,6 +29,9 @@ const FRA_SRC = 2;
 const FRA_IIFNAME = 3;
 const FRA_PRIORITY = 6;
 const FRA_TABLE = 15;
+/** In every listed rule, -1 where nobody asked for it. */
+const FRA_SUPPRESS_PREFIXLEN = 14;
+const NO_SUPPRESSION = 0xffff_ffff;
 const FRA_PROTOCOL = 21;
 const FRA_IP_PROTO = 22;
 const FR_ACT_TO_TBL = 1;
@@ -95,6 +98,18 @@ export function mayLookUp(payload: Uint8Array, table: number): boolean {
   }
   // It has none, or is not what we take it for: whoever decodes it will say.
   return true;
+}
+
+/** Whether a listed rule looks up its table for every packet, and gives whatever it finds there. */
+export function isForAll(rule: ListedRule): boolean {
+  return (
+    rule.action === FR_ACT_TO_TBL &&
+    rule.from === undefined &&
+    rule.to === undefined &&
+    rule.inputDevice === undefined &&
+    rule.ipProtocol === undefined &&
+    rule.rest.every((attr) => attr.type === FRA_SUPPRESS_PREFIXLEN && readU32(attr) === NO_SUPPRESSION)
+  );
 }
 
 /** What we know of a listed rule: enough to delete it, or to add it again. */

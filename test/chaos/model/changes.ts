@@ -1,6 +1,6 @@
 import type { Add } from "./operation.ts";
 import type { Sandbox } from "./pool.ts";
-import { beginLeaving, enterStrict, leaveStrict } from "./strict.ts";
+import { beginLeaving, enterStrict, leaveStrict, review } from "./strict.ts";
 import { type Attachment, type SandboxState, type World, lives, sandboxesIn } from "./world.ts";
 
 /** What becomes of a world: each of these changes the one that it is given, but `bury`. */
@@ -41,7 +41,8 @@ export function record(world: World, { sandbox, mode, network }: Add, eni: numbe
 
 export function attach(world: World, add: Add, eni: number): void {
   record(world, add, eni);
-  if (add.mode === "strict") enterStrict(world, add.earlyDemux === true);
+  if (add.mode === "strict") enterStrict(world, eni, add.earlyDemux === true);
+  else review(world);
 }
 
 export function detach(world: World, attachment: Attachment): void {

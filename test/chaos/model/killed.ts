@@ -4,7 +4,7 @@ import type { Outcome } from "./expectation.ts";
 import { goneByGc, ofDel, ofGc } from "./later.ts";
 import type { Add, Del, Gc } from "./operation.ts";
 import { vlanIdOf } from "./pool.ts";
-import { beginStrict } from "./strict.ts";
+import { beginReview, beginStrict } from "./strict.ts";
 import { type Attachment, type World, attachmentOf, holderOf } from "./world.ts";
 
 /**
@@ -35,7 +35,7 @@ export function ofKilledAdd(before: World, add: Add): Outcome[] {
 function coming(free: World, add: Add, eni: number, trunkUp: boolean): World {
   const world = structuredClone(free);
   record(world, add, eni).loose = true;
-  if (add.mode === "strict") beginStrict(world, add.earlyDemux === true);
+  if (add.mode === "strict") beginStrict(world, eni, add.earlyDemux === true);
   world.trunkUp = trunkUp;
   return world;
 }
@@ -74,5 +74,6 @@ function partlyGone(before: World, leaving: readonly Attachment[]): World[] {
 }
 
 function unanswered(world: World, touched: readonly number[]): Outcome {
+  beginReview(world);
   return { world, answers: [undefined], touched };
 }

@@ -2,6 +2,7 @@ import { detach, finishFiles } from "./changes.ts";
 import { Code, DONE, type Expected, type Outcome } from "./expectation.ts";
 import type { Check, Del, Gc } from "./operation.ts";
 import { vlanIdOf } from "./pool.ts";
+import { familiesOf, review } from "./strict.ts";
 import { type Attachment, type World, atPath, attachmentOf, lives } from "./world.ts";
 
 /** What may come of the calls about what is attached (docs/architecture.md, "The other verbs"). */
@@ -17,7 +18,9 @@ function expectedOfCheck(world: World, sandbox: number): Expected | undefined {
   if (own === undefined) return { code: state.lastEni === undefined ? 0 : Code.unknown };
   const isThere = atPath(world, state.spec.netns) === state;
   if (!isThere || lives(world, own) === false) return { code: Code.namespace };
-  if (own.loose || (own.mode === "strict" && world.shared.localRule === "between")) return undefined;
+  const isBetween = familiesOf(own.eni).some((family) => world.shared.localRule[family] === "between");
+  // A rule for table local that is missing is told of every pod, one that is too early of strict ones.
+  if (own.loose || (own.mode === "strict" && isBetween)) return undefined;
   return { code: own.flushed || !state.veth ? Code.kernel : 0 };
 }
 
@@ -27,6 +30,7 @@ export function ofDel(world: World, { sandbox }: Del): Outcome {
     finishFiles(world, vlanIdOf(own.eni));
     detach(world, own);
   }
+  review(world);
   return { world, answers: [DONE], touched: [sandbox] };
 }
 
@@ -36,6 +40,7 @@ export function ofGc(world: World, gc: Gc): Outcome {
     finishFiles(world, vlanIdOf(attachment.eni));
     detach(world, attachment);
   }
+  if (gc.valid !== null && gc.valid !== "absent") review(world);
   return { world, answers: [DONE], touched: gone.map(({ sandbox }) => sandbox) };
 }
 

@@ -48,12 +48,13 @@ describe("the node", () => {
     ]);
   });
 
-  // What aws-cni leaves, in both modes; the local rule is moved for the whole node.
+  // What aws-cni leaves, in both modes, and the last resort; the local rule is moved for the whole node.
   test("standard: the VLAN device, its table, and the rules of the pod's address", () => {
     expect(change(after(plain), add("standard", IPV6))).toEqual([
       "+ link vlan.eth.4 vlan id 4 on eth1 mac 02:b1:00:00:00:23 mtu 9001 up",
       "+ route 6 table 104 unicast default via fe80:ec2::1 dev vlan.eth.4 metric 1024 proto static scope global",
       "+ route 6 table 104 unicast fe80:ec2::1 dev vlan.eth.4 metric 1024 proto static scope global",
+      "+ route 6 table 104 unreachable default dev lo metric 4294967295 proto static scope global",
       "+ route 6 table main unicast 2001:db8:1::123 dev eni1 metric 1024 proto static scope global",
       "+ rule 6 1536: from 2001:db8:1::123 lookup 104 proto unspec",
       "+ rule 6 512: from all to 2001:db8:1::123 lookup main proto unspec",
@@ -65,7 +66,7 @@ describe("the node", () => {
     ]);
   });
 
-  test("strict: three routes in the table, rules by device, and table local behind them", () => {
+  test("strict: three routes in the table and its last resort, rules by device, and table local behind", () => {
     const lines = change(after(plain), add("strict")).filter(
       (line) => /(route|rule) 4 /.test(line) || / 6 0:/.test(line),
     );
@@ -73,10 +74,11 @@ describe("the node", () => {
       "+ route 4 table 104 unicast 10.0.0.1 dev vlan.eth.4 proto static scope link",
       "+ route 4 table 104 unicast 10.0.1.4 dev eni1 proto static scope link",
       "+ route 4 table 104 unicast default via 10.0.0.1 dev vlan.eth.4 proto static scope global",
+      "+ route 4 table 104 unreachable default metric 4294967295 proto static scope global",
       "+ rule 4 10: from all iif eni1 lookup 104 proto unspec",
       "+ rule 4 10: from all iif vlan.eth.4 lookup 104 proto unspec",
-      "+ rule 4 20: from all lookup local proto unspec",
-      "+ rule 6 0: from fe80:ec2::1 ipproto ipv6-icmp lookup local proto unspec",
+      "+ rule 4 20: from all lookup local proto kernel",
+      "+ rule 6 0: from fe80:ec2::1 ipproto ipv6-icmp lookup local proto kernel",
       "- route 4 table main unicast 10.1.0.1 dev eni1 proto boot scope link",
       "- rule 4 0: from all lookup local proto kernel",
       "- rule 4 512: from all to 10.1.0.1 lookup main proto unspec",

@@ -17,9 +17,8 @@ export const trunk = { name: "eth1", mac: "02:00:00:00:00:11" } as const;
 
 /** Whether a line is about something that changes with the world, and not with sandboxes and attachments alone. */
 export function isVarying(line: string): boolean {
-  return new Set([...varying(true), ...varying(false), ...localRules().moved, ...localRules().home]).has(
-    line,
-  );
+  const rules = ([4, 6] as const).map(localRules).flatMap(({ home, moved }) => [...home, ...moved]);
+  return new Set([...varying(true), ...varying(false), ...rules]).has(line);
 }
 
 /** The trunk, and what of another maker hangs on it. */
@@ -66,30 +65,31 @@ export function nodeLines(world: World, base: readonly string[]): Lines {
   };
 }
 
-function localRules(): { home: string[]; moved: string[] } {
-  const families = [4, 6] as const;
+function localRules(family: Family): { home: string[]; moved: string[] } {
+  const local = { family, table: "local", protocol: "kernel" } as const;
   return {
-    home: families.map((family) => ruleLine({ family, priority: 0, table: "local", protocol: "kernel" })),
+    home: [ruleLine({ ...local, priority: 0 })],
     moved: [
-      ...families.map((family) => ruleLine({ family, priority: 20, table: "local" })),
-      ruleLine({ family: 6, priority: 0, from: vpcGateway[6], ipProtocol: "ipv6-icmp", table: "local" }),
+      ruleLine({ ...local, priority: 20 }),
+      ...(family === 6
+        ? [ruleLine({ ...local, priority: 0, from: vpcGateway[6], ipProtocol: "ipv6-icmp" })]
+        : []),
     ],
   };
 }
 
 function sharedLines({ shared: { localRule, earlyDemux } }: World): Lines {
-  const { home, moved } = localRules();
+  const rules = ([4, 6] as const).map((family) => ({ is: localRule[family], ...localRules(family) }));
   const demux = ["on", "off"].map((state) => sysctlLine("ipv4/tcp_early_demux", state === "on" ? "1" : "0"));
   const [on = "", off = ""] = demux;
   return {
     required: [
-      ...(localRule === "home" ? home : []),
-      ...(localRule === "moved" ? moved : []),
+      ...rules.flatMap(({ is, home, moved }) => ({ home, moved, between: [] })[is]),
       ...(earlyDemux === "on" ? [on] : []),
       ...(earlyDemux === "off" ? [off] : []),
     ],
     optional: [
-      ...(localRule === "between" ? [...home, ...moved] : []),
+      ...rules.flatMap(({ is, home, moved }) => (is === "between" ? [...home, ...moved] : [])),
       ...(earlyDemux === "either" ? demux : []),
     ],
   };
@@ -182,6 +182,17 @@ function routed(world: World, { spec, veth }: SandboxState, { eni, mode, flushed
     ...addressesOf(branch).flatMap(({ family, address }) => {
       const by = { family, table, device, protocol: "static", ...(family === 6 && { metric: 1024 }) };
       return [
+        // Whatever becomes of the trunk.
+        routeLine({
+          family,
+          table,
+          type: "unreachable",
+          to: "default",
+          ...(family === 6 && { device: "lo" }),
+          metric: 4_294_967_295,
+          protocol: "static",
+          scope: "global",
+        }),
         ...(flushed
           ? []
           : [

@@ -256,8 +256,8 @@ describe("a call that was killed", () => {
 describe("strict mode, for the whole node", () => {
   const strict = (id: number, eni: number, earlyDemux?: true) =>
     add(id, eni, { mode: "strict", ...(earlyDemux && { earlyDemux }) });
-  const home = { localRule: "home", earlyDemux: "on", file: "absent" };
-  const moved = { localRule: "moved", earlyDemux: "on", file: "present" };
+  const home = { localRule: { 4: "home", 6: "home" }, earlyDemux: "on", file: "absent" };
+  const moved = { localRule: { 4: "moved", 6: "moved" }, earlyDemux: "on", file: "present" };
 
   test("the first one moves the rule, the last one puts it back", () => {
     expect(after(strict(1, 1)).shared).toEqual(moved);
@@ -275,18 +275,41 @@ describe("strict mode, for the whole node", () => {
 
   test("another maker's strict pod keeps it moved", () => {
     const neighbour: Operation = { op: "neighbour", strict: true };
-    expect(after(strict(1, 1), neighbour, { op: "del", sandbox: 1 }).shared).toEqual(moved);
+    const kept = after(strict(1, 1), neighbour, { op: "del", sandbox: 1 });
+    expect(kept.shared).toEqual(moved);
+    const { world: alone } = only(outcomesOf(kept, { op: "neighbour", strict: false }));
+    expect(alone.shared).toEqual(moved);
+    // Whoever comes next sees that nobody needs it any more.
+    const looks: Call[] = [
+      { op: "del", sandbox: 1 },
+      { op: "gc", network: "chaos", valid: [] },
+      add(2, 2),
+      add(2, 2, { mode: "standard" }),
+    ];
+    for (const look of looks) expect(only(outcomesOf(alone, look)).world.shared).toEqual(home);
+    const unknown = { op: "gc", network: "chaos", valid: null } as const;
+    expect(only(outcomesOf(alone, unknown)).world.shared).toEqual(moved);
     expect(after(neighbour).shared).toEqual(home);
   });
 
   test("a call killed in between leaves it anywhere, the next whole one does not", () => {
     const [, begun] = outcomesOf(newWorld(), strict(1, 1, true), true);
     if (begun === undefined) throw new Error("no outcome");
-    expect(begun.world.shared).toEqual({ localRule: "between", earlyDemux: "either", file: "maybe" });
-    expect(only(outcomesOf(begun.world, strict(2, 2))).world.shared).toMatchObject({ localRule: "moved" });
+    expect(begun.world.shared).toEqual({
+      localRule: { 4: "between", 6: "between" },
+      earlyDemux: "either",
+      file: "maybe",
+    });
+    expect(only(outcomesOf(begun.world, strict(2, 2))).world.shared).toMatchObject({
+      localRule: { 4: "moved" },
+    });
     expect(only(outcomesOf(begun.world, { op: "del", sandbox: 1 })).world.shared).toEqual(home);
     const [leaving] = outcomesOf(after(strict(1, 1)), { op: "del", sandbox: 1 }, true);
-    expect(leaving?.world.shared).toEqual({ localRule: "between", earlyDemux: "on", file: "maybe" });
+    expect(leaving?.world.shared).toEqual({
+      localRule: { 4: "between", 6: "between" },
+      earlyDemux: "on",
+      file: "maybe",
+    });
   });
 
   test("with another strict pod there, a killed one changes nothing of it", () => {
@@ -303,10 +326,16 @@ describe("strict mode, for the whole node", () => {
   test("whether a killed one whose pod is gone still needs it, nobody knows", () => {
     const [, begun] = outcomesOf(after(strict(2, 2, true)), strict(1, 1), true);
     const del: Call = { op: "del", sandbox: 2 };
-    expect(only(outcomesOf(begun?.world ?? after(), del)).world.shared).toMatchObject({ localRule: "moved" });
+    expect(only(outcomesOf(begun?.world ?? after(), del)).world.shared).toMatchObject({
+      localRule: { 4: "moved" },
+    });
     const gone = only(outcomesOf(begun?.world ?? after(), { op: "destroy", sandbox: 1 })).world;
     const uncertain = only(outcomesOf(gone, del)).world;
-    expect(uncertain.shared).toEqual({ localRule: "between", earlyDemux: "either", file: "maybe" });
+    expect(uncertain.shared).toEqual({
+      localRule: { 4: "between", 6: "between" },
+      earlyDemux: "either",
+      file: "maybe",
+    });
     expect(only(outcomesOf(uncertain, { op: "del", sandbox: 1 })).world.shared).toEqual(home);
   });
 });

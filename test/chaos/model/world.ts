@@ -32,8 +32,8 @@ export interface Attachment {
 
 /** What strict mode changes for the whole node. */
 export interface Shared {
-  /** The rule for table local; `between`: a call was killed that moved it, or put it back. */
-  localRule: "home" | "moved" | "between";
+  /** Each family's rule for table local; `between`: a call was killed that moved it, or put it back. */
+  localRule: Record<Family, "home" | "moved" | "between">;
   earlyDemux: "on" | "off" | "either";
   /** strict.json, which says what to put back. */
   file: "absent" | "present" | "maybe";
@@ -60,7 +60,7 @@ export interface World {
 export function newWorld(): World {
   return {
     trunkUp: true,
-    shared: { localRule: "home", earlyDemux: "on", file: "absent" },
+    shared: { localRule: { 4: "home", 6: "home" }, earlyDemux: "on", file: "absent" },
     strictNeighbour: false,
     neighboursRoutes: true,
     sandboxes: {},

@@ -5,7 +5,7 @@ import { Errno } from "../../../src/sys/errno.ts";
 import { networkOf } from "../../../src/netlink/ip.ts";
 import type { NewAddress } from "../../../src/netlink/route/address.ts";
 import type { NewNeighbour } from "../../../src/netlink/route/neighbour.ts";
-import type { Route } from "../../../src/netlink/route/route.ts";
+import { type Route, isRefusal } from "../../../src/netlink/route/route.ts";
 import type { Rule } from "../../../src/netlink/route/rule.ts";
 
 export interface Device {
@@ -131,9 +131,13 @@ export class ModelNamespace {
     if (route !== undefined) this.routes = this.routes.filter((other) => keyOf(other) !== keyOf(route));
   }
 
-  setRoute(route: Route): void {
-    if (route.device === undefined) throw new Refusal(Errno.EINVAL);
-    if (!this.device(route.device).up) throw new Refusal(100);
+  setRoute(asked: Route): void {
+    // What sends nothing needs no device, and IPv6 lists it as leaving by lo.
+    const route = isRefusal(asked) && asked.family === 6 ? { ...asked, device: 1 } : asked;
+    if (!isRefusal(route)) {
+      if (route.device === undefined) throw new Refusal(Errno.EINVAL);
+      if (!this.device(route.device).up) throw new Refusal(100);
+    }
     this.routes = this.routes.filter((other) => keyOf(other) !== keyOf(route));
     this.routes.push(route);
   }
@@ -203,7 +207,7 @@ export class ModelNamespace {
 
   /** What goes with a device that goes down. */
   #lose(device: Device): void {
-    this.routes = this.routes.filter((route) => route.device !== device.index);
+    this.routes = this.routes.filter((route) => route.device !== device.index || isRefusal(route));
     this.neighbours = this.neighbours.filter((neighbour) => neighbour.device !== device.index);
   }
 
@@ -239,8 +243,10 @@ function keyOf({
   table,
   priority = family === 6 ? 1024 : 0,
   device,
+  type,
 }: Route): string {
-  return `${family} ${destination}/${length} ${table} ${priority} ${family === 6 ? device : ""}`;
+  const by = family === 6 && !isRefusal({ type }) ? device : "";
+  return `${family} ${destination}/${length} ${table} ${priority} ${by}`;
 }
 
 function isSameAddress(a: NewAddress, b: NewAddress): boolean {

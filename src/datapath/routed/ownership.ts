@@ -1,0 +1,107 @@
+import { type IpFamily, familyOf } from "../../netlink/ip.ts";
+import { Table } from "../../netlink/route/constants.ts";
+import type { Link } from "../../netlink/route/link.ts";
+import { type Route, isRefusal } from "../../netlink/route/route.ts";
+import type { Rule } from "../../netlink/route/rule.ts";
+import type { Kernel } from "../kernel.ts";
+import { tableOf, vlanName } from "../numbers.ts";
+import type { Operation } from "../operation.ts";
+import { readRoutes } from "../read.ts";
+
+/**
+ * Whether what stands on the node under a VLAN id is still what an attachment made. A DEL may come late: EC2 has given
+ * the id to another branch by then, which aws-cni attached, with the same names and numbers and no record of ours.
+ */
+
+/** What a routed attachment is known by. */
+export interface Owner {
+  readonly vlanId: number;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+  /** ifindex of the trunk. */
+  readonly trunk: number;
+  /** ifindex, on the node, of the pod's veth: none is given twice. */
+  readonly veth?: number;
+}
+
+/** What stands there. */
+export interface Standing {
+  /** The device by the name that the branch's has. */
+  readonly device?: Link;
+  /** Routes of the id's table. */
+  readonly table: readonly Route[];
+  /** Routes of table main to the attachment's addresses. */
+  readonly toPod: readonly Route[];
+  /** ifindex of the devices that rules name, where they are there. */
+  readonly indexes: ReadonlyMap<string, number>;
+}
+
+export function readStanding(kernel: Kernel, owner: Owner, operations: readonly Operation[]): Standing {
+  const { vlanId, addresses } = owner;
+  const rules = operations.flatMap((operation) => (operation.kind === "rule" ? [operation.rule] : []));
+  const names = [...new Set(rules.flatMap(({ inputDevice }) => inputDevice ?? []))];
+  const [device, ...named] = kernel.links("host", [vlanName(vlanId), ...names]);
+  const families = [...new Set(addresses.map(familyOf))];
+  const routesOf = (table: number) =>
+    families.flatMap((family: IpFamily) => readRoutes(kernel, "host", family, table));
+  const isByMain = rules.some(({ table, to }) => table === Table.MAIN && to !== undefined);
+  return {
+    ...(device !== undefined && { device }),
+    table: routesOf(tableOf(vlanId)),
+    toPod: isByMain ? routesOf(Table.MAIN).filter(({ destination }) => addresses.includes(destination)) : [],
+    indexes: new Map(named.flatMap((link) => (link === undefined ? [] : [[link.name, link.index]]))),
+  };
+}
+
+/** Of what takes an attachment back, that which takes nothing from the id's or the address's next owner. */
+export function withoutOthers(
+  operations: readonly Operation[],
+  owner: Owner,
+  standing: Standing,
+): Operation[] {
+  const isTaken = isAnothers(owner, standing);
+  return operations.filter(
+    (operation) => operation.at !== "host" || !isOthers(operation, isTaken, owner, standing),
+  );
+}
+
+/** Whether the VLAN id is another branch's by now. */
+export function isAnothers(owner: Owner, standing: Standing): boolean {
+  const { device } = standing;
+  const isOtherDevice =
+    device !== undefined &&
+    (device.mac !== owner.mac || device.parentIndex !== owner.trunk || device.vlan?.id !== owner.vlanId);
+  return isOtherDevice || leadsToAnotherPod(owner, standing);
+}
+
+/** As the table of a strict pod leads to that pod. */
+function leadsToAnotherPod({ veth }: Owner, { device, table }: Standing): boolean {
+  const isToPod = (route: Route) =>
+    !isRefusal(route) && route.device !== undefined && route.device !== device?.index;
+  return veth !== undefined && table.some((route) => isToPod(route) && route.device !== veth);
+}
+
+function isOthers(operation: Operation, isTaken: boolean, owner: Owner, standing: Standing): boolean {
+  const { kind } = operation;
+  if (kind === "rule") {
+    return operation.absent === true && isOthersRule(operation.rule, isTaken, owner, standing);
+  }
+  if (!isTaken || kind === "vlan") return isTaken;
+  // By its ifindex a device is known, the name is the next owner's. The last resort of a table is nobody's but ours.
+  return "device" in operation && operation.device === vlanName(owner.vlanId);
+}
+
+function isOthersRule(rule: Rule, isTaken: boolean, owner: Owner, standing: Standing): boolean {
+  const isAnotherPods = (address: string) =>
+    standing.toPod.some((route) => route.destination === address && route.device !== owner.veth);
+  // Standard mode has the same rule for every pod that has the address.
+  if (rule.table === Table.MAIN) return rule.to !== undefined && isAnotherPods(rule.to.address);
+  if (!isTaken || rule.table !== tableOf(owner.vlanId)) return false;
+  if (rule.from !== undefined) return isAnotherPods(rule.from.address);
+  if (rule.inputDevice === undefined) return false;
+  // Only a strict pod has a rule by the VLAN device: for a standard one it leads astray what comes in.
+  if (rule.inputDevice === vlanName(owner.vlanId)) return leadsToAnotherPod(owner, standing);
+  // By the old veth's name: the next owner's if its table leads to a device of that name.
+  const index = standing.indexes.get(rule.inputDevice);
+  return index !== undefined && index !== owner.veth && standing.table.some(({ device }) => device === index);
+}
