@@ -65,6 +65,7 @@ describe("readConfig", () => {
         "169.254.20.10/32",
         "fd00:ec2::23/128",
         "fd00:ec2::254/128",
+        "fd16:9254:7127:1337:ffff:ffff:ffff:ffff/128",
       ],
       hostInterfaceName: "host0",
       manageEarlyDemux: false,

@@ -81,6 +81,8 @@ const DEFAULT_HOST_ROUTES: readonly IpPrefix[] = [
   { address: "169.254.20.10", length: 32 }, // NodeLocal DNS
   { address: "fd00:ec2::23", length: 128 }, // EKS Pod Identity
   { address: "fd00:ec2::254", length: 128 }, // instance metadata
+  // Istio ambient: what a node probes its pods from. Its IPv4 probe address is link-local, which needs no entry.
+  { address: "fd16:9254:7127:1337:ffff:ffff:ffff:ffff", length: 128 },
 ];
 
 const OWN_KEYS = [

@@ -32,6 +32,8 @@ export interface HostFacts {
   readonly veth: Link;
   /** The node's global addresses, of both families, without duplicates. */
   readonly addresses: readonly string[];
+  /** rp_filter of that end; undefined on a kernel that does not say. */
+  readonly vethFilter?: number;
   /** The address that the node sends from by default: the one its primary ENI has. */
   readonly source: Readonly<Partial<Record<IpFamily, string>>>;
   /**

@@ -1,6 +1,6 @@
 import type { IpFamily } from "../netlink/ip.ts";
 import { Scope, Table } from "../netlink/route/constants.ts";
-import type { Link } from "../netlink/route/link.ts";
+import { type Link, reversePathFilterOf } from "../netlink/route/link.ts";
 import { decodeRoute, lookUpRoute } from "../netlink/route/route.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { Claims } from "./claims.ts";
@@ -99,10 +99,12 @@ function inspectHost(
   }
   const global = readAddresses(kernel, "host", 0, Scope.UNIVERSE);
   const own = new Set(global.map(({ address }) => address));
+  const vethFilter = reversePathFilterOf(veth);
   return {
     trunk,
     nameIsTaken: namesake !== undefined,
     veth,
+    ...(vethFilter !== undefined && { vethFilter }),
     addresses: [...own],
     source: defaultSources(kernel.socket("host"), own),
     ...leftOnNode(kernel, { table, devices: [veth.name, vlan], addresses }),

@@ -190,10 +190,11 @@ export class Kernel implements Disposable {
         });
       }
       case "link": {
-        const { name, up } = operation;
+        const { name, up, reversePathFilter } = operation;
         return changeLink(this.#index(at, operation.device), {
           ...(name !== undefined && { name }),
           ...(up !== undefined && { up }),
+          ...(reversePathFilter !== undefined && { reversePathFilter }),
         });
       }
       case "address": {

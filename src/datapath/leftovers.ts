@@ -1,10 +1,13 @@
-import { Table } from "../netlink/route/constants.ts";
+import { widthOf } from "../netlink/ip.ts";
+import { type Address, AddressFlag } from "../netlink/route/address.ts";
+import { Scope, Table } from "../netlink/route/constants.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "./kernel.ts";
 import { TO_POD_PRIORITY, tableOf, vlanName } from "./numbers.ts";
 import type { Operation } from "./operation.ts";
-import { readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
+import { withFlags } from "./primary.ts";
+import { readAddresses, readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
 
 const FAMILIES = [4, 6] as const;
 
@@ -21,7 +24,11 @@ export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
     ...rules.map(ruleAbsent),
     ...FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table))
       .filter((route) => ours.has(route.destination))
-      .flatMap((route) => [...neighboursOf(kernel, route), routeAbsent(route)]),
+      .flatMap((route) => [
+        ...neighboursOf(kernel, route),
+        ...vethAsUsual(kernel, route),
+        routeAbsent(route),
+      ]),
   ];
 }
 
@@ -38,6 +45,30 @@ function neighboursOf(kernel: Kernel, { destination, device }: Route): Operation
       ? [{ kind: "neighbour", at: "host", device, neighbour: { address, mac }, absent: true }]
       : [],
   );
+}
+
+/** The pod's veth on the node, if it is still there: without the node's address, and filtering as a new device does. */
+function vethAsUsual(kernel: Kernel, { family, device }: Route): Operation[] {
+  if (family !== 4 || device === undefined || kernel.link("host", device) === undefined) return [];
+  const filter = kernel.readSysctl("host", "ipv4/conf/default/rp_filter");
+  const all = readAddresses(kernel, "host", 0, Scope.UNIVERSE);
+  const isElsewhere = ({ address }: Address) =>
+    all.some((other) => other.index !== device && other.address === address);
+  return [
+    ...all
+      .filter((address) => address.index === device && address.prefixLength === widthOf(4))
+      .filter((address) => (address.flags & AddressFlag.NOPREFIXROUTE) !== 0 && isElsewhere(address))
+      .map((address): Operation => ({
+        kind: "address",
+        at: "host",
+        device,
+        address: withFlags(address, address.flags),
+        absent: true,
+      })),
+    ...(filter === undefined
+      ? []
+      : [{ kind: "link", at: "host", device, reversePathFilter: Number(filter) } as const]),
+  ];
 }
 
 function routeAbsent({ device, ...route }: Route): Operation {

@@ -34,6 +34,8 @@ export type Operation =
       readonly device: Device;
       readonly name?: string;
       readonly up?: boolean;
+      /** rp_filter: 0 off, 1 strict, 2 loose. */
+      readonly reversePathFilter?: number;
     }
   | {
       readonly kind: "address";

@@ -1,11 +1,11 @@
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import type { IpFamily } from "../netlink/ip.ts";
-import { RouteType, Scope } from "../netlink/route/constants.ts";
-import { type Route, anyDestination, newRoute } from "../netlink/route/route.ts";
+import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
+import { Protocol, RouteType, Scope } from "../netlink/route/constants.ts";
+import { type Route, anyDestination, isRefusal, newRoute } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { Facts } from "./facts.ts";
 import type { Operation, Place, Step } from "./operation.ts";
-import { sysctlKey } from "./sysctl.ts";
+import { factOf, sysctlKey } from "./sysctl.ts";
 
 /** Steps that every datapath takes. */
 
@@ -26,14 +26,25 @@ export function routeStep(at: Place, device: number | string, route: Omit<Route,
 /** The worst metric there is. */
 const LAST_RESORT = 0xffff_ffff;
 
+/** Whether a listed route is a last resort of ours. */
+export function isLastResort(route: Route): boolean {
+  return isRefusal(route) && route.priority === LAST_RESORT && route.protocol === Protocol.STATIC;
+}
+
 /**
  * A table's last resort: it needs no device, so it stands before there is one and while that is down. Without it what
  * finds nothing in the table goes on to the next rule, and out by the node.
  */
-export function lastResortStep(at: Place, family: IpFamily, table: number): Step {
+export function lastResortStep(
+  at: Place,
+  family: IpFamily,
+  table: number,
+  to: IpPrefix = { address: anyDestination(family).destination, length: 0 },
+): Step {
   const type = RouteType.UNREACHABLE;
   const fate = { table, type, scope: Scope.UNIVERSE, priority: LAST_RESORT };
-  const operation = { kind: "route", at, route: newRoute({ ...anyDestination(family), ...fate }) } as const;
+  const destination = { family, destination: to.address, length: to.length };
+  const operation = { kind: "route", at, route: newRoute({ ...destination, ...fate }) } as const;
   return step(operation, [{ ...operation, absent: true }]);
 }
 
@@ -87,6 +98,17 @@ export function ipv6Step(
 ): Step {
   const key = sysctlKey({ family: "ipv6", parameter }, device);
   return step({ kind: "sysctl", at, key, value, ...(!usesIpv6(branch) && { optional: true }) });
+}
+
+/** Runtimes switch IPv6 off in namespaces that they take for IPv4's. Switches it on, and off again. */
+export function ipv6InPod({ pod }: Pick<Facts, "pod">, device: string): Step {
+  const sysctl = { family: "ipv6", parameter: "disable_ipv6" } as const;
+  const key = sysctlKey(sysctl, device);
+  const old = factOf(pod.sysctls, sysctl, device);
+  return step(
+    { kind: "sysctl", at: "pod", key, value: "0" },
+    old === undefined || old === "0" ? [] : [{ kind: "sysctl", at: "pod", key, value: old, optional: true }],
+  );
 }
 
 export function usesIpv6(branch: BranchAssignment): boolean {

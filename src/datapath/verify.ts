@@ -1,7 +1,7 @@
 import { type IpFamily, formatPrefix } from "../netlink/ip.ts";
 import type { Address } from "../netlink/route/address.ts";
 import { Table } from "../netlink/route/constants.ts";
-import type { Link } from "../netlink/route/link.ts";
+import { type Link, reversePathFilterOf } from "../netlink/route/link.ts";
 import type { Neighbour } from "../netlink/route/neighbour.ts";
 import { type Route, describeRoute, isRefusal } from "../netlink/route/route.ts";
 import { type ListedRule, type Rule, describeRule } from "../netlink/route/rule.ts";
@@ -144,12 +144,18 @@ function aboutSame({ at, device }: Of<"link">, all: readonly Operation[]): Of<"l
   ) as Of<"link">[];
 }
 
-function differentLink(view: KernelView, { at, device, name, up }: Of<"link">): string | undefined {
+function differentLink(view: KernelView, operation: Of<"link">): string | undefined {
+  const { at, device, name, up, reversePathFilter: filter } = operation;
   const link = view.link(at, device);
   if (link === undefined) return `device ${name ?? device} is missing`;
   const wrong = [
     ...(name === undefined || link.name === name ? [] : [`device ${name} is called ${link.name}`]),
     ...(up === undefined || link.up === up ? [] : [`device ${link.name} is ${link.up ? "up" : "down"}`]),
+    ...(filter === undefined || reversePathFilterOf(link) === filter
+      ? []
+      : [
+          `rp_filter of device ${link.name} is ${reversePathFilterOf(link) ?? "missing"} instead of ${filter}`,
+        ]),
   ];
   return wrong.length === 0 ? undefined : wrong.join(", ");
 }

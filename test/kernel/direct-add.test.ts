@@ -69,8 +69,22 @@ interface Expected {
 }
 
 const nodeLocal = {
-  4: ["10.0.0.10", "10.0.0.11", "169.254.169.254", "169.254.170.23", "169.254.20.10", "172.20.0.0/16"],
-  6: ["2001:db8:1::10", "fd00:20::/108", "fd00:ec2::23", "fd00:ec2::254"],
+  4: [
+    "10.0.0.10",
+    "10.0.0.11",
+    "169.254.0.0/16",
+    "169.254.169.254",
+    "169.254.170.23",
+    "169.254.20.10",
+    "172.20.0.0/16",
+  ],
+  6: [
+    "2001:db8:1::10",
+    "fd00:20::/108",
+    "fd00:ec2::23",
+    "fd00:ec2::254",
+    "fd16:9254:7127:1337:ffff:ffff:ffff:ffff",
+  ],
 } as const;
 
 /** The pod's main table, its rules and its devices, by design.md: VLAN 7 as eth0, the primary's veth as host0. */
@@ -93,6 +107,10 @@ function podLines({ ifName, mac, primary, families }: Expected): string[] {
       `+ route 4 broadcast dst=10.0.0.255 dev=${ifName} table=local protocol=kernel scope=link prefsrc=${ipv4}`,
       `+ route 4 unicast dst=10.0.0.0/24 dev=${ifName} table=main protocol=kernel scope=link prefsrc=${ipv4}`,
       `+ route 4 unicast dst=default gateway=10.0.0.1 dev=${ifName} table=main protocol=static scope=global`,
+      `+ route 4 unicast dst=169.254.169.0/24 gateway=10.0.0.1 dev=${ifName} table=main protocol=static scope=global`,
+      ...["default", "169.254.169.0/24"].map(
+        (dst) => `+ route 4 unreachable dst=${dst} table=main protocol=static scope=global metric=4294967295`,
+      ),
     );
   }
   if (families.includes(6)) {
@@ -101,6 +119,7 @@ function podLines({ ifName, mac, primary, families }: Expected): string[] {
       `+ route 6 local dst=${ipv6} dev=${ifName} table=local protocol=kernel scope=global metric=0`,
       `+ route 6 unicast dst=${ipv6} dev=${ifName} table=main protocol=kernel scope=global metric=256`,
       `+ route 6 unicast dst=default gateway=fe80:ec2::1 dev=${ifName} table=main protocol=static scope=global metric=1024`,
+      "+ route 6 unreachable dst=default dev=lo table=main protocol=static scope=global metric=4294967295",
     );
   }
   for (const family of [4, 6] as const) {
@@ -128,6 +147,7 @@ function nodeLines(veth: string, podMac: string, families: readonly (4 | 6)[]): 
       ? [
           `+ route 4 unicast dst=${ipv4} dev=${veth} table=107 protocol=static scope=link prefsrc=10.0.0.10`,
           `+ rule 4 priority=512 src=all dst=${ipv4} iif=lo table=107 protocol=unspec`,
+          `+ neigh dst=${ipv4} dev=${veth} lladdr=${podMac}`,
         ]
       : []),
     ...(families.includes(6)

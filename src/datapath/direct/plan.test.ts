@@ -107,6 +107,7 @@ function factsOf({ primary: given = primary(aws4, aws6), host, pod }: Changes = 
     host: {
       trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
       nameIsTaken: false,
+      vethFilter: 1,
       veth: { index: VETH, name: "eni1", up: true, mtu: 9001, mac: "02:bb:00:00:00:01", rest: [] },
       addresses: ["10.0.0.10", "2001:db8:1::10"],
       source: { 4: "10.0.0.10", 6: "2001:db8:1::10" },
@@ -159,9 +160,10 @@ function say(operation: Operation): string {
       return `${at}: ${verb}vlan ${name} id ${vlanId} mac ${mac} mtu ${mtu} on ${trunk}`;
     }
     case "link": {
-      const { device, name, up } = operation;
+      const { device, name, up, reversePathFilter: filter } = operation;
       const flags = up === undefined ? "" : up ? " up" : " down";
-      return `${at}: link ${device}${name === undefined ? "" : ` name ${name}`}${flags}`;
+      const filtering = filter === undefined ? "" : ` rp_filter ${filter}`;
+      return `${at}: link ${device}${name === undefined ? "" : ` name ${name}`}${flags}${filtering}`;
     }
     case "address": {
       const { address: ip, prefixLength, flags } = operation.address;
@@ -214,10 +216,12 @@ describe("planDirect", () => {
   it("of IPv4, behind aws-cni: every step, in order", () => {
     expect(done(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
       ...setAside,
+      "pod: route unreachable default",
       "pod: route 169.254.1.1/32 dev 2",
       `pod: route 10.0.0.10/32 ${gateway4}`,
       `pod: route 172.20.0.0/16 ${gateway4}`,
       `pod: route 169.254.170.23/32 ${gateway4}`,
+      `pod: route 169.254.0.0/16 ${gateway4}`,
       "pod: route 169.254.1.1/32 table 107 dev 2",
       "pod: route default via 169.254.1.1 table 107 dev 2",
       "pod: rule 1536: from 10.0.0.50/32 lookup 107",
@@ -229,17 +233,27 @@ describe("planDirect", () => {
       "pod: addr 10.0.0.20/24 dev eth0",
       "pod: link eth0 up",
       "pod: route default via 10.0.0.1 dev eth0",
+      "pod: route unreachable 169.254.169.0/24",
+      "pod: route 169.254.169.0/24 via 10.0.0.1 dev eth0",
       "host: route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
       "host: rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
+      "host: link 9 rp_filter 2",
+      "host: addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
+      "host: neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
     ]);
   });
 
   it("of IPv4: the undo takes back the branch first, then gives the primary all it had", () => {
     expect(undone(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
+      "host: - neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
+      "host: - addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
+      "host: link 9 rp_filter 1",
       "host: - rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
       "host: - route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
+      "pod: - route unreachable 169.254.169.0/24",
       `pod: - ${vlan}`,
       "pod: - rule 1536: from 10.0.0.50/32 lookup 107",
+      "pod: - route unreachable default",
       ...givenBack,
       "pod: addr 10.0.0.50/32 dev 2",
       "pod: route 169.254.1.1/32 dev 2",
@@ -252,6 +266,7 @@ describe("planDirect", () => {
     expect(done(planDirect(only6, factsOf({ primary: primary(aws6) }), options))).toEqual([
       ...setAside,
       "pod: addr 2001:db8:1::50/128 dev 2 NODAD NOPREFIXROUTE",
+      "pod: route unreachable default",
       "pod: route fe80::1/128 dev 2",
       `pod: route 2001:db8:1::10/128 ${gateway6}`,
       `pod: route fd00:20::/108 ${gateway6}`,
@@ -262,6 +277,7 @@ describe("planDirect", () => {
       neighbour6,
       `pod: ${vlan}`,
       "pod: ipv4/conf/eth0/rp_filter=2",
+      "pod: ipv6/conf/lo/disable_ipv6=0",
       "pod: ipv6/conf/eth0/disable_ipv6=0",
       "pod: ipv6/conf/eth0/accept_ra=0",
       "pod: ipv6/conf/eth0/accept_dad=0",
@@ -281,6 +297,7 @@ describe("planDirect", () => {
       "host: - route 2001:db8:1::20/128 src 2001:db8:1::10 table 107 dev 9",
       `pod: - ${vlan}`,
       "pod: - rule 1536: from 2001:db8:1::50/128 lookup 107",
+      "pod: - route unreachable default",
       ...givenBack,
       "pod: addr 2001:db8:1::50/128 dev 2 NODAD",
       "pod: route fe80::1/128 dev 2",
@@ -295,7 +312,9 @@ describe("planDirect", () => {
       ...done(planDirect(only4, factsOf({ primary: primary(aws4) }), options)),
       ...done(planDirect(only6, factsOf({ primary: primary(aws6) }), options)),
     ].filter((line) => !line.endsWith(" if there"));
-    expect(both.toSorted()).toEqual([...new Set(each)].toSorted());
+    // Each family has a last resort, which reads the same.
+    expect([...new Set(both)].toSorted()).toEqual([...new Set(each)].toSorted());
+    expect(both).toHaveLength(new Set(each).size + 1);
   });
 
   it("of the same facts gives the same steps", () => {
@@ -486,10 +505,65 @@ describe("planDirect on other nodes", () => {
         `pod: route 10.0.0.10/32 ${gateway4}`,
         `pod: route 169.254.170.23/32 ${gateway4}`,
         `pod: route 172.20.0.0/16 ${gateway4}`,
+        `pod: route 169.254.0.0/16 ${gateway4}`,
         "pod: route fe80::1/128 dev 2",
         `pod: route fd00:ec2::23/128 ${gateway6}`,
       ].toSorted(),
     );
+  });
+
+  it("the veth filters by loose reverse path whatever it did before, which comes back", () => {
+    const steps = (vethFilter: number | undefined) => {
+      const { host, ...rest } = factsOf();
+      const { vethFilter: _, ...other } = host;
+      return planDirect(
+        branch,
+        { ...rest, host: { ...other, ...(vethFilter !== undefined && { vethFilter }) } },
+        options,
+      );
+    };
+    const filters = (lines: string[]) => lines.filter((line) => line.includes(" rp_filter "));
+    for (const old of [0, 1]) {
+      expect(filters(done(steps(old)))).toEqual(["host: link 9 rp_filter 2"]);
+      expect(filters(undone(steps(old)))).toEqual([`host: link 9 rp_filter ${old}`]);
+    }
+    for (const old of [2, undefined]) expect(filters(done(steps(old)))).toEqual([]);
+  });
+
+  it("the veth borrows the address the node sends from, or else any that it has, for a branch with IPv4", () => {
+    const borrowed = (of: BranchAssignment, host: Partial<Facts["host"]>) =>
+      done(planDirect(of, factsOf({ host }), options)).filter((line) => line.startsWith("host: addr"));
+    const addr = "host: addr 10.0.0.10/32 dev 9 NOPREFIXROUTE";
+    expect(borrowed(branch, { addresses: ["10.0.5.5", "10.0.0.10"] })).toEqual([addr]);
+    expect(borrowed(branch, { addresses: ["2001:db8:1::10", "10.0.0.10"], source: {} })).toEqual([addr]);
+    expect(borrowed(branch, { addresses: ["2001:db8:1::10"], source: {} })).toEqual([]);
+    expect(borrowed(only6, {})).toEqual([]);
+  });
+
+  it("link-local IPv4 goes by the node but for what the VPC serves, unless hostRoutes says that as well", () => {
+    const vpc = (hostRoutes: IpPrefix[]) =>
+      done(planDirect(branch, factsOf(), { ...options, hostRoutes })).filter((line) =>
+        / 169\.254\.(0|169)\.0\//.test(line),
+      );
+    const all = `pod: route 169.254.0.0/16 ${gateway4}`;
+    expect(vpc([])).toEqual([
+      all,
+      "pod: route unreachable 169.254.169.0/24",
+      "pod: route 169.254.169.0/24 via 10.0.0.1 dev eth0",
+    ]);
+    const given = prefix("169.254.169.0/24");
+    expect(vpc([given])).toEqual([`pod: route 169.254.169.0/24 ${gateway4}`, all]);
+    const without6 = { primary: primary(aws6) };
+    expect(done(planDirect(only6, factsOf(without6), options)).filter((line) => / 169/.test(line))).toEqual(
+      [],
+    );
+  });
+
+  it("IPv6 that a runtime switched off on lo is on with the branch, and off again after it", () => {
+    const off = { device: "lo", family: "ipv6", parameter: "disable_ipv6", value: "1" } as const;
+    const steps = planDirect(only6, factsOf({ pod: { sysctls: [off] } }), options);
+    expect(done(steps)).toContain("pod: ipv6/conf/lo/disable_ipv6=0");
+    expect(undone(steps)).toContain("pod: ipv6/conf/lo/disable_ipv6=1 if there");
   });
 
   it("a kernel without IPv6 has no parameters of it to put back", () => {

@@ -7,14 +7,25 @@ import {
   widthOf,
 } from "../../netlink/ip.ts";
 import { AddressFlag } from "../../netlink/route/address.ts";
-import { Scope } from "../../netlink/route/constants.ts";
-import { type Route, anyDestination, newRoute } from "../../netlink/route/route.ts";
+import { Scope, Table } from "../../netlink/route/constants.ts";
+import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
 import type { Step } from "../operation.ts";
 import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
-import { bringUp, clearStale, routeStep, ruleStep, step, ipv6Step, usesIpv6, vlanStep } from "../steps.ts";
+import {
+  bringUp,
+  clearStale,
+  ipv6InPod,
+  ipv6Step,
+  lastResortStep,
+  routeStep,
+  ruleStep,
+  step,
+  usesIpv6,
+  vlanStep,
+} from "../steps.ts";
 import { sysctlKey } from "../sysctl.ts";
 import { setAside } from "./primary.ts";
 
@@ -22,6 +33,18 @@ import { setAside } from "./primary.ts";
  * The direct datapath: the VLAN device is made inside the pod's namespace and is the pod's interface. The primary's
  * veth stays beside it under another name, for what lives on the node; nothing else leaves by it.
  */
+
+/**
+ * Link-local IPv4 is the node's to use, never the VPC's: agents on the node, a service mesh that probes from such an
+ * address. What arrives from there is answered there.
+ */
+const LINK_LOCAL: IpPrefix = { address: "169.254.0.0", length: 16 };
+
+/** rp_filter: any way back will do. */
+const LOOSE = 2;
+
+/** But for this: the VPC answers there as DNS (.253) and time (.123). */
+const VPC_SERVICES: IpPrefix = { address: "169.254.169.0", length: 24 };
 
 export interface DirectOptions {
   /** The pod's interface (CNI_IFNAME). */
@@ -44,13 +67,14 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   return [
     ...bringUp(facts),
     ...setAside(pod.primary, pod.sysctls, options.hostInterfaceName),
-    ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, options)),
+    ...branch.addresses.map(({ family }) => lastResortStep("pod", family, Table.MAIN)),
+    ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, nodeNetworks(branch, options))),
     ...families.flatMap((family) => answerFrom(family, pod.primary, table)),
     ...neighboursAgain(pod.primary).map((operation) => step(operation)),
-    ...branchDevice(branch, host, options),
+    ...branchDevice(branch, facts, options),
     ...branch.addresses.map((address) => podAddress(address, options)),
     step({ kind: "link", at: "pod", device: options.interfaceName, up: true }),
-    ...branch.addresses.map((address) => defaultRoute(address, options)),
+    ...branch.addresses.flatMap((address) => branchRoutes(address, options)),
     ...clearStale(facts),
     ...branch.addresses
       .filter((address) => families.some(({ family }) => family === address.family))
@@ -63,11 +87,11 @@ function nodeRoutes(
   { family, address, gateway }: PrimaryFamily,
   primary: PrimaryFacts,
   host: HostFacts,
-  options: DirectOptions,
+  networks: readonly IpPrefix[],
 ): Step[] {
   const width = widthOf(family);
   const single = (destination: string): IpPrefix => ({ address: destination, length: width });
-  const wanted = [...host.addresses.map(single), ...options.serviceCidrs, ...options.hostRoutes].filter(
+  const wanted = [...host.addresses.map(single), ...networks].filter(
     (prefix) => familyOf(prefix.address) === family,
   );
   const seen = new Set<string>(gateway === undefined ? [] : [formatPrefix(single(gateway))]);
@@ -120,7 +144,8 @@ function answerFrom({ family, address }: PrimaryFamily, primary: PrimaryFacts, t
   ];
 }
 
-function branchDevice(branch: BranchAssignment, host: HostFacts, options: DirectOptions): Step[] {
+function branchDevice(branch: BranchAssignment, facts: Facts, options: DirectOptions): Step[] {
+  const { host } = facts;
   const name = options.interfaceName;
   // Kernels before 6.15 look a new device's name up in the sender's namespace, though it goes to the pod's: EEXIST when
   // the node has an eth0 as well. Then it is made under a name that nobody has, which costs a rename (and an RCU wait).
@@ -135,8 +160,8 @@ function branchDevice(branch: BranchAssignment, host: HostFacts, options: Direct
       key: sysctlKey({ family: "ipv4", parameter: "rp_filter" }, name),
       value: "2",
     }),
-    // Runtimes switch IPv6 off in namespaces that they take for IPv4's.
-    ...(usesIpv6(branch) ? [ipv6("disable_ipv6", "0")] : []),
+    // On lo as well: without it the pod reaches neither ::1 nor its own address.
+    ...(usesIpv6(branch) ? [ipv6InPod(facts, "lo"), ipv6("disable_ipv6", "0")] : []),
     // Its address and its router are EC2's to say, not a router advertisement's.
     ipv6("accept_ra", "0"),
     ipv6("accept_dad", "0"),
@@ -157,10 +182,31 @@ function podAddress(address: BranchAddress, options: DirectOptions): Step {
   });
 }
 
-function defaultRoute(address: BranchAddress, options: DirectOptions): Step {
-  const { family, gateway } = address;
-  const route: Omit<Route, "device"> = newRoute({ ...anyDestination(family), gateway });
-  return step({ kind: "route", at: "pod", device: options.interfaceName, route });
+/** What leaves by the branch: everything, and of link-local IPv4 what the VPC itself serves. */
+function branchRoutes({ family, gateway }: BranchAddress, options: DirectOptions): Step[] {
+  const route = (to: { family: IpFamily; destination: string; length: number }) =>
+    step({ kind: "route", at: "pod", device: options.interfaceName, route: newRoute({ ...to, gateway }) });
+  const all = route(anyDestination(family));
+  if (family === 6 || isGivenToTheNode(VPC_SERVICES, options)) return [all];
+  return [
+    all,
+    // With the trunk down these must not fall back to the node's way to all that is link-local.
+    lastResortStep("pod", family, Table.MAIN, VPC_SERVICES),
+    route({ family, destination: VPC_SERVICES.address, length: VPC_SERVICES.length }),
+  ];
+}
+
+function isGivenToTheNode(network: IpPrefix, { hostRoutes, serviceCidrs }: DirectOptions): boolean {
+  return [...hostRoutes, ...serviceCidrs].some((given) => formatPrefix(given) === formatPrefix(network));
+}
+
+/** The networks that are reached by the node. */
+function nodeNetworks(branch: BranchAssignment, options: DirectOptions): IpPrefix[] {
+  return [
+    ...options.serviceCidrs,
+    ...options.hostRoutes,
+    ...(branch.addresses.some(({ family }) => family === 4) ? [LINK_LOCAL] : []),
+  ];
 }
 
 /**
@@ -181,11 +227,37 @@ function fromTheNode(address: BranchAddress, table: number, host: HostFacts, pri
   });
   const rule = { family, priority: TO_POD_PRIORITY, table, to, inputDevice: "lo" };
   const steps = [routeStep("host", host.veth.index, route), ruleStep("host", rule)];
-  if (family === 6 && primary.link.mac !== undefined) {
-    // IPv6 answers a solicitation only on the interface that has the address (RFC 4861, 7.2.3), which is not this one.
+  if (family === 4) steps.push(...passReversePath(host));
+  if (primary.link.mac !== undefined) {
+    // The branch's address is not on this interface: IPv6 then answers no solicitation (RFC 4861, 7.2.3), and IPv4 none
+    // with arp_ignore=1, which kube-proxy sets for IPVS (strictARP).
     const neighbour = { address: address.address, mac: primary.link.mac };
     const operation = { kind: "neighbour", at: "host", device: host.veth.index, neighbour } as const;
     steps.push(step(operation, [{ ...operation, absent: true }]));
   }
   return steps;
+}
+
+/**
+ * Lets the pod's answers to masqueraded connections (node ports, load balancers) pass the node's reverse-path filter. Once
+ * they are translated back, the way to their source, the branch's address, is the node's default: strict filtering drops
+ * them, and so does loose filtering by a device without any address.
+ */
+function passReversePath(host: HostFacts): Step[] {
+  const device = { at: "host", device: host.veth.index } as const;
+  const steps: Step[] = [];
+  if (host.vethFilter !== undefined && host.vethFilter !== LOOSE) {
+    // The greater of this and the node's "all" counts, so this is loose whatever that is.
+    const filter = { kind: "link", ...device } as const;
+    steps.push(
+      step({ ...filter, reversePathFilter: LOOSE }, [{ ...filter, reversePathFilter: host.vethFilter }]),
+    );
+  }
+  // The node's own once more, as on an unnumbered interface: no new address, and no route that comes with it.
+  const borrowed = host.source[4] ?? host.addresses.find((address) => familyOf(address) === 4);
+  if (borrowed === undefined) return steps;
+  const flags = AddressFlag.NOPREFIXROUTE;
+  const address = { address: borrowed, prefixLength: widthOf(4), scope: Scope.UNIVERSE, flags };
+  const operation = { kind: "address", ...device, address } as const;
+  return [...steps, step(operation, [{ ...operation, absent: true }])];
 }

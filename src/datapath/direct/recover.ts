@@ -10,6 +10,7 @@ import { hasTable, tableOf } from "../numbers.ts";
 import { type Operation, undoOf } from "../operation.ts";
 import { readRoutes, readRulesTo } from "../read.ts";
 import { prefixRoute } from "../primary.ts";
+import { isLastResort } from "../steps.ts";
 import { type SysctlFact, sysctlKey } from "../sysctl.ts";
 import { SET_ASIDE_SYSCTLS, setAside } from "./primary.ts";
 
@@ -38,12 +39,21 @@ export function restoreFrom(
     trunk: branch.parentIndex,
   };
   const rules = readRulesTo(kernel, "pod", table);
+  const lastResorts = readRoutes(kernel, "pod", undefined, Table.MAIN).filter(isLastResort);
   return {
     vlanId,
     operations: [
       { kind: "vlan", at: "pod", vlan, absent: true },
       ...rules.map((rule): Operation => ({ kind: "rule", at: "pod", rule, absent: true })),
+      // They have no device to go with; IPv6 lists lo.
+      ...lastResorts.map(({ device: _, ...route }): Operation => ({
+        kind: "route",
+        at: "pod",
+        route,
+        absent: true,
+      })),
       ...undoOf(setAside(restored, usualSysctls(kernel, pod.ifName), pod.hostInterfaceName)),
+      ...loopbackAsUsual(kernel),
     ],
   };
 }
@@ -73,4 +83,11 @@ function usualSysctls(kernel: Kernel, device: string): SysctlFact[] {
     const value = kernel.readSysctl("pod", sysctlKey({ family, parameter }, "default"));
     return value === undefined ? [] : [{ family, parameter, device, value }];
   });
+}
+
+/** Where a runtime switched IPv6 off in the pod, it had been so on lo as well. */
+function loopbackAsUsual(kernel: Kernel): Operation[] {
+  const sysctl = { family: "ipv6", parameter: "disable_ipv6" } as const;
+  if (kernel.readSysctl("pod", sysctlKey(sysctl, "default")) !== "1") return [];
+  return [{ kind: "sysctl", at: "pod", key: sysctlKey(sysctl, "lo"), value: "1", optional: true }];
 }

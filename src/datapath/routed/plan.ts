@@ -9,6 +9,7 @@ import type { Step } from "../operation.ts";
 import {
   bringUp,
   clearStale,
+  ipv6InPod,
   ipv6Step,
   lastResortStep,
   routeStep,
@@ -17,7 +18,7 @@ import {
   usesIpv6,
   vlanStep,
 } from "../steps.ts";
-import { factOf, sysctlKey } from "../sysctl.ts";
+
 import { type HostPrimaryFacts, giveWay } from "./primary.ts";
 
 /**
@@ -59,7 +60,7 @@ export function planRouted(
     ...addresses.flatMap((address) => rules(address, vlanId, table, facts, options.mode)),
     ...vlanUp(branch),
     ...addresses.flatMap((address) => routes(address, vlanId, table)),
-    ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
+    ...(usesIpv6(branch) ? ["lo", options.interfaceName].map((device) => ipv6InPod(facts, device)) : []),
     ...addresses.flatMap((address) => inPod(address, facts)),
     ...branch.addresses
       .filter(({ family }) => family === 6)
@@ -67,21 +68,6 @@ export function planRouted(
         step({ kind: "unique", at: "pod", device: facts.pod.primary.link.index, address }),
       ),
   ];
-}
-
-/** Runtimes switch IPv6 off in namespaces that they take for IPv4's. */
-function ipv6InPod({ pod }: Facts, options: RoutedOptions): Step[] {
-  const sysctl = { family: "ipv6", parameter: "disable_ipv6" } as const;
-  return ["lo", options.interfaceName].map((device) => {
-    const key = sysctlKey(sysctl, device);
-    const old = factOf(pod.sysctls, sysctl, device);
-    return step(
-      { kind: "sysctl", at: "pod", key, value: "0" },
-      old === undefined || old === "0"
-        ? []
-        : [{ kind: "sysctl", at: "pod", key, value: old, optional: true }],
-    );
-  });
 }
 
 /** The branch's address on the pod's veth, alone on its network, and the way out by the other end. */

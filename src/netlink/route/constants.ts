@@ -19,7 +19,7 @@ export const RouteMessage = {
 } as const;
 
 export const AF_UNSPEC = 0;
-const AF_INET = 2;
+export const AF_INET = 2;
 const AF_INET6 = 10;
 
 export function addressFamily(family: 4 | 6): number {

@@ -4,7 +4,15 @@ import { hex, toHex } from "../../../test/golden/hex.ts";
 import { NetlinkFormatError } from "../attribute.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
-import { changeLink, createVlan, decodeLink, deleteLink, getLink, listLinks } from "./link.ts";
+import {
+  changeLink,
+  createVlan,
+  decodeLink,
+  deleteLink,
+  getLink,
+  listLinks,
+  reversePathFilterOf,
+} from "./link.ts";
 
 const vlan = { name: "eth0", parentIndex: 3, vlanId: 7, mac: "02:00:00:00:00:07", mtu: 9001 };
 
@@ -56,6 +64,17 @@ describe("encoding", () => {
       0,
       `${ifinfo("05000000", "01000000", "01000000")} 0a00 0300 686f737430 00 0000`,
     ],
+    [
+      "rp_filter",
+      changeLink(5, { reversePathFilter: 2 }),
+      16,
+      0,
+      `${ifinfo("05000000")}
+       1400 1a80                                        # IFLA_AF_SPEC, nested
+         1000 0280                                      #   AF_INET
+           0c00 0180                                    #     IFLA_INET_CONF
+             0800 0800 02000000                         #       IPV4_DEVCONF_RP_FILTER`,
+    ],
     ["delete", deleteLink(0x01020304), 17, 0, ifinfo("04030201")],
     // IFLA_EXT_MASK: without statistics.
     ["by index", getLink(5), 18, 0, `${ifinfo("05000000")} 0800 1d00 08000000`],
@@ -97,6 +116,11 @@ describe.each(KERNELS)("what Linux %s sent", (kernel) => {
   const node = goldenPayloads(kernel, "links of the node").map((payload) => decodeLink(payload));
   const pod = goldenPayloads(kernel, "links of the pod").map((payload) => decodeLink(payload));
   const named = (name: string) => [...node, ...pod].find((link) => link.name === name);
+
+  it("rp_filter of each device, where the kernel's message has it", () => {
+    for (const link of [...node, ...pod]) expect(reversePathFilterOf(link)).toBe(0);
+    expect(reversePathFilterOf({ index: 1, name: "lo", up: true, mtu: 1, rest: [] })).toBeUndefined();
+  });
 
   it("the trunk, one end of a veth pair", () => {
     const [trunk, wire] = [named("trunk0"), named("wire0")];

@@ -16,7 +16,7 @@ import { Fields } from "../fields.ts";
 import { formatMac, macBytes } from "../mac.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
-import { AF_UNSPEC, RouteMessage } from "./constants.ts";
+import { AF_INET, AF_UNSPEC, RouteMessage } from "./constants.ts";
 import { type VlanInfo, decodeVlan, encodeVlan } from "./vlan.ts";
 
 /** Network devices: `struct ifinfomsg` and IFLA_* (linux/rtnetlink.h, linux/if_link.h). */
@@ -29,11 +29,16 @@ const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
+const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
+/** In IFLA_AF_SPEC, below AF_INET: the device's IPv4 parameters, read as an array, set as attributes (net/ipv4/devinet.c). */
+const IFLA_INET_CONF = 1;
+/** IPV4_DEVCONF_RP_FILTER (linux/ip.h); the array starts with 1. */
+const RP_FILTER = 8;
 
 /** Statistics are most of a link's message, and nobody here reads them. */
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
@@ -137,17 +142,43 @@ export function createVlan(vlan: NewVlan): Request {
   };
 }
 
+/** The device's own rp_filter; undefined when the message has none (a device without IPv4). */
+export function reversePathFilterOf({ rest }: Link): number | undefined {
+  const inside = (data: Uint8Array | undefined, wanted: number): Uint8Array | undefined =>
+    data === undefined ? undefined : decodeAttributes(data).find(({ type }) => type === wanted)?.data;
+  const families = rest.find(({ type }) => type === IFLA_AF_SPEC)?.data;
+  const parameters = inside(inside(families, AF_INET), IFLA_INET_CONF);
+  if (parameters === undefined || parameters.length < 4 * RP_FILTER) return undefined;
+  return viewOf(parameters).getInt32(4 * (RP_FILTER - 1), true);
+}
+
+export interface LinkChange {
+  readonly name?: string;
+  readonly up?: boolean;
+  /** rp_filter, by the device's index: below /proc/sys it would go by a name, which another device may have by then. */
+  readonly reversePathFilter?: number;
+}
+
 /** Changes a device that exists. A new name is applied before the flags, so one request can rename and set up. */
-export function changeLink(index: number, change: { name?: string; up?: boolean }): Request {
+export function changeLink(index: number, change: LinkChange): Request {
+  const { reversePathFilter: filter } = change;
   return {
     type: RouteMessage.NEWLINK,
     payload: concat([
       header(index, change.up),
       ...(change.name === undefined ? [] : [textAttribute(IFLA_IFNAME, change.name)]),
+      ...(filter === undefined
+        ? []
+        : [
+            nested(IFLA_AF_SPEC, [
+              nested(AF_INET, [nested(IFLA_INET_CONF, [u32Attribute(RP_FILTER, filter)])]),
+            ]),
+          ]),
     ]),
     operation: [
       ...(change.name === undefined ? [] : [`rename device ${index} to ${change.name}`]),
       ...(change.up === undefined ? [] : [`set device ${change.name ?? index} ${change.up ? "up" : "down"}`]),
+      ...(filter === undefined ? [] : [`set rp_filter of device ${index} to ${filter}`]),
     ].join(" and "),
   };
 }

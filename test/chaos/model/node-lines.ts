@@ -1,4 +1,12 @@
-import { type Lines, linkLine, neighbourLine, routeLine, ruleLine, sysctlLine } from "./lines.ts";
+import {
+  type Lines,
+  addressLine,
+  linkLine,
+  neighbourLine,
+  routeLine,
+  ruleLine,
+  sysctlLine,
+} from "./lines.ts";
 import { type Family, addressesOf, eniOf, mtu, node, primaryOf, vpcGateway } from "./pool.ts";
 import { type Attachment, type SandboxState, type World, attachmentOf, sandboxesIn } from "./world.ts";
 
@@ -158,7 +166,17 @@ function direct({ spec, veth }: SandboxState, { eni }: Attachment): string[] {
       ...(veth
         ? [
             toPod(family, address, primary.veth, table, "static", family === 4 ? node.ipv4 : node.ipv6),
-            ...(family === 6 ? [neighbourLine(primary.veth, address, primary.podMac)] : []),
+            neighbourLine(primary.veth, address, primary.podMac),
+            ...(family === 4
+              ? [
+                  addressLine({
+                    device: primary.veth,
+                    address: `${node.ipv4}/32`,
+                    scope: "global",
+                    flags: ["noprefixroute"],
+                  }),
+                ]
+              : []),
           ]
         : []),
     ]);

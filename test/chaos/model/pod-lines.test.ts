@@ -53,13 +53,23 @@ describe("a pod's namespace", () => {
 
   // The README's picture: eth0 is the branch, host0 is for the node, Services and agents.
   test("direct", () => {
-    const services = ["10.0.0.10", "169.254.169.254", "169.254.170.23", "169.254.20.10", "172.20.0.0/16"];
+    const services = [
+      "10.0.0.10",
+      "169.254.0.0/16",
+      "169.254.169.254",
+      "169.254.170.23",
+      "169.254.20.10",
+      "172.20.0.0/16",
+    ];
     expect(own(after(add("direct", IPV4)))).toEqual(
       [
         "link eth0 vlan id 4 on #3 mac 02:b1:00:00:00:13 mtu 9001 up",
         "address 10.0.1.20/16 dev eth0 scope global",
         "route 4 table main unicast 10.0.0.0/16 dev eth0 src 10.0.1.20 proto kernel scope link",
         "route 4 table main unicast default via 10.0.0.1 dev eth0 proto static scope global",
+        "route 4 table main unicast 169.254.169.0/24 via 10.0.0.1 dev eth0 proto static scope global",
+        "route 4 table main unreachable default metric 4294967295 proto static scope global",
+        "route 4 table main unreachable 169.254.169.0/24 metric 4294967295 proto static scope global",
         "link host0 veth mac 02:0f:00:00:00:01 mtu 9001 up",
         "address 10.1.0.1/32 dev host0 scope global",
         "neighbour 169.254.1.1 lladdr 02:0e:00:00:00:01 dev host0 permanent",
@@ -100,6 +110,7 @@ describe("a pod's namespace", () => {
     const lost = differences({ required: linesOf(after(add("direct", IPV4))), optional: [] }, linesOf(world));
     expect(lost).toEqual([
       "- route 4 table main unicast default via 10.0.0.1 dev eth0 proto static scope global",
+      "- route 4 table main unicast 169.254.169.0/24 via 10.0.0.1 dev eth0 proto static scope global",
     ]);
     const six = after(add("direct", IPV6), { op: "trunk", up: false }, { op: "trunk", up: true });
     expect(linesOf(six).filter((line) => line.includes("2001:db8:1::123"))).toEqual([]);

@@ -31,9 +31,12 @@ export interface Surroundings {
   readonly usual: Readonly<Record<"loopback" | "device", Readonly<Record<string, string>>>>;
 }
 
+/** DNS and time, as the VPC serves them. */
+const vpcServices = "169.254.169.0/24";
+
 const agents: Readonly<Record<Family, readonly string[]>> = {
   4: ["169.254.170.23", "169.254.169.254", "169.254.20.10"],
-  6: ["fd00:ec2::23", "fd00:ec2::254"],
+  6: ["fd00:ec2::23", "fd00:ec2::254", "fd16:9254:7127:1337:ffff:ffff:ffff:ffff"],
 };
 
 /** Undefined where any part of a branch may be there: a call was killed. */
@@ -125,23 +128,48 @@ function ofBranch(
     protocol: "static",
     scope: "global",
   });
+  const lastResort = (to: string) =>
+    routeLine({
+      family,
+      table: "main",
+      type: "unreachable",
+      to,
+      ...(family === 6 && { device: "lo" }),
+      metric: 4_294_967_295,
+      protocol: "static",
+      scope: "global",
+    });
   if (family === 6) {
-    if (flushed) return [];
-    return [hostAddress("eth0", 6, address, ["nodad"]), ...ownPrefix("eth0", 6, address), defaults];
+    if (flushed) return [lastResort("default")];
+    return [
+      lastResort("default"),
+      hostAddress("eth0", 6, address, ["nodad"]),
+      ...ownPrefix("eth0", 6, address),
+      defaults,
+    ];
   }
   const length = subnet.ipv4.split("/")[1];
   const connected = { ...by, to: subnet.ipv4, source: address, protocol: "kernel", scope: "link" };
   return [
     addressLine({ device: "eth0", address: `${address}/${length}`, scope: "global" }),
     ...(up ? [routeLine(connected)] : []),
-    ...(flushed ? [] : [defaults]),
+    lastResort("default"),
+    lastResort(vpcServices),
+    ...(flushed
+      ? []
+      : [
+          defaults,
+          routeLine({ ...by, to: vpcServices, via: vpcGateway[4], protocol: "static", scope: "global" }),
+        ]),
   ];
 }
 
 function beside(spec: Sandbox, family: Family, address: string, table: string): string[] {
   const via = podGateway[family];
   const metric = family === 6 ? { metric: 1024 } : {};
-  const wanted = [family === 4 ? node.ipv4 : node.ipv6, ...servicesOf(family), ...agents[family]];
+  const linkLocal = family === 4 ? ["169.254.0.0/16"] : [];
+  const own = family === 4 ? node.ipv4 : node.ipv6;
+  const wanted = [own, ...servicesOf(family), ...agents[family], ...linkLocal];
   const by = { family, table: "main", device: "host0", protocol: "static", ...metric } as const;
   return [
     hostAddress("host0", family, address, family === 6 ? ["noprefixroute", "nodad"].sort() : []),
@@ -179,7 +207,7 @@ function sysctls(
       "ipv6/conf/eth0/accept_ra": "0",
       "ipv6/conf/eth0/accept_dad": "0",
       "ipv6/conf/eth0/disable_ipv6": ipv6 ? "0" : off,
-      "ipv6/conf/lo/disable_ipv6": off,
+      "ipv6/conf/lo/disable_ipv6": ipv6 ? "0" : off,
       ...(veth && {
         "ipv4/conf/host0/rp_filter": "2",
         "ipv6/conf/host0/accept_dad": "0",
