@@ -43,10 +43,14 @@ export function addBranch(
     const mtu = mtuFor(config, trunk);
     const options = { request, config, mtu };
     // Before anything is touched: prevResult may be none that a branch can be added to.
-    const result = datapath.result(prevResult, branch, options);
+    datapath.result(prevResult, branch, options);
     const look = () => inspect(kernel, { trunk, primary: request.ifName, table: tableOf(branch.vlanId) });
     takeOver(node, claim, look);
     const facts = look();
+    const result = datapath.result(prevResult, branch, {
+      ...options,
+      primaryMac: facts.pod.primary.link.mac,
+    });
     const steps = datapath.plan(kernel, branch, facts, options);
     const record = {
       version: RECORD_VERSION,
