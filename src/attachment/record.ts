@@ -1,4 +1,5 @@
 import type { Step } from "../datapath/operation.ts";
+import type { Rule } from "../netlink/route/rule.ts";
 
 /**
  * What this node attached to which pod: written before the first change to the kernel, so that whatever ends the
@@ -31,6 +32,8 @@ export interface AttachmentRecord {
   readonly trunk: { readonly name: string; readonly index: number; readonly mac: string };
   /** The primary's interface, under the name it has while the branch is there. */
   readonly hostInterfaceName: string;
+  /** What aws-cni has on the node for the primary's addresses; it is DEL's only when aws-cni cannot take it away. */
+  readonly primaryRules?: readonly Rule[];
   readonly steps: readonly Step[];
 }
 
@@ -68,6 +71,7 @@ function isRecord(value: unknown): value is AttachmentRecord {
     typeof record.vlanId === "number" &&
     [record.namespace, record.pod, record.trunk].every((part) => typeof part === "object" && part !== null) &&
     Array.isArray(record.addresses) &&
+    (record.primaryRules === undefined || Array.isArray(record.primaryRules)) &&
     Array.isArray(record.steps)
   );
 }

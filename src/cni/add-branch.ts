@@ -10,6 +10,7 @@ import { findTrunk } from "../datapath/trunk.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { PodArgs } from "./args.ts";
+import { rulesOfAwsCni } from "./aws-cni.ts";
 import type { Call } from "./call.ts";
 import type { PluginConfig } from "./config.ts";
 import { DATAPATHS } from "./datapaths.ts";
@@ -63,6 +64,7 @@ export function addBranch(
       mode: config.podSGEnforcingMode,
       trunk: { name: trunk.name, index: trunk.index, mac: trunk.mac ?? "" },
       hostInterfaceName: config.hostInterfaceName,
+      primaryRules: rulesOfAwsCni(prevResult),
       steps,
     } as const;
     attach(node, kernel, record, () => prepareNode(call, config, kernel));
