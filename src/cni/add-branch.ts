@@ -1,6 +1,6 @@
 import { attach, detachOther, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
-import { type PodIdentity, RECORD_VERSION } from "../attachment/record.ts";
+import { type PodIdentity, RECORD_VERSION, podName } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { enterStrict } from "../attachment/strict.ts";
 import { inspect } from "../datapath/inspect.ts";
@@ -11,6 +11,7 @@ import type { BranchAssignment } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { PodArgs } from "./args.ts";
 import { rulesOfAwsCni } from "./aws-cni.ts";
+import { bandwidthAskedFor } from "./bandwidth.ts";
 import type { Call } from "./call.ts";
 import type { PluginConfig } from "./config.ts";
 import { DATAPATHS } from "./datapaths.ts";
@@ -29,6 +30,7 @@ export function addBranch(
 ): JsonObject {
   const { node, request } = call;
   const datapath = DATAPATHS[config.datapath];
+  warnOfBandwidth(call, config);
   const claim = {
     containerId: request.containerId,
     ifName: request.ifName,
@@ -79,6 +81,14 @@ function podIdentity(args: PodArgs): PodIdentity {
     ...(args.podNamespace !== undefined && { namespace: args.podNamespace }),
     ...(args.podName !== undefined && { name: args.podName }),
   };
+}
+
+/** The bandwidth plugin limits a veth: of a direct pod that is host0, which the branch's packets do not pass. */
+function warnOfBandwidth(call: Call, { datapath, runtimeConfig }: PluginConfig): void {
+  const asked = datapath === "direct" ? bandwidthAskedFor(runtimeConfig) : undefined;
+  if (asked === undefined) return;
+  const pod = podName(podIdentity(call.request.pod));
+  call.warn(`${pod} asks for ${asked}: datapath "direct" does not limit the branch, "routed" does`);
 }
 
 /** Bytes. The kernel would refuse a VLAN device larger than its parent; said here with the key to change. */
