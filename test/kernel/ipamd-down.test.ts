@@ -11,10 +11,14 @@ import {
   deleteNetns,
   diffSnapshots,
   ipBatch,
+  must,
   netnsPath,
   settled,
   snapshot,
   writeConflist,
+  type CniResult,
+  type Network,
+  type Pod,
 } from "../ground/index.ts";
 import { rulesOf } from "./support/routed.ts";
 import {
@@ -51,6 +55,23 @@ const datapaths = [
   { datapath: "routed", podSGEnforcingMode: "standard" },
 ];
 
+/** aws-cni's part of DEL alone. */
+async function primaryDel(network: Network, pod: Pod, prevResult: CniResult): Promise<void> {
+  const [primary] = network.conflist["plugins"] as readonly Readonly<Record<string, unknown>>[];
+  const { cniVersion, name } = network.conflist;
+  await must([path.join(import.meta.dirname, "../ground/primary-aws")], {
+    input: JSON.stringify({ cniVersion, name, ...primary, prevResult }),
+    env: {
+      PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+      CNI_COMMAND: "DEL",
+      CNI_CONTAINERID: pod.containerId,
+      CNI_NETNS: netnsPath(pod.netns),
+      CNI_IFNAME: "eth0",
+      CNI_ARGS: `K8S_POD_NAMESPACE=${pod.namespace};K8S_POD_NAME=${pod.name}`,
+    },
+  });
+}
+
 describe.each(datapaths)("$datapath, $podSGEnforcingMode", (settings) => {
   const branch = { vlanId: 7, ipv4: "10.0.0.20" };
 
@@ -74,6 +95,10 @@ describe.each(datapaths)("$datapath, $podSGEnforcingMode", (settings) => {
     const result = await pod.mustAdd();
     expect(result.ips?.map(({ address }) => address.split("/")[0])).toEqual([branch.ipv4]);
     using _ = pod.withoutIpamd();
+    // By itself, as after a newer sandbox of the same pod has the branch.
+    const attached = await snapshot();
+    await primaryDel(network, pod, result);
+    expect(diffSnapshots(attached, await snapshot())).toEqual([]);
     expect((await pod.del()).error).toBeUndefined();
     await deleteNetns(pod.netns);
     await settled(undefined, before);
