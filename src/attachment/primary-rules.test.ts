@@ -6,9 +6,11 @@ import { type Rule, describeRule } from "../netlink/route/rule.ts";
 import { releasedRules } from "./primary-rules.ts";
 
 const VETH = 9;
+/** Of another network card. */
+const SECOND = 11;
 const ipv4 = { address: "10.0.0.50", length: 32 };
 const ipv6 = { address: "2001:db8::50", length: 128 };
-const primaryRules: Rule[] = [
+const rules: Rule[] = [
   { family: 4, priority: 512, table: Table.MAIN, to: ipv4 },
   { family: 4, priority: 1536, table: 3, from: ipv4 },
   { family: 6, priority: 512, table: Table.MAIN, to: ipv6 },
@@ -26,10 +28,11 @@ const to = (prefix: { address: string; length: number }, device: number) =>
     device,
   }) as Route;
 
-const all = primaryRules.map(describeRule);
+const all = rules.map(describeRule);
 
 it.each([
   ["its own routes are there", [to(ipv4, VETH), to(ipv6, VETH)], all],
+  ["one of them is by another network card", [to(ipv4, SECOND)], all],
   ["they went with the veth", [], all],
   ["others' are there", [to({ address: "10.0.0.51", length: 32 }, 10)], all],
   [
@@ -40,8 +43,8 @@ it.each([
   ["the IPv4 address is another pod's by now", [to(ipv4, 10)], all.slice(2)],
   ["both are", [to(ipv4, 10), to(ipv6, 10)], []],
 ])("when %s", (_when, routes, expected) => {
-  const namespace = { path: "/run/netns/pod", identity: "4:1", veth: VETH };
-  const operations = releasedRules(kernelWith(routes), { primaryRules, namespace });
+  const primary = { rules, veths: [VETH, SECOND] };
+  const operations = releasedRules(kernelWith(routes), { primary });
   expect(operations.map((operation) => operation.kind === "rule" && describeRule(operation.rule))).toEqual(
     expected,
   );
@@ -50,6 +53,6 @@ it.each([
 
 it("asks the kernel nothing for a record without such rules", () => {
   const kernel = { socket: () => expect.unreachable() } as unknown as Kernel;
-  expect(releasedRules(kernel, { namespace: { path: "", identity: "" } })).toEqual([]);
-  expect(releasedRules(kernel, { primaryRules: [], namespace: { path: "", identity: "" } })).toEqual([]);
+  expect(releasedRules(kernel, {})).toEqual([]);
+  expect(releasedRules(kernel, { primary: { rules: [], veths: [] } })).toEqual([]);
 });

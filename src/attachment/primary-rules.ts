@@ -8,20 +8,18 @@ import type { AttachmentRecord } from "./record.ts";
 
 /**
  * What takes aws-cni's rules for a pod's primary addresses from the node. An address that the node routes to another
- * device than the pod's veth has been given to another pod since: its rules look the same, and stay.
+ * device than the pod's veths has been given to another pod since: its rules look the same, and stay.
  */
-export function releasedRules(
-  kernel: Kernel,
-  { primaryRules = [], namespace }: Pick<AttachmentRecord, "primaryRules" | "namespace">,
-): Operation[] {
-  const families = [...new Set(primaryRules.map(({ family }) => family))];
+export function releasedRules(kernel: Kernel, { primary }: Pick<AttachmentRecord, "primary">): Operation[] {
+  const { rules, veths } = primary ?? { rules: [], veths: [] };
+  const families = [...new Set(rules.map(({ family }) => family))];
   const elsewhere = new Set(
     families
       .flatMap((family) => readRoutes(kernel, "host", family, Table.MAIN))
-      .filter(({ length, family, device }) => length === widthOf(family) && device !== namespace.veth)
+      .filter(({ length, family, device }) => length === widthOf(family) && !veths.includes(device ?? 0))
       .map(({ destination }) => destination),
   );
-  return primaryRules
+  return rules
     .filter((rule) => !elsewhere.has(addressOf(rule)))
     .map((rule) => ({ kind: "rule", at: "host", rule, absent: true }));
 }

@@ -1,6 +1,6 @@
 import { attach, detachOther, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
-import { type PodIdentity, RECORD_VERSION, podName } from "../attachment/record.ts";
+import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { enterStrict } from "../attachment/strict.ts";
 import { inspect } from "../datapath/inspect.ts";
@@ -8,9 +8,10 @@ import type { Kernel } from "../datapath/kernel.ts";
 import { tableOf } from "../datapath/numbers.ts";
 import { findTrunk } from "../datapath/trunk.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
+import type { Link } from "../netlink/route/link.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { PodArgs } from "./args.ts";
-import { rulesOfAwsCni } from "./aws-cni.ts";
+import { rulesOfAwsCni, vethsOfAwsCni } from "./aws-cni.ts";
 import { bandwidthAskedFor } from "./bandwidth.ts";
 import type { Call } from "./call.ts";
 import type { PluginConfig } from "./config.ts";
@@ -66,7 +67,7 @@ export function addBranch(
       mode: config.podSGEnforcingMode,
       trunk: { name: trunk.name, index: trunk.index, mac: trunk.mac ?? "" },
       hostInterfaceName: config.hostInterfaceName,
-      primaryRules: rulesOfAwsCni(prevResult),
+      ...madeByAwsCni(kernel, facts.host.veth, prevResult),
       steps,
     } as const;
     attach(node, kernel, record, () => prepareNode(call, config, kernel));
@@ -81,6 +82,15 @@ function podIdentity(args: PodArgs): PodIdentity {
     ...(args.podNamespace !== undefined && { namespace: args.podNamespace }),
     ...(args.podName !== undefined && { name: args.podName }),
   };
+}
+
+/** The kernel is asked only where the pod has more network cards than the one that was looked at. */
+function madeByAwsCni(kernel: Kernel, veth: Link, prevResult: CniResult): Pick<AttachmentRecord, "primary"> {
+  const rules = rulesOfAwsCni(prevResult);
+  if (rules.length === 0) return {};
+  const more = vethsOfAwsCni(prevResult).filter((name) => name !== veth.name);
+  const others = more.length === 0 ? [] : kernel.links("host", more);
+  return { primary: { rules, veths: [veth.index, ...others.flatMap((link) => link?.index ?? [])] } };
 }
 
 /** The bandwidth plugin limits a veth: of a direct pod that is host0, which the branch's packets do not pass. */

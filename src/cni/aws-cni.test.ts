@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeRule } from "../netlink/route/rule.ts";
-import { isIpamdDown, rulesOfAwsCni } from "./aws-cni.ts";
+import { isIpamdDown, rulesOfAwsCni, vethsOfAwsCni } from "./aws-cni.ts";
 import type { JsonObject } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 
@@ -70,6 +70,10 @@ describe("rulesOfAwsCni", () => {
         { interface: 3, address: "10.0.1.51/32" },
       ],
     });
+    expect(vethsOfAwsCni(requirePrevResult({ prevResult: result }, "1.0.0"))).toEqual([
+      "enicc21c2d7785",
+      "enia0b7655f3c9",
+    ]);
     expect(rules(result)).toEqual([
       toPod,
       "512: from all to 10.0.1.51/32 lookup 254",

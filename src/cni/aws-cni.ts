@@ -31,6 +31,17 @@ export function rulesOfAwsCni(result: CniResult): Rule[] {
   });
 }
 
+/** The node's ends of the pod's veth pairs: aws-cni names each before the end that is in the pod. */
+export function vethsOfAwsCni({ interfaces }: CniResult): string[] {
+  return interfaces.flatMap(({ sandbox, name }, i) =>
+    sandbox === "" && isInPod(interfaces[i + 1]) ? [name] : [],
+  );
+}
+
+function isInPod(entry: ResultInterface | undefined): boolean {
+  return entry !== undefined && entry.sandbox !== "" && !DUMMY.test(entry.name);
+}
+
 /** Before 1.20 only the device number was said. Both ways of counting have had 1 for the primary ENI. */
 function tableOf({ mac }: ResultInterface, dummy: ResultInterface): number | undefined {
   const said = mac === "" ? numberOf(dummy.sandbox, 1) : numberOf(mac, 0);

@@ -1,6 +1,7 @@
 // A pod of several network cards (k8s.amazonaws.com/nicConfig), as aws-cni 1.23 makes it: a second veth with an address,
 // a rule and a table of its own. Only the first one's network is branchline's business.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { mkdirSync, rmSync } from "node:fs";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { diffSnapshots, ipBatch, snapshot } from "../ground/index.ts";
 import { networkOf } from "./support/routed.ts";
 import { annotationOf, closeGround, createGround, sandboxForTest, type Ground } from "./support/sandbox.ts";
@@ -14,6 +15,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await closeGround(ground);
 });
+
+const AWS_NODE = "/var/run/aws-node";
 
 const second = { name: "mNicIf1", address: "10.0.1.51", veth: "eni-second", mac: "02:0e:0e:0e:0e:02" };
 
@@ -74,6 +77,19 @@ test.each([
 
     await pod.mustDel();
     expect(diffSnapshots(before[0], await snapshot())).toEqual([]);
+    expect(diffSnapshots(before[1], await pod.snapshot())).toEqual([]);
+
+    // Without ipamd nobody else takes away what aws-cni has for either.
+    await ipBatch(undefined, [
+      `rule add priority 512 to ${second.address}/32 table main`,
+      `rule add priority 1536 from ${second.address}/32 table 10101`,
+    ]);
+    mkdirSync(AWS_NODE, { recursive: true });
+    onTestFinished(() => rmSync(AWS_NODE, { recursive: true, force: true }));
+    await pod.mustAdd({ prevResult });
+    await pod.mustDel();
+    const { rules } = (await networkOf(undefined))[4];
+    expect(rules.filter((line) => /=10\.0\./.test(line))).toEqual([]);
     expect(diffSnapshots(before[1], await pod.snapshot())).toEqual([]);
   },
 );
