@@ -3,6 +3,7 @@ import { DatapathError } from "../datapath/error.ts";
 import { type Operation, undoOf } from "../datapath/operation.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { readStanding, withoutOthers } from "../datapath/routed/ownership.ts";
+import { releasedRules } from "./primary-rules.ts";
 import { leaveStrict } from "./strict.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
 import type { AttachmentRecord } from "./record.ts";
@@ -10,9 +11,14 @@ import type { AttachmentRecord } from "./record.ts";
 /**
  * Takes back all that a record says, then the record: neither the trunk nor the namespace need be there any more. When
  * the kernel refuses something the rest is taken back all the same, the record stays for another try, and DatapathError
- * says what is left. LeftBehindError when only the record stays. The caller holds the VLAN's lock.
+ * says what is left. LeftBehindError when only the record stays. The caller holds the VLAN's lock. With `releasePrimary`
+ * aws-cni's rules for the primary's addresses go as well.
  */
-export function detachRecord(node: Node, record: AttachmentRecord): void {
+export function detachRecord(
+  node: Node,
+  record: AttachmentRecord,
+  { releasePrimary = false }: { readonly releasePrimary?: boolean } = {},
+): void {
   using namespace = reopen(node, record);
   using kernel = kernelFor(node, namespace);
   const all = undoOf(record.steps);
@@ -21,6 +27,8 @@ export function detachRecord(node: Node, record: AttachmentRecord): void {
   // What the primary had on the node for a pod that is gone went with it, or with the primary's own DEL: a rule that is
   // put back then stays for ever.
   const problems = undo(kernel, namespace === undefined ? operations.filter(takesAway) : operations);
+  // Last: routed has just put them back.
+  if (releasePrimary) problems.push(...undo(kernel, releasedRules(kernel, record)));
   const [first] = problems;
   if (first !== undefined) {
     throw new DatapathError(

@@ -1,4 +1,5 @@
 import type { Step } from "../datapath/operation.ts";
+import type { Rule } from "../netlink/route/rule.ts";
 
 /**
  * What this node attached to which pod: written before the first change to the kernel, so that whatever ends the
@@ -31,6 +32,11 @@ export interface AttachmentRecord {
   readonly trunk: { readonly name: string; readonly index: number; readonly mac: string };
   /** The primary's interface, under the name it has while the branch is there. */
   readonly hostInterfaceName: string;
+  /**
+   * What aws-cni has on the node for the primary's addresses, DEL's only when aws-cni cannot take it away: rules, and the
+   * ifindexes of the pod's veths that the addresses are routed to.
+   */
+  readonly primary?: { readonly rules: readonly Rule[]; readonly veths: readonly number[] };
   readonly steps: readonly Step[];
 }
 
@@ -68,6 +74,14 @@ function isRecord(value: unknown): value is AttachmentRecord {
     typeof record.vlanId === "number" &&
     [record.namespace, record.pod, record.trunk].every((part) => typeof part === "object" && part !== null) &&
     Array.isArray(record.addresses) &&
+    isPrimary(record.primary) &&
     Array.isArray(record.steps)
   );
+}
+
+function isPrimary(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== "object" || value === null) return false;
+  const { rules, veths } = value as Readonly<Record<string, unknown>>;
+  return Array.isArray(rules) && Array.isArray(veths);
 }

@@ -1,6 +1,6 @@
 import { attach, detachOther, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
-import { type PodIdentity, RECORD_VERSION } from "../attachment/record.ts";
+import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { enterStrict } from "../attachment/strict.ts";
 import { inspect } from "../datapath/inspect.ts";
@@ -9,8 +9,11 @@ import { tableOf, vlanName } from "../datapath/numbers.ts";
 import { requireNoRival } from "../datapath/rivals.ts";
 import { findTrunk } from "../datapath/trunk.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
+import type { Link } from "../netlink/route/link.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import type { PodArgs } from "./args.ts";
+import { rulesOfAwsCni, vethsOfAwsCni } from "./aws-cni.ts";
+import { bandwidthAskedFor } from "./bandwidth.ts";
 import type { Call } from "./call.ts";
 import type { PluginConfig } from "./config.ts";
 import { DATAPATHS } from "./datapaths.ts";
@@ -30,6 +33,7 @@ export function addBranch(
 ): JsonObject {
   const { node, request } = call;
   const datapath = DATAPATHS[config.datapath];
+  warnOfBandwidth(call, config);
   const claim = {
     containerId: request.containerId,
     ifName: request.ifName,
@@ -45,7 +49,7 @@ export function addBranch(
     const mtu = mtuFor(config, trunk);
     const options = { request, config, mtu };
     // Before anything is touched: prevResult may be none that a branch can be added to.
-    const result = datapath.result(prevResult, branch, options);
+    datapath.result(prevResult, branch, options);
     const look = () =>
       inspect(kernel, {
         trunk,
@@ -57,6 +61,10 @@ export function addBranch(
     takeOver(node, claim, look);
     const facts = look();
     requireNoRival(kernel, facts.host.rules, tableOf(branch.vlanId), facts.host.veth.index);
+    const result = datapath.result(prevResult, branch, {
+      ...options,
+      primaryMac: facts.pod.primary.link.mac,
+    });
     const steps = datapath.plan(kernel, branch, facts, options);
     const record = {
       version: RECORD_VERSION,
@@ -69,6 +77,7 @@ export function addBranch(
       mode: config.podSGEnforcingMode,
       trunk: { name: trunk.name, index: trunk.index, mac: trunk.mac ?? "" },
       hostInterfaceName: config.hostInterfaceName,
+      ...madeByAwsCni(kernel, facts.host.veth, prevResult),
       steps,
     } as const;
     attach(node, kernel, record, () => prepareNode(call, config, branch, kernel));
@@ -85,6 +94,23 @@ function podIdentity(args: PodArgs): PodIdentity {
     ...(args.podNamespace !== undefined && { namespace: args.podNamespace }),
     ...(args.podName !== undefined && { name: args.podName }),
   };
+}
+
+/** The kernel is asked only where the pod has more network cards than the one that was looked at. */
+function madeByAwsCni(kernel: Kernel, veth: Link, prevResult: CniResult): Pick<AttachmentRecord, "primary"> {
+  const rules = rulesOfAwsCni(prevResult);
+  if (rules.length === 0) return {};
+  const more = vethsOfAwsCni(prevResult).filter((name) => name !== veth.name);
+  const others = more.length === 0 ? [] : kernel.links("host", more);
+  return { primary: { rules, veths: [veth.index, ...others.flatMap((link) => link?.index ?? [])] } };
+}
+
+/** The bandwidth plugin limits a veth: of a direct pod that is host0, which the branch's packets do not pass. */
+function warnOfBandwidth(call: Call, { datapath, runtimeConfig }: PluginConfig): void {
+  const asked = datapath === "direct" ? bandwidthAskedFor(runtimeConfig) : undefined;
+  if (asked === undefined) return;
+  const pod = podName(podIdentity(call.request.pod));
+  call.warn(`${pod} asks for ${asked}: datapath "direct" does not limit the branch, "routed" does`);
 }
 
 /** Bytes. The kernel would refuse a VLAN device larger than its parent; said here with the key to change. */

@@ -102,6 +102,16 @@ describe("routed", () => {
     });
   });
 
+  it("the pod's interface has its own MAC in the result once it is known, no route table's number", () => {
+    const options = { ...optionsOf("1.0.0", { datapath: "routed" }), primaryMac: "0a:00:00:00:00:01" };
+    expect(DATAPATHS.routed.result(previous("1.0.0"), branch, options)["interfaces"]).toEqual([
+      host,
+      { ...eth0, mac: "0a:00:00:00:00:01" },
+      odd,
+      { name: "vlan.eth.7", mac: "02:b1:00:00:00:07" },
+    ]);
+  });
+
   it("no result where the primary made no interface in the pod", () => {
     const none = requirePrevResult({ prevResult: { cniVersion: "1.0.0", interfaces: [host] } }, "1.0.0");
     const options = optionsOf("1.0.0", { datapath: "routed" });

@@ -24,6 +24,8 @@ export interface PlanOptions {
   readonly config: PluginConfig;
   /** Bytes. */
   readonly mtu: number;
+  /** The MAC of the primary's interface in the pod, once that was looked at. */
+  readonly primaryMac?: string | undefined;
 }
 
 export const DATAPATHS: Readonly<Record<Datapath, DatapathOfAdd>> = {
@@ -61,11 +63,12 @@ export const DATAPATHS: Readonly<Record<Datapath, DatapathOfAdd>> = {
         mtu,
         mode: config.podSGEnforcingMode,
       }),
-    result: (previous, branch, { request, mtu }) =>
+    result: (previous, branch, { request, mtu, primaryMac }) =>
       withRoutedBranch(
         previous,
         {
           ifName: request.ifName,
+          podMac: primaryMac,
           vlanName: vlanName(branch.vlanId),
           mac: branch.mac,
           mtu,

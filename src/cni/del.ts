@@ -4,6 +4,7 @@ import type { AttachmentRecord } from "../attachment/record.ts";
 import { AttachmentError, LOCK_WAIT_MS, type Trouble } from "../attachment/store.ts";
 import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
+import { isIpamdDown } from "./aws-cni.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { unlessLeftBehind } from "./left-behind.ts";
@@ -34,7 +35,7 @@ export function del(call: Call): undefined {
     const current = findRecord(call);
     if (current === undefined) return "taken over meanwhile";
     return unlessLeftBehind(call, () => {
-      detachRecord(node, current);
+      detachRecord(node, current, { releasePrimary: isIpamdDown() });
       return "detached";
     });
   };

@@ -1,6 +1,7 @@
 import { detachRecord } from "../attachment/detach.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { validAttachments } from "./attachments.ts";
+import { isIpamdDown } from "./aws-cni.ts";
 import type { Call } from "./call.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
@@ -32,7 +33,7 @@ export function gc(call: Call): undefined {
         const current = node.store.find(key);
         if (current === undefined) return;
         unlessLeftBehind(call, () => {
-          detachRecord(node, current);
+          detachRecord(node, current, { releasePrimary: isIpamdDown() });
           return "";
         });
         removed += 1;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isObject, parseJson, stringifyJson } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
-import { convertResult, primaryInterface, withBranch } from "./result.ts";
+import { convertResult, primaryInterface, withBranch, withRoutedBranch } from "./result.ts";
 import type { BranchResult, CniResult } from "./result.ts";
 import { SUPPORTED_VERSIONS } from "./versions.ts";
 import type { CniVersion } from "./versions.ts";
@@ -216,5 +216,85 @@ describe("withBranch", () => {
     const run = () => withBranch(parse(JSON.stringify(result), "1.0.0"), BRANCH, "1.0.0");
     expect(run).toThrow(message);
     expect(run).toThrow(expect.objectContaining({ code: 7 }));
+  });
+});
+
+describe("a pod of several network cards", () => {
+  // As aws-cni 1.23 prints it for k8s.amazonaws.com/nicConfig: multi-nic-attachment.
+  const cards = (version: CniVersion) => {
+    const family = version.startsWith("0") ? { version: "4" } : {};
+    return {
+      cniVersion: version,
+      interfaces: [
+        { name: "enicc21c2d7785" },
+        { name: "eth0", mac: "254", sandbox: "/s" },
+        { name: "enia0b7655f3c9" },
+        { name: "mNicIf1", mac: "10101", sandbox: "/s" },
+        { name: "dummycc21c2d7785", mac: "0", sandbox: "0" },
+      ],
+      ips: [
+        { ...family, interface: 3, address: "10.0.1.51/32", custom: 1 },
+        { ...family, interface: 1, address: "10.0.0.50/32" },
+        // Neither is another interface's of the pod.
+        { ...family, address: "10.0.0.52/32" },
+        { ...family, interface: 0, address: "10.0.0.53/32" },
+        { ...family, interface: 9, address: "10.0.0.54/32" },
+      ],
+    };
+  };
+  const branch = {
+    ifName: "eth0",
+    mac: "02:b1:00:00:00:07",
+    mtu: 9001,
+    ips: [{ address: "10.0.0.20/24", gateway: "10.0.0.1" }],
+    routes: [],
+  };
+
+  it.each(SUPPORTED_VERSIONS)("keeps the others' addresses, behind the branch's: %s", (version) => {
+    const family = version.startsWith("0") ? { version: "4" } : {};
+    const mtu = version === "1.1.0" ? { mtu: 9001 } : {};
+    const before = cards(version);
+    const previous = parse(JSON.stringify(before), version);
+    const [host, , host1, second, dummy] = before.interfaces;
+    const kept = { ...family, interface: 3, address: "10.0.1.51/32", custom: 1 };
+    const direct = withBranch(previous, { ...branch, hostName: "host0", sandbox: "/s" }, version);
+    expect(direct["interfaces"]).toEqual([
+      host,
+      { name: "host0", mac: "254", sandbox: "/s" },
+      host1,
+      second,
+      dummy,
+      { name: "eth0", mac: branch.mac, ...mtu, sandbox: "/s" },
+    ]);
+    expect(direct["ips"]).toEqual([
+      { ...family, interface: 5, address: "10.0.0.20/24", gateway: "10.0.0.1" },
+      kept,
+    ]);
+    const routed = withRoutedBranch(
+      previous,
+      { ...branch, vlanName: "vlan.eth.7", podMac: "0a:00:00:00:00:01" },
+      version,
+    );
+    expect(routed["interfaces"]).toEqual([
+      host,
+      { name: "eth0", mac: "0a:00:00:00:00:01", sandbox: "/s" },
+      host1,
+      second,
+      dummy,
+      { name: "vlan.eth.7", mac: branch.mac, ...mtu },
+    ]);
+    expect(routed["ips"]).toEqual([
+      { ...family, interface: 1, address: "10.0.0.20/24", gateway: "10.0.0.1" },
+      kept,
+    ]);
+  });
+
+  it("converts what it keeps", () => {
+    const previous = parse(JSON.stringify(cards("1.0.0")), "1.0.0");
+    const result = withBranch(previous, { ...branch, hostName: "host0", sandbox: "/s" }, "0.4.0");
+    expect(result["ips"]).toEqual([
+      { version: "4", interface: 5, address: "10.0.0.20/24", gateway: "10.0.0.1" },
+      { version: "4", interface: 3, address: "10.0.1.51/32", custom: 1 },
+    ]);
   });
 });

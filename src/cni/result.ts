@@ -89,7 +89,8 @@ export function primaryInterface(
 
 /**
  * The primary's result with the pod's interface replaced by the branch: the primary keeps its place under its new
- * name, the branch comes last. The only ips are the branch's, because some runtimes take all of them as the pod's.
+ * name, the branch comes last. Its addresses come first and the primary's own are left out: some runtimes take the
+ * first address as the pod's, others all of them. What other interfaces of the pod have stays.
  */
 export function withBranch(prev: CniResult, branch: BranchResult, version: CniVersion): JsonObject {
   const primary = requirePrimary(prev, branch.ifName);
@@ -106,30 +107,37 @@ export function withBranch(prev: CniResult, branch: BranchResult, version: CniVe
   );
   const index = interfaces.length;
   interfaces.push({ ...interfaceEntry(branch.ifName, branch, version), sandbox: branch.sandbox });
-  return { ...converted, interfaces, ...reachedBy(index, branch, version) };
+  return { ...converted, interfaces, ...reachedBy(index, branch, version, others(prev, converted, primary)) };
 }
 
 /** What ADD made where the branch stays on the node. */
 export interface RoutedBranchResult extends Pick<BranchResult, "ifName" | "mac" | "mtu" | "ips" | "routes"> {
   /** The VLAN device on the node. */
   readonly vlanName: string;
+  /** The MAC of the pod's own interface; undefined while it is not known. */
+  readonly podMac?: string | undefined;
 }
 
 /**
- * The primary's result with the branch's addresses on the pod's interface, which stays what it was, and the VLAN device
- * behind it as one more interface of the node.
+ * The primary's result with the branch's addresses on the pod's interface, and the VLAN device behind it as one more
+ * interface of the node. The pod's interface is given its true MAC: aws-cni keeps a route table's number there, and
+ * its DEL would otherwise take the branch's address for its own and delete rules that a newer sandbox may need.
  */
 export function withRoutedBranch(
   prev: CniResult,
   branch: RoutedBranchResult,
   version: CniVersion,
 ): JsonObject {
-  const { index } = requirePrimary(prev, branch.ifName);
+  const primary = requirePrimary(prev, branch.ifName);
   const converted = convertResult(prev, version);
+  const { podMac: mac } = branch;
+  const interfaces = list(converted, "interfaces").map((entry, i) =>
+    i === primary.index && isObject(entry) && mac !== undefined ? { ...entry, mac } : entry,
+  );
   return {
     ...converted,
-    interfaces: [...list(converted, "interfaces"), interfaceEntry(branch.vlanName, branch, version)],
-    ...reachedBy(index, branch, version),
+    interfaces: [...interfaces, interfaceEntry(branch.vlanName, branch, version)],
+    ...reachedBy(primary.index, branch, version, others(prev, converted, primary)),
   };
 }
 
@@ -146,11 +154,30 @@ function interfaceEntry(name: string, { mac, mtu }: { mac: string; mtu: number }
   return { name, mac, ...(versionAtLeast(version, "1.1.0") ? { mtu } : {}) };
 }
 
-function reachedBy(index: number, branch: Pick<BranchResult, "ips" | "routes">, version: CniVersion) {
+/**
+ * The addresses, as converted, of the pod's other interfaces: a pod of several network cards has more than one. An
+ * address that names no interface is the replaced one's, as it is for the runtimes.
+ */
+function others(prev: CniResult, converted: JsonObject, primary: { readonly index: number }): Json[] {
+  return list(converted, "ips").filter((_, i) => {
+    const index = prev.ips[i]?.interface;
+    return index !== undefined && index !== primary.index && (prev.interfaces[index]?.sandbox ?? "") !== "";
+  });
+}
+
+function reachedBy(
+  index: number,
+  branch: Pick<BranchResult, "ips" | "routes">,
+  version: CniVersion,
+  rest: readonly Json[],
+) {
   return {
-    ips: branch.ips.map(({ address, gateway }) =>
-      familyField({ interface: index, address, ...(gateway === undefined ? {} : { gateway }) }, version),
-    ),
+    ips: [
+      ...branch.ips.map(({ address, gateway }) =>
+        familyField({ interface: index, address, ...(gateway === undefined ? {} : { gateway }) }, version),
+      ),
+      ...rest,
+    ],
     routes: branch.routes.map(({ dst, gw }) => (gw === undefined ? { dst } : { dst, gw })),
   };
 }

@@ -81,6 +81,9 @@ async function play({ options, story, outcomes, cleanUp, scratch }: Performance)
   story.step("PostgreSQL makes its cluster meanwhile: that takes some 20 s here");
 
   story.heading("Three pods, by cnitool through [aws-cni stand-in, branchline]");
+  story.step(
+    'its list says "missingAnnotation": "pass", for plain: there is no agent yet to ask whether a pod has a branch',
+  );
   const pods = await createCast(scene, cleanUp);
   const before = { node: await snapshot(), pods: await snapshots(pods) };
   const stage: Stage = {

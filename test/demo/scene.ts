@@ -148,6 +148,7 @@ export async function buildScene(options: Options, scratch: string, cleanUp: Cle
     name: "demo",
     primary: "aws",
     branchline: {
+      missingAnnotation: "pass",
       datapath: options.datapath,
       podSGEnforcingMode: options.mode,
       pluginLogFile: pluginLogOf(scratch),

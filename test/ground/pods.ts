@@ -1,4 +1,5 @@
 // A pod as the node sees it: a namespace, what Kubernetes says about it, and the chain called by cnitool.
+import { rmSync, writeFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import {
@@ -130,6 +131,13 @@ export class Pod {
       },
       ...call,
     });
+  }
+
+  /** The aws stand-in does what aws-cni does without its ipamd, until this is disposed of. */
+  withoutIpamd(): Disposable {
+    const file = path.join(this.#options.network.addressDir, "ipamd-down");
+    writeFileSync(file, "");
+    return { [Symbol.dispose]: () => rmSync(file, { force: true }) };
   }
 
   exec(argv: readonly [string, ...string[]]): Promise<Outcome> {

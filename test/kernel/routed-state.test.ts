@@ -263,9 +263,11 @@ describe("one pod, IPv4", () => {
         dns: { nameservers: ["172.20.0.10"] },
       },
     });
+    // aws-cni's number of a route table gives way to what is true.
+    const mac = (await linkOf(pod.netns, "eth0"))?.address;
     expect(result).toEqual({
       cniVersion,
-      interfaces: [host, eth0, odd, row.device],
+      interfaces: [host, { ...eth0, mac }, odd, row.device],
       ips: [{ ...of4, interface: 1, address: "10.0.0.20/32", gateway: "10.0.0.1" }],
       routes: [{ dst: "0.0.0.0/0", gw: "169.254.1.1" }],
       dns: { nameservers: ["172.20.0.10"] },

@@ -65,11 +65,12 @@ describe("the stand-in for aws-cni", () => {
     const result = await pod.mustAdd();
     expect(result.interfaces).toEqual([
       { name: veth },
-      { name: "eth0", mac: "1", sandbox: "/run/netns/pod-sample-pod" },
+      { name: "eth0", mac: "254", sandbox: "/run/netns/pod-sample-pod" },
       { name: "dummycc21c2d7785", mac: "0", sandbox: "0" },
     ]);
     expect(result.ips).toEqual([{ address: "10.0.0.50/32", interface: 1 }]);
     expect(result.routes).toBeUndefined();
+    expect(result.dns ?? {}).toEqual({});
 
     const hostAfter = await snapshot();
     expect(changes(hostBefore, hostAfter)).toEqual([
@@ -159,6 +160,19 @@ describe("the stand-in for aws-cni", () => {
 
     const homeless = await podOn({ primary: "aws" }, { name: "homeless" });
     expect((await homeless.add()).error).toContain("failed to assign an IP address to container");
+  });
+
+  test.each(["0", "2"])("deletes by its own result while ipamd is away: device %s", async (deviceNumber) => {
+    const pod = await podOn(
+      { primary: "aws", primarySettings: { deviceNumber, leaveVeth: "true" } },
+      { addresses: ["10.0.0.54"] },
+    );
+    const hostBefore = await snapshot();
+    await pod.mustAdd();
+    using _ = pod.withoutIpamd();
+    expect((await pod.add()).error).toContain("connection refused");
+    expect((await pod.del()).error).toBeUndefined();
+    expect(changes(hostBefore, await snapshot())).toEqual([expect.stringContaining(`+ link ifname=${veth}`)]);
   });
 
   test("its pod is reached by the node, and by the VPC as far as the node's group says", async () => {

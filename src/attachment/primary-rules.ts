@@ -1,0 +1,29 @@
+import { widthOf } from "../netlink/ip.ts";
+import { Table } from "../netlink/route/constants.ts";
+import type { Rule } from "../netlink/route/rule.ts";
+import type { Kernel } from "../datapath/kernel.ts";
+import type { Operation } from "../datapath/operation.ts";
+import { readRoutes } from "../datapath/read.ts";
+import type { AttachmentRecord } from "./record.ts";
+
+/**
+ * What takes aws-cni's rules for a pod's primary addresses from the node. An address that the node routes to another
+ * device than the pod's veths has been given to another pod since: its rules look the same, and stay.
+ */
+export function releasedRules(kernel: Kernel, { primary }: Pick<AttachmentRecord, "primary">): Operation[] {
+  const { rules, veths } = primary ?? { rules: [], veths: [] };
+  const families = [...new Set(rules.map(({ family }) => family))];
+  const elsewhere = new Set(
+    families
+      .flatMap((family) => readRoutes(kernel, "host", family, Table.MAIN))
+      .filter(({ length, family, device }) => length === widthOf(family) && !veths.includes(device ?? 0))
+      .map(({ destination }) => destination),
+  );
+  return rules
+    .filter((rule) => !elsewhere.has(addressOf(rule)))
+    .map((rule) => ({ kind: "rule", at: "host", rule, absent: true }));
+}
+
+function addressOf({ to, from }: Rule): string {
+  return (to ?? from)?.address ?? "";
+}
