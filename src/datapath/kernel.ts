@@ -45,6 +45,11 @@ export function isAbsence(error: unknown): boolean {
   return error instanceof NetlinkError && ABSENT.includes(error.errno);
 }
 
+/** Whether a device's parent is not in its own namespace, where that is a pod's; or is, on the node. */
+export function isParentOnNode(at: Place, link: Pick<Link, "parentNetnsId">): boolean {
+  return (at === "host") === (link.parentNetnsId === undefined);
+}
+
 /** Both ends of a datapath: the host's namespace and, while it lives, the pod's. */
 export class Kernel implements Disposable {
   readonly #sockets: Partial<Record<Place, NetlinkSocket>> = {};
@@ -233,7 +238,9 @@ export class Kernel implements Disposable {
    * been renamed or given another MAC there.
    */
   #ownVlan(at: Place, vlan: VlanDevice): Link | undefined {
-    const isIt = (link: Link) => link.vlan?.id === vlan.vlanId && link.parentIndex === vlan.trunk;
+    // A pod may have a VLAN device of its own over an interface that has the trunk's ifindex there.
+    const isIt = (link: Link) =>
+      link.vlan?.id === vlan.vlanId && link.parentIndex === vlan.trunk && isParentOnNode(at, link);
     const named = this.link(at, vlan.name);
     return named !== undefined && isIt(named) ? named : this.allLinks(at, { kind: "vlan" }).find(isIt);
   }
