@@ -1,4 +1,4 @@
-import { attach, detachOther, takeOver } from "../attachment/attach.ts";
+import { attach, detachOther, isAttachedOnNode, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
 import { type PodIdentity, RECORD_VERSION } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
@@ -9,6 +9,7 @@ import { tableOf } from "../datapath/numbers.ts";
 import { findTrunk } from "../datapath/trunk.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { openNamespace } from "../netns/namespace.ts";
+import { leaveToPrimary } from "./already-attached.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import type { PluginConfig } from "./config.ts";
@@ -16,7 +17,7 @@ import { DATAPATHS } from "./datapaths.ts";
 import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
-import type { CniResult } from "./result.ts";
+import { type CniResult, convertResult } from "./result.ts";
 import { trunkSelector } from "./trunk.ts";
 
 /** ADD of a pod that has a branch: look, plan, write the record, carry out. Gives the chain's new result. */
@@ -34,6 +35,8 @@ export function addBranch(
     pod: podIdentity(request.pod),
     eniId: branch.eniId,
     vlanId: branch.vlanId,
+    mac: branch.mac,
+    addresses: branch.addresses.map(({ address }) => address),
   };
   detachOther(node, claim);
   return node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
@@ -45,15 +48,17 @@ export function addBranch(
     // Before anything is touched: prevResult may be none that a branch can be added to.
     const result = datapath.result(prevResult, branch, options);
     const look = () => inspect(kernel, { trunk, primary: request.ifName, table: tableOf(branch.vlanId) });
-    takeOver(node, claim, look);
+    takeOver(node, claim, look, { warn: call.warn });
     const facts = look();
+    if (isAttachedOnNode(kernel, claim, facts.host)) {
+      leaveToPrimary(call, config, branch);
+      return convertResult(prevResult, request.cniVersion);
+    }
     const steps = datapath.plan(kernel, branch, facts, options);
     const record = {
       version: RECORD_VERSION,
       ...claim,
       network: request.networkName,
-      mac: branch.mac,
-      addresses: branch.addresses.map(({ address }) => address),
       namespace: { path: request.netns, identity: namespace.identity, veth: facts.host.veth.index },
       datapath: config.datapath,
       mode: config.podSGEnforcingMode,

@@ -1,4 +1,5 @@
 import { POD_ANNOTATIONS, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
+import { isAttachedByPrimary, leaveToPrimary } from "./already-attached.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import { type PluginConfig, readConfig } from "./config.ts";
@@ -14,11 +15,15 @@ export async function add(call: Call): Promise<JsonObject> {
   warnings.forEach((warning) => call.warnOnce(warning));
   const prevResult = requirePrevResult(request.config, request.cniVersion);
   const annotation = config.enablePodENI ? branchAnnotation(config, request.pod) : undefined;
-  if (annotation === undefined) {
+  const branch = annotation === undefined ? undefined : decodeBranch(annotation);
+  if (config.enablePodENI && isAttachedByPrimary(prevResult, branch)) {
+    leaveToPrimary(call, config, branch);
+    return convertResult(prevResult, request.cniVersion);
+  }
+  if (branch === undefined) {
     call.note({ outcome: config.enablePodENI ? "no branch" : "not enabled" });
     return convertResult(prevResult, request.cniVersion);
   }
-  const branch = decodeBranch(annotation);
   call.note({ vlan: branch.vlanId, eni: branch.eniId });
   // Most pods have no branch, and pay for nothing of this.
   const { addBranch } = await import("./add-branch.ts");
