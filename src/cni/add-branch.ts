@@ -51,7 +51,7 @@ export function addBranch(
     takeOver(node, claim, look, { warn: call.warn });
     const facts = look();
     if (isAttachedOnNode(kernel, claim, facts.host)) {
-      leaveToPrimary(call, config, branch);
+      leaveToPrimary(call, config, prevResult, branch);
       return convertResult(prevResult, request.cniVersion);
     }
     const steps = datapath.plan(kernel, branch, facts, options);

@@ -17,7 +17,7 @@ export async function add(call: Call): Promise<JsonObject> {
   const annotation = config.enablePodENI ? branchAnnotation(config, request.pod) : undefined;
   const branch = annotation === undefined ? undefined : decodeBranch(annotation);
   if (config.enablePodENI && isAttachedByPrimary(prevResult, branch)) {
-    leaveToPrimary(call, config, branch);
+    leaveToPrimary(call, config, prevResult, branch);
     return convertResult(prevResult, request.cniVersion);
   }
   if (branch === undefined) {

@@ -251,7 +251,10 @@ describe("a pod that aws-cni attached itself", () => {
     }
     // By the VLAN id in the result, whose annotation is late.
     const { failure } = await callBehindAws("ADD", pod, settings, {});
-    expect(failure).toMatchObject({ code: 7, msg: expect.stringContaining("has attached a branch already") });
+    expect(failure).toMatchObject({
+      code: 7,
+      msg: expect.stringContaining("has attached the branch of VLAN id 36 already"),
+    });
     expect(diffSnapshots(node, await snapshot())).toEqual([]);
     expect(diffSnapshots(inPod, await snapshot(pod.netns))).toEqual([]);
     expect(records()).toEqual([]);
