@@ -15,7 +15,7 @@ import {
   isSameSandbox,
   requireFree,
   requireOnlyInterface,
-  requireOwnBranch,
+  requireUnshared,
 } from "./claim.ts";
 import { detachRecord, forget } from "./detach.ts";
 import type { Node } from "./node.ts";
@@ -175,8 +175,7 @@ export function takeOver(
   requireReady: () => void = () => undefined,
   witness: Witness = {},
 ): void {
-  requireOnlyInterface(node, claim);
-  requireOwnBranch(node, claim);
+  requireUnshared(node, claim);
   const records = node.store.withVlanId(claim.vlanId);
   if (records.length === 0) return;
   for (const record of records) requireFree(node, record, claim, witness);
@@ -192,9 +191,16 @@ export function takeOver(
  * under the lock of the id that is asked for: two calls that each want the other's would wait for each other.
  */
 export function detachOther(node: Node, claim: Claim): void {
-  requireOnlyInterface(node, claim);
   const { containerId, ifName } = claim;
-  for (const vlanId of node.store.vlanIdsOf(claim)) {
+  const attachments = node.store.attachmentsOf(containerId);
+  const others = attachments.filter((one) => one.ifName !== ifName);
+  // Before anything is taken back: this interface may be the second one, whose ADD will fail.
+  requireOnlyInterface(
+    node,
+    others.flatMap((one) => node.store.find(one) ?? []),
+    claim,
+  );
+  for (const { vlanId } of attachments.filter((one) => one.ifName === ifName)) {
     if (vlanId === claim.vlanId) continue;
     node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
       node.store.tryToWrite(vlanId);

@@ -26,19 +26,21 @@ export function isSameSandbox(record: AttachmentRecord, claim: Claim): boolean {
 
 /**
  * A container has one branch: with the second interface of a sandbox (multus, or several configuration lists) the runtime
- * passes the same annotations. DatapathError `config` when another interface of it has a branch already.
+ * passes the same annotations. DatapathError `config` when one of the records is of another interface of it.
  */
-export function requireOnlyInterface(node: Node, claim: Claim): void {
-  const { containerId, ifName, vlanId } = claim;
-  const others = node.store.keys((key) => key.containerId === containerId && key.ifName !== ifName);
-  for (const key of others) {
-    const record = node.store.find(key);
-    if (record === undefined || !lives(node, record)) continue;
-    throw new DatapathError(
-      "config",
-      `the branch of ${podName(claim.pod)} is held by ${record.ifName} of this container ${containerId} already (VLAN id ${record.vlanId}, ${record.eniId}): ${ifName} cannot have VLAN id ${vlanId} (${claim.eniId}), there is one branch a sandbox`,
-    );
-  }
+export function requireOnlyInterface(
+  node: Node,
+  records: readonly AttachmentRecord[],
+  { containerId, ifName, pod, vlanId, eniId }: Claim,
+): void {
+  const other = records.find(
+    (record) => record.containerId === containerId && record.ifName !== ifName && lives(node, record),
+  );
+  if (other === undefined) return;
+  throw new DatapathError(
+    "config",
+    `the branch of ${podName(pod)} is held by ${other.ifName} of this container ${containerId} already (VLAN id ${other.vlanId}, ${other.eniId}): ${ifName} cannot have VLAN id ${vlanId} (${eniId}), there is one branch a sandbox`,
+  );
 }
 
 /** DatapathError `held` when the record of the claim's VLAN id is of another pod that lives and that nobody saw go. */
@@ -55,13 +57,15 @@ export function requireFree(node: Node, record: AttachmentRecord, claim: Claim, 
 }
 
 /**
- * DatapathError `held` when a pod that lives has the claim's ENI, MAC or address under another VLAN id. Only records
- * whose text has one of them are parsed: most never do.
+ * DatapathError `held` when a pod that lives has the claim's ENI, MAC or address under another VLAN id, `config` when
+ * another interface of the container has a branch. Only records whose text has one of these are parsed: most never do.
  */
-export function requireOwnBranch(node: Node, claim: Claim): void {
-  const { vlanId, eniId, mac, addresses } = claim;
-  const texts = [eniId, mac, ...addresses].map((text) => JSON.stringify(text));
-  for (const record of node.store.mentioning(texts)) {
+export function requireUnshared(node: Node, claim: Claim): void {
+  const { containerId, vlanId, eniId, mac, addresses } = claim;
+  const texts = [containerId, eniId, mac, ...addresses].map((text) => JSON.stringify(text));
+  const records = node.store.mentioning(texts);
+  requireOnlyInterface(node, records, claim);
+  for (const record of records) {
     if (record.vlanId === vlanId || isRetry(record, claim)) continue;
     const shared = sharedWith(record, claim);
     if (shared !== undefined && lives(node, record)) throw held(record, claim, shared);

@@ -238,6 +238,11 @@ export class AttachmentStore {
       .map(({ vlanId }) => vlanId);
   }
 
+  /** The attachments of a container, from the listing alone. */
+  attachmentsOf(containerId: string): (AttachmentKey & { readonly vlanId: number })[] {
+    return this.#entries().filter((entry) => entry.containerId === containerId);
+  }
+
   /** All attachments, from the listing alone. */
   keys(wanted: (entry: AttachmentKey & { vlanId: number }) => boolean = () => true): AttachmentKey[] {
     return this.#entries()
