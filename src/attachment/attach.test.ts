@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -97,13 +97,20 @@ function recordOf(fields: Partial<AttachmentRecord> = {}): AttachmentRecord {
   };
 }
 
+/** A pod whose branch has nothing of the first one's but the VLAN id. */
+const other = {
+  pod: { uid: "u2", namespace: "default", name: "evil" },
+  eniId: "eni-2",
+  mac: "02:b1:00:00:02:07",
+  addresses: ["10.0.0.99"],
+};
+
 const files = () => readdirSync(`${directory}/attachments`).sort();
 
 describe("takeOver", () => {
   it.each<{ who: string; held?: Partial<AttachmentRecord>; claim?: Partial<AttachmentRecord> }>([
     { who: "the same container again", held: { namespace: living() }, claim: { containerId: "first" } },
     { who: "the same pod in a new sandbox", held: { namespace: living() } },
-    { who: "another ENI", held: { namespace: living() }, claim: { eniId: "eni-2", pod: { uid: "u2" } } },
     { who: "another pod, once the first one's namespace is gone", claim: { pod: { uid: "u2" } } },
     { who: "another ENI after a gone namespace", claim: { eniId: "eni-2" } },
   ])("takes from what is left: $who", ({ held, claim }) => {
@@ -119,18 +126,125 @@ describe("takeOver", () => {
     { who: "an unknown pod", claim: { pod: {} } },
     { who: "an unknown pod, from an unknown one", held: { pod: {} }, claim: { pod: {} } },
     { who: "another interface of another pod", claim: { pod: { uid: "u2" }, ifName: "eth1" } },
-    {
-      who: "the same container's other interface, unless the pod is known",
-      held: { pod: {} },
-      claim: { pod: {}, containerId: "first", ifName: "eth1" },
-    },
+    { who: "another ENI with its MAC", claim: { ...other, mac: "02:b1:00:00:00:07" } },
+    { who: "another ENI with its address", claim: { ...other, addresses: ["fd00::9", "10.0.0.20"] } },
+    { who: "another ENI, nobody to ask", claim: other },
   ])("never takes from a pod that lives: $who", ({ held, claim }) => {
     store.write(recordOf({ steps: [step], namespace: living(), ...held }));
     const take = () => takeOver(node(), recordOf({ containerId: "second", ...claim }));
     expect(take).toThrow(DatapathError);
-    expect(take).toThrow(/^VLAN id 7 \(eni-1\) is held by .*, container first, whose namespace \S+ lives$/);
+    expect(take).toThrow(
+      /^VLAN id 7 \(eni-1\)( with (MAC|address) \S+)? is held by .*, container first, whose namespace \S+ lives; asked for by .*, container second, with VLAN id 7 \(eni-\d\)$/,
+    );
+    expect(take).toThrow(expect.objectContaining({ failure: "held" }));
     expect(sent).toEqual([]);
     expect(files()).toEqual(["7:first:eth0.json"]);
+  });
+
+  describe("a living pod's id, for a branch that has nothing of its", () => {
+    const claim = recordOf({ ...other, containerId: "second" });
+
+    it.each<{ said: string; held?: Partial<AttachmentRecord>; gone: boolean; asked: unknown[] }>([
+      { said: "is there", gone: false, asked: [{ uid: "u1", namespace: "default", name: "web-0" }] },
+      { said: "cannot be asked about", held: { pod: { uid: "u1" } }, gone: true, asked: [] },
+      { said: "is gone, but with the same MAC", held: { mac: other.mac }, gone: true, asked: [] },
+      {
+        said: "is gone, but with the same address",
+        held: { addresses: other.addresses },
+        gone: true,
+        asked: [],
+      },
+    ])("stays where the pod $said", ({ held, gone: isGone, asked }) => {
+      store.write(recordOf({ steps: [step], namespace: living(), ...held }));
+      const questions: unknown[] = [];
+      const podIsGone = (pod: unknown) => questions.push(pod) > 0 && isGone;
+      expect(() => takeOver(node(), claim, undefined, { podIsGone })).toThrow(
+        expect.objectContaining({ failure: "held" }),
+      );
+      expect(questions).toEqual(asked);
+      expect(sent).toEqual([]);
+      expect(files()).toEqual(["7:first:eth0.json"]);
+    });
+
+    it("is taken over where the API server has the pod no more, with both pods in the log", () => {
+      store.write(recordOf({ steps: [step], namespace: living() }));
+      const warnings: string[] = [];
+      takeOver(node(), claim, undefined, { podIsGone: () => true, warn: (line) => warnings.push(line) });
+      expect(warnings).toEqual([
+        "VLAN id 7 is taken from default/web-0, container first, which the API server has no more, and given to default/evil, container second, with VLAN id 7 (eni-2)",
+      ]);
+      expect(sent).toEqual([RouteMessage.DELRULE]);
+      expect(files()).toEqual([]);
+    });
+
+    it("is asked for once a pod's namespace is gone: nobody need say so", () => {
+      store.write(recordOf());
+      takeOver(node(), claim, undefined, {
+        podIsGone: () => {
+          throw new Error("asked");
+        },
+      });
+      expect(files()).toEqual([]);
+    });
+  });
+
+  describe("what a living pod has under another VLAN id", () => {
+    it.each<{ what: string; claim: Partial<AttachmentRecord> }>([
+      { what: "its ENI", claim: { eniId: "eni-1" } },
+      { what: "its MAC", claim: { mac: "02:b1:00:00:00:07" } },
+      { what: "its address", claim: { addresses: ["10.0.0.20"] } },
+    ])("is no other pod's: $what", ({ claim }) => {
+      store.write(recordOf({ steps: [step], namespace: living() }));
+      store.write(recordOf({ ...other, vlanId: 8, containerId: "old", namespace: gone }));
+      const take = () => takeOver(node(), recordOf({ ...other, vlanId: 8, containerId: "second", ...claim }));
+      expect(take).toThrow(expect.objectContaining({ failure: "held" }));
+      expect(take).toThrow(/is held by default\/web-0, .*; asked for by default\/evil, .* VLAN id 8/);
+      expect(sent).toEqual([]);
+      expect(files()).toEqual(["7:first:eth0.json", "8:old:eth0.json"]);
+    });
+
+    it.each<{ who: string; held?: Partial<AttachmentRecord>; claim?: Partial<AttachmentRecord> }>([
+      { who: "the pod itself in a new sandbox", claim: { pod: { uid: "u1" } } },
+      { who: "another once its namespace is gone", held: { namespace: gone } },
+      { who: "who only looks alike", held: { mac: "02:b1:00:00:00:08", addresses: ["10.0.0.2"] } },
+    ])("may be had by $who", ({ held, claim }) => {
+      store.write(recordOf({ namespace: living(), ...held }));
+      const { mac, addresses } = recordOf();
+      takeOver(node(), recordOf({ ...other, mac, addresses, vlanId: 8, containerId: "second", ...claim }));
+      expect(files()).toEqual(["7:first:eth0.json"]);
+    });
+
+    it("fails nobody for a record of another that cannot be read", () => {
+      store.write(recordOf());
+      writeFileSync(`${directory}/attachments/7:first:eth0.json`, '{"mac":"02:b1:00:00:00:08"');
+      takeOver(node(), recordOf({ ...other, vlanId: 8, containerId: "second" }));
+      expect(files()).toEqual(["7:first:eth0.json"]);
+    });
+  });
+
+  describe("a second interface of the same container", () => {
+    it.each<{ which: string; held?: Partial<AttachmentRecord>; claim?: Partial<AttachmentRecord> }>([
+      { which: "with the same branch" },
+      { which: "of a pod that is not known", held: { pod: {} }, claim: { pod: {} } },
+      { which: "with another ENI", claim: { eniId: "eni-2", mac: "02:b1:00:00:00:08", addresses: [] } },
+      { which: "with another VLAN id", claim: { vlanId: 8 } },
+      { which: "with all different", claim: { ...other, vlanId: 8 } },
+    ])("takes nothing, $which", ({ held, claim }) => {
+      store.write(recordOf({ steps: [step], namespace: living(), ...held }));
+      const asked = recordOf({ ifName: "net1", ...claim });
+      for (const take of [() => takeOver(node(), asked), () => detachOther(node(), asked)]) {
+        expect(take).toThrow(expect.objectContaining({ failure: "config" }));
+        expect(take).toThrow(/is held by eth0 of this container first already \(VLAN id 7, eni-1\): net1 /);
+      }
+      expect(sent).toEqual([]);
+      expect(files()).toEqual(["7:first:eth0.json"]);
+    });
+
+    it("gets what the first had once that one's namespace is gone", () => {
+      store.write(recordOf({ steps: [step] }));
+      takeOver(node(), recordOf({ ifName: "net1" }));
+      expect(files()).toEqual([]);
+    });
   });
 
   describe("an ADD that cannot succeed", () => {

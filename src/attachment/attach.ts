@@ -1,13 +1,25 @@
 import { apply } from "../datapath/apply.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { type Holder, type Refusal, evict } from "../datapath/holders.ts";
+import type { HostFacts } from "../datapath/facts.ts";
 import type { Kernel } from "../datapath/kernel.ts";
+import { podBehind, vlanOnNode } from "../datapath/owner.ts";
 import { NetlinkError } from "../netlink/error.ts";
+import type { Link } from "../netlink/route/link.ts";
 import { poll } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
+import {
+  type Claim,
+  type Witness,
+  claimantOf,
+  isSameSandbox,
+  requireFree,
+  requireOnlyInterface,
+  requireUnshared,
+} from "./claim.ts";
 import { detachRecord, forget } from "./detach.ts";
-import { type Node, reopen } from "./node.ts";
-import { type AttachmentRecord, type PodIdentity, podName } from "./record.ts";
+import type { Node } from "./node.ts";
+import type { AttachmentRecord } from "./record.ts";
 import { AttachmentError, LOCK_WAIT_MS } from "./store.ts";
 
 /**
@@ -16,6 +28,33 @@ import { AttachmentError, LOCK_WAIT_MS } from "./store.ts";
  */
 const TEARDOWN_WAIT_MS = 5_000;
 const TEARDOWN_POLL_MS = 20;
+
+/**
+ * Whether the claim's own pod has a branch by its VLAN id already, of the primary plugin's making: on the node is a VLAN
+ * device without a record that leads to the pod. DatapathError `held` when it leads to another pod that lives. Asked
+ * before the first change, since what the node has for a VLAN id is cleared for its next owner. The caller holds the
+ * VLAN's lock and has called takeOver.
+ */
+export function isAttachedOnNode(
+  kernel: Kernel,
+  claim: Claim,
+  { trunk, veth, rules, table }: Pick<HostFacts, "trunk" | "veth" | "rules" | "table">,
+): boolean {
+  // Nothing leads anywhere without these, and most VLAN ids have none.
+  if (rules.length === 0 && table.length === 0) return false;
+  const device = vlanOnNode(kernel, trunk, claim.vlanId);
+  const pod = device === undefined ? undefined : podBehind(kernel, claim.vlanId, veth.index);
+  if (device === undefined || pod === undefined) return false;
+  if (pod.index === veth.index) return true;
+  throw new DatapathError(
+    "held",
+    `VLAN id ${claim.vlanId} on trunk ${trunk.name}: ${leadsTo(device, pod)}; asked for by ${claimantOf(claim)}`,
+  );
+}
+
+function leadsTo({ name, mac }: Link, pod: Link): string {
+  return `device ${name} with MAC ${mac ?? "none"} leads to a living pod behind ${pod.name}, and no record says whose it is (aws-cni's?)`;
+}
 
 /**
  * Carries out a plan for a pod, with its record written first. When it fails, what was done is taken back and the record
@@ -67,17 +106,25 @@ function withProblem(error: unknown, problem: unknown): unknown {
  */
 function applyEvicting(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   const { trunk, vlanId } = record;
-  const done = poll(node.clock, TEARDOWN_WAIT_MS, TEARDOWN_POLL_MS, () => {
+  let hasEvicted = false;
+  const attempt = () => {
     try {
       apply(kernel, record.steps);
       return true;
     } catch (error) {
       if (!isTaken(error)) throw error;
-      evict(trunk, vlanId, (holder) => judgeStranger(record, holder), node.openTransport);
+      hasEvicted = evict(
+        trunk,
+        vlanId,
+        (holder) => judgeStranger(kernel, record, holder),
+        node.openTransport,
+      );
       return undefined;
     }
-  });
-  if (done !== undefined) return;
+  };
+  if (poll(node.clock, TEARDOWN_WAIT_MS, TEARDOWN_POLL_MS, attempt) === true) return;
+  // The walk through all namespaces takes long on a busy node: what was removed last leaves the id free all the same.
+  if (hasEvicted && attempt() === true) return;
   throw new DatapathError(
     "held",
     `VLAN id ${vlanId} on trunk ${trunk.name} is taken by a device that cannot be found: no path and no process leads to its network namespace`,
@@ -99,28 +146,39 @@ function isTaken(error: unknown): boolean {
 }
 
 /** EC2 holds one branch per VLAN id of a trunk, so another MAC is of a branch that is no more. */
-function judgeStranger(record: AttachmentRecord, { link, at, namespace }: Holder): Refusal | undefined {
-  if (at === "host" || link.mac !== record.mac) return undefined;
+function judgeStranger(
+  kernel: Kernel,
+  record: AttachmentRecord,
+  { link, at, namespace }: Holder,
+): Refusal | undefined {
+  const claimant = `; asked for by ${claimantOf(record)}`;
+  if (at === "host") {
+    // Its maker may have come after we looked.
+    const pod = podBehind(kernel, record.vlanId, record.namespace.veth);
+    return pod === undefined ? undefined : { refuse: leadsTo(link, pod) + claimant };
+  }
+  if (link.mac !== record.mac) return undefined;
   return {
-    refuse: `device ${link.name} with MAC ${record.mac} of ${record.eniId} is in namespace ${namespace}, and no record says whose it is`,
+    refuse: `device ${link.name} with MAC ${record.mac} of ${record.eniId} is in namespace ${namespace}, and no record says whose it is${claimant}`,
   };
 }
 
 /**
- * Frees the VLAN id of what earlier attachments left on it: a retry of the same pod, a branch that EC2 has given up, a
- * namespace that is gone. DatapathError `held` when the same branch belongs to another pod that lives. Before anything
- * is taken from another sandbox, `requireReady` may throw: an ADD that cannot succeed takes nothing from anybody.
+ * Frees the VLAN id of what earlier attachments left on it: a retry of the same pod, a namespace that is gone, a pod that
+ * the API server has no more. DatapathError `held` when another pod that lives has the id, or what only one branch can
+ * have, and `config` when another interface of the same container has a branch. Before anything is taken from another
+ * sandbox, `requireReady` may throw: an ADD that cannot succeed takes nothing from anybody.
  */
-export function takeOver(node: Node, claim: Claim, requireReady: () => void = () => undefined): void {
+export function takeOver(
+  node: Node,
+  claim: Claim,
+  requireReady: () => void = () => undefined,
+  witness: Witness = {},
+): void {
+  requireUnshared(node, claim);
   const records = node.store.withVlanId(claim.vlanId);
   if (records.length === 0) return;
-  const held = records.find((record) => isAnotherLivingPods(node, record, claim));
-  if (held !== undefined) {
-    throw new DatapathError(
-      "held",
-      `VLAN id ${held.vlanId} (${held.eniId}) is held by ${podName(held.pod)}, container ${held.containerId}, whose namespace ${held.namespace.path} lives`,
-    );
-  }
+  for (const record of records) requireFree(node, record, claim, witness);
   // While the sandbox itself has a branch its interface is not what a primary leaves.
   if (!records.some((record) => isSameSandbox(record, claim))) requireReady();
   // Without a record of his own nobody takes anything over.
@@ -134,7 +192,15 @@ export function takeOver(node: Node, claim: Claim, requireReady: () => void = ()
  */
 export function detachOther(node: Node, claim: Claim): void {
   const { containerId, ifName } = claim;
-  for (const vlanId of node.store.vlanIdsOf(claim)) {
+  const attachments = node.store.attachmentsOf(containerId);
+  const others = attachments.filter((one) => one.ifName !== ifName);
+  // Before anything is taken back: this interface may be the second one, whose ADD will fail.
+  requireOnlyInterface(
+    node,
+    others.flatMap((one) => node.store.find(one) ?? []),
+    claim,
+  );
+  for (const { vlanId } of attachments.filter((one) => one.ifName === ifName)) {
     if (vlanId === claim.vlanId) continue;
     node.store.withVlan(vlanId, LOCK_WAIT_MS, () => {
       node.store.tryToWrite(vlanId);
@@ -143,24 +209,4 @@ export function detachOther(node: Node, claim: Claim): void {
       }
     });
   }
-}
-
-/** Who asks for a VLAN id. */
-export type Claim = Pick<AttachmentRecord, "containerId" | "ifName" | "pod" | "eniId" | "vlanId">;
-
-function isAnotherLivingPods(node: Node, record: AttachmentRecord, claim: Claim): boolean {
-  if (record.eniId !== claim.eniId) return false;
-  if (isSameSandbox(record, claim)) return false;
-  if (samePod(record.pod, claim.pod)) return false;
-  using namespace = reopen(node, record);
-  return namespace !== undefined;
-}
-
-function isSameSandbox(record: AttachmentRecord, claim: Claim): boolean {
-  return record.containerId === claim.containerId && record.ifName === claim.ifName;
-}
-
-/** A StatefulSet's pods come again under the same name: only the UID tells them apart. */
-function samePod(a: PodIdentity, b: PodIdentity): boolean {
-  return a.uid !== undefined && a.uid === b.uid;
 }

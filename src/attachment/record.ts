@@ -1,4 +1,4 @@
-import type { Step } from "../datapath/operation.ts";
+import type { Operation, Step } from "../datapath/operation.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 
 /**
@@ -63,25 +63,106 @@ export function parseRecord(text: string): AttachmentRecord | undefined {
   return isRecord(value) ? value : undefined;
 }
 
-/** The file is ours alone (0600 in a directory of 0700), so its shape is checked, not each number in it. */
+/**
+ * The file is ours alone (0600 in a directory of 0700), so its shape is checked, all that later code reads through, and
+ * not each number in it.
+ */
 function isRecord(value: unknown): value is AttachmentRecord {
-  if (typeof value !== "object" || value === null) return false;
-  const record = value as Partial<Record<keyof AttachmentRecord, unknown>>;
-  const texts = [record.containerId, record.ifName, record.eniId, record.mac, record.datapath];
+  if (!isObject(value)) return false;
+  const { namespace, pod, trunk, addresses, steps } = value;
   return (
-    record.version === RECORD_VERSION &&
-    texts.every((text) => typeof text === "string") &&
-    typeof record.vlanId === "number" &&
-    [record.namespace, record.pod, record.trunk].every((part) => typeof part === "object" && part !== null) &&
-    Array.isArray(record.addresses) &&
-    isPrimary(record.primary) &&
-    Array.isArray(record.steps)
+    value["version"] === RECORD_VERSION &&
+    has(value, ["containerId", "ifName", "network", "eniId", "mac", "hostInterfaceName"], ["vlanId"]) &&
+    ["direct", "routed"].includes(String(value["datapath"])) &&
+    ["standard", "strict"].includes(String(value["mode"])) &&
+    isObject(namespace) &&
+    has(namespace, ["path", "identity"]) &&
+    (namespace["veth"] === undefined || typeof namespace["veth"] === "number") &&
+    isObject(pod) &&
+    mayHave(pod, ["uid", "namespace", "name"]) &&
+    isObject(trunk) &&
+    has(trunk, ["name", "mac"], ["index"]) &&
+    Array.isArray(addresses) &&
+    addresses.every((address) => typeof address === "string") &&
+    isPrimary(value["primary"]) &&
+    Array.isArray(steps) &&
+    steps.every(isStep)
   );
 }
 
 function isPrimary(value: unknown): boolean {
   if (value === undefined) return true;
-  if (typeof value !== "object" || value === null) return false;
-  const { rules, veths } = value as Readonly<Record<string, unknown>>;
-  return Array.isArray(rules) && Array.isArray(veths);
+  if (!isObject(value)) return false;
+  const { rules, veths } = value;
+  return (
+    Array.isArray(rules) &&
+    rules.every(isRule) &&
+    Array.isArray(veths) &&
+    veths.every((veth) => typeof veth === "string" || typeof veth === "number")
+  );
+}
+
+function isStep(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { do: operation, undo } = value;
+  return isOperation(operation) && Array.isArray(undo) && undo.every(isOperation);
+}
+
+type Fields = Record<string, unknown>;
+
+/** For each kind of operation, whether all that is read of it is there. */
+const SHAPES: Readonly<Record<Operation["kind"], (operation: Fields) => boolean>> = {
+  vlan: ({ vlan }) => isObject(vlan) && has(vlan, ["name", "mac"], ["vlanId", "mtu", "trunk"]),
+  link: ({ device }) => isDevice(device),
+  address: ({ device, address }) =>
+    isDevice(device) && isObject(address) && has(address, ["address"], ["prefixLength"]),
+  route: ({ device, route }) =>
+    (device === undefined || isDevice(device)) &&
+    isObject(route) &&
+    has(route, ["destination"], ["family", "length", "table"]) &&
+    mayHave(route, ["gateway", "source"]),
+  rule: ({ rule }) => isRule(rule),
+  neighbour: ({ device, neighbour }) =>
+    isDevice(device) && isObject(neighbour) && has(neighbour, ["address", "mac"]),
+  unique: (operation) => isDevice(operation["device"]) && has(operation, ["address"]),
+  sysctl: (operation) => has(operation, ["key", "value"]),
+};
+
+function isOperation(value: unknown): boolean {
+  if (!isObject(value) || (value["at"] !== "host" && value["at"] !== "pod")) return false;
+  const { kind } = value;
+  if (typeof kind !== "string" || !Object.hasOwn(SHAPES, kind)) return false;
+  return SHAPES[kind as Operation["kind"]](value);
+}
+
+function isRule(rule: unknown): boolean {
+  return (
+    isObject(rule) &&
+    has(rule, [], ["family", "priority", "table"]) &&
+    mayHave(rule, ["inputDevice"]) &&
+    [rule["from"], rule["to"]].every((prefix) => prefix === undefined || isPrefix(prefix))
+  );
+}
+
+function isPrefix(value: unknown): boolean {
+  return isObject(value) && has(value, ["address"], ["length"]);
+}
+
+function isDevice(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number";
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function has(value: Fields, texts: readonly string[], numbers: readonly string[] = []): boolean {
+  return (
+    texts.every((key) => typeof value[key] === "string") &&
+    numbers.every((key) => typeof value[key] === "number")
+  );
+}
+
+function mayHave(value: Fields, texts: readonly string[]): boolean {
+  return texts.every((key) => value[key] === undefined || typeof value[key] === "string");
 }

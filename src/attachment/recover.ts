@@ -3,6 +3,7 @@ import { restoreFrom } from "../datapath/direct/recover.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { leftByDirect, leftByRouted } from "../datapath/leftovers.ts";
 import { hasTable } from "../datapath/numbers.ts";
+import { podBehind } from "../datapath/owner.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { type Node, kernelFor, openPods, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
@@ -38,13 +39,19 @@ export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean 
   const recorded = listed instanceof AttachmentError ? undefined : listed;
   const restoration = () => (namespace === undefined ? undefined : restoreFrom(kernel, traces));
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
+  // Whatever the name of an unreadable record says, aws-cni may have given the id to another pod meanwhile.
+  const leadsElsewhere = (id: number) => {
+    const own = namespace === undefined ? undefined : kernel.link("pod", traces.ifName)?.parentIndex;
+    const pod = podBehind(kernel, id, own);
+    return pod !== undefined && pod.index !== own;
+  };
   const takeBack = (id: number) => {
     const owners = listed instanceof AttachmentError ? [] : othersOf(node, id, traces);
     const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
     const isUnclaimed = owners.length === 0 && !(listed instanceof AttachmentError);
     const onHost = () => [
       ...leftByDirect(kernel, id),
-      ...(recorded === undefined ? [] : leftByRouted(kernel, id, traces.branch?.mac)),
+      ...(recorded === undefined || leadsElsewhere(id) ? [] : leftByRouted(kernel, id, traces.branch?.mac)),
     ];
     const operations = isOthers
       ? []

@@ -137,6 +137,29 @@ describe("AttachmentStore", () => {
     ["of a null namespace", JSON.stringify({ ...recordOf(), namespace: null })],
     ["of a null trunk", JSON.stringify({ ...recordOf(), trunk: null })],
     ["of a null pod", JSON.stringify({ ...recordOf(), pod: null })],
+    ["of a namespace without a path", JSON.stringify({ ...recordOf(), namespace: { identity: "4:1" } })],
+    ["of a trunk without a number", JSON.stringify({ ...recordOf(), trunk: { name: "eth1", mac: "" } })],
+    ["of a pod with a number for its name", JSON.stringify({ ...recordOf(), pod: { name: 1 } })],
+    ["of an address that is none", JSON.stringify({ ...recordOf(), addresses: [null] })],
+    ["of another datapath", JSON.stringify({ ...recordOf(), datapath: "bridge" })],
+    ...[
+      null,
+      {},
+      [],
+      { do: null, undo: [] },
+      { do: { kind: "rule", at: "host", rule: { family: 4, priority: 1, table: 7 } } },
+      { do: { kind: "rule", at: "host", rule: { family: 4, priority: 1, table: 7 } }, undo: [null] },
+      { do: { kind: "rule", at: "host", rule: null }, undo: [] },
+      { do: { kind: "rule", at: "host", rule: { family: 4, priority: 1, table: 7, to: null } }, undo: [] },
+      { do: { kind: "rule", at: "moon", rule: { family: 4, priority: 1, table: 7 } }, undo: [] },
+      { do: { kind: "toString", at: "host" }, undo: [] },
+      { do: { kind: "link", at: "pod" }, undo: [] },
+      { do: { kind: "sysctl", at: "pod", key: "net/ipv4/ip_forward" }, undo: [] },
+      { do: { kind: "vlan", at: "pod", vlan: { name: "eth0" } }, undo: [] },
+    ].map((step) => [
+      `of the step ${JSON.stringify(step)}`,
+      JSON.stringify({ ...recordOf(), steps: [step] }),
+    ]),
   ])("says which file is %s, though its VLAN id is known all the same", (_what, text) => {
     store.write(recordOf());
     writeFileSync(`${directory}/attachments/7:c1:eth0.json`, text);

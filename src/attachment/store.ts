@@ -209,6 +209,23 @@ export class AttachmentStore {
       .flatMap((entry) => this.#read(entry) ?? []);
   }
 
+  /**
+   * The records whose text has one of these strings in it. Those that cannot be read are left out: what is wrong with
+   * one pod's record is no reason to fail every other pod.
+   */
+  mentioning(texts: readonly string[]): AttachmentRecord[] {
+    return this.#entries().flatMap((entry) => {
+      try {
+        const text = this.#text(entry);
+        if (text === undefined || !texts.some((one) => text.includes(one))) return [];
+        return parseRecord(text) ?? [];
+      } catch (error) {
+        if (error instanceof AttachmentError) return [];
+        throw error;
+      }
+    });
+  }
+
   /** The attachments of a VLAN id, from the listing alone: also those whose records cannot be read. */
   keysOf(vlanId: number): AttachmentKey[] {
     return this.keys((entry) => entry.vlanId === vlanId);
@@ -219,6 +236,11 @@ export class AttachmentStore {
     return this.#entries()
       .filter((entry) => entry.containerId === containerId && entry.ifName === ifName)
       .map(({ vlanId }) => vlanId);
+  }
+
+  /** The attachments of a container, from the listing alone. */
+  attachmentsOf(containerId: string): (AttachmentKey & { readonly vlanId: number })[] {
+    return this.#entries().filter((entry) => entry.containerId === containerId);
   }
 
   /** All attachments, from the listing alone. */
@@ -265,12 +287,7 @@ export class AttachmentStore {
   /** Undefined when another call removed it since the listing. */
   #read(entry: Entry): AttachmentRecord | undefined {
     const path = `${this.#directory}/${entry.file}`;
-    let text: string | undefined;
-    try {
-      text = readOwn(path, LARGEST_RECORD);
-    } catch (error) {
-      throw asAttachmentError(`Cannot read ${path}`, error);
-    }
+    const text = this.#text(entry);
     const record = text === undefined ? undefined : parseRecord(text);
     if (text !== undefined && record === undefined) {
       throw new AttachmentError(
@@ -278,6 +295,15 @@ export class AttachmentStore {
       );
     }
     return record;
+  }
+
+  #text({ file }: Entry): string | undefined {
+    const path = `${this.#directory}/${file}`;
+    try {
+      return readOwn(path, LARGEST_RECORD);
+    } catch (error) {
+      throw asAttachmentError(`Cannot read ${path}`, error);
+    }
   }
 
   #path({ vlanId, containerId, ifName }: AttachmentKey & { vlanId: number }): string {

@@ -1,4 +1,4 @@
-import { attach, detachOther, takeOver } from "../attachment/attach.ts";
+import { attach, detachOther, isAttachedOnNode, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
 import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
@@ -11,6 +11,7 @@ import { findTrunk } from "../datapath/trunk.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import type { Link } from "../netlink/route/link.ts";
 import { openNamespace } from "../netns/namespace.ts";
+import { leaveToPrimary } from "./already-attached.ts";
 import type { PodArgs } from "./args.ts";
 import { rulesOfAwsCni, vethsOfAwsCni } from "./aws-cni.ts";
 import { bandwidthAskedFor } from "./bandwidth.ts";
@@ -20,8 +21,8 @@ import { DATAPATHS } from "./datapaths.ts";
 import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import { type CniResult, convertResult } from "./result.ts";
 import { reviewNode } from "./review.ts";
-import type { CniResult } from "./result.ts";
 import { trunkSelector } from "./trunk.ts";
 
 /** ADD of a pod that has a branch: look, plan, write the record, carry out. Gives the chain's new result. */
@@ -30,6 +31,7 @@ export function addBranch(
   config: PluginConfig,
   prevResult: CniResult,
   branch: BranchAssignment,
+  podIsGone: (pod: PodIdentity) => boolean = () => false,
 ): JsonObject {
   const { node, request } = call;
   const datapath = DATAPATHS[config.datapath];
@@ -40,6 +42,8 @@ export function addBranch(
     pod: podIdentity(request.pod),
     eniId: branch.eniId,
     vlanId: branch.vlanId,
+    mac: branch.mac,
+    addresses: branch.addresses.map(({ address }) => address),
   };
   detachOther(node, claim);
   const attached = node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
@@ -58,8 +62,12 @@ export function addBranch(
         vlan: vlanName(branch.vlanId),
         addresses: branch.addresses.map(({ address }) => address),
       });
-    takeOver(node, claim, look);
+    takeOver(node, claim, look, { warn: call.warn, podIsGone });
     const facts = look();
+    if (isAttachedOnNode(kernel, claim, facts.host)) {
+      leaveToPrimary(call, config, prevResult, branch);
+      return convertResult(prevResult, request.cniVersion);
+    }
     requireNoRival(kernel, facts.host.rules, tableOf(branch.vlanId), facts.host.veth.index);
     const result = datapath.result(prevResult, branch, {
       ...options,
@@ -70,8 +78,6 @@ export function addBranch(
       version: RECORD_VERSION,
       ...claim,
       network: request.networkName,
-      mac: branch.mac,
-      addresses: branch.addresses.map(({ address }) => address),
       namespace: { path: request.netns, identity: namespace.identity, veth: facts.host.veth.index },
       datapath: config.datapath,
       mode: config.podSGEnforcingMode,

@@ -1,4 +1,6 @@
 import { POD_ANNOTATIONS, POD_ENI_ANNOTATION, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
+import type { PodIdentity } from "../attachment/record.ts";
+import { isAttachedByPrimary, leaveToPrimary } from "./already-attached.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import { wantedDatapath } from "./choose-datapath.ts";
@@ -15,21 +17,26 @@ export async function add(call: Call): Promise<JsonObject> {
   warnings.forEach((warning) => call.warnOnce(warning));
   const prevResult = requirePrevResult(request.config, request.cniVersion);
   const found = config.enablePodENI ? await findBranch(call, config) : undefined;
-  if (found === undefined) {
+  const branch = found === undefined ? undefined : decodeBranch(found.annotation);
+  if (config.enablePodENI && isAttachedByPrimary(prevResult, branch)) {
+    leaveToPrimary(call, config, prevResult, branch);
+    return convertResult(prevResult, request.cniVersion);
+  }
+  if (found === undefined || branch === undefined) {
     call.note({ outcome: config.enablePodENI ? "no branch" : "not enabled" });
     return convertResult(prevResult, request.cniVersion);
   }
-  const branch = decodeBranch(found.annotation);
   call.note({ vlan: branch.vlanId, eni: branch.eniId });
   const podConfig = forDatapath(config, found.datapath);
   // Most pods have no branch, and pay for nothing of this.
   const { addBranch } = await import("./add-branch.ts");
-  return addBranch(call, podConfig, prevResult, branch);
+  return addBranch(call, podConfig, prevResult, branch, found.podIsGone);
 }
 
 interface FoundBranch {
   readonly annotation: string;
   readonly datapath: Datapath;
+  readonly podIsGone?: (pod: PodIdentity) => boolean;
 }
 
 /** Which branch the pod has; undefined for none. By the agent's word, or by the annotation where nobody is asked. */

@@ -1,4 +1,12 @@
-import { type BranchQuestion, AgentError, type Found, askForBranch, askOver } from "../state/agent.ts";
+import {
+  type BranchQuestion,
+  AgentError,
+  type Found,
+  askForBranch,
+  askOver,
+  podIsGone,
+} from "../state/agent.ts";
+import type { PodIdentity } from "../attachment/record.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import type { Datapath, EntryConfig } from "./config.ts";
@@ -12,6 +20,8 @@ const LIST = "/etc/cni/net.d/05-branchline.conflist";
 export interface AnsweredBranch {
   readonly annotation: string;
   readonly datapath: Datapath;
+  /** Whether the API server says that another pod is no more. */
+  readonly podIsGone: (pod: PodIdentity) => boolean;
 }
 
 /**
@@ -52,7 +62,8 @@ export function askAgent(
       `the agent answers datapath "${found.datapath}" for ${nameOf(request.pod)}, which is to get "${datapath}"`,
     );
   }
-  return found;
+  const { store, clock } = call.node;
+  return { ...found, podIsGone: (pod) => podIsGone(store.stateDirectory, clock, pod) };
 }
 
 /** The answer, or the error that the runtime is told; either is in the call's line, with the time that it took. */

@@ -3,9 +3,10 @@ import type { AttachmentRecord } from "../attachment/record.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { localRulePlace } from "../datapath/routed/node.ts";
 import { type LaterPlugins, verify } from "../datapath/verify.ts";
-import { podEniAnnotation } from "../ipam/annotation.ts";
+import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
 import { familyOf } from "../netlink/ip.ts";
 import { openNamespace } from "../netns/namespace.ts";
+import { isAttachedByPrimary } from "./already-attached.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
@@ -20,7 +21,12 @@ export function check(call: Call): undefined {
   const record = node.store.find({ containerId: request.containerId, ifName: request.ifName });
   if (record === undefined) {
     const { config } = readConfig(request.config, env, { lenient: true });
-    if (config.enablePodENI && podEniAnnotation(config.runtimeConfig) !== undefined) {
+    const annotation = config.enablePodENI ? podEniAnnotation(config.runtimeConfig) : undefined;
+    if (annotation !== undefined) {
+      if (config.alreadyAttached === "pass" && isAttachedByPrimary(prevResult, decodeBranch(annotation))) {
+        call.note({ outcome: "attached by the primary plugin" });
+        return;
+      }
       throw new CniError(
         ErrorCode.UnknownContainer,
         `container ${request.containerId} has a branch by its annotation, but nothing was attached to its ${request.ifName}`,

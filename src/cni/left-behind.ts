@@ -10,7 +10,9 @@ export function unlessLeftBehind(call: Call, takeBack: () => string): string {
     return takeBack();
   } catch (error) {
     if (!(error instanceof LeftBehindError)) throw error;
-    call.warn(`${error.message}; all else is taken back, and the next ADD by this VLAN id clears it`);
+    call.warn(
+      `${error.message}; all else is taken back, and the next ADD by this VLAN id clears it once the pod is gone`,
+    );
     return "detached, the record left";
   }
 }

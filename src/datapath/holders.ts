@@ -52,6 +52,8 @@ export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: Transpo
 function isOnTrunk(kernel: Kernel, at: Place, link: Link, trunk: Trunk, hostFd: number): boolean {
   if (link.parentIndex !== trunk.index) return false;
   if (at === "host") return link.parentNetnsId === undefined;
+  // Without a number the parent is in the device's own namespace; a namespace without one for the node has nothing of it.
+  if (link.parentNetnsId === undefined) return false;
   const reply = kernel.socket(at).request(getNetnsId(hostFd))[0];
   return reply !== undefined && decodeNetnsId(reply.payload) === link.parentNetnsId;
 }

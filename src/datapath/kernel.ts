@@ -45,6 +45,11 @@ export function isAbsence(error: unknown): boolean {
   return error instanceof NetlinkError && ABSENT.includes(error.errno);
 }
 
+/** Whether a device's parent is not in its own namespace, where that is a pod's; or is, on the node. */
+export function isParentOnNode(at: Place, link: Pick<Link, "parentNetnsId">): boolean {
+  return (at === "host") === (link.parentNetnsId === undefined);
+}
+
 /** Both ends of a datapath: the host's namespace and, while it lives, the pod's. */
 export class Kernel implements Disposable {
   readonly #sockets: Partial<Record<Place, NetlinkSocket>> = {};
@@ -235,9 +240,11 @@ export class Kernel implements Disposable {
    * too, and the id may be its pod's by now.
    */
   #ownVlan(at: Place, vlan: VlanDevice): Link | undefined {
+    // A pod may have a VLAN device of its own over an interface that has the trunk's ifindex there.
     const isIt = (link: Link) =>
       link.vlan?.id === vlan.vlanId &&
       link.parentIndex === vlan.trunk &&
+      isParentOnNode(at, link) &&
       (at === "pod" || link.mac === vlan.mac);
     const named = this.link(at, vlan.name);
     return named !== undefined && isIt(named) ? named : this.allLinks(at, { kind: "vlan" }).find(isIt);

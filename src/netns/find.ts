@@ -1,16 +1,26 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { type Namespace, NamespaceError, openNamespace } from "./namespace.ts";
 
-/** Where programs mount namespaces to keep them: iproute2 and the container runtimes, then Docker. */
-const MOUNT_DIRECTORIES = ["/run/netns", "/run/docker/netns"];
+/** Where a namespace's path may be. */
+export interface Places {
+  /** Where programs mount namespaces to keep them. */
+  readonly mountDirectories: readonly string[];
+  readonly proc: string;
+}
+
+/** iproute2 and the container runtimes, then Docker. */
+const PLACES: Places = { mountDirectories: ["/run/netns", "/run/docker/netns"], proc: "/proc" };
 
 /**
  * Every network namespace that a path leads to: those mounted in the usual places and those of running processes.
  * Slow (it walks /proc), so for what is not expected only.
  */
-export function* allNamespaces(): Generator<Namespace> {
+export function* allNamespaces(places: Places = PLACES): Generator<Namespace> {
   const seen = new Set<string>();
-  for (const path of candidates()) {
+  const links = new Set<string>();
+  for (const { path, link } of candidates(places)) {
+    // Most processes share a namespace: one of each is opened.
+    if (link !== undefined && links.has(link)) continue;
     let namespace: Namespace;
     try {
       namespace = openNamespace(path);
@@ -19,6 +29,8 @@ export function* allNamespaces(): Generator<Namespace> {
       if (error instanceof NamespaceError) continue;
       throw error;
     }
+    // Not before: a process may end in between, and another one with the same link leads there as well.
+    if (link !== undefined) links.add(link);
     if (seen.has(namespace.identity)) namespace[Symbol.dispose]();
     else {
       seen.add(namespace.identity);
@@ -36,19 +48,16 @@ export function findNamespace(identity: string): Namespace | undefined {
   return undefined;
 }
 
-function* candidates(): Generator<string> {
-  for (const directory of MOUNT_DIRECTORIES) {
-    for (const entry of entriesOf(directory)) yield `${directory}/${entry}`;
+/** Paths to try, those of processes with the text of the link. */
+function* candidates({ mountDirectories, proc }: Places): Generator<{ path: string; link?: string }> {
+  for (const directory of mountDirectories) {
+    for (const entry of entriesOf(directory)) yield { path: `${directory}/${entry}` };
   }
-  const links = new Set<string>();
-  for (const entry of entriesOf("/proc")) {
+  for (const entry of entriesOf(proc)) {
     if (!/^\d+$/.test(entry)) continue;
-    const path = `/proc/${entry}/ns/net`;
+    const path = `${proc}/${entry}/ns/net`;
     const link = readLink(path);
-    // Most processes share a namespace: one of each is opened.
-    if (link === undefined || links.has(link)) continue;
-    links.add(link);
-    yield path;
+    if (link !== undefined) yield { path, link };
   }
 }
 

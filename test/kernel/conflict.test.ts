@@ -76,14 +76,116 @@ async function expectUnharmed(sandbox: Sandbox, before: Snapshot): Promise<void>
   expect(diffSnapshots(before, await sandbox.snapshot())).toEqual([]);
 }
 
-describe("another ENI under the same VLAN id: what is there is stale", () => {
-  test("in another namespace, with a record: that pod gets its primary back, record and rules go", async () => {
+/** A call that must be refused: nothing of the node, of either pod or of the records may change. */
+async function expectRefused(
+  pod: Sandbox,
+  call: CallOptions,
+  refusal: { code: number; msg: RegExp },
+  others: readonly Sandbox[],
+): Promise<void> {
+  const kept = records();
+  const all = [pod, ...others];
+  const before = await Promise.all([snapshot(), ...all.map((one) => one.snapshot())]);
+  const { failure } = await pod.add(call);
+  expect(failure).toMatchObject({ code: refusal.code, msg: expect.stringMatching(refusal.msg) });
+  const after = await Promise.all([snapshot(), ...all.map((one) => one.snapshot())]);
+  expect(before.map((one, i) => diffSnapshots(one, after[i] as Snapshot))).toEqual(before.map(() => []));
+  expect(records()).toEqual(kept);
+}
+
+describe("a claim on what a living pod has: code 102 with both pods, nothing touched", () => {
+  test.each<{ what: string; claim: string; msg: RegExp }>([
+    {
+      what: "its VLAN id, for another branch",
+      claim: next,
+      msg: /^VLAN id 30 \(eni-0b\w+\) is held by default\/first, .* asked for by default\/second, .* \(eni-0next\)$/,
+    },
+    {
+      what: "its VLAN id, MAC and address under another ENI",
+      claim: annotationOf({ vlanId: 30, ipv4: "10.0.0.20", eniId: "eni-x" }),
+      msg: /with MAC 02:b1:00:00:00:1e is held by default\/first/,
+    },
+    {
+      what: "its address by another VLAN id",
+      claim: annotationOf({ vlanId: 31, ipv4: "10.0.0.20" }),
+      msg: /^VLAN id 30 .* with address 10\.0\.0\.20 is held by default\/first/,
+    },
+    {
+      what: "its MAC by another VLAN id",
+      claim: annotationOf({ vlanId: 31, ipv4: "10.0.0.21", mac: "02:b1:00:00:00:1e" }),
+      msg: /^VLAN id 30 .* with MAC 02:b1:00:00:00:1e is held by default\/first/,
+    },
+  ])("$what", async ({ claim, msg }) => {
+    const first = await sandboxOf("first");
+    await first.mustAdd({ branch });
+    const second = await sandboxOf("second");
+    await expectRefused(second, { branch: claim }, { code: 102, msg }, [first]);
+    expect((await first.check({ branch })).failure).toBeUndefined();
+  });
+
+  test("the pod's second interface: code 7, and eth0 keeps its branch", async () => {
+    const pod = await sandboxOf("first");
+    await pod.mustAdd({ branch });
+    // As the next list of /etc/cni/net.d leaves it.
+    await ipBatch(undefined, [
+      `link add eni2first type veth peer name net1 netns ${pod.netns}`,
+      "link set eni2first up",
+    ]);
+    await ipBatch(pod.netns, ["link set net1 up", "addr add 10.0.0.25/32 dev net1"]);
+    onTestFinished(async () => {
+      await exec(undefined, ["ip", "link", "del", "eni2first"]);
+    });
+    const call = {
+      ifName: "net1",
+      cniVersion: "0.4.0",
+      prevResult: {
+        cniVersion: "0.4.0",
+        interfaces: [{ name: "eni2first" }, { name: "net1", mac: "0", sandbox: pod.path }],
+        ips: [{ version: "4", interface: 1, address: "10.0.0.25/32" }],
+        dns: {},
+      },
+    };
+    const msg = /is held by eth0 of this container sandbox-first already \(VLAN id 30, eni-0b\w+\)/;
+    await expectRefused(pod, { ...call, branch }, { code: 7, msg }, []);
+    await expectRefused(
+      pod,
+      { ...call, branch: annotationOf({ vlanId: 31, ipv4: "10.0.0.31" }) },
+      { code: 7, msg },
+      [],
+    );
+    await pod.mustDel({ ...call, branch });
+    expect((await pod.check({ branch })).failure).toBeUndefined();
+  });
+});
+
+test("a VLAN device over an interface of another namespace that has the trunk's number stays", async () => {
+  const netns = "a-nested";
+  const [trunk] = await ipJson<{ ifindex: number }>(undefined, "link", "show", "dev", "eth1");
+  await mustExec(undefined, ["ip", "netns", "add", netns]);
+  onTestFinished(() => deleteNetns(netns));
+  await ipBatch(netns, [
+    `link add under index ${trunk?.ifindex} type dummy`,
+    "link add link under name same.30 address 02:b1:00:00:00:1e type vlan id 30",
+  ]);
+  await ipBatch(undefined, ["link add link eth1 name vlan.eth.30 type vlan id 30"]);
+  onTestFinished(async () => {
+    await exec(undefined, ["ip", "link", "del", "vlan.eth.30"]);
+  });
+  const before = await snapshot(netns);
+  const pod = await sandboxOf("new");
+  await pod.mustAdd({ branch });
+  expect((await pod.check({ branch })).failure).toBeUndefined();
+  expect(diffSnapshots(before, await snapshot(netns))).toEqual([]);
+});
+
+describe("another ENI under the same VLAN id: what no living pod has is stale", () => {
+  test("with a record, once that pod's namespace is gone: record and rules go", async () => {
     const old = await sandboxOf("old");
-    const [nodeBefore, before] = await Promise.all([snapshot(), old.snapshot()]);
+    const nodeBefore = await snapshot();
     await old.mustAdd({ branch });
+    await deleteNetns(old.netns);
     const pod = await sandboxOf("new");
     await pod.mustAdd({ branch: next });
-    expect(diffSnapshots(before, await old.snapshot())).toEqual([]);
     expect(records()).toEqual(["30:sandbox-new:eth0.json"]);
     expect((await pod.check({ branch: next })).failure).toBeUndefined();
     const lines = diffSnapshots(nodeBefore, await snapshot()).join("\n");
@@ -135,9 +237,9 @@ describe("an ADD that cannot succeed takes a VLAN id from nobody", () => {
     { why: "no such trunk", call: { settings: { trunk: { interface: "none" } } }, code: 100 },
     { why: "an mtu above the trunk's", call: { settings: { mtu: 9002 } }, code: 7 },
   ])("$why", async ({ call, unplugged, code }) => {
-    const old = await sandboxOf("old");
+    const old = await sandboxOf("old", { uid: "uid-web-0" });
     await old.mustAdd({ branch });
-    const pod = await sandboxOf("new");
+    const pod = await sandboxOf("new", { uid: "uid-web-0" });
     if (unplugged === true) await ipBatch(undefined, ["link del eni-new"]);
     const [before, node] = await Promise.all([old.snapshot(), snapshot()]);
     expect((await pod.add({ branch: next, ...call })).failure?.code).toBe(code);

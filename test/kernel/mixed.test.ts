@@ -203,6 +203,117 @@ describe("the configuration changes", () => {
   });
 });
 
+/** A call of branchline's behind aws-cni, for a pod that it has attached or for another. */
+function callBehindAws(
+  command: "ADD" | "CHECK" | "DEL",
+  pod: AwsPod,
+  settings: Readonly<Record<string, unknown>>,
+  annotations: Readonly<Record<string, string>> = { [podEni]: pod.annotation },
+) {
+  return callPlugin(
+    command,
+    {
+      CNI_CONTAINERID: "theirs",
+      CNI_NETNS: netnsPath(pod.netns),
+      CNI_IFNAME: "eth0",
+      CNI_ARGS: "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=theirs;K8S_POD_UID=uid",
+    },
+    {
+      cniVersion: "0.4.0",
+      name: "ground",
+      type: "branchline",
+      enablePodENI: true,
+      missingAnnotation: "pass",
+      gatewayTimeout: 0,
+      trunk: { interface: "eth1" },
+      pluginLogFile: `${ground.scratch}/branchline.log`,
+      runtimeConfig: { [podAnnotations]: annotations },
+      prevResult: pod.result,
+      ...settings,
+    },
+  );
+}
+
+const AFTER_AWS = [
+  { mode: "strict", settings: routed("strict") },
+  { mode: "standard", settings: routed("standard") },
+  { mode: "strict", settings: { datapath: "direct", serviceCIDRs: [] } },
+  { mode: "standard", settings: { datapath: "direct", serviceCIDRs: [] } },
+] as const;
+
+describe("a pod that aws-cni attached itself", () => {
+  test.each(AFTER_AWS)("$mode, then $settings: code 7, nothing touched", async ({ mode, settings }) => {
+    const pod = await awsPod("theirs", 36, mode);
+    onTestFinished(pod.remove);
+    const [node, inPod] = await Promise.all([snapshot(), snapshot(pod.netns)]);
+    const noDummy = { ...pod, result: { ...pod.result, interfaces: pod.result.interfaces?.slice(0, 2) } };
+    const elsewhere = { ...noDummy.result, ips: [{ version: "4", address: "10.0.0.99/32", interface: 1 }] };
+    // By all of it, by the address alone, and by what is on the node alone.
+    for (const attached of [pod, noDummy, { ...pod, result: elsewhere }] as AwsPod[]) {
+      const { failure } = await callBehindAws("ADD", attached, settings);
+      expect(failure).toMatchObject({
+        code: 7,
+        msg: expect.stringMatching(/^the primary plugin has attached eni-0b\w+ already/),
+      });
+    }
+    // By the VLAN id in the result, whose annotation is late.
+    const { failure } = await callBehindAws("ADD", pod, settings, {});
+    expect(failure).toMatchObject({
+      code: 7,
+      msg: expect.stringContaining("has attached the branch of VLAN id 36 already"),
+    });
+    expect(diffSnapshots(node, await snapshot())).toEqual([]);
+    expect(diffSnapshots(inPod, await snapshot(pod.netns))).toEqual([]);
+    expect(records()).toEqual([]);
+  });
+
+  test.each(AFTER_AWS)(
+    "$mode, then $settings and passed: left alone by every verb",
+    async ({ mode, settings }) => {
+      const pod = await awsPod("theirs", 36, mode);
+      onTestFinished(pod.remove);
+      const [node, inPod] = await Promise.all([snapshot(), snapshot(pod.netns)]);
+      const pass = { ...settings, alreadyAttached: "pass" };
+      const added = await callBehindAws("ADD", pod, pass);
+      expect(JSON.parse(added.stdout)).toEqual(pod.result);
+      expect(JSON.parse((await callBehindAws("ADD", pod, pass, {})).stdout)).toEqual(pod.result);
+      expect((await callBehindAws("CHECK", pod, pass)).failure).toBeUndefined();
+      expect((await callBehindAws("DEL", pod, pass)).failure).toBeUndefined();
+      expect((await callBehindAws("DEL", { ...pod, netns: "none" }, pass)).failure).toBeUndefined();
+      expect(diffSnapshots(node, await snapshot())).toEqual([]);
+      expect(diffSnapshots(inPod, await snapshot(pod.netns))).toEqual([]);
+      expect(records()).toEqual([]);
+    },
+  );
+
+  test.each(AFTER_AWS)(
+    "$mode, and another pod asks for its VLAN id with $settings: code 102, nothing touched",
+    async ({ mode, settings }) => {
+      const theirs = await awsPod("theirs", 36, mode);
+      onTestFinished(theirs.remove);
+      const pod = await ours("mine", 36, settings);
+      onTestFinished(() => pod.remove());
+      const take = () => Promise.all([snapshot(), snapshot(theirs.netns), pod.snapshot()]);
+      const before = await take();
+      for (const branch of [
+        theirs.annotation,
+        annotationOf({ vlanId: 36, ipv4: "10.0.0.99", mac: "02:b1:00:00:09:99" }),
+      ]) {
+        expect((await pod.add({ branch })).failure).toMatchObject({
+          code: 102,
+          msg: expect.stringMatching(
+            /^VLAN id 36 on trunk eth1: device vlan\.eth\.36 with MAC 02:b1:00:00:00:24 leads to a living pod behind \w+, .* asked for by default\/mine/,
+          ),
+        });
+        await pod.mustDel({ branch });
+      }
+      const after = await take();
+      expect(before.map((one, i) => diffSnapshots(one, after[i] ?? one))).toEqual([[], [], []]);
+      expect(records()).toEqual([]);
+    },
+  );
+});
+
 describe("DEL for a pod that aws-cni made", () => {
   test.each([
     { mode: "strict", settings: routed("strict") },

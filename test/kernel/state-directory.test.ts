@@ -89,15 +89,18 @@ describe.each([
   const remount = (mode: "ro" | "rw") => mustExec(undefined, ["mount", "-o", `remount,${mode}`, state]);
   const lastWarning = () => logOf(ground).findLast(({ level }) => level === "warn")?.message;
 
-  /** Another pod's ADD must fail so, with the same branch and with another by the VLAN id, and leave the one that is attached. */
+  /**
+   * Another pod's ADD must fail so, with the same branch, and the same pod's in its next sandbox, with another branch by
+   * the VLAN id; the one that is attached is left.
+   */
   async function expectRefused(says: RegExp, ofSameBranch = { code: 105, says }): Promise<void> {
     const then = look();
     const records = recordsIn(state);
-    for (const { asked, code, says: text } of [
-      { asked: branch, ...ofSameBranch },
-      { asked: otherEni, code: 105, says },
+    for (const { asked, uid, code, says: text } of [
+      { asked: branch, uid: another.uid, ...ofSameBranch },
+      { asked: otherEni, uid: pod.uid, code: 105, says },
     ]) {
-      const { failure } = await another.add(call({ branch: asked }));
+      const { failure } = await another.add(call({ branch: asked, uid }));
       expect(failure).toMatchObject({ code, msg: expect.stringMatching(text) });
     }
     expect(since(then)).toEqual(nothing);
@@ -173,8 +176,8 @@ describe.each([
     expect(recordsIn(state)).toEqual(["7:sandbox-one:eth0.json"]);
 
     await remount("rw");
-    // Another pod with another branch by the same VLAN id, while the first one's namespace is still there.
-    await another.mustAdd(call({ branch: otherEni }));
+    // The same pod with another branch by the same VLAN id, while its first namespace is still there.
+    await another.mustAdd(call({ branch: otherEni, uid: pod.uid }));
     expect(recordsIn(state)).toEqual(["7:sandbox-two:eth0.json"]);
     await another.mustDel(call());
     expect(since(before)).toEqual(nothing);

@@ -5,7 +5,7 @@ import type { Link } from "../../netlink/route/link.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import type { PrimaryFacts } from "../facts.ts";
 import { inspectPrimary } from "../inspect.ts";
-import type { Kernel } from "../kernel.ts";
+import { type Kernel, isParentOnNode } from "../kernel.ts";
 import { hasTable, tableOf } from "../numbers.ts";
 import { type Operation, undoOf } from "../operation.ts";
 import { readRoutes, readRulesTo } from "../read.ts";
@@ -27,6 +27,7 @@ export function restoreFrom(
     return undefined;
   const primary = kernel.link("pod", pod.hostInterfaceName);
   if (primary?.kind !== "veth" || branch.parentIndex === undefined) return undefined;
+  if (!isParentOnNode("pod", branch)) return undefined;
   const { id: vlanId } = branch.vlan;
   if (!hasTable(vlanId)) return undefined;
   const table = tableOf(vlanId);

@@ -43,10 +43,9 @@ function attached(before: World, add: Add, eni: number): Outcome {
   };
 }
 
-/** The same branch, and another pod: EC2 knows one pod for it, so one of the two is wrong, and who has it keeps it. */
-function isAnothers(world: World, holder: Attachment, { sandbox, eni }: Add): boolean {
-  if (holder.eni !== eni || holder.sandbox === sandbox.id) return false;
-  return !isSamePod(world, holder.sandbox, sandbox.id);
+/** Another pod's, with the same branch or another: nobody says that it is gone, so who has the VLAN id keeps it. */
+function isAnothers(world: World, holder: Attachment, { sandbox }: Add): boolean {
+  return holder.sandbox !== sandbox.id && !isSamePod(world, holder.sandbox, sandbox.id);
 }
 
 /** The pod's interface is gone: nobody else loses anything, only what this sandbox itself had may be taken back. */

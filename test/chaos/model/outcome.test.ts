@@ -66,6 +66,12 @@ describe("ADD", () => {
     { what: "a broken annotation", before: [add(1)], call: add(2, ENI, { broken: true }), code: 101 },
     { what: "the branch of another pod that lives", before: [add(1)], call: add(2), code: 102 },
     {
+      what: "another branch by the VLAN id of a pod that lives",
+      before: [add(1)],
+      call: add(2, NEXT),
+      code: 102,
+    },
+    {
       what: "the branch of the last pod of its name, which lives",
       before: [add(1)],
       call: add(2, ENI, { spec: { pod: 1, incarnation: 1 } }),
@@ -79,8 +85,8 @@ describe("ADD", () => {
     },
     {
       what: "a pod's interface that is gone",
-      before: [add(1), add(2, 5, { broken: true }), { op: "unplug", sandbox: 2 }],
-      call: add(2, NEXT),
+      before: [add(1), add(2, 5, { broken: true, spec: { pod: 1 } }), { op: "unplug", sandbox: 2 }],
+      call: add(2, NEXT, { spec: { pod: 1 } }),
       code: 104,
     },
   ])("$what: an error, and nothing changes", ({ before, call, code }) => {
@@ -90,7 +96,16 @@ describe("ADD", () => {
   });
 
   test.each<{ what: string; before: Operation[]; call: Add }>([
-    { what: "another branch of the VLAN id", before: [add(1)], call: add(2, NEXT) },
+    {
+      what: "another branch of the VLAN id, when the namespace is gone",
+      before: [add(1), { op: "destroy", sandbox: 1 }],
+      call: add(2, NEXT),
+    },
+    {
+      what: "another branch of the VLAN id, for the same pod",
+      before: [add(1)],
+      call: add(2, NEXT, { spec: { pod: 1 } }),
+    },
     { what: "the same pod's next sandbox", before: [add(1)], call: add(2, ENI, { spec: { pod: 1 } }) },
     {
       what: "another pod, when the namespace is gone",
@@ -165,7 +180,11 @@ describe("DEL", () => {
   });
 
   test("a late one of the old sandbox leaves the new one alone", () => {
-    const world = after(add(1), add(2, NEXT), { op: "del", sandbox: 1, forgotten: "all" });
+    const world = after(add(1), add(2, NEXT, { spec: { pod: 1 } }), {
+      op: "del",
+      sandbox: 1,
+      forgotten: "all",
+    });
     expect(holders(world)).toEqual([2]);
   });
 
@@ -202,11 +221,13 @@ describe("a call that was killed", () => {
   });
 
   test("ADD that takes over: the old one in part, neither, or the new one in part; never both", () => {
-    expect(states(outcomesOf(after(add(1)), add(2, NEXT), true))).toEqual(["1 loosely", "", "2 loosely"]);
+    const next = add(2, NEXT, { spec: { pod: 1 } });
+    expect(states(outcomesOf(after(add(1)), next, true))).toEqual(["1 loosely", "", "2 loosely"]);
   });
 
   test("ADD that would have been refused: nothing", () => {
     expect(states(outcomesOf(after(add(1)), add(2), true))).toEqual(["1"]);
+    expect(states(outcomesOf(after(add(1)), add(2, NEXT), true))).toEqual(["1"]);
     expect(states(outcomesOf(after(add(1)), add(2, NEXT, { broken: true }), true))).toEqual(["1"]);
   });
 
@@ -351,17 +372,11 @@ describe("two calls at the same time", () => {
     ]);
   });
 
-  test("two branches of one VLAN id: either has it, and both succeed", () => {
-    const outcomes = pair(newWorld(), add(1), add(2, NEXT));
-    expect(outcomes.map(({ world }) => holders(world))).toEqual([[2], [1]]);
-    expect(outcomes.map(({ answers }) => answers.map((answer) => answer?.code))).toEqual([
-      [0, 0],
-      [0, 0],
-    ]);
-  });
-
-  test("one branch for two pods: the second is refused, and the answers say which", () => {
-    const outcomes = pair(newWorld(), add(1), add(2));
+  test.each([
+    { what: "one branch", second: ENI },
+    { what: "two branches of one VLAN id", second: NEXT },
+  ])("$what for two pods: the second is refused, and the answers say which", ({ second }) => {
+    const outcomes = pair(newWorld(), add(1), add(2, second));
     expect(
       outcomes.map(({ world, answers }) => [holders(world), answers.map((answer) => answer?.code)]),
     ).toEqual([

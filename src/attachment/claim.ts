@@ -1,0 +1,110 @@
+import { DatapathError } from "../datapath/error.ts";
+import { type Node, reopen } from "./node.ts";
+import { type AttachmentRecord, type PodIdentity, podName } from "./record.ts";
+
+/**
+ * Who may have a VLAN id. EC2 has one branch a VLAN id of a trunk, but an annotation is only a claim: it may be stale, or
+ * forged. So nothing is taken from a pod that lives unless the API server has seen it go.
+ */
+
+/** Who asks for a VLAN id, and for which branch. */
+export type Claim = Pick<
+  AttachmentRecord,
+  "containerId" | "ifName" | "pod" | "eniId" | "vlanId" | "mac" | "addresses"
+>;
+
+/** What a claim is judged with. */
+export interface Witness {
+  /** Whether the API server says that this pod is no more; only a yes counts. */
+  readonly podIsGone?: (pod: PodIdentity) => boolean;
+  readonly warn?: (message: string) => void;
+}
+
+export function isSameSandbox(record: AttachmentRecord, claim: Claim): boolean {
+  return record.containerId === claim.containerId && record.ifName === claim.ifName;
+}
+
+/**
+ * A container has one branch: with the second interface of a sandbox (multus, or several configuration lists) the runtime
+ * passes the same annotations. DatapathError `config` when one of the records is of another interface of it.
+ */
+export function requireOnlyInterface(
+  node: Node,
+  records: readonly AttachmentRecord[],
+  { containerId, ifName, pod, vlanId, eniId }: Claim,
+): void {
+  const other = records.find(
+    (record) => record.containerId === containerId && record.ifName !== ifName && lives(node, record),
+  );
+  if (other === undefined) return;
+  throw new DatapathError(
+    "config",
+    `the branch of ${podName(pod)} is held by ${other.ifName} of this container ${containerId} already (VLAN id ${other.vlanId}, ${other.eniId}): ${ifName} cannot have VLAN id ${vlanId} (${eniId}), there is one branch a sandbox`,
+  );
+}
+
+/** DatapathError `held` when the record of the claim's VLAN id is of another pod that lives and that nobody saw go. */
+export function requireFree(node: Node, record: AttachmentRecord, claim: Claim, witness: Witness): void {
+  if (isRetry(record, claim) || !lives(node, record)) return;
+  const shared = sharedWith(record, claim);
+  const { podIsGone = () => false, warn = () => undefined } = witness;
+  // Who has what only one branch can have is no successor. Without a name nobody can be asked about a pod.
+  const hasGone = shared === undefined && record.pod.name !== undefined && podIsGone(record.pod);
+  if (!hasGone) throw held(record, claim, shared);
+  warn(
+    `VLAN id ${record.vlanId} is taken from ${holderOf(record)}, which the API server has no more, and given to ${claimantOf(claim)}`,
+  );
+}
+
+/**
+ * DatapathError `held` when a pod that lives has the claim's ENI, MAC or address under another VLAN id, `config` when
+ * another interface of the container has a branch. Only records whose text has one of these are parsed: most never do.
+ */
+export function requireUnshared(node: Node, claim: Claim): void {
+  const { containerId, vlanId, eniId, mac, addresses } = claim;
+  const texts = [containerId, eniId, mac, ...addresses].map((text) => JSON.stringify(text));
+  const records = node.store.mentioning(texts);
+  requireOnlyInterface(node, records, claim);
+  for (const record of records) {
+    if (record.vlanId === vlanId || isRetry(record, claim)) continue;
+    const shared = sharedWith(record, claim);
+    if (shared !== undefined && lives(node, record)) throw held(record, claim, shared);
+  }
+}
+
+/** The same sandbox's interface, or the same pod's earlier sandbox: a StatefulSet's pods differ by the UID only. */
+function isRetry(record: AttachmentRecord, claim: Claim): boolean {
+  if (record.containerId === claim.containerId) return record.ifName === claim.ifName;
+  return record.pod.uid !== undefined && record.pod.uid === claim.pod.uid;
+}
+
+/** What both have though only one branch can. */
+function sharedWith(record: AttachmentRecord, claim: Claim): string | undefined {
+  if (record.eniId === claim.eniId) return claim.eniId;
+  if (record.mac === claim.mac) return `MAC ${claim.mac}`;
+  const address = claim.addresses.find((one) => record.addresses.includes(one));
+  return address === undefined ? undefined : `address ${address}`;
+}
+
+function lives(node: Node, record: AttachmentRecord): boolean {
+  using namespace = reopen(node, record);
+  return namespace !== undefined;
+}
+
+/** Both pods are named: a forged annotation shows. */
+function held(record: AttachmentRecord, claim: Claim, shared: string | undefined): DatapathError {
+  const what = shared === undefined || shared === record.eniId ? "" : ` with ${shared}`;
+  return new DatapathError(
+    "held",
+    `VLAN id ${record.vlanId} (${record.eniId})${what} is held by ${holderOf(record)}, whose namespace ${record.namespace.path} lives; asked for by ${claimantOf(claim)}`,
+  );
+}
+
+function holderOf({ pod, containerId }: AttachmentRecord): string {
+  return `${podName(pod)}, container ${containerId}`;
+}
+
+/** For messages: who asks. */
+export function claimantOf({ pod, containerId, vlanId, eniId }: Claim): string {
+  return `${podName(pod)}, container ${containerId}, with VLAN id ${vlanId} (${eniId})`;
+}

@@ -1,0 +1,46 @@
+import type { Link } from "../netlink/route/link.ts";
+import { Table } from "../netlink/route/constants.ts";
+import { type Kernel, isParentOnNode } from "./kernel.ts";
+import { tableOf } from "./numbers.ts";
+import { readRoutes, readRulesTo } from "./read.ts";
+
+/**
+ * Whose a VLAN device on the node is that no record tells of: aws-cni leaves its pods' devices there, with the same
+ * tables, rules and priorities as the routed datapath.
+ */
+
+const FAMILIES = [4, 6] as const;
+
+/** The VLAN device of an id of the trunk in the node's own namespace. */
+export function vlanOnNode(kernel: Kernel, trunk: Pick<Link, "index">, vlanId: number): Link | undefined {
+  return kernel
+    .allLinks("host", { kind: "vlan" })
+    .find(
+      (link) => link.vlan?.id === vlanId && link.parentIndex === trunk.index && isParentOnNode("host", link),
+    );
+}
+
+/**
+ * The veth of a living pod that the VLAN id's table and rules lead to. A veth lives no longer than its other end's
+ * namespace, and a route no longer than its device; a rule outlives the device that it names, and a pod of the same name
+ * has a veth of the same name, so by a rule alone it is not the pod with the veth `own`.
+ */
+export function podBehind(kernel: Kernel, vlanId: number, own: number | undefined): Link | undefined {
+  const table = tableOf(vlanId);
+  const rules = readRulesTo(kernel, "host", table);
+  // Standard mode sends what is for the pod by table main.
+  const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
+  const routes = FAMILIES.flatMap((family) => [
+    ...readRoutes(kernel, "host", family, table),
+    ...(pods.size === 0
+      ? []
+      : readRoutes(kernel, "host", family, Table.MAIN).filter(({ destination }) => pods.has(destination))),
+  ]);
+  const routed = new Set(routes.flatMap(({ device }) => device ?? []));
+  const named = new Set(rules.flatMap(({ inputDevice }) => inputDevice ?? []));
+  return kernel
+    .links("host", [...routed, ...named])
+    .flatMap((link) => link ?? [])
+    .filter((link) => link.kind === "veth" && link.parentNetnsId !== undefined)
+    .find(({ index }) => routed.has(index) || index !== own);
+}
