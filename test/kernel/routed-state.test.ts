@@ -655,6 +655,13 @@ describe("one pod, IPv4", () => {
     test.each(["strict", "standard"] as const)(
       "%s: nothing that the pod sends leaves by the node",
       async (mode) => {
+        // The kernel does not put the trunk's own routes back either.
+        onTestFinished(() =>
+          ipBatch(undefined, [
+            "route replace 10.0.0.1 dev eth1 scope link table 2",
+            "route replace default via 10.0.0.1 dev eth1 table 2",
+          ]),
+        );
         const branches = annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] });
         await addForTest({ settings: { ...routed(mode), ...both }, branch: branches });
         const veth = vethOf(pod);
