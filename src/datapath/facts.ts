@@ -34,6 +34,8 @@ export interface HostFacts {
   readonly addresses: readonly string[];
   /** rp_filter of that end; undefined on a kernel that does not say. */
   readonly vethFilter?: number;
+  /** The primary's IPv4 routes by that end: they go with the last IPv4 address of a device. */
+  readonly vethRoutes?: readonly Route[];
   /** The address that the node sends from by default: the one its primary ENI has. */
   readonly source: Readonly<Partial<Record<IpFamily, string>>>;
   /**

@@ -7,7 +7,13 @@ import type { Claims } from "./claims.ts";
 import { DatapathError } from "./error.ts";
 import type { Facts, HostFacts, PodFacts, PrimaryFacts } from "./facts.ts";
 import type { Kernel } from "./kernel.ts";
-import { readAddresses, readPermanentNeighbours, readRoutes, readRulesAbout } from "./read.ts";
+import {
+  readAddresses,
+  readPermanentNeighbours,
+  readRoutes,
+  readRoutesOfPrimary,
+  readRulesAbout,
+} from "./read.ts";
 import { type DeviceSysctl, sysctlKey } from "./sysctl.ts";
 
 /**
@@ -105,6 +111,7 @@ function inspectHost(
     nameIsTaken: namesake !== undefined,
     veth,
     ...(vethFilter !== undefined && { vethFilter }),
+    vethRoutes: readRoutesOfPrimary(kernel, veth.index, table),
     addresses: [...own],
     source: defaultSources(kernel.socket("host"), own),
     ...leftOnNode(kernel, { table, devices: [veth.name, vlan], addresses }),

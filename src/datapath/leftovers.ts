@@ -6,8 +6,14 @@ import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "./kernel.ts";
 import { TO_POD_PRIORITY, tableOf, vlanName } from "./numbers.ts";
 import type { Operation } from "./operation.ts";
-import { withFlags } from "./primary.ts";
-import { readAddresses, readPermanentNeighbours, readRoutes, readRulesTo } from "./read.ts";
+import { byDependency, withFlags } from "./primary.ts";
+import {
+  readAddresses,
+  readPermanentNeighbours,
+  readRoutes,
+  readRoutesOfPrimary,
+  readRulesTo,
+} from "./read.ts";
 
 const FAMILIES = [4, 6] as const;
 
@@ -48,7 +54,7 @@ function neighboursOf(kernel: Kernel, { destination, device }: Route): Operation
 }
 
 /** The pod's veth on the node, if it is still there: without the node's address, and filtering as a new device does. */
-function vethAsUsual(kernel: Kernel, { family, device }: Route): Operation[] {
+function vethAsUsual(kernel: Kernel, { family, device, table }: Route): Operation[] {
   if (family !== 4 || device === undefined || kernel.link("host", device) === undefined) return [];
   const filter = kernel.readSysctl("host", "ipv4/conf/default/rp_filter");
   const all = readAddresses(kernel, "host", 0, Scope.UNIVERSE);
@@ -65,6 +71,13 @@ function vethAsUsual(kernel: Kernel, { family, device }: Route): Operation[] {
         address: withFlags(address, address.flags),
         absent: true,
       })),
+    // They go with the last address.
+    ...byDependency(readRoutesOfPrimary(kernel, device, table)).map(({ device: _, ...route }): Operation => ({
+      kind: "route",
+      at: "host",
+      device,
+      route,
+    })),
     ...(filter === undefined
       ? []
       : [{ kind: "link", at: "host", device, reversePathFilter: Number(filter) } as const]),

@@ -2,6 +2,7 @@ import { NetlinkError } from "../netlink/error.ts";
 import type { Message } from "../netlink/message.ts";
 import { type IpFamily, ipBytes } from "../netlink/ip.ts";
 import { Errno } from "../sys/errno.ts";
+import { Protocol } from "../netlink/route/constants.ts";
 import {
   type Address,
   decodeAddress,
@@ -61,6 +62,13 @@ export function readRoutes(
     if (table !== undefined && isAbsence(error)) return [];
     throw error;
   }
+}
+
+/** The IPv4 routes by the node's end of a pod's veth that neither the kernel made nor a branch of that table. */
+export function readRoutesOfPrimary(kernel: Kernel, device: number, table: number): Route[] {
+  return readRoutes(kernel, "host", 4, undefined, device).filter(
+    (route) => route.protocol !== Protocol.KERNEL && route.table !== table,
+  );
 }
 
 /** The rules of one family, or of both. */

@@ -88,6 +88,7 @@ describe("broken by hand, in the pod or on the node", () => {
         `addr del ${pod4}/24 dev eth0`,
         `addr add ${pod4}/25 dev eth0`,
         "route add default via 10.0.0.1",
+        "route add 169.254.169.0/24 via 10.0.0.1",
       ],
       says: /^VLAN 7: in the pod: address 10\.0\.0\.20\/24 is missing on device eth0$/m,
     },

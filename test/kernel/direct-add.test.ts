@@ -147,6 +147,9 @@ function nodeLines(veth: string, podMac: string, families: readonly (4 | 6)[]): 
       ? [
           `+ route 4 unicast dst=${ipv4} dev=${veth} table=107 protocol=static scope=link prefsrc=10.0.0.10`,
           `+ rule 4 priority=512 src=all dst=${ipv4} iif=lo table=107 protocol=unspec`,
+          `+ addr ${veth} 10.0.0.10/32 scope=global label=${veth} noprefixroute=true`,
+          `+ route 4 local dst=10.0.0.10 dev=${veth} table=local protocol=kernel scope=host prefsrc=10.0.0.10`,
+          `+ sysctl ipv4/conf/${veth}/rp_filter=2`,
           `+ neigh dst=${ipv4} dev=${veth} lladdr=${podMac}`,
         ]
       : []),

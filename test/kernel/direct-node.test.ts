@@ -67,10 +67,6 @@ async function nodePort(): Promise<void> {
     type nat hook prerouting priority dstnat;
     ip daddr ${node4} tcp dport ${NODE_PORT} dnat to ${b4}:${PORT}
   }
-  chain out {
-    type nat hook output priority dstnat;
-    ip daddr ${node4} tcp dport ${NODE_PORT} dnat to ${b4}:${PORT}
-  }
   chain postrouting {
     type nat hook postrouting priority srcnat;
     ct status dnat masquerade
@@ -163,6 +159,7 @@ test("DEL without a record takes it all back as well", async () => {
   const all = async () => [
     await text(undefined, "ip", "addr", "show", "dev", "eni-lost"),
     await text(undefined, "cat", "/proc/sys/net/ipv4/conf/eni-lost/rp_filter"),
+    await text(undefined, "ip", "route", "show", "dev", "eni-lost"),
     await text(undefined, "ip", "neigh", "show", "nud", "permanent", "dev", "eni-lost"),
     await text(pod.netns, "ip", "route", "show", "table", "main"),
     await text(pod.netns, "ip", "-6", "route", "show", "table", "main", "type", "unreachable"),

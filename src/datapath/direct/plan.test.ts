@@ -108,6 +108,7 @@ function factsOf({ primary: given = primary(aws4, aws6), host, pod }: Changes = 
       trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
       nameIsTaken: false,
       vethFilter: 1,
+      vethRoutes: [route("10.0.0.50/32", { device: VETH })],
       veth: { index: VETH, name: "eni1", up: true, mtu: 9001, mac: "02:bb:00:00:00:01", rest: [] },
       addresses: ["10.0.0.10", "2001:db8:1::10"],
       source: { 4: "10.0.0.10", 6: "2001:db8:1::10" },
@@ -247,6 +248,7 @@ describe("planDirect", () => {
     expect(undone(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
       "host: - neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
       "host: - addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
+      "host: route 10.0.0.50/32 dev 9",
       "host: link 9 rp_filter 1",
       "host: - rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
       "host: - route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",

@@ -12,7 +12,7 @@ import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
-import type { Step } from "../operation.ts";
+import type { Operation, Step } from "../operation.ts";
 import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
 import {
   bringUp,
@@ -259,5 +259,11 @@ function passReversePath(host: HostFacts): Step[] {
   const flags = AddressFlag.NOPREFIXROUTE;
   const address = { address: borrowed, prefixLength: widthOf(4), scope: Scope.UNIVERSE, flags };
   const operation = { kind: "address", ...device, address } as const;
-  return [...steps, step(operation, [{ ...operation, absent: true }])];
+  // With the last IPv4 address of a device the kernel takes all IPv4 routes by it.
+  const again = byDependency(host.vethRoutes ?? []).map(({ device: _, ...route }): Operation => ({
+    kind: "route",
+    ...device,
+    route,
+  }));
+  return [...steps, step(operation, [{ ...operation, absent: true }, ...again])];
 }
