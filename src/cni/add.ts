@@ -16,14 +16,19 @@ export async function add(call: Call): Promise<JsonObject> {
   const { config, warnings } = readConfig(request.config, env, { ifName: request.ifName });
   warnings.forEach((warning) => call.warnOnce(warning));
   const prevResult = requirePrevResult(request.config, request.cniVersion);
-  const found = config.enablePodENI ? await findBranch(call, config) : undefined;
+  if (!config.enablePodENI) {
+    call.note({ outcome: "not enabled" });
+    return convertResult(prevResult, request.cniVersion);
+  }
+  // A result that says so needs no answer: while a cluster moves over, such a pod waits for nobody.
+  const found = isAttachedByPrimary(prevResult) ? passedBranch(config) : await findBranch(call, config);
   const branch = found === undefined ? undefined : decodeBranch(found.annotation);
-  if (config.enablePodENI && isAttachedByPrimary(prevResult, branch)) {
+  if (isAttachedByPrimary(prevResult, branch)) {
     leaveToPrimary(call, config, prevResult, branch);
     return convertResult(prevResult, request.cniVersion);
   }
-  if (found === undefined || branch === undefined) {
-    call.note({ outcome: config.enablePodENI ? "no branch" : "not enabled" });
+  if (found?.datapath === undefined || branch === undefined) {
+    call.note({ outcome: "no branch" });
     return convertResult(prevResult, request.cniVersion);
   }
   call.note({ vlan: branch.vlanId, eni: branch.eniId });
@@ -35,8 +40,15 @@ export async function add(call: Call): Promise<JsonObject> {
 
 interface FoundBranch {
   readonly annotation: string;
-  readonly datapath: Datapath;
+  /** Not asked for where the pod is left to the primary plugin. */
+  readonly datapath?: Datapath;
   readonly podIsGone?: (pod: PodIdentity) => boolean;
+}
+
+/** What the runtime passed, for comparison only. */
+function passedBranch(config: EntryConfig): FoundBranch | undefined {
+  const annotation = podEniAnnotation(config.runtimeConfig);
+  return annotation === undefined ? undefined : { annotation };
 }
 
 /** Which branch the pod has; undefined for none. By the agent's word, or by the annotation where nobody is asked. */

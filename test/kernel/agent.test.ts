@@ -85,6 +85,25 @@ describe("a pod whose branch the agent names", () => {
     expect(recorded()).toMatchObject({ vlanId: 7 });
   });
 
+  test.each([
+    { says: "gone", code: undefined },
+    { says: "exists", code: 102 },
+  ])("by the VLAN id of a pod that lives, and that the API server says $says of", async ({ says, code }) => {
+    const holder = await sandboxForTest(ground, {
+      name: "holder",
+      primary: "veth",
+      addresses: ["10.0.0.51"],
+      uid: "uid-holder",
+      branch: annotationOf({ vlanId: 7, ipv4: "10.0.0.21", mac: "02:b1:00:00:0a:21", eniId: "eni-0a21" }),
+    });
+    await holder.mustAdd();
+    await agentForTest(answer("direct"), { say: JSON.stringify({ answer: says }) });
+    const late = await pod({});
+    const { failure } = await late.add({ annotations: null });
+    expect(failure?.code).toBe(code);
+    expect(recorded()).toMatchObject({ eniId: code === 102 ? "eni-0a21" : "eni-0b000000000000007" });
+  });
+
   test("that it refuses is as before", async () => {
     await agentForTest({ say: JSON.stringify({ answer: "refused", reason: "its limits ask for none" }) });
     const late = await pod({}, branch);
