@@ -28,6 +28,8 @@ beforeAll(async () => {
   await vpc.createGroup("client");
   await vpc.createGroup("db");
   await vpc.allow("node", { port: NODE_PORT, fromGroup: "client" });
+  // A masqueraded client comes as the node.
+  await vpc.allow("db", { port: PORT, fromGroup: "node" });
   branch = await vpc.attachBranch({ vlanId: 7, ipv4: b4, ipv6: b6, groups: ["db"] });
   outside = await vpc.addHost({ name: "out", ipv4: "10.0.0.30", ipv6: "2001:db8:1::30", groups: ["client"] });
 });

@@ -218,6 +218,7 @@ describe("planDirect", () => {
     expect(done(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
       ...setAside,
       "pod: route unreachable default",
+      "pod: route unreachable 169.254.169.0/24",
       "pod: route 169.254.1.1/32 dev 2",
       `pod: route 10.0.0.10/32 ${gateway4}`,
       `pod: route 172.20.0.0/16 ${gateway4}`,
@@ -234,7 +235,6 @@ describe("planDirect", () => {
       "pod: addr 10.0.0.20/24 dev eth0",
       "pod: link eth0 up",
       "pod: route default via 10.0.0.1 dev eth0",
-      "pod: route unreachable 169.254.169.0/24",
       "pod: route 169.254.169.0/24 via 10.0.0.1 dev eth0",
       "host: route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
       "host: rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
@@ -252,9 +252,9 @@ describe("planDirect", () => {
       "host: link 9 rp_filter 1",
       "host: - rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
       "host: - route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
-      "pod: - route unreachable 169.254.169.0/24",
       `pod: - ${vlan}`,
       "pod: - rule 1536: from 10.0.0.50/32 lookup 107",
+      "pod: - route unreachable 169.254.169.0/24",
       "pod: - route unreachable default",
       ...givenBack,
       "pod: addr 10.0.0.50/32 dev 2",
@@ -549,8 +549,8 @@ describe("planDirect on other nodes", () => {
       );
     const all = `pod: route 169.254.0.0/16 ${gateway4}`;
     expect(vpc([])).toEqual([
-      all,
       "pod: route unreachable 169.254.169.0/24",
+      all,
       "pod: route 169.254.169.0/24 via 10.0.0.1 dev eth0",
     ]);
     const given = prefix("169.254.169.0/24");

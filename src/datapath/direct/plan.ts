@@ -67,7 +67,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   return [
     ...bringUp(facts),
     ...setAside(pod.primary, pod.sysctls, options.hostInterfaceName),
-    ...branch.addresses.map(({ family }) => lastResortStep("pod", family, Table.MAIN)),
+    ...branch.addresses.flatMap(({ family }) => lastResorts(family, options)),
     ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, nodeNetworks(branch, options))),
     ...families.flatMap((family) => answerFrom(family, pod.primary, table)),
     ...neighboursAgain(pod.primary).map((operation) => step(operation)),
@@ -188,11 +188,17 @@ function branchRoutes({ family, gateway }: BranchAddress, options: DirectOptions
     step({ kind: "route", at: "pod", device: options.interfaceName, route: newRoute({ ...to, gateway }) });
   const all = route(anyDestination(family));
   if (family === 6 || isGivenToTheNode(VPC_SERVICES, options)) return [all];
+  return [all, route({ family, destination: VPC_SERVICES.address, length: VPC_SERVICES.length })];
+}
+
+/** Where what goes by the branch ends while the trunk is down. */
+function lastResorts(family: IpFamily, options: DirectOptions): Step[] {
   return [
-    all,
-    // With the trunk down these must not fall back to the node's way to all that is link-local.
-    lastResortStep("pod", family, Table.MAIN, VPC_SERVICES),
-    route({ family, destination: VPC_SERVICES.address, length: VPC_SERVICES.length }),
+    lastResortStep("pod", family, Table.MAIN),
+    // These must not fall back to the node's way to all that is link-local.
+    ...(family === 6 || isGivenToTheNode(VPC_SERVICES, options)
+      ? []
+      : [lastResortStep("pod", family, Table.MAIN, VPC_SERVICES)]),
   ];
 }
 
