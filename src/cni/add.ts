@@ -3,6 +3,7 @@ import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import { type PluginConfig, readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
+import { wantedFamilies } from "./families.ts";
 import type { JsonObject } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import { convertResult } from "./result.ts";
@@ -18,7 +19,7 @@ export async function add(call: Call): Promise<JsonObject> {
     call.note({ outcome: config.enablePodENI ? "no branch" : "not enabled" });
     return convertResult(prevResult, request.cniVersion);
   }
-  const branch = decodeBranch(annotation);
+  const branch = decodeBranch(annotation, wantedFamilies(prevResult, request.ifName, config.families));
   call.note({ vlan: branch.vlanId, eni: branch.eniId });
   // Most pods have no branch, and pay for nothing of this.
   const { addBranch } = await import("./add-branch.ts");
