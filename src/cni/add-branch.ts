@@ -16,6 +16,7 @@ import { DATAPATHS } from "./datapaths.ts";
 import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import { refuseNetworksPastBranch } from "./past-the-branch.ts";
 import type { CniResult } from "./result.ts";
 import { trunkSelector } from "./trunk.ts";
 
@@ -28,6 +29,7 @@ export function addBranch(
 ): JsonObject {
   const { node, request } = call;
   const datapath = DATAPATHS[config.datapath];
+  if (config.datapath === "direct") refuseNetworksPastBranch(config, branch);
   const claim = {
     containerId: request.containerId,
     ifName: request.ifName,
