@@ -58,6 +58,7 @@ const facts: Facts = {
       routes: [],
       permanentNeighbours: [],
     },
+    otherDefaults: [],
     loopbackUp: true,
     sysctls: [],
   },

@@ -13,6 +13,7 @@ import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
 import type { Step } from "../operation.ts";
+import { replaceOtherDefaults } from "../other-defaults.ts";
 import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
 import { bringUp, clearStale, routeStep, ruleStep, step, ipv6Step, usesIpv6, vlanStep } from "../steps.ts";
 import { sysctlKey } from "../sysctl.ts";
@@ -43,6 +44,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   const families = primaryFamilies(pod.primary);
   return [
     ...bringUp(facts),
+    ...replaceOtherDefaults(branch, pod),
     ...setAside(pod.primary, pod.sysctls, options.hostInterfaceName),
     ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, options)),
     ...families.flatMap((family) => answerFrom(family, pod.primary, table)),

@@ -135,7 +135,7 @@ function factsOf(
   pod: Partial<Facts["pod"]> = {},
 ): Facts {
   return {
-    pod: { primary, loopbackUp: true, sysctls: [], ...pod },
+    pod: { primary, otherDefaults: [], loopbackUp: true, sysctls: [], ...pod },
     host: {
       trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
       nameIsTaken: true,

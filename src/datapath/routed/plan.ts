@@ -5,6 +5,7 @@ import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { Facts } from "../facts.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
 import type { Step } from "../operation.ts";
+import { replaceOtherDefaults } from "../other-defaults.ts";
 import { bringUp, clearStale, routeStep, ruleStep, step, ipv6Step, usesIpv6, vlanStep } from "../steps.ts";
 import { factOf, sysctlKey } from "../sysctl.ts";
 import { type HostPrimaryFacts, giveWay } from "./primary.ts";
@@ -42,6 +43,7 @@ export function planRouted(
   const table = tableOf(branch.vlanId);
   return [
     ...bringUp(facts),
+    ...replaceOtherDefaults(branch, facts.pod),
     ...giveWay(facts.pod.primary, onHost),
     ...(usesIpv6(branch) ? ipv6InPod(facts, options) : []),
     ...branch.addresses.flatMap((address) => inPod(address, facts)),
