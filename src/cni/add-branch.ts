@@ -3,6 +3,7 @@ import { kernelFor } from "../attachment/node.ts";
 import { type PodIdentity, RECORD_VERSION } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { enterStrict } from "../attachment/strict.ts";
+import { waitForGateways } from "../datapath/gateway.ts";
 import { inspect } from "../datapath/inspect.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { tableOf } from "../datapath/numbers.ts";
@@ -63,7 +64,13 @@ export function addBranch(
       hostInterfaceName: config.hostInterfaceName,
       steps,
     } as const;
-    attach(node, kernel, record, () => prepareNode(call, config, kernel));
+    attach(
+      node,
+      kernel,
+      record,
+      () => prepareNode(call, config, kernel),
+      () => waitUntilReady(call, config, kernel, branch),
+    );
     call.note({ outcome: "attached" });
     return result;
   });
@@ -82,6 +89,24 @@ function mtuFor(config: PluginConfig, trunk: { name: string; mtu: number }): num
   const mtu = config.mtu ?? trunk.mtu;
   if (mtu <= trunk.mtu) return mtu;
   throw new CniError(ErrorCode.InvalidConfig, `mtu ${mtu} is above the ${trunk.mtu} of trunk ${trunk.name}`);
+}
+
+/** The gateway answers: until then the branch carries no packets. */
+function waitUntilReady(call: Call, config: PluginConfig, kernel: Kernel, branch: BranchAssignment): void {
+  const { clock } = call.node;
+  if (config.gatewayTimeout === 0) return;
+  const started = clock.now();
+  try {
+    waitForGateways(kernel, clock, {
+      ...DATAPATHS[config.datapath].branchDevice(branch, call.request),
+      addresses: branch.addresses.map(({ gateway }) => gateway),
+      vlanId: branch.vlanId,
+      eniId: branch.eniId,
+      seconds: config.gatewayTimeout,
+    });
+  } finally {
+    call.note({ gatewayMs: Math.round(clock.now() - started) });
+  }
 }
 
 /** What strict mode changes for the whole node, done before its first pod. */

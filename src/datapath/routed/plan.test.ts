@@ -219,6 +219,8 @@ const device = (optional: string) => [
   `host: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
   `host: ipv6/conf/vlan.eth.7/accept_redirects=1${optional}`,
   `host: ipv6/conf/vlan.eth.7/forwarding=0${optional}`,
+  // Without IPv6 it asks for no gateway by it.
+  ...(optional === "" ? ["host: ipv6/conf/vlan.eth.7/accept_dad=0"] : []),
   "host: link vlan.eth.7 up",
 ];
 const table4 = [

@@ -103,6 +103,8 @@ function vlanDevice(branch: BranchAssignment, facts: Facts, options: RoutedOptio
     ipv6("accept_ra", "0"),
     ipv6("accept_redirects", "1"),
     ipv6("forwarding", "0"),
+    // Its link-local address asks for the gateway, so it must not be waited for.
+    ...(usesIpv6(branch) ? [ipv6("accept_dad", "0")] : []),
     step({ kind: "link", at: "host", device: name, up: true }),
   ];
 }
