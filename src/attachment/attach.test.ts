@@ -387,6 +387,37 @@ describe("attach", () => {
     );
   });
 
+  const silent = new DatapathError("gateway", "the gateway 10.0.1.1 does not answer");
+  const neverReady = (record: AttachmentRecord) => () => {
+    using kernel = new Kernel(undefined, transport);
+    const fail = () => {
+      // DEL would find it, were we killed while waiting.
+      expect(files()).toEqual(["7:first:eth0.json"]);
+      throw silent;
+    };
+    attach(node(), kernel, record, undefined, fail);
+  };
+
+  it("takes all steps back, and the record, when the branch does not get ready", () => {
+    expect(neverReady(recordOf({ steps: [step] }))).toThrow(
+      expect.objectContaining({ failure: "gateway", message: silent.message, details: [] }),
+    );
+    expect(sent).toEqual([RouteMessage.NEWRULE, RouteMessage.DELRULE]);
+    expect(files()).toEqual([]);
+  });
+
+  it("keeps the record of what could not be taken back of a branch that does not get ready", () => {
+    refuses[RouteMessage.DELRULE] = Errno.EBUSY;
+    expect(neverReady(recordOf({ steps: [step] }))).toThrow(
+      expect.objectContaining({
+        failure: "gateway",
+        message: silent.message,
+        details: [expect.stringMatching(/^not taken back: delete rule .*EBUSY$/)],
+      }),
+    );
+    expect(files()).toEqual(["7:first:eth0.json"]);
+  });
+
   it("tries no second time when the VLAN id is taken and something could not be taken back", () => {
     refuses[RouteMessage.NEWLINK] = Errno.EEXIST;
     refuses[RouteMessage.DELRULE] = Errno.EBUSY;

@@ -1,9 +1,10 @@
-import { apply } from "../datapath/apply.ts";
+import { apply, undo } from "../datapath/apply.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { type Holder, type Refusal, evict } from "../datapath/holders.ts";
 import type { HostFacts } from "../datapath/facts.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { podBehind, vlanOnNode } from "../datapath/owner.ts";
+import { undoOf } from "../datapath/operation.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import type { Link } from "../netlink/route/link.ts";
 import { poll } from "../sys/clock.ts";
@@ -59,7 +60,7 @@ function leadsTo({ name, mac }: Link, pod: Link): string {
 /**
  * Carries out a plan for a pod, with its record written first. When it fails, what was done is taken back and the record
  * goes too, unless something could not be taken back: then it stays for DEL. What the node's pods share is prepared once
- * the record says that this pod needs it. The caller holds the VLAN's lock and has
+ * the record says that this pod needs it; the branch is attached when it is ready as well. The caller holds the VLAN's lock and has
  * called takeOver.
  */
 export function attach(
@@ -67,11 +68,13 @@ export function attach(
   kernel: Kernel,
   record: AttachmentRecord,
   prepareNode: () => void = () => undefined,
+  waitUntilReady: () => void = () => undefined,
 ): void {
   node.store.write(record);
   try {
     prepareNode();
     applyEvicting(node, kernel, record);
+    orUndo(kernel, record, waitUntilReady);
   } catch (error) {
     if (error instanceof DatapathError && error.details.length > 0) throw error;
     let problem: unknown;
@@ -81,6 +84,19 @@ export function attach(
       problem = left;
     }
     throw problem === undefined ? error : withProblem(error, problem);
+  }
+}
+
+/** What fails after the steps have been carried out takes them back, as a step that fails does. */
+function orUndo(kernel: Kernel, record: AttachmentRecord, wait: () => void): void {
+  try {
+    wait();
+  } catch (error) {
+    const details = undo(kernel, undoOf(record.steps)).map(({ message }) => `not taken back: ${message}`);
+    const [failure, message] =
+      error instanceof DatapathError ? [error.failure, error.message] : (["kernel", String(error)] as const);
+    const cause = error instanceof DatapathError ? error.cause : error;
+    throw new DatapathError(failure, message, { cause, details });
   }
 }
 

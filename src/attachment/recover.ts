@@ -4,7 +4,7 @@ import { DatapathError } from "../datapath/error.ts";
 import { leftByDirect, leftByRouted } from "../datapath/leftovers.ts";
 import { hasTable } from "../datapath/numbers.ts";
 import { podBehind } from "../datapath/owner.ts";
-import type { BranchAssignment } from "../ipam/annotation.ts";
+import type { BranchIdentity } from "../ipam/annotation.ts";
 import { type Node, kernelFor, openPods, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
 import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS, type Trouble } from "./store.ts";
@@ -17,7 +17,7 @@ export interface Traces {
   readonly netns: string;
   readonly hostInterfaceName: string;
   /** From the pod's annotation. */
-  readonly branch?: BranchAssignment;
+  readonly branch?: BranchIdentity;
   /** MACs that the branch may have, by the annotation and prevResult. */
   readonly macs: readonly string[];
 }

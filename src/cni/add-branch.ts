@@ -3,6 +3,7 @@ import { kernelFor } from "../attachment/node.ts";
 import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../attachment/record.ts";
 import { LOCK_WAIT_MS } from "../attachment/store.ts";
 import { enterStrict } from "../attachment/strict.ts";
+import { waitForGateways } from "../datapath/gateway.ts";
 import { inspect } from "../datapath/inspect.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { tableOf, vlanName } from "../datapath/numbers.ts";
@@ -22,6 +23,7 @@ import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import { type CniResult, convertResult } from "./result.ts";
+import { refuseNetworksPastBranch } from "./past-the-branch.ts";
 import { reviewNode } from "./review.ts";
 import { trunkSelector } from "./trunk.ts";
 
@@ -36,6 +38,7 @@ export function addBranch(
   const { node, request } = call;
   const datapath = DATAPATHS[config.datapath];
   warnOfBandwidth(call, config);
+  if (config.datapath === "direct") refuseNetworksPastBranch(config, branch);
   const claim = {
     containerId: request.containerId,
     ifName: request.ifName,
@@ -86,7 +89,13 @@ export function addBranch(
       ...madeByAwsCni(kernel, facts.host.veth, prevResult),
       steps,
     } as const;
-    attach(node, kernel, record, () => prepareNode(call, config, branch, kernel));
+    attach(
+      node,
+      kernel,
+      record,
+      () => prepareNode(call, config, branch, kernel),
+      () => waitUntilReady(call, config, kernel, branch),
+    );
     call.note({ outcome: "attached" });
     return result;
   });
@@ -124,6 +133,24 @@ function mtuFor(config: PluginConfig, trunk: { name: string; mtu: number }): num
   const mtu = config.mtu ?? trunk.mtu;
   if (mtu <= trunk.mtu) return mtu;
   throw new CniError(ErrorCode.InvalidConfig, `mtu ${mtu} is above the ${trunk.mtu} of trunk ${trunk.name}`);
+}
+
+/** The gateway answers: until then the branch carries no packets. */
+function waitUntilReady(call: Call, config: PluginConfig, kernel: Kernel, branch: BranchAssignment): void {
+  const { clock } = call.node;
+  if (config.gatewayTimeout === 0) return;
+  const started = clock.now();
+  try {
+    waitForGateways(kernel, clock, {
+      ...DATAPATHS[config.datapath].branchDevice(branch, call.request),
+      addresses: branch.addresses.map(({ gateway }) => gateway),
+      vlanId: branch.vlanId,
+      eniId: branch.eniId,
+      seconds: config.gatewayTimeout,
+    });
+  } finally {
+    call.note({ gatewayMs: Math.round(clock.now() - started) });
+  }
 }
 
 /** What strict mode changes for the whole node, done before its first pod. */

@@ -57,7 +57,11 @@ async function call(entry: JsonObject, annotations: JsonObject | null | undefine
         serviceCIDRs: [],
         capabilities: { [CAPABILITY]: true },
         runtimeConfig: annotations === undefined ? {} : { [CAPABILITY]: annotations },
-        prevResult: { cniVersion: "1.0.0", ips: [] },
+        prevResult: {
+          cniVersion: "1.0.0",
+          interfaces: [{ name: "eth0", sandbox: "/run/netns/web-0" }],
+          ips: [{ address: "10.0.0.50/32", interface: 0 }],
+        },
         ...entry,
       },
     },

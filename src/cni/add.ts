@@ -6,6 +6,7 @@ import type { Call } from "./call.ts";
 import { wantedDatapath } from "./choose-datapath.ts";
 import { type Datapath, type EntryConfig, forDatapath, readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
+import { wantedFamilies } from "./families.ts";
 import type { JsonObject } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import { convertResult } from "./result.ts";
@@ -22,7 +23,10 @@ export async function add(call: Call): Promise<JsonObject> {
   }
   // A result that says so needs no answer: while a cluster moves over, such a pod waits for nobody.
   const found = isAttachedByPrimary(prevResult) ? passedBranch(config) : await findBranch(call, config);
-  const branch = found === undefined ? undefined : decodeBranch(found.annotation);
+  const branch =
+    found === undefined
+      ? undefined
+      : decodeBranch(found.annotation, wantedFamilies(prevResult, request.ifName, config.families));
   if (isAttachedByPrimary(prevResult, branch)) {
     leaveToPrimary(call, config, prevResult, branch);
     return convertResult(prevResult, request.cniVersion);

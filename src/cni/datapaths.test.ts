@@ -59,6 +59,7 @@ const facts: Facts = {
       routes: [],
       permanentNeighbours: [],
     },
+    otherDefaults: [],
     loopbackUp: true,
     sysctls: [],
   },

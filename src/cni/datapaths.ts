@@ -2,7 +2,7 @@ import type { Facts } from "../datapath/facts.ts";
 import { planDirect } from "../datapath/direct/plan.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { vlanName } from "../datapath/numbers.ts";
-import type { Step } from "../datapath/operation.ts";
+import type { Place, Step } from "../datapath/operation.ts";
 import { POD_GATEWAY, planRouted } from "../datapath/routed/plan.ts";
 import { inspectOnHost } from "../datapath/routed/primary.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
@@ -15,6 +15,11 @@ import { type CniResult, withBranch, withRoutedBranch } from "./result.ts";
 /** What ADD needs of a datapath: the steps, and what the runtime is told. */
 export interface DatapathOfAdd {
   plan(kernel: Kernel, branch: BranchAssignment, facts: Facts, options: PlanOptions): Step[];
+  /** Where the branch's VLAN device is. */
+  branchDevice(
+    branch: BranchAssignment,
+    request: CniRequest,
+  ): { readonly at: Place; readonly device: string };
   /** Throws when prevResult is none that a branch can be added to. */
   result(previous: CniResult, branch: BranchAssignment, options: PlanOptions): JsonObject;
 }
@@ -30,6 +35,7 @@ export interface PlanOptions {
 
 export const DATAPATHS: Readonly<Record<Datapath, DatapathOfAdd>> = {
   direct: {
+    branchDevice: (_branch, { ifName }) => ({ at: "pod", device: ifName }),
     plan: (_kernel, branch, facts, { request, config, mtu }) =>
       planDirect(branch, facts, {
         interfaceName: request.ifName,
@@ -57,6 +63,7 @@ export const DATAPATHS: Readonly<Record<Datapath, DatapathOfAdd>> = {
       ),
   },
   routed: {
+    branchDevice: ({ vlanId }) => ({ at: "host", device: vlanName(vlanId) }),
     plan: (kernel, branch, facts, { request, config, mtu }) =>
       planRouted(branch, facts, inspectOnHost(kernel, facts.host, facts.pod.primary), {
         interfaceName: request.ifName,

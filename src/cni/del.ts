@@ -2,8 +2,8 @@ import { detachRecord } from "../attachment/detach.ts";
 import { recover } from "../attachment/recover.ts";
 import type { AttachmentRecord } from "../attachment/record.ts";
 import { AttachmentError, LOCK_WAIT_MS, type Trouble } from "../attachment/store.ts";
-import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
-import type { BranchAssignment } from "../ipam/annotation.ts";
+import { decodeIdentity, podEniAnnotation } from "../ipam/annotation.ts";
+import type { BranchIdentity } from "../ipam/annotation.ts";
 import { isIpamdDown } from "./aws-cni.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
@@ -61,12 +61,12 @@ function told(call: Call): Trouble {
 }
 
 /** What the call itself says about the branch: it is ADD's annotation, and the result of the whole chain. */
-function hints(call: Call): { branch?: BranchAssignment; macs: string[]; hostInterfaceName: string } {
+function hints(call: Call): { branch?: BranchIdentity; macs: string[]; hostInterfaceName: string } {
   const { request, env } = call;
   const { config } = readConfig(request.config, env, { lenient: true });
   const branch = quietly(() => {
     const text = podEniAnnotation(config.runtimeConfig);
-    return text === undefined ? undefined : decodeBranch(text);
+    return text === undefined ? undefined : decodeIdentity(text);
   });
   const previous = quietly(() => readPrevResult(request.config, request.cniVersion));
   const ours = (previous?.interfaces ?? []).filter((entry) => entry.name === request.ifName);

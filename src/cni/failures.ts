@@ -13,6 +13,7 @@ const CODES: Record<DatapathFailure, ErrorCode> = {
   trunk: ErrorCode.TrunkNotFound,
   assignment: ErrorCode.AnnotationInvalid,
   held: ErrorCode.VlanInUse,
+  gateway: ErrorCode.TryAgainLater,
   kernel: ErrorCode.KernelRefused,
   namespace: ErrorCode.NamespaceUnusable,
   config: ErrorCode.InvalidConfig,

@@ -141,7 +141,8 @@ export function withRoutedBranch(
   };
 }
 
-function requirePrimary(prev: CniResult, ifName: string) {
+/** As primaryInterface, for who can do nothing without it: code 7. */
+export function requirePrimary(prev: CniResult, ifName: string) {
   const primary = primaryInterface(prev, ifName);
   if (primary !== undefined) return primary;
   throw new CniError(

@@ -6,6 +6,8 @@ export type DatapathFailure =
   | "trunk"
   /** The VLAN id belongs to another pod that lives. */
   | "held"
+  /** The branch's gateway does not answer yet. */
+  | "gateway"
   /** The kernel refused, or could not be asked. */
   | "kernel"
   /** The configuration does not fit what is on this node. */

@@ -19,6 +19,8 @@ export interface PrimaryFacts {
 
 export interface PodFacts {
   readonly primary: PrimaryFacts;
+  /** Default routes in table main by other interfaces than the primary's: another plugin made them. */
+  readonly otherDefaults: readonly Route[];
   readonly loopbackUp: boolean;
   /** Parameters of its devices that a datapath may change; those that this kernel lacks are left out. */
   readonly sysctls: readonly SysctlFact[];

@@ -1,12 +1,13 @@
 import type { IpFamily } from "../netlink/ip.ts";
 import { Scope, Table } from "../netlink/route/constants.ts";
 import { type Link, reversePathFilterOf } from "../netlink/route/link.ts";
-import { decodeRoute, lookUpRoute } from "../netlink/route/route.ts";
+import { type Route, decodeRoute, lookUpRoute } from "../netlink/route/route.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { Claims } from "./claims.ts";
 import { DatapathError } from "./error.ts";
 import type { Facts, HostFacts, PodFacts, PrimaryFacts } from "./facts.ts";
 import type { Kernel } from "./kernel.ts";
+import { otherDefaults } from "./other-defaults.ts";
 import {
   readAddresses,
   readPermanentNeighbours,
@@ -63,8 +64,10 @@ function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
       `the pod's "${primary}" is no veth device (${link.kind ?? "hardware"}): the primary plugin must be one that makes veth pairs`,
     );
   }
+  const routes = readRoutes(kernel, "pod");
   return {
-    primary: inspectPrimary(kernel, link),
+    primary: inspectPrimary(kernel, link, routes),
+    otherDefaults: otherDefaults(routes, link.index),
     loopbackUp: loopback?.up ?? false,
     sysctls: kernel.within("pod", () =>
       [primary, "lo"].flatMap((device) =>
@@ -78,8 +81,11 @@ function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
 }
 
 /** All that a primary plugin gave an interface. */
-export function inspectPrimary(kernel: Kernel, link: Link): PrimaryFacts {
-  const routes = readRoutes(kernel, "pod");
+export function inspectPrimary(
+  kernel: Kernel,
+  link: Link,
+  routes: readonly Route[] = readRoutes(kernel, "pod"),
+): PrimaryFacts {
   return {
     link,
     addresses: readAddresses(kernel, "pod", link.index),

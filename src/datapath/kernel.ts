@@ -250,6 +250,11 @@ export class Kernel implements Disposable {
     return named !== undefined && isIt(named) ? named : this.allLinks(at, { kind: "vlan" }).find(isIt);
   }
 
+  /** The device's ifindex. NetlinkError when there is none. */
+  indexOf(at: Place, device: Device): number {
+    return this.#index(at, device);
+  }
+
   #index(at: Place, device: Device): number {
     if (typeof device === "number") return device;
     const key = `${at}:${device}`;

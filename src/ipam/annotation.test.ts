@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { decodeBranch, podEniAnnotation, POD_ANNOTATIONS, POD_ENI_ANNOTATION } from "./annotation.ts";
+import {
+  decodeBranch,
+  decodeIdentity,
+  podEniAnnotation,
+  POD_ANNOTATIONS,
+  POD_ENI_ANNOTATION,
+} from "./annotation.ts";
 import { AnnotationError } from "./error.ts";
 
 /** As the VPC resource controller writes it. */
@@ -247,6 +253,63 @@ describe("decodeBranch", () => {
     expect(error.message).toContain(`annotation vpc.amazonaws.com/pod-eni: `);
     expect(error.message).toContain(message);
     expect(error.message).not.toContain("\n");
+  });
+
+  const wanted = {
+    4: { family: 4, because: "the primary gave eth0 192.168.32.50/32" },
+    6: { family: 6, because: 'families ["6"] asks for IPv6' },
+  } as const;
+  const both = { ...V6, privateIp: V4.privateIp, subnetCidr: V4.subnetCidr };
+
+  it.each([
+    ["IPv4 of both", text(both), [wanted[4]], [address4]],
+    ["IPv6 of both", text(both), [wanted[6]], [address6]],
+    ["both of both", text(both), [wanted[4], wanted[6]], [address4, address6]],
+    [
+      "IPv4 beside an IPv6 address without its subnet",
+      text({ ...both, subnetV6Cidr: "" }),
+      [wanted[4]],
+      [address4],
+    ],
+    ["IPv4 beside no IPv6 address at all", text({ ...both, ipv6Addr: 5 }), [wanted[4]], [address4]],
+    [
+      "IPv6 beside an IPv4 address without its subnet",
+      text({ ...both, subnetCidr: "" }),
+      [wanted[6]],
+      [address6],
+    ],
+    [
+      "IPv6 beside the IPv4 gateway's address",
+      text({ ...both, privateIp: "192.168.32.1" }),
+      [wanted[6]],
+      [address6],
+    ],
+  ])("judges what is wanted only: %s", (_what, annotation, families, addresses) =>
+    expect(decodeBranch(annotation, families)).toEqual({ ...branch, addresses }),
+  );
+
+  it.each([
+    [text(V4), [wanted[6]], "ipv6Addr", 'ipv6Addr is missing, though families ["6"] asks for IPv6'],
+    [text(V4), [wanted[4], wanted[6]], "ipv6Addr", "ipv6Addr is missing"],
+    [
+      text(V6),
+      [wanted[4], wanted[6]],
+      "privateIp",
+      "privateIp is missing, though the primary gave eth0 192.168.32.50/32",
+    ],
+    [text({ ...V6, ipv6Addr: "" }), [wanted[6]], "privateIp", "privateIp and ipv6Addr are both missing"],
+    [text({ ...both, subnetV6Cidr: "" }), [wanted[6]], "subnetV6Cidr", "subnetV6Cidr is missing"],
+    [text({ ...both, ipv6Addr: 5 }), [wanted[6]], "ipv6Addr", "ipv6Addr 5 is not a string"],
+  ])("refuses %s for what is wanted of it", (annotation, families, field, message) => {
+    const error = thrown(() => decodeBranch(annotation, families));
+    expect(error.field).toBe(field);
+    expect(error.message).toContain(`annotation vpc.amazonaws.com/pod-eni: ${message}`);
+  });
+
+  it("an identity needs no address", () => {
+    expect(decodeIdentity(text({ ...both, subnetV6Cidr: "", privateIp: "nonsense" }))).toEqual(branch);
+    expect(decodeIdentity(text({ ...V4, privateIp: "" }))).toEqual(branch);
+    expect(thrown(() => decodeIdentity(text({ ...V4, vlanId: 0 }))).field).toBe("vlanId");
   });
 
   it("does not repeat a whole annotation in its message", () => {

@@ -26,12 +26,22 @@ export interface BranchAddress {
   readonly gateway: string;
 }
 
-export interface BranchAssignment {
+/** What tells a branch from all others of the node. */
+export interface BranchIdentity {
   readonly eniId: string;
   readonly mac: string;
   readonly vlanId: number;
+}
+
+export interface BranchAssignment extends BranchIdentity {
   /** One or two: IPv4 before IPv6. */
   readonly addresses: readonly BranchAddress[];
+}
+
+/** An address family that the branch must have, and who says so: for the error when the annotation lacks it. */
+export interface WantedFamily {
+  readonly family: IpFamily;
+  readonly because: string;
 }
 
 /** Text of the annotation, or undefined when the pod has none. An empty text is one, and decodeBranch refuses it. */
@@ -52,28 +62,57 @@ export function podEniAnnotation(runtimeConfig: unknown): string | undefined {
   return text;
 }
 
-/** Element 0 of the annotation's array, checked. Keys match without regard to case; keys not read here are ignored. */
-export function decodeBranch(text: string): BranchAssignment {
+/**
+ * Element 0 of the annotation's array, checked. Keys match without regard to case; keys not read here are ignored, and
+ * so are the addresses of a family that is not wanted: where EC2 gives both the controller writes both, whatever the
+ * cluster's, and not always whole. Without `wanted`: those that are there.
+ */
+export function decodeBranch(text: string, wanted?: readonly WantedFamily[]): BranchAssignment {
+  const fields = decodeElement(text);
+  const identity = readIdentity(fields);
+  const given = FAMILIES.filter((family) => hasAddress(fields, family));
+  if (given.length === 0) {
+    fail("privateIp", "privateIp and ipv6Addr are both missing: the branch has no address");
+  }
+  for (const { family, because } of wanted ?? []) {
+    const { address } = ADDRESS_FIELDS[family];
+    if (!given.includes(family)) fail(address, `${address} is missing, though ${because}`);
+  }
+  const families = wanted?.map(({ family }) => family) ?? given;
+  return { ...identity, addresses: families.map((family) => readAddress(fields, family)) };
+}
+
+/** Which branch it is, whatever is said of its addresses: all that DEL needs to find what is left of it. */
+export function decodeIdentity(text: string): BranchIdentity {
+  return readIdentity(decodeElement(text));
+}
+
+function decodeElement(text: string): Fields {
   const list = parse(text);
   if (!Array.isArray(list)) fail("", `${quote(list)} is not an array`);
   if (list.length === 0) fail("", "the array is empty: it names no branch");
   const element: unknown = list[0];
   if (!isRecord(element)) fail("[0]", `[0] ${quote(element)} is not an object`);
-  const fields = knownFields(element);
-  const branch = {
-    eniId: readEniId(fields.get("eniid")),
-    mac: readMac(fields.get("ifaddress")),
-    vlanId: readVlanId(fields.get("vlanid")),
-    addresses: [
-      ...readAddress(4, "privateIp", fields.get("privateip"), "subnetCidr", fields.get("subnetcidr")),
-      ...readAddress(6, "ipv6Addr", fields.get("ipv6addr"), "subnetV6Cidr", fields.get("subnetv6cidr")),
-    ],
-  };
-  if (branch.addresses.length === 0) {
-    fail("privateIp", "privateIp and ipv6Addr are both missing: the branch has no address");
-  }
-  return branch;
+  return knownFields(element);
 }
+
+function readIdentity(fields: Fields): BranchIdentity {
+  return {
+    eniId: readEniId(fields.get("eniId")),
+    mac: readMac(fields.get("ifAddress")),
+    vlanId: readVlanId(fields.get("vlanId")),
+  };
+}
+
+/** The annotation's values, by the controller's spelling of their keys. */
+type Fields = ReadonlyMap<string, unknown>;
+
+const FAMILIES: readonly IpFamily[] = [4, 6];
+
+const ADDRESS_FIELDS = {
+  4: { address: "privateIp", subnet: "subnetCidr" },
+  6: { address: "ipv6Addr", subnet: "subnetV6Cidr" },
+} as const;
 
 /** The controller's spellings; decoded by folded case, as Go does, because its makers disagree (vlanId, vlanID). */
 const FIELDS = ["eniId", "ifAddress", "vlanId", "privateIp", "subnetCidr", "ipv6Addr", "subnetV6Cidr"];
@@ -107,18 +146,17 @@ function keepSource(_key: string, value: unknown, context?: { readonly source?: 
   return String(value) === source ? value : Object.freeze({ __proto__: null, source });
 }
 
-/** The values of the keys we read, by their folded name. Two spellings of one key must agree. */
-function knownFields(element: Readonly<Record<string, unknown>>): Map<string, unknown> {
+/** The values of the keys we read. Two spellings of one key must agree. */
+function knownFields(element: Readonly<Record<string, unknown>>): Fields {
   const fields = new Map<string, unknown>();
   for (const [key, value] of Object.entries(element)) {
-    const folded = key.toLowerCase();
-    const name = SPELLING.get(folded);
+    const name = SPELLING.get(key.toLowerCase());
     if (name === undefined) continue;
-    const before = fields.get(folded);
-    if (fields.has(folded) && quote(before) !== quote(value)) {
+    const before = fields.get(name);
+    if (fields.has(name) && quote(before) !== quote(value)) {
       fail(name, `${name} is given twice, as ${quote(before)} and as ${quote(value)}`);
     }
-    fields.set(folded, value);
+    fields.set(name, value);
   }
   return fields;
 }
@@ -155,26 +193,27 @@ function readVlanId(value: unknown): number {
   return value;
 }
 
-function readAddress(
-  family: IpFamily,
-  name: string,
-  value: unknown,
-  subnetName: string,
-  subnetValue: unknown,
-): BranchAddress[] {
-  const text = readText(name, value);
-  if (text === undefined) return [];
-  const address = canonicalIp(text);
+/** Whether an address of the family is there: one that is none counts, and is told when it is read. */
+function hasAddress(fields: Fields, family: IpFamily): boolean {
+  const value = fields.get(ADDRESS_FIELDS[family].address);
+  return value !== undefined && value !== null && value !== "";
+}
+
+/** The branch's address of one family, which is there. */
+function readAddress(fields: Fields, family: IpFamily): BranchAddress {
+  const { address: name, subnet: subnetName } = ADDRESS_FIELDS[family];
+  const text = readText(name, fields.get(name));
+  const address = text === undefined ? undefined : canonicalIp(text);
   if (address === undefined || familyOf(address) !== family) {
     fail(name, `${name} ${quote(text)} is not an IPv${family} address`);
   }
-  const subnet = readSubnet(family, name, subnetName, subnetValue);
+  const subnet = readSubnet(family, name, subnetName, fields.get(subnetName));
   const cidr = `${subnet.address}/${subnet.length}`;
   if (!contains(subnet, address)) fail(name, `${name} ${quote(text)} is outside its subnet ${cidr}`);
   const defect = addressDefect(subnet, address);
   if (defect !== undefined) fail(name, `${name} ${quote(text)} is ${defect}`);
   const prefixLength = family === 4 ? subnet.length : 128;
-  return [{ family, address, prefixLength, subnet: cidr, gateway: gatewayOf(subnet) }];
+  return { family, address, prefixLength, subnet: cidr, gateway: gatewayOf(subnet) };
 }
 
 function readSubnet(family: IpFamily, addressName: string, name: string, value: unknown): IpPrefix {

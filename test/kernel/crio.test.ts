@@ -41,7 +41,13 @@ beforeAll(async () => {
     })),
   );
   // libcni calls a plugin's own GC from this version on.
-  network = await writeConflist(scratch, { primary: "aws", name: "crio", cniVersion: "1.1.0" });
+  network = await writeConflist(scratch, {
+    primary: "aws",
+    name: "crio",
+    cniVersion: "1.1.0",
+    // The primary gives IPv4 only.
+    branchline: { families: ["4", "6"] },
+  });
   before = await snapshot();
 });
 

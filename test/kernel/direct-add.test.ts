@@ -328,6 +328,7 @@ describe("one pod, many ways to ask", () => {
     const of = (family: string) => (row.versioned ? { version: family } : {});
     const result = await addForTest({
       cniVersion: row.cniVersion,
+      settings: { families: ["4", "6"] },
       prevResult: {
         cniVersion: row.cniVersion,
         interfaces: [host, primary, odd],
@@ -553,10 +554,26 @@ describe("one pod, many ways to ask", () => {
         says: /no interface "eth0"/,
       },
       {
+        how: "prevResult without an address",
+        call: { prevResult: { cniVersion: "1.0.0", interfaces: [{ name: "eth0", sandbox: "/y" }] } },
+        code: 7,
+        says: /no address of interface "eth0".* families/,
+      },
+      {
+        how: "a family that the annotation lacks",
+        call: { branch: annotationOf({ vlanId: 7, ipv4 }) },
+        code: 101,
+        says: /ipv6Addr is missing, though the primary gave eth0 2001:db8:1::50\/128/,
+      },
+      {
         how: "an interface that is not there",
         call: {
           ifName: "eth9",
-          prevResult: { cniVersion: "1.0.0", interfaces: [{ name: "eth9", sandbox: "/y" }] },
+          prevResult: {
+            cniVersion: "1.0.0",
+            interfaces: [{ name: "eth9", sandbox: "/y" }],
+            ips: [{ interface: 0, address: "10.0.0.50/32" }],
+          },
         },
         code: 104,
         says: /no interface "eth9"/,
@@ -586,7 +603,11 @@ describe("one pod, many ways to ask", () => {
       onTestFinished(() => ipBatch(pod.netns, ["link del lonely"]));
       const { failure } = await pod.add({
         ifName: "lonely",
-        prevResult: { cniVersion: "1.0.0", interfaces: [{ name: "lonely", sandbox: "/y" }] },
+        prevResult: {
+          cniVersion: "1.0.0",
+          interfaces: [{ name: "lonely", sandbox: "/y" }],
+          ips: [{ interface: 0, address: "10.0.0.50/32" }],
+        },
       });
       expect(failure).toMatchObject({ code: 7, msg: expect.stringMatching(/"lonely" is no veth.*dummy/) });
     });

@@ -42,7 +42,8 @@ describe.each([
       primary,
       addresses: [P[4]],
       branch,
-      settings: routed(mode),
+      // ptp gives both.
+      settings: routed(mode, { families: ["4"] }),
     });
     [nodeBefore, podBefore] = [viewOf(), viewOf(pod.path)];
   });

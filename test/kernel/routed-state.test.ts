@@ -342,7 +342,7 @@ describe("one pod, IPv4", () => {
       await set(0);
     });
     const six = annotationOf({ vlanId: 7, ipv6: B[6] });
-    await pod.mustAdd({ branch: six });
+    await pod.mustAdd({ branch: six, settings: { families: ["6"] } });
     expect(await value()).toBe("0\n0\n");
     expect((await addressesOf(pod.netns, "eth0")).map(({ local }) => local)).toEqual([B[6]]);
     await pod.mustDel({ branch: six });
@@ -697,7 +697,10 @@ describe("one pod, IPv4", () => {
     await ipBatch(undefined, [`addr add ${B[6]}/128 dev ${vethOf(pod)} nodad`]);
     onTestFinished(() => ipBatch(undefined, [`addr del ${B[6]}/128 dev ${vethOf(pod)}`]));
     const [node, inPod] = await Promise.all([snapshot(), pod.snapshot()]);
-    const { failure } = await pod.add({ branch: annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] }) });
+    const { failure } = await pod.add({
+      branch: annotationOf({ vlanId: 7, ipv4: B[4], ipv6: B[6] }),
+      settings: { families: ["4", "6"] },
+    });
     expect(failure).toMatchObject({ code: 103, msg: expect.stringContaining(`${B[6]} is used by another`) });
     expect(diffSnapshots(node, await snapshot())).toEqual([]);
     expect(diffSnapshots(inPod, await pod.snapshot())).toEqual([]);

@@ -97,6 +97,7 @@ function factsOf({ primary: given = primary(aws4, aws6), host, pod }: Changes = 
   return {
     pod: {
       primary: given,
+      otherDefaults: [],
       loopbackUp: true,
       sysctls: [
         { device: "eth0", family: "ipv4", parameter: "rp_filter", value: "1" },

@@ -13,6 +13,7 @@ import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
 import type { Operation, Step } from "../operation.ts";
+import { replaceOtherDefaults } from "../other-defaults.ts";
 import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
 import {
   bringUp,
@@ -66,6 +67,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   const families = primaryFamilies(pod.primary);
   return [
     ...bringUp(facts),
+    ...replaceOtherDefaults(branch, pod),
     ...setAside(pod.primary, pod.sysctls, options.hostInterfaceName),
     ...branch.addresses.flatMap(({ family }) => lastResorts(family, options)),
     ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, nodeNetworks(branch, options))),

@@ -135,7 +135,7 @@ function factsOf(
   pod: Partial<Facts["pod"]> = {},
 ): Facts {
   return {
-    pod: { primary, loopbackUp: true, sysctls: [], ...pod },
+    pod: { primary, otherDefaults: [], loopbackUp: true, sysctls: [], ...pod },
     host: {
       trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
       nameIsTaken: true,
@@ -218,6 +218,8 @@ const device = (optional: string) => [
   `host: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
   `host: ipv6/conf/vlan.eth.7/accept_redirects=1${optional}`,
   `host: ipv6/conf/vlan.eth.7/forwarding=0${optional}`,
+  // Without IPv6 it asks for no gateway by it.
+  ...(optional === "" ? ["host: ipv6/conf/vlan.eth.7/accept_dad=0"] : []),
   "host: link vlan.eth.7 up",
 ];
 const table4 = [

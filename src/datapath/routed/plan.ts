@@ -6,6 +6,7 @@ import { type Rule, describeRule } from "../../netlink/route/rule.ts";
 import type { Facts } from "../facts.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf, vlanName } from "../numbers.ts";
 import type { Step } from "../operation.ts";
+import { replaceOtherDefaults } from "../other-defaults.ts";
 import {
   bringUp,
   clearStale,
@@ -53,6 +54,7 @@ export function planRouted(
     // First: where the id is taken, nothing of whoever has it is touched. It is down until all else is there.
     vlanStep("host", vlanName(vlanId), branch, facts, options.mtu),
     ...clearStale(facts),
+    ...replaceOtherDefaults(branch, facts.pod),
     ...giveWay(facts.pod.primary, { ...onHost, rules: onHost.rules.filter(isNoneOf(facts.host.rules)) }),
     // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
     // branch. The pod gets the address last, and an undo takes it first.
@@ -99,6 +101,8 @@ function vlanUp(branch: BranchAssignment): Step[] {
     ipv6("accept_ra", "0"),
     ipv6("accept_redirects", "1"),
     ipv6("forwarding", "0"),
+    // Its link-local address asks for the gateway, so it must not be waited for.
+    ...(usesIpv6(branch) ? [ipv6("accept_dad", "0")] : []),
     // Down before the rules go: what comes in must not find the node's table main instead.
     step({ kind: "link", at: "host", device: name, up: true }, [
       { kind: "link", at: "host", device: name, up: false },

@@ -4,7 +4,15 @@ import { hex, toHex } from "../../../test/golden/hex.ts";
 import { NetlinkFormatError } from "../attribute.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
-import { decodeNeighbour, deleteNeighbour, listNeighbours, replaceNeighbour } from "./neighbour.ts";
+import {
+  askForNeighbour,
+  decodeNeighbour,
+  deleteNeighbour,
+  forgetNeighbour,
+  getNeighbour,
+  listNeighbours,
+  replaceNeighbour,
+} from "./neighbour.ts";
 
 const v4 = { address: "10.0.0.1", device: 2, mac: "02:00:00:00:00:01" };
 const v6 = { address: "fe80:ec2::1", device: 2, mac: "02:00:00:00:00:02" };
@@ -34,6 +42,22 @@ describe("encoding", () => {
       0,
       "02 000000 02000000 8000 0000 0800 0100 0a000001 0a00 0200 020000000001 0000",
     ],
+    ["look up", getNeighbour(v4), 30, 0, "02 000000 02000000 0000 0000 0800 0100 0a000001"],
+    [
+      "resolve",
+      askForNeighbour(v4),
+      28,
+      MessageFlag.CREATE,
+      "02 000000 02000000 0000 01 00 0800 0100 0a000001",
+    ],
+    [
+      "resolve, IPv6",
+      askForNeighbour(v6),
+      28,
+      MessageFlag.CREATE,
+      "0a 000000 02000000 0000 01 00 1400 0100 fe800ec2000000000000000000000001",
+    ],
+    ["forget", forgetNeighbour(v4), 29, 0, "02 000000 02000000 0000 0000 0800 0100 0a000001"],
     ["list", listNeighbours(2), 30, 0, "00 000000 00000000 0000 0000 0800 0800 02000000"],
   ])("%s", (_, request, type, flags, bytes) => {
     expect([request.type, request.flags ?? 0, toHex(request.payload)]).toEqual([

@@ -26,6 +26,16 @@ const NDA_IFINDEX = 8;
 /** ndm_state (linux/neighbour.h): set by hand, never asked for nor aged. */
 export const NUD_PERMANENT = 0x80;
 
+/** ndm_state: what the code here tells apart. */
+export const NeighbourState = {
+  INCOMPLETE: 0x01,
+  /** Those in which the kernel has the link-layer address: REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT. */
+  VALID: 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80,
+} as const;
+
+/** ndm_flags: resolve it as if there were something to send. */
+const NTF_USE = 0x01;
+
 export interface Neighbour {
   readonly address: string;
   readonly device: number;
@@ -88,6 +98,47 @@ export function deleteNeighbour(neighbour: NewNeighbour): Request {
     payload: encode(neighbour),
     operation: `delete neighbour ${neighbour.address} on device ${neighbour.device}`,
   };
+}
+
+/** Which neighbour is meant. */
+export type NeighbourKey = Pick<NewNeighbour, "address" | "device">;
+
+/** What the kernel knows of one neighbour; the reply is one entry, ENOENT when there is none (Linux 5.0). */
+export function getNeighbour(key: NeighbourKey): Request {
+  return {
+    type: RouteMessage.GETNEIGH,
+    answered: true,
+    payload: encodeKey(key, 0),
+    operation: `look up neighbour ${key.address} on device ${key.device}`,
+  };
+}
+
+/** Has the kernel ask for a neighbour's link-layer address: by ARP, or by a neighbour solicitation. */
+export function askForNeighbour(key: NeighbourKey): Request {
+  return {
+    type: RouteMessage.NEWNEIGH,
+    flags: MessageFlag.CREATE,
+    payload: encodeKey(key, NTF_USE),
+    operation: `resolve neighbour ${key.address} on device ${key.device}`,
+  };
+}
+
+/** Deletes an entry whatever the kernel knows by it. */
+export function forgetNeighbour(key: NeighbourKey): Request {
+  return {
+    type: RouteMessage.DELNEIGH,
+    payload: encodeKey(key, 0),
+    operation: `forget neighbour ${key.address} on device ${key.device}`,
+  };
+}
+
+function encodeKey({ address, device }: NeighbourKey, flags: number): Uint8Array {
+  const bytes = new Uint8Array(HEADER);
+  const view = viewOf(bytes);
+  view.setUint8(0, addressFamily(familyOf(address)));
+  view.setInt32(4, device, true);
+  view.setUint8(10, flags);
+  return concat([bytes, attribute(NDA_DST, ipBytes(address))]);
 }
 
 function encode(neighbour: NewNeighbour): Uint8Array {

@@ -54,6 +54,8 @@ export interface Route {
   readonly protocol: number;
   readonly scope: number;
   readonly type: number;
+  /** Type of service that the route is for; 0, for any, is left out. */
+  readonly tos?: number;
   readonly gateway?: string;
   /** ifindex of the device it leaves by. */
   readonly device?: number;
@@ -107,6 +109,7 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
     protocol: view.getUint8(5),
     scope: view.getUint8(6),
     type: view.getUint8(7),
+    ...(view.getUint8(3) !== 0 && { tos: view.getUint8(3) }),
     ...(gateway !== undefined && { gateway }),
     ...(device !== undefined && { device }),
     ...(source !== undefined && { source }),
@@ -205,6 +208,7 @@ function header(family: IpFamily | undefined, route: Partial<Route>): Uint8Array
   const view = viewOf(bytes);
   view.setUint8(0, family === undefined ? AF_UNSPEC : addressFamily(family));
   view.setUint8(1, route.length ?? 0);
+  view.setUint8(3, route.tos ?? 0);
   view.setUint8(5, route.protocol ?? 0);
   view.setUint8(6, route.scope ?? 0);
   view.setUint8(7, route.type ?? 0);

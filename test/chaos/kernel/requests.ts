@@ -96,7 +96,7 @@ function environment(verb: string, spec: Sandbox): Record<string, string> {
   };
 }
 
-function entryOf({ network, mode, earlyDemux }: Pick<Add, "network" | "mode" | "earlyDemux">) {
+function entryOf({ network, mode, earlyDemux, eni }: Pick<Add, "network" | "mode" | "earlyDemux" | "eni">) {
   return {
     cniVersion: "1.0.0",
     name: network,
@@ -108,6 +108,8 @@ function entryOf({ network, mode, earlyDemux }: Pick<Add, "network" | "mode" | "
     trunk: { interface: "eth1" },
     ...(mode === "direct" ? { datapath: mode } : { datapath: "routed", podSGEnforcingMode: mode }),
     ...(earlyDemux === true && { manageEarlyDemux: true }),
+    // A sandbox gets any ENI, also one of other families than its primary's.
+    ...(eni !== undefined && { families: addressesOf(eniOf(eni)).map(({ family }) => String(family)) }),
   };
 }
 

@@ -241,6 +241,8 @@ export class World {
       gatewayTimeout: 0,
       datapath: "routed",
       podSGEnforcingMode: "strict",
+      // Its primary has no address at all.
+      families: ["4"],
       trunk: { interface: "eth1" },
       pluginLogFile: path.join(this.ground.scratch, "far.log"),
       runtimeConfig: { [podAnnotations]: { [podEni]: branch.annotation } },

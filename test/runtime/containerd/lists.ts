@@ -8,10 +8,13 @@ import { routed } from "../../kernel/support/routed.ts";
 export const kinds = ["direct", "standard", "strict"] as const;
 export type Kind = (typeof kinds)[number];
 
+/** The primary gives IPv4 only, the branches have both. */
+const families = ["4", "6"] as const;
+
 const settingsOf: Record<Kind, Readonly<Record<string, unknown>>> = {
-  direct: {},
-  standard: routed("standard"),
-  strict: routed("strict"),
+  direct: { families },
+  standard: routed("standard", { families }),
+  strict: routed("strict", { families }),
 };
 
 /** aws-cni's list with branchline in it: [primary, branchline, portmap]; what it refers to is below `dir`. */

@@ -1,0 +1,35 @@
+/** Which address families a branch gets: an annotation carries both wherever its subnet has both. */
+
+import type { WantedFamily } from "../ipam/annotation.ts";
+import { type IpFamily, familyOf } from "../netlink/ip.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { quote } from "./json.ts";
+import { type CniResult, requirePrimary } from "./result.ts";
+
+/**
+ * The families of the branch, each with the reason for it: those that `families` names, or those that the primary gave
+ * the pod's interface, which are the cluster's.
+ */
+export function wantedFamilies(
+  prevResult: CniResult,
+  ifName: string,
+  families: readonly IpFamily[] | undefined,
+): WantedFamily[] {
+  if (families !== undefined) {
+    const value = quote(families.map(String));
+    return families.map((family) => ({ family, because: `families ${value} asks for IPv${family}` }));
+  }
+  const { index } = requirePrimary(prevResult, ifName);
+  // An address without an index is of the pod's interface for every runtime.
+  const own = prevResult.ips.filter((ip) => ip.interface === undefined || ip.interface === index);
+  const wanted = ([4, 6] as const).flatMap((family): WantedFamily[] => {
+    const found = own.find(({ prefix }) => familyOf(prefix.address) === family)?.prefix;
+    if (found === undefined) return [];
+    return [{ family, because: `the primary gave ${ifName} ${found.address}/${found.length}` }];
+  });
+  if (wanted.length > 0) return wanted;
+  throw new CniError(
+    ErrorCode.InvalidConfig,
+    `prevResult has no address of interface "${ifName}", so the address families of the branch are not known: the primary plugin must say one, or the entry families`,
+  );
+}

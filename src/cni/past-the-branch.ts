@@ -1,0 +1,60 @@
+/** Networks of the entry that would take past the branch what its security groups are for. */
+
+import { IPV6_GATEWAY } from "../ipam/address.ts";
+import type { BranchAssignment } from "../ipam/annotation.ts";
+import { type IpPrefix, contains, formatPrefix, parsePrefix } from "../netlink/ip.ts";
+import type { PluginConfig } from "./config.ts";
+import { CniError, ErrorCode } from "./errors.ts";
+import { quote } from "./json.ts";
+
+/** Where neighbours and routers are: on each device's own link, so never by another one. */
+const LINK_LOCAL: readonly IpPrefix[] = [
+  { address: "169.254.0.0", length: 16 },
+  { address: "fe80::", length: 64 },
+];
+
+/**
+ * The direct datapath sends `serviceCIDRs` and `hostRoutes` by the primary's veth. Code 7 for one that overlaps with the
+ * branch's subnet, whose hosts would be reached and reach the pod by the node, and for one that holds the branch's
+ * gateway or all link-local addresses.
+ */
+export function refuseNetworksPastBranch(
+  config: Pick<PluginConfig, "serviceCIDRs" | "hostRoutes">,
+  branch: BranchAssignment,
+): void {
+  for (const key of ["serviceCIDRs", "hostRoutes"] as const) {
+    for (const network of config[key]) {
+      const reason = pastBranch(network, branch);
+      if (reason === undefined) continue;
+      throw new CniError(ErrorCode.InvalidConfig, `${key} ${quote(formatPrefix(network))} ${reason}`);
+    }
+  }
+}
+
+/** Why the network may not go by the node; undefined when it may. */
+function pastBranch(network: IpPrefix, branch: BranchAssignment): string | undefined {
+  const text = formatPrefix(network);
+  for (const { subnet: cidr } of branch.addresses) {
+    const subnet = parsePrefix(cidr);
+    if (subnet === undefined) continue;
+    const how =
+      text === cidr
+        ? "is"
+        : covers(network, subnet)
+          ? "contains"
+          : covers(subnet, network)
+            ? "lies within"
+            : undefined;
+    if (how === undefined) continue;
+    return `${how} the subnet ${cidr} of ${branch.eniId}: it would take the branch's traffic past its security groups`;
+  }
+  if (contains(network, IPV6_GATEWAY)) return `contains ${IPV6_GATEWAY}, the gateway of every branch`;
+  const link = LINK_LOCAL.find((range) => covers(network, range));
+  if (link === undefined) return undefined;
+  return `contains all link-local addresses (${formatPrefix(link)}): name those of the agents on the node`;
+}
+
+/** Whether all addresses of one network are in the other. */
+function covers(outer: IpPrefix, inner: IpPrefix): boolean {
+  return outer.length <= inner.length && contains(outer, inner.address);
+}
