@@ -69,9 +69,8 @@ export function conflistOf(dir: string, options: ConflistOptions): Readonly<Reco
   const branchline = {
     type: "branchline",
     enablePodENI: true,
-    // There is no agent here, and nothing answers for the gateway.
+    // There is no agent here.
     missingAnnotation: "pass",
-    gatewayTimeout: 0,
     serviceCIDRs: ["172.20.0.0/16", "fd00:20::/108"],
     trunk: { interface: "eth1" },
     pluginLogFile: path.join(dir, "branchline.log"),

@@ -621,7 +621,8 @@ describe("one pod, many ways to ask", () => {
 describe("called by cnitool, as the executable", () => {
   test.each(["aws", "ptp"] as const)("ADD, CHECK and DEL of a chain behind %s", async (primary) => {
     const dir = path.join(ground.scratch, `cnitool-${primary}`);
-    const network = await writeConflist(dir, { primary });
+    // The branch exists on paper only.
+    const network = await writeConflist(dir, { primary, branchline: { gatewayTimeout: 0 } });
     const before = await snapshot();
     const pod = await createPod({
       vpc: ground.vpc,

@@ -201,7 +201,8 @@ export class World {
       primary: "veth",
       addresses: [primary],
       branch: branch.annotation,
-      settings: settingsOf[kind],
+      // The usual time: the VPC answers for the gateway.
+      settings: { ...settingsOf[kind], gatewayTimeout: undefined },
     });
     this.#pods.push(pod);
     await pod.mustAdd();
@@ -236,9 +237,8 @@ export class World {
       name: "far",
       type: "branchline",
       enablePodENI: true,
-      // There is no agent here, and nothing answers for the gateway.
+      // There is no agent here.
       missingAnnotation: "pass",
-      gatewayTimeout: 0,
       datapath: "routed",
       podSGEnforcingMode: "strict",
       // Its primary has no address at all.
