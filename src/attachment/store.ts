@@ -10,6 +10,7 @@ import {
   removeOwn,
   writeFileAtomic,
 } from "../sys/files.ts";
+import { AssetError } from "../sys/asset.ts";
 import { lockDirectory, lockFile } from "../sys/lock.ts";
 import { type AttachmentRecord, parseRecord } from "./record.ts";
 import { errorCode } from "../sys/errno.ts";
@@ -316,8 +317,12 @@ function tooLong(what: string, waitMs: number): LockTimeoutError {
   return new LockTimeoutError(`${what} is still being worked on by another call after ${seconds} s`);
 }
 
-/** What a file's or a directory's failure means for the records; `what` is what was tried. */
+/**
+ * What a file's or a directory's failure means for the records; `what` is what was tried. Without the native library
+ * nothing can be locked, which is no matter of the records: AssetError goes on as it is.
+ */
 export function asAttachmentError(what: string, error: unknown): AttachmentError {
+  if (error instanceof AssetError) throw error;
   if (error instanceof AttachmentError) return error;
   if (error instanceof ForeignFileError) return new AttachmentError(error.message, { cause: error });
   const code = errorCode(error);

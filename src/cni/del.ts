@@ -21,9 +21,12 @@ export function del(call: Call): undefined {
   const key = { containerId: request.containerId, ifName: request.ifName };
   const record = findRecord(call);
   if (record === undefined) {
-    const traces = { ...key, netns: request.netns, ...hints(call) };
+    const { isOrdinary, ...known } = hints(call);
+    const traces = { ...key, netns: request.netns, ...known };
     const outcome = unlessLeftBehind(call, () =>
-      recover(node, traces, told(call)) ? "detached without a record" : "nothing to detach",
+      !(isOrdinary && isUnlisted(call)) && recover(node, traces, told(call))
+        ? "detached without a record"
+        : "nothing to detach",
     );
     call.note({ outcome });
     reviewNode(call);
@@ -60,27 +63,56 @@ function told(call: Call): Trouble {
   return ({ message }) => call.warn(message);
 }
 
+/** Whether no file says anything of the attachment, not even one that cannot be read. */
+function isUnlisted({ node, request }: Call): boolean {
+  try {
+    return node.store.vlanIdsOf({ containerId: request.containerId, ifName: request.ifName }).length === 0;
+  } catch (error) {
+    if (error instanceof AttachmentError) return false;
+    throw error;
+  }
+}
+
+interface Hints {
+  readonly branch?: BranchIdentity;
+  readonly macs: readonly string[];
+  readonly hostInterfaceName: string;
+  /**
+   * Nothing hints at a branch, neither the annotation nor an interface of prevResult: most pods. Then the namespace is not
+   * looked into, which needs the native library.
+   */
+  readonly isOrdinary: boolean;
+}
+
 /** What the call itself says about the branch: it is ADD's annotation, and the result of the whole chain. */
-function hints(call: Call): { branch?: BranchIdentity; macs: string[]; hostInterfaceName: string } {
+function hints(call: Call): Hints {
   const { request, env } = call;
   const { config } = readConfig(request.config, env, { lenient: true });
+  let isReadable = true;
+  const quietly = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch {
+      isReadable = false;
+      return undefined;
+    }
+  };
   const branch = quietly(() => {
     const text = podEniAnnotation(config.runtimeConfig);
     return text === undefined ? undefined : decodeIdentity(text);
   });
-  const previous = quietly(() => readPrevResult(request.config, request.cniVersion));
-  const ours = (previous?.interfaces ?? []).filter((entry) => entry.name === request.ifName);
+  const interfaces = quietly(() => readPrevResult(request.config, request.cniVersion))?.interfaces ?? [];
+  // Our result has the primary's interface under its other name, or the VLAN device on the node.
+  const isOurs = interfaces.some(
+    ({ name, sandbox }) => (name === config.hostInterfaceName && sandbox !== "") || name.startsWith("vlan."),
+  );
   return {
     ...(branch !== undefined && { branch }),
-    macs: [...ours.map(({ mac }) => mac.toLowerCase()), ...(branch === undefined ? [] : [branch.mac])],
+    macs: [
+      ...interfaces.filter(({ name }) => name === request.ifName).map(({ mac }) => mac.toLowerCase()),
+      ...(branch === undefined ? [] : [branch.mac]),
+    ],
     hostInterfaceName: config.hostInterfaceName,
+    isOrdinary: isReadable && branch === undefined && !isOurs,
   };
-}
-
-function quietly<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

@@ -33,7 +33,7 @@ describe("toCniError", () => {
     ["NetlinkProtocolError", new NetlinkProtocolError("x"), 103],
     ["NetlinkFormatError", new NetlinkFormatError("x"), 103],
     ["SysError", new SysError("setns", Errno.EPERM), 103],
-    ["AssetError", new AssetError("x"), 103],
+    ["AssetError", new AssetError("x"), 5],
     ["AnnotationError", new AnnotationError("vlanId", "x"), 101],
     ["an error of no boundary: a defect of ours", new TypeError("x is not a function"), 999],
   ])("%s keeps its message", (_name, error, code) => {

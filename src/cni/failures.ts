@@ -38,13 +38,13 @@ export function toCniError(thrown: unknown): CniError {
 function codeOf(thrown: unknown): ErrorCode | undefined {
   if (thrown instanceof NamespaceError) return ErrorCode.NamespaceUnusable;
   if (thrown instanceof ForeignFileError) return ErrorCode.RecordUnusable;
+  if (thrown instanceof AssetError) return ErrorCode.IoFailure;
   if (thrown instanceof LockTimeoutError) return ErrorCode.TryAgainLater;
   const isKernels =
     thrown instanceof NetlinkError ||
     thrown instanceof NetlinkProtocolError ||
     thrown instanceof NetlinkFormatError ||
-    thrown instanceof SysError ||
-    thrown instanceof AssetError;
+    thrown instanceof SysError;
   return isKernels ? ErrorCode.KernelRefused : undefined;
 }
 

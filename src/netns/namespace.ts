@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, statfsSync } from "node:fs";
 import { Errno, SysError, errorCode } from "../sys/errno.ts";
+import { AssetError } from "../sys/asset.ts";
 import { setns } from "../sys/libc.ts";
 
 /** Kind of a namespace for setns (linux/sched.h). */
@@ -79,6 +80,7 @@ export function inNamespace<T>(namespace: Namespace, callback: () => NotAPromise
   try {
     setns(namespace.fd, CLONE_NEWNET);
   } catch (error) {
+    if (error instanceof AssetError) throw error;
     const notNetwork = error instanceof SysError && error.errno === Errno.EINVAL;
     throw new NamespaceError(
       namespace.path,

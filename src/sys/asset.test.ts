@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -13,27 +14,35 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AssetError, materialize } from "./asset.ts";
+import { AssetError, loadAsset } from "./asset.ts";
 
 const CONTENT = Uint8Array.from({ length: 100_000 }, (_, i) => i % 251);
-const FILE = ".branchline-0123abcd-lib.node";
+const HASH = createHash("sha256").update(CONTENT).digest("hex").slice(0, 16);
+const FILE = `.branchline-${HASH}-lib.node`;
 const NOBODY = 65534;
 
 let base: string;
 let first: string;
 let second: string;
+let state: string;
 
 beforeEach(() => {
   base = mkdtempSync(`${tmpdir()}/branchline-asset-`);
   // mkdtemp gives 0700, and one test here is nobody.
   chmodSync(base, 0o755);
-  [first, second] = [`${base}/first`, `${base}/second`];
+  [first, second, state] = [`${base}/first`, `${base}/second`, `${base}/state`];
   mkdirSync(first);
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-const ASSET = { name: "lib.node", hash: "0123abcd", size: CONTENT.length, content: () => CONTENT };
-const place = (directories = [first, second]) => materialize(ASSET, directories);
+const ASSET = { name: "lib.node", hash: HASH, size: CONTENT.length, content: () => CONTENT };
+/** "Loads" by giving the path, once it has seen that the content is right. */
+const load = (path: string) => {
+  if (!readFileSync(path).equals(CONTENT)) throw new Error(`${path} was loaded damaged`);
+  return path;
+};
+const place = (directories = [first, second], by = load) =>
+  loadAsset(ASSET, by, { directories, stateDirectory: state });
 const entries = (directory: string) => (existsSync(directory) ? readdirSync(directory) : []);
 
 /** Numbers that no process has: they are above the largest that the kernel gives. */
@@ -61,7 +70,9 @@ describe("the native library on disk", () => {
         throw new Error("read for nothing");
       },
     };
-    expect(materialize(unread, [first, second])).toBe(`${first}/${FILE}`);
+    expect(loadAsset(unread, load, { directories: [first, second], stateDirectory: state })).toBe(
+      `${first}/${FILE}`,
+    );
     expect(statSync(`${first}/${FILE}`)).toMatchObject({ ino, mtimeMs });
   });
 
@@ -115,22 +126,109 @@ describe("the native library on disk", () => {
     // A file stands where the directory should be.
     writeFileSync(second, "");
     expect(() => place([`${second}/a`, `${second}/b`])).toThrow(
-      /^Cannot write the native library anywhere: .*second\/a: .*; .*second\/b: /,
+      /^cannot load the native library from .*second\/a: .*; nor from .*second\/b: /,
     );
   });
 
   it("takes away what killed processes left, and nothing else", () => {
     const abandoned = `${first}/${FILE}.${ENDED}`;
     const inUse = `${first}/${FILE}.${process.ppid}`;
-    const others = `${first}/.branchline-ffff-lib.node.${ENDED}`;
-    for (const path of [abandoned, inUse, others]) writeFileSync(path, "part");
+    const earlier = `${first}/.branchline-ffff-lib.node.${ENDED}`;
+    const others = `${first}/.other-${HASH}-lib.node.${ENDED}`;
+    for (const path of [abandoned, inUse, earlier, others]) writeFileSync(path, "part");
     place();
-    expect([abandoned, inUse, others].map((path) => existsSync(path))).toEqual([false, true, true]);
+    expect([abandoned, inUse, earlier, others].map((path) => existsSync(path))).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
   });
 
   it("is written although a process of our number was killed while writing", () => {
     writeFileSync(`${first}/${FILE}.${process.pid}`, "part");
     expect(place()).toBe(`${first}/${FILE}`);
     expect(entries(first)).toEqual([FILE]);
+  });
+
+  it.each([
+    ["the last byte", (bytes: Uint8Array) => bytes.with(bytes.length - 1, 255)],
+    ["the first byte", (bytes: Uint8Array) => bytes.with(0, 255)],
+    ["all bytes", (bytes: Uint8Array) => bytes.map(() => 0)],
+  ])("is written once more when %s of it is another, at its size", (_, damage) => {
+    writeFileSync(`${first}/${FILE}`, damage(CONTENT), { mode: 0o755 });
+    expect(place()).toBe(`${first}/${FILE}`);
+    expect(entries(second)).toEqual([]);
+  });
+
+  it("is looked at again when the file has changed since it was verified, or after a reboot", () => {
+    place();
+    writeFileSync(`${first}/${FILE}`, CONTENT.with(0, 255));
+    expect(place()).toBe(`${first}/${FILE}`);
+    writeFileSync(`${first}/${FILE}`, CONTENT.with(0, 255));
+    rmSync(state, { recursive: true });
+    expect(place()).toBe(`${first}/${FILE}`);
+  });
+
+  it.each([
+    ["cannot be made", () => writeFileSync(state, "")],
+    ["is somebody else's", () => mkdirSync(state, { mode: 0o777 }) !== chmodSync(state, 0o777)],
+    [
+      "has something else in the place of what is remembered",
+      () => mkdirSync(`${state}/library`, { recursive: true }),
+    ],
+  ])("is verified each time where the state directory %s", (_, spoil) => {
+    spoil();
+    expect([place(), place()]).toEqual([`${first}/${FILE}`, `${first}/${FILE}`]);
+    writeFileSync(`${first}/${FILE}`, CONTENT.with(0, 255));
+    expect(place()).toBe(`${first}/${FILE}`);
+  });
+
+  it("goes to the next directory where it cannot be loaded, leaves nothing behind, and stays there", () => {
+    const tries: string[] = [];
+    const noexec = (path: string) => {
+      tries.push(path);
+      if (path.startsWith(first)) {
+        const words = `${path}: failed to map segment from shared object: Operation not permitted`;
+        throw Object.assign(new Error(words), { code: "ERR_DLOPEN_FAILED" });
+      }
+      return load(path);
+    };
+    expect(place([first, second], noexec)).toBe(`${second}/${FILE}`);
+    expect(entries(first)).toEqual([]);
+    expect(place([first, second], noexec)).toBe(`${second}/${FILE}`);
+    // The second start neither writes nor tries the first directory again.
+    expect(tries).toEqual([`${first}/${FILE}`, `${second}/${FILE}`, `${second}/${FILE}`]);
+    expect(() => place([first], noexec)).toThrow(
+      `cannot load the native library from ${first} (mounted noexec?)`,
+    );
+  });
+
+  it("is written once more when it does not load, and loaded then", () => {
+    place();
+    let isFirst = true;
+    const once = (path: string) => {
+      if (!isFirst) return load(path);
+      isFirst = false;
+      throw new Error("file too short");
+    };
+    expect(place([first], once)).toBe(`${first}/${FILE}`);
+  });
+
+  it("is neither written into nor loaded from a fallback that others could write to", () => {
+    mkdirSync(second);
+    chmodSync(second, 0o777);
+    writeFileSync(first.replace("first", "file"), "");
+    expect(() => place([`${base}/file/x`, second])).toThrow(/second: .* can be written by others/);
+    writeFileSync(`${second}/${FILE}`, CONTENT, { mode: 0o755 });
+    expect(() => place([`${base}/file/x`, second])).toThrow(AssetError);
+  });
+
+  it("takes the libraries of other versions away when it is written, and nothing else of theirs", () => {
+    const old = `.branchline-${"ab".repeat(8)}-lib.node`;
+    const kept = [".branchline-short-lib.node", `.branchline-${"ab".repeat(8)}-other.node`, "branchline"];
+    for (const entry of [old, ...kept]) writeFileSync(`${first}/${entry}`, "x");
+    place();
+    expect(entries(first).toSorted()).toEqual([...kept, FILE].toSorted());
   });
 });

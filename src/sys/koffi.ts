@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { getBuiltinModule } from "node:process";
-import { materialize } from "./asset.ts";
+import { loadAsset } from "./asset.ts";
 
 /** What of koffi is used here; its own declarations cover the JavaScript wrapper, which is not loaded. */
 export interface Koffi {
@@ -23,7 +23,7 @@ let loaded: Koffi | undefined;
  * we know where it is: inside the executable, or in node_modules while developing.
  */
 export function koffi(): Koffi {
-  loaded ??= open(libraryPath());
+  loaded ??= load();
   return loaded;
 }
 
@@ -33,11 +33,11 @@ function open(path: string): Koffi {
   return module.exports as Koffi;
 }
 
-function libraryPath(): string {
+function load(): Koffi {
   const sea = getBuiltinModule("node:sea");
-  if (!sea.isSea()) return developmentPath();
+  if (!sea.isSea()) return open(developmentPath());
   const content = () => new Uint8Array(sea.getRawAsset(ASSET));
-  return materialize({ name: ASSET, hash: KOFFI_HASH, size: KOFFI_SIZE, content });
+  return loadAsset({ name: ASSET, hash: KOFFI_HASH, size: KOFFI_SIZE, content }, open);
 }
 
 function developmentPath(): string {

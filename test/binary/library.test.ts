@@ -8,7 +8,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, "dist/branchline"));
@@ -39,6 +39,8 @@ mkdir ${BESIDE}
 mount --bind "$OURS" ${BESIDE}/branchline
 start() { printf %s "$CONFIG" | CNI_COMMAND=STATUS CNI_PATH=/usr/lib/cni ${BESIDE}/branchline; }
 facts() { stat -c '%n %a %u %s' "$@"; }
+noexec() { mkdir -p "$1"; mount -t tmpfs -o noexec,mode=755 tmpfs "$1"; }
+call() { verb=$1; shift; printf %s "$1" | CNI_COMMAND=$verb CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/none CNI_IFNAME=eth0 CNI_PATH=/x ${BESIDE}/branchline; }
 read_only() { mkdir -p "$1"; mount --rbind "$1" "$1"; mount -o remount,bind,ro "$1"; }
 `;
 
@@ -87,6 +89,7 @@ it("is put elsewhere when the executable's directory is read-only", () => {
   expect(inPrivate(`read_only ${BESIDE}; start; start; facts ${second}/.b*; ls -A /run/branchline`)).toEqual([
     whole(second),
     "attachments",
+    "library",
     "locks",
     "warned",
   ]);
@@ -157,4 +160,92 @@ it("is written by 30 first starts at once, and all of them load it from there", 
     wait
     facts ${BESIDE}/.b*; ls -A /var/lib`);
   expect(lines).toEqual([...Array.from({ length: 30 }, () => "fine"), whole(BESIDE)]);
+});
+
+it("is written once more when its content is damaged, at its size", () => {
+  expect(
+    inPrivate(`
+      head -c ${KOFFI.length} /dev/zero >${BESIDE}/${NAME}; chmod 755 ${BESIDE}/${NAME}
+      start; facts ${BESIDE}/.b*; cat ${BESIDE}/.b* | sha256sum | cut -c-16; ls -A /var/lib
+      # Torn after it was verified, by a power loss that took /run with it.
+      printf xxxx | dd of=${BESIDE}/${NAME} conv=notrunc bs=1 seek=100 2>/dev/null; rm -r /run/branchline
+      start; cat ${BESIDE}/.b* | sha256sum | cut -c-16`),
+  ).toEqual([whole(BESIDE), HASH, HASH]);
+});
+
+it("is loaded from the third directory where the first is read-only and the second mounted noexec", () => {
+  const [second, third] = FALLBACKS;
+  expect(
+    inPrivate(`
+      read_only ${BESIDE}; noexec ${second}
+      start; ls -A ${second}; stat -c %y ${third}/.b*; start; facts ${third}/.b*; stat -c %y ${third}/.b*`),
+  ).toEqual([expect.stringMatching(/^2/), whole(third), expect.stringMatching(/^2/)]);
+});
+
+describe("where it cannot be loaded from anywhere", () => {
+  const [second, third] = FALLBACKS;
+  const NOWHERE = `read_only ${BESIDE}; for d in ${second} ${third}; do noexec $d; done`;
+  const entry = {
+    cniVersion: "1.0.0",
+    name: "net",
+    type: "branchline",
+    enablePodENI: true,
+    serviceCIDRs: [],
+  };
+  const capability = "io.kubernetes.cri.pod-annotations";
+  const annotation = JSON.stringify([
+    {
+      eniId: "eni-0b1",
+      ifAddress: "02:b1:00:00:00:07",
+      privateIp: "10.0.0.20",
+      vlanId: 7,
+      subnetCidr: "10.0.0.0/24",
+    },
+  ]);
+  const prevResult = {
+    cniVersion: "1.0.0",
+    interfaces: [{ name: "eni1" }, { name: "eth0", mac: "254", sandbox: "/run/netns/none" }],
+    ips: [{ address: "10.0.0.50/32", interface: 1 }],
+  };
+  const ask = (config: object) => JSON.stringify({ ...entry, pluginLogFile: "/run/plugin.log", ...config });
+  const withBranch = { runtimeConfig: { [capability]: { "vpc.amazonaws.com/pod-eni": annotation } } };
+
+  it("ADD of a pod with a branch says so, and why: code 5", () => {
+    const config = ask({
+      ...withBranch,
+      prevResult,
+      missingAnnotation: "pass",
+      trunk: { interface: "eth1" },
+    });
+    const lines = inPrivate(`${NOWHERE}; call ADD '${config}' || echo status $?`);
+    const { code, msg } = JSON.parse(lines[0] ?? "") as { code: number; msg: string };
+    expect({ code, msg }).toEqual({
+      code: 5,
+      msg: `cannot load the native library from ${BESIDE}: EROFS: read-only file system, open '${BESIDE}/${NAME}.PID'; nor from ${second} (mounted noexec?); nor from ${third} (mounted noexec?)`.replace(
+        "PID",
+        /\.node\.(\d+)/.exec(msg)?.[1] ?? "",
+      ),
+    });
+    expect(lines[1]).toBe("status 1");
+  });
+
+  it.each([
+    ["with aws-cni's result", ask({ prevResult })],
+    ["after an ADD that failed: without a result", ask({})],
+    [
+      "with annotations, none of them of a branch",
+      ask({ prevResult, runtimeConfig: { [capability]: { a: "b" } } }),
+    ],
+    ["by an entry that is wrong", ask({ prevResult, mtu: "x" })],
+  ])("DEL of a pod that never had a branch succeeds in silence, %s", (_what, config) => {
+    expect(inPrivate(`${NOWHERE}; call DEL '${config}' && echo gone`)).toEqual(["gone"]);
+  });
+
+  it("DEL of a pod that has one fails, until it can", () => {
+    const [answer] = inPrivate(`${NOWHERE}; call DEL '${ask({ ...withBranch, prevResult })}' || true`);
+    expect(JSON.parse(answer ?? "")).toMatchObject({
+      code: 5,
+      msg: expect.stringContaining("cannot load the native library from "),
+    });
+  });
 });
