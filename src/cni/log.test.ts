@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -115,6 +115,18 @@ describe("openLog", () => {
     ["stdout by its number", () => "/proc/self/fd/1"],
     ["a link to stdout", () => (symlinkSync("/dev/stdout", join(directory, "l")), join(directory, "l"))],
     [
+      "a link to a file",
+      () => {
+        writeFileSync(join(directory, "elsewhere"), "");
+        symlinkSync(join(directory, "elsewhere"), join(directory, "link"));
+        return join(directory, "link");
+      },
+    ],
+    [
+      "a link that leads nowhere",
+      () => (symlinkSync("/nowhere/x", join(directory, "n")), join(directory, "n")),
+    ],
+    [
       "a FIFO that nobody reads",
       () => (spawnSync("mkfifo", [join(directory, "fifo")]), join(directory, "fifo")),
     ],
@@ -125,5 +137,13 @@ describe("openLog", () => {
     expect(status).toBe(0);
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(JSON.parse(stderr)).toMatchObject({ level: "error", message: "ADD", code: 103 });
+  });
+
+  it("writes through a link of a directory on the way, and to a device", () => {
+    mkdirSync(join(directory, "real"));
+    symlinkSync(join(directory, "real"), join(directory, "var"));
+    expect(written(join(directory, "var", "plugin.log"))).toMatchObject({ stderr: "", status: 0 });
+    expect(lines(join(directory, "real", "plugin.log"))).toHaveLength(2);
+    expect(written("/dev/null")).toMatchObject({ stderr: "", status: 0 });
   });
 });

@@ -14,7 +14,7 @@ const STDERR = 2;
 /** Characters of one field: the environment and a configuration may hold any number. */
 const LONGEST_FIELD = 16 * 1024;
 
-const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
+const { O_APPEND, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -54,8 +54,9 @@ function append(file: string, line: string): boolean {
 
 /** Opens the file, and makes it and its directory if need be, with their modes whatever the umask. */
 function open(file: string): number {
-  // A FIFO that nobody reads would keep us waiting.
-  const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY;
+  // A FIFO that nobody reads would keep us waiting; a link may lead to a file that is no log. The directories on the way
+  // may be links: on some systems /var/log is.
+  const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
   try {
     return openSync(file, flags);
   } catch (error) {

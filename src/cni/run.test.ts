@@ -70,7 +70,7 @@ const withBranch = {
   },
 };
 
-async function call(env: Record<string, string>, config: object | string = {}) {
+async function call(env: Record<string, string>, config: object | string = {}, stdout?: Error) {
   const written: string[] = [];
   let reads = 0;
   const whole = {
@@ -87,7 +87,10 @@ async function call(env: Record<string, string>, config: object | string = {}) {
       reads += 1;
       return Buffer.from(typeof config === "string" ? config : JSON.stringify(whole));
     },
-    writeStdout: (text) => written.push(text),
+    writeStdout: (text) => {
+      if (stdout !== undefined) throw stdout;
+      written.push(text);
+    },
     node: { store: new AttachmentStore(join(directory, "state"), systemClock), clock: systemClock },
   });
   return { status, written, reads };
@@ -282,6 +285,22 @@ describe("run", () => {
     expect(JSON.parse(written.join(""))).toMatchObject({
       code: 7,
       msg: expect.stringContaining("serviceCIDRs"),
+    });
+  });
+
+  it.each([
+    ["a result", { prevResult }],
+    ["an error", { prevResult, mtu: "x", enablePodENI: true }],
+  ])("is logged as failed, and fails, when %s cannot be delivered", async (_what, config) => {
+    const broken = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+    expect(await call({ CNI_COMMAND: "ADD", ...pod }, config, broken)).toMatchObject({
+      status: 1,
+      written: [],
+    });
+    expect(logged().at(-1)).toMatchObject({
+      level: "error",
+      outcome: "failed",
+      undelivered: "the answer could not be written to stdout: EPIPE",
     });
   });
 });

@@ -1,6 +1,7 @@
 import type { Node } from "../attachment/node.ts";
 import { AttachmentStore, STATE_DIRECTORY } from "../attachment/store.ts";
 import { systemClock } from "../sys/clock.ts";
+import { errorCode } from "../sys/errno.ts";
 import type { Call } from "./call.ts";
 import { readLogSettings } from "./config.ts";
 import { type ErrorDocument, errorDocument } from "./errors.ts";
@@ -48,9 +49,21 @@ export async function run(ports: Ports): Promise<0 | 1> {
     answer = JSON.stringify(failure);
   }
   // Written once, outside: nothing that fails behind it may add a second document.
-  if (answer !== undefined) ports.writeStdout(answer);
-  logCall(request, ports.env, started, { ...noted, ...(failure !== undefined && failed(failure)) });
-  return failure === undefined ? 0 : 1;
+  let isDelivered = true;
+  try {
+    if (answer !== undefined) ports.writeStdout(answer);
+  } catch (error) {
+    // The runtime takes it for a failure, and the log is the only place that can say why.
+    isDelivered = false;
+    const why = errorCode(error) ?? String(error);
+    Object.assign(noted, { undelivered: `the answer could not be written to stdout: ${why}` });
+  }
+  logCall(request, ports.env, started, {
+    ...noted,
+    ...(isDelivered ? {} : { outcome: "failed" }),
+    ...(failure !== undefined && failed(failure)),
+  });
+  return failure === undefined && isDelivered ? 0 : 1;
 }
 
 function failed({ code, msg, details }: ErrorDocument): LogFields {
