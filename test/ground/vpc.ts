@@ -19,6 +19,19 @@ export const gatewayV6 = "fe80:ec2::1";
 /** Jumbo frames, as between instances of one VPC. */
 export const vpcMtu = 9001;
 
+/**
+ * A node's rp_filter: for `all`, and for the devices that are made. Of `all` and a device's own the greater counts, and
+ * aws-cni always sets 2 (loose) on the primary ENI.
+ */
+export const reversePathFilters = {
+  /** Amazon Linux 2023 and whoever else has systemd's 50-default.conf. */
+  eks: { all: 0, default: 2 },
+  /** A hardened image. */
+  strict: { all: 1, default: 1 },
+} as const;
+
+export type ReversePathFilter = keyof typeof reversePathFilters;
+
 export interface Subnet {
   readonly ipv4: string;
   readonly ipv6: string;
@@ -34,6 +47,8 @@ export interface VpcOptions {
   readonly primary?: Partial<NodeEni>;
   /** The node's trunk ENI; `up: false` leaves it as the kernel made it. */
   readonly trunk?: Partial<NodeEni> & { readonly up?: boolean };
+  /** The node's; `eks` unless named. */
+  readonly reversePathFilter?: ReversePathFilter;
 }
 
 export interface NodeEni {
@@ -120,6 +135,7 @@ export class Vpc {
   readonly primary: NodeEni;
   readonly trunk: NodeEni;
   readonly #trunkUp: boolean;
+  readonly #reversePathFilter: ReversePathFilter;
   readonly #plugs = new Map<string, Plug>();
   readonly #hosts = new Map<string, Host>();
   readonly #gateways = new Set<string>();
@@ -149,6 +165,7 @@ export class Vpc {
       ...options.trunk,
     };
     this.#trunkUp = options.trunk?.up ?? true;
+    this.#reversePathFilter = options.reversePathFilter ?? "eks";
   }
 
   /** Called by {@link createVpc}. */
@@ -159,6 +176,8 @@ export class Vpc {
         throw new Error(
           `the node's namespace has a ${device} already: run this in a guest or a fresh namespace`,
         );
+    // Devices take the node's default when they are made, and so do namespaces.
+    await this.setReversePathFilter(this.#reversePathFilter);
     await createNetns(this.netns);
     await this.#sh(`
 cd /proc/sys/net
@@ -198,6 +217,12 @@ ${baseTable()}${groupText(nodeGroup)}NFT
       [],
     );
     await this.#setUpNode();
+  }
+
+  /** Of the node, for all and for devices made from now on; those that are there keep their own. */
+  async setReversePathFilter(of: ReversePathFilter): Promise<void> {
+    for (const [where, value] of Object.entries(reversePathFilters[of]))
+      await this.#nodeSysctl(`ipv4/conf/${where}/rp_filter`, String(value));
   }
 
   /** The node as aws-cni leaves it: forwarding, loose reverse path filter, each ENI's own way out. */
@@ -347,7 +372,7 @@ ${baseTable()}${groupText(nodeGroup)}NFT
       "sh",
       "-ec",
       `cd /proc/sys/net; echo 1 > ipv4/ip_forward; echo 1 > ipv6/conf/all/forwarding
-       echo 2 > ipv4/conf/eth0/rp_filter
+       for w in default eth0 eth1; do echo 2 > ipv4/conf/$w/rp_filter; done
        for d in eth0 eth1; do echo 0 > ipv6/conf/$d/accept_ra; done`,
     ]);
     await ipBatch(netns, [
@@ -523,7 +548,8 @@ ${baseTable()}${groupText(nodeGroup)}NFT
   async #nodeSysctl(name: string, value: string): Promise<void> {
     const path = `/proc/sys/net/${name}`;
     const { stdout } = await mustExec(this.node, ["sh", "-ec", `cat ${path}; echo ${value} > ${path}`]);
-    this.#nodeSysctls.set(name, stdout.trim());
+    // Set once more: what it was at first is what it is to be again.
+    if (!this.#nodeSysctls.has(name)) this.#nodeSysctls.set(name, stdout.trim());
   }
 
   #nft(text: string): Promise<unknown> {

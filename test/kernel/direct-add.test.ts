@@ -32,7 +32,8 @@ import {
 let ground: Ground;
 
 beforeAll(async () => {
-  ground = await createGround();
+  // Strict, so that the veth's has to be made loose.
+  ground = await createGround({ reversePathFilter: "strict" });
 });
 
 afterAll(async () => {

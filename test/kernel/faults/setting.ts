@@ -41,7 +41,8 @@ export class Setting {
   static async open(): Promise<Setting> {
     const scratch = await mkdtemp(path.join(tmpdir(), "faults-"));
     const before = await snapshot();
-    const vpc = await createVpc();
+    // Strict, so that there is a step that makes the veth's loose.
+    const vpc = await createVpc({ reversePathFilter: "strict" });
     const branch = await vpc.attachBranch({
       vlanId: 7,
       ipv4: "10.0.0.20",
