@@ -22,6 +22,7 @@ afterAll(async () => {
 });
 
 const TRIES = 100;
+const FEW = 5;
 /** What answers does so in milliseconds; longer for a slow machine, where a first packet may have to be sent again. */
 const PATIENCE_MS = 15_000;
 /** What is closed costs all of them: a first try, then a hundred at once. */
@@ -53,9 +54,9 @@ const flows: readonly Flow[] = [
     to: (_, port) => ({ host: clusterIp, port }),
   },
   {
-    what: "a node port, `externalTrafficPolicy: Local` → the pod",
-    from: () => world.machine,
-    to: ({ nodePort }, port) => ({ host: nodeIp, port: nodePort(port) }),
+    what: "the pod → its own Service, itself the endpoint",
+    from: ({ agent }) => agent,
+    to: ({ ownService }, port) => ({ host: ownService, port }),
   },
   {
     what: "the pod → an agent on the node (169.254.170.23)",
@@ -76,6 +77,29 @@ const flows: readonly Flow[] = [
     what: "an application bound to the primary's address → a machine in the VPC",
     from: ({ agent }) => agent,
     to: ({ primary }, port) => ({ host: world.machineHost.ipv4 ?? "", port, localAddress: primary }),
+  },
+];
+
+const toClusterNodePort = ({ clusterNodePort }: Subject, port: number): Target => ({
+  host: nodeIp,
+  port: clusterNodePort(port),
+});
+
+const nodePortFlows: readonly Flow[] = [
+  {
+    what: "a node port, `externalTrafficPolicy: Local` → the pod",
+    from: () => world.machine,
+    to: ({ nodePort }, port) => ({ host: nodeIp, port: nodePort(port) }),
+  },
+  {
+    what: "a node port, `Cluster`: a machine in another subnet → the pod",
+    from: () => world.elsewhere,
+    to: toClusterNodePort,
+  },
+  {
+    what: "a node port, `Cluster`: a machine in the branch's own subnet → the pod",
+    from: () => world.machine,
+    to: toClusterNodePort,
   },
 ];
 
@@ -102,6 +126,19 @@ const hostPortFlows: readonly Flow[] = [
   },
 ];
 
+const policed: readonly Flow[] = [
+  {
+    what: "a NetworkPolicy on the node's end of the veth: what comes in",
+    from: () => world.machine,
+    to: toPod,
+  },
+  {
+    what: "a NetworkPolicy on the node's end of the veth: what the pod sends",
+    from: ({ agent }) => agent,
+    to: (_, port) => ({ host: world.machineHost.ipv4 ?? "", port }),
+  },
+];
+
 const probe: Flow = { what: "kubelet's probe (TCP, HTTP) → the pod", from: () => world.node, to: toPod };
 
 function of(subjects: ReadonlyMap<Kind, Subject>, kind: Kind): Subject {
@@ -125,8 +162,8 @@ interface Door {
   readonly target: Target;
 }
 
-function doorsOf({ what, from, to }: Flow, kind: Kind): Door[] {
-  const subject = of(world.subjects, kind);
+function doorsOf({ what, from, to }: Flow, kind: Kind, subjects = world.subjects): Door[] {
+  const subject = of(subjects, kind);
   return Object.values(ports).map((port) => ({
     name: `${kind}: ${what}, port ${port}`,
     agent: from(subject, kind),
@@ -154,15 +191,20 @@ const meanings: Readonly<Record<string, string>> = {
   "1111": "yes: none",
 };
 
+function meaningOf(open: readonly boolean[]): string {
+  const pattern = open.map((one) => (one ? "1" : "0")).join("");
+  return meanings[pattern] ?? `ports 8001 to 8004: ${pattern}`;
+}
+
 /** A row for each flow, a cell for each kind of pod. */
-async function observe(all: readonly Flow[]): Promise<Row[]> {
+async function observe(all: readonly Flow[], subjects = world.subjects): Promise<Row[]> {
   // One try of each door first, all at once, because it is the closed ones that take time.
   const firsts = await Promise.all(
     all.map((flow) =>
       Promise.all(
         kinds.map((kind) =>
           Promise.all(
-            doorsOf(flow, kind).map(async (door) => ({
+            doorsOf(flow, kind, subjects).map(async (door) => ({
               door,
               wasAnswered: (await door.agent.try(door.target, 1, FIRST_MS)).answered === 1,
             })),
@@ -176,8 +218,7 @@ async function observe(all: readonly Flow[]): Promise<Row[]> {
     const cells = await Promise.all(
       (firsts[i] ?? []).map(async (doors) => {
         const open = await Promise.all(doors.map(({ door, wasAnswered }) => isOpen(door, wasAnswered)));
-        const pattern = open.map((one) => (one ? "1" : "0")).join("");
-        return meanings[pattern] ?? `ports 8001 to 8004: ${pattern}`;
+        return meaningOf(open);
       }),
     );
     found.push({ what, cells });
@@ -185,21 +226,70 @@ async function observe(all: readonly Flow[]): Promise<Row[]> {
   return found;
 }
 
+/**
+ * The rows that are different where the node's reverse-path filter is strict; that the others are the same takes only a
+ * few tries of each door, all at once.
+ */
+async function observeOnStrictNode(all: readonly Flow[], usual: readonly Row[]): Promise<Row[]> {
+  const found = await Promise.all(
+    all.map(async (flow) => {
+      const cells = await Promise.all(
+        kinds.map(async (kind) => {
+          const doors = doorsOf(flow, kind, world.onStrictNode);
+          const tries = await Promise.all(doors.map(({ agent, target }) => agent.try(target, FEW, FIRST_MS)));
+          return meaningOf(tries.map(({ answered }) => answered > 0));
+        }),
+      );
+      return { flow, cells };
+    }),
+  );
+  const others = found.filter(({ cells }, i) => cells.join() !== usual[i]?.cells.join());
+  return observe(
+    others.map(({ flow }) => ({ ...flow, what: `${flow.what}, strict \`rp_filter\`` })),
+    world.onStrictNode,
+  );
+}
+
 const rows: Row[] = [];
 
 test("who reaches whom, and whose groups decide", async () => {
-  rows.push(...(await observe(flows)));
+  rows.push(...(await observe([...flows, ...nodePortFlows])));
   for (const value of ["1", "0"]) {
     writeFileSync(demux, value);
     const state = `\`tcp_early_demux\` ${value === "1" ? "on" : "off"}`;
     rows.push(...(await observe([{ ...probe, what: `${probe.what}, ${state}` }])));
   }
   writeFileSync(demux, "1");
+  const inMesh = { ...probe, what: "kubelet's probe from 169.254.7.127 (Istio ambient) → the pod" };
+  rows.push(...(await world.inMesh(() => observe([inMesh]))));
   rows.push(...(await observe(hostPortFlows)));
   const cells = rows.flatMap((row) => row.cells);
   expect(cells.filter((cell) => !Object.values(meanings).includes(cell))).toEqual([]);
-  expect(cells).toHaveLength((flows.length + 2 + hostPortFlows.length) * kinds.length);
+  expect(cells).toHaveLength((flows.length + nodePortFlows.length + 3 + hostPortFlows.length) * kinds.length);
 }, 300_000);
+
+test("node ports and host ports where the node's reverse-path filter is strict", async () => {
+  const wanted = [...nodePortFlows, ...hostPortFlows];
+  const usual = wanted.flatMap(({ what }) => rows.filter((row) => row.what === what));
+  expect(usual).toHaveLength(wanted.length);
+  await world.ground.vpc.setReversePathFilter("strict");
+  try {
+    rows.push(...(await observeOnStrictNode(wanted, usual)));
+  } finally {
+    await world.ground.vpc.setReversePathFilter("eks");
+  }
+}, 120_000);
+
+test("whom a NetworkPolicy that is enforced on the node's end of the veth takes hold of", async () => {
+  const found = await world.withPolicy(() => observe(policed));
+  expect(found).toHaveLength(policed.length);
+  rows.push(
+    ...found.map(({ what, cells }) => ({
+      what,
+      cells: cells.map((cell) => (cell === "no" ? "enforced" : "not enforced")),
+    })),
+  );
+}, 120_000);
 
 test("same-node traffic passes the VPC where the pod's groups decide, and does not where none do", async () => {
   const seen: Record<string, boolean> = {};

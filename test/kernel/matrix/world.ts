@@ -37,9 +37,18 @@ const servedPorts = Object.values(ports);
 export const clusterIp = "172.20.0.10";
 export const agentIp = "169.254.170.23";
 export const nodeIp = "10.0.0.10";
+/** What istio-cni puts in place of the node's address. */
+const meshIp = "169.254.7.127";
+const regularIp = "10.0.0.59";
 const vpcRange = "10.0.0.0/16";
 /** The nodes, the pods and one machine are in the VPC's first subnet; another machine is in this one. */
 const otherSubnet = { ipv4: "10.0.1.0/24", ipv6: "2001:db8:2::/64" };
+/** Each pod with a branch has a number: its addresses, ports and VLAN id follow from it. In the order of the kinds. */
+const subjectNumbers = [1, 2, 3] as const;
+const neighbourNumbers = [4, 5, 6] as const;
+const strictNumbers = [11, 12, 13] as const;
+const clusterNodePorts = "32000-32999";
+
 /** Outside of the VPC's range, so that it is the internet to the node. */
 const internet = { ipv4: "203.0.113.0/24", ipv6: "2001:db8:3::/64" };
 
@@ -50,14 +59,20 @@ export interface Subject {
   readonly primary: string;
   /** Node port 300nx leads to its port 800x. */
   readonly nodePort: (port: number) => number;
+  /** Node port 320nx, the same with `externalTrafficPolicy: Cluster`. */
+  readonly clusterNodePort: (port: number) => number;
   /** Host port 310nx leads to its port 800x, by aws-cni's own entry for portmap. */
   readonly hostPort: (port: number) => number;
+  /** A ClusterIP Service whose only endpoint it is. */
+  readonly ownService: string;
   readonly agent: Agent;
 }
 
 export class World {
   readonly ground: Ground;
   readonly subjects = new Map<Kind, Subject>();
+  /** The same once more, made on the node while its reverse-path filter was strict. */
+  readonly onStrictNode = new Map<Kind, Subject>();
   /** Another pod of the same kind on the same node, with a branch of its own. */
   readonly neighbours = new Map<Kind, Subject>();
   regular!: Agent;
@@ -93,7 +108,7 @@ export class World {
       world.node.listen("node", servedPorts),
       world.machine.listen("machine", servedPorts),
       outside.listen("internet", servedPorts),
-      ...[...world.subjects.values()].map((subject) => subject.agent.listen(subject.pod.name, servedPorts)),
+      ...world.served.map((subject) => subject.agent.listen(subject.pod.name, servedPorts)),
     ]);
     return world;
   }
@@ -107,10 +122,38 @@ export class World {
       ["nft", "delete", "table", "ip", "cluster"],
       ["ip", "addr", "del", `${agentIp}/32`, "dev", "lo"],
       ["ip", "rule", "del", "priority", "1024"],
-      ["ip", "rule", "del", "priority", "512", "to", "10.0.0.59"],
+      ["ip", "rule", "del", "priority", "512", "to", regularIp],
     ] as const)
       await mustExec(undefined, command);
     await closeGround(this.ground);
+  }
+
+  /** Those that something leads to. */
+  get served(): Subject[] {
+    return [...this.subjects.values(), ...this.onStrictNode.values()];
+  }
+
+  /** Istio's ambient mode, for as long as `act` lasts: what the node's processes send to pods has another source. */
+  async inMesh<T>(act: () => Promise<T>): Promise<T> {
+    const targets = this.served.map(({ branch }) => branch.ipv4).join(", ");
+    return withTable(
+      "ip mesh",
+      `chain nat {
+    type nat hook postrouting priority srcnat;
+    ip saddr ${nodeIp} ip daddr { ${targets} } meta l4proto tcp snat to ${meshIp}
+  }`,
+      act,
+    );
+  }
+
+  /** A NetworkPolicy that refuses it all, enforced where aws-cni's agent, Calico and others do: on the node's end of the veth. */
+  async withPolicy<T>(act: () => Promise<T>): Promise<T> {
+    const veths = [...this.subjects.values()].map(({ pod }) => `"eni-${pod.name}"`).join(", ");
+    const chain = (name: string, hook: string) => `chain ${name} {
+    type filter hook ${hook} devices = { ${veths} } priority 0;
+    tcp dport ${ports.branch}-${ports.both} drop
+  }`;
+    return withTable("netdev np", `${chain("inward", "egress")}\n  ${chain("outward", "ingress")}`, act);
   }
 
   /** Inbound to the node's ENI or to a branch: by port. Inbound to a machine: by port and the sender's group. */
@@ -126,11 +169,10 @@ export class World {
     await vpc.allow(
       nodeGroup,
       ...open(ports.node),
-      ...[1, 2, 3].flatMap((n) =>
-        open(ports.node).flatMap(({ port }) => [
-          { port: nodePortOf(n, port), ...from },
-          { port: hostPortOf(n, port), ...from },
-        ]),
+      ...[...subjectNumbers, ...strictNumbers].flatMap((n) =>
+        open(ports.node).flatMap(({ port }) =>
+          [nodePortOf, clusterNodePortOf, hostPortOf].map((of) => ({ port: of(n, port), ...from })),
+        ),
       ),
     );
     await vpc.createGroup("machine", [
@@ -167,35 +209,46 @@ export class World {
     ]);
   }
 
-  /** Numbers 1 to 3 are the subjects, 4 to 6 their neighbours, 9 is a pod without a branch. */
   async #podsOfAllKinds(): Promise<void> {
     const { vpc } = this.ground;
+    const all = [
+      { pods: this.subjects, numbers: subjectNumbers, group: "subject", filter: "eks" },
+      { pods: this.neighbours, numbers: neighbourNumbers, group: "neighbour", filter: "eks" },
+      { pods: this.onStrictNode, numbers: strictNumbers, group: "subject", filter: "strict" },
+    ] as const;
     const branches = await vpc.attachBranches(
-      [1, 2, 3, 4, 5, 6].map((number) => ({
-        vlanId: 10 + number,
-        ipv4: `10.0.0.${20 + number}`,
-        groups: [number <= 3 ? "subject" : "neighbour"],
-      })),
+      all.flatMap(({ numbers, group }) =>
+        numbers.map((number) => ({
+          vlanId: 10 + number,
+          ipv4: `10.0.0.${100 + number}`,
+          groups: [group],
+        })),
+      ),
     );
-    await vpc.assignSecondary(...[1, 2, 3, 4, 5, 6, 9].map((number) => `10.0.0.${50 + number}`));
-    for (const [i, branch] of branches.entries()) {
-      const kind = kinds[i % kinds.length];
-      if (kind === undefined) throw new Error("no such kind");
-      (i < kinds.length ? this.subjects : this.neighbours).set(kind, await this.#pod(kind, i + 1, branch));
+    const numbers = all.flatMap((one) => one.numbers);
+    await vpc.assignSecondary(...numbers.map(primaryOf), regularIp);
+    for (const { pods, numbers: these, filter } of all) {
+      await vpc.setReversePathFilter(filter);
+      for (const [i, number] of these.entries()) {
+        const [kind, branch] = [kinds[i], branches[numbers.indexOf(number)]];
+        if (kind === undefined || branch === undefined) throw new Error("no such kind");
+        pods.set(kind, await this.#pod(kind, number, branch));
+      }
     }
+    await vpc.setReversePathFilter("eks");
     const regular = await createSandbox(this.ground, {
       name: "regular",
       primary: "veth",
-      addresses: ["10.0.0.59"],
+      addresses: [regularIp],
     });
     this.#pods.push(regular);
     // aws-cni makes one for each pod; without it what a standard pod answers would go by its branch.
-    await ipBatch(undefined, ["rule add priority 512 to 10.0.0.59 table main"]);
+    await ipBatch(undefined, [`rule add priority 512 to ${regularIp} table main`]);
     this.regular = this.#agent(regular.netns);
   }
 
   async #pod(kind: Kind, number: number, branch: Branch): Promise<Subject> {
-    const primary = `10.0.0.${50 + number}`;
+    const primary = primaryOf(number);
     const pod = await createSandbox(this.ground, {
       name: `pod${number}`,
       primary: "veth",
@@ -213,7 +266,9 @@ export class World {
       primary,
       agent,
       nodePort: (port) => nodePortOf(number, port),
+      clusterNodePort: (port) => clusterNodePortOf(number, port),
       hostPort: (port) => hostPortOf(number, port),
+      ownService: `172.20.0.${100 + number}`,
     };
   }
 
@@ -279,12 +334,14 @@ export class World {
 
   /** kube-proxy's part first, as it puts itself; then aws-cni's, which marks what has to go by the node's own ENI. */
   async #services(): Promise<void> {
-    const nodePorts = [...this.subjects.values()].flatMap(({ branch, nodePort }) =>
-      servedPorts.map(
-        (port) =>
-          `iifname "eth0" ip daddr ${nodeIp} tcp dport ${nodePort(port)} dnat to ${branch.ipv4}:${port}`,
+    const nodePorts = this.served.flatMap(({ branch, nodePort, clusterNodePort }) =>
+      servedPorts.flatMap((port) =>
+        [nodePort, clusterNodePort].map(
+          (of) => `iifname "eth0" ip daddr ${nodeIp} tcp dport ${of(port)} dnat to ${branch.ipv4}:${port}`,
+        ),
       ),
     );
+    const own = this.served.map(({ branch, ownService }) => ({ ip: branch.ipv4, ownService }));
     await mustExec(undefined, ["nft", "-f", "-"], {
       input: `table ip cluster {
   chain marks {
@@ -295,11 +352,14 @@ export class World {
   chain services {
     type nat hook prerouting priority dstnat;
     ip daddr ${clusterIp} dnat to ${this.machineHost.ipv4}
+    ${own.map(({ ip, ownService }) => `ip daddr ${ownService} dnat to ${ip}`).join("\n    ")}
     ${nodePorts.join("\n    ")}
     iifname "eni*" ip daddr != ${vpcRange} ct mark set 0x80 meta mark set 0x80
   }
   chain nat {
     type nat hook postrouting priority srcnat;
+    meta l4proto tcp ct original proto-dst ${clusterNodePorts} masquerade
+    ct status dnat ip saddr . ip daddr { ${own.map(({ ip }) => `${ip} . ${ip}`).join(", ")} } masquerade
     oifname "eth0" ip saddr ${vpcRange} ip daddr != ${vpcRange} snat to ${nodeIp}
   }
 }
@@ -309,7 +369,7 @@ export class World {
 
   /** portmap behind branchline in the chain, by aws-cni's own entry. */
   async #portmap(command: "ADD" | "DEL"): Promise<void> {
-    for (const { pod, hostPort } of this.subjects.values()) {
+    for (const { pod, hostPort } of this.served) {
       const portMappings = servedPorts.map((port) => ({
         hostPort: hostPort(port),
         containerPort: port,
@@ -343,10 +403,28 @@ export class World {
   }
 }
 
+/** A table of nftables on the node, for as long as `act` lasts. */
+async function withTable<T>(table: string, chains: string, act: () => Promise<T>): Promise<T> {
+  await mustExec(undefined, ["nft", "-f", "-"], { input: `table ${table} {\n  ${chains}\n}\n` });
+  try {
+    return await act();
+  } finally {
+    await mustExec(undefined, ["nft", "delete", "table", ...table.split(" ")]);
+  }
+}
+
+function primaryOf(number: number): string {
+  return `10.0.0.${50 + number}`;
+}
+
 function nodePortOf(number: number, port: number): number {
   return 30_000 + number * 10 + (port - 8000);
 }
 
 function hostPortOf(number: number, port: number): number {
   return nodePortOf(number, port) + 1000;
+}
+
+function clusterNodePortOf(number: number, port: number): number {
+  return nodePortOf(number, port) + 2000;
 }
