@@ -19,7 +19,7 @@ const podService = "172.20.0.10";
 const machineService = "172.20.0.11";
 /** For what the node masquerades, and but for the first few for its own sockets: small, so that they meet. */
 const range = { first: 40_000, last: 44_095 };
-const reused = [range.first, range.first + 1, range.first + 2];
+const reused = [range.first, range.first + 1, range.first + 2, range.first + 3];
 
 let ground: Ground;
 let branch: Branch;
