@@ -59,7 +59,8 @@ async function succeed(verb: Verb, directory = state): Promise<Gate> {
 
 /** How an operation on each kind of thing is called in an error. */
 const OPERATIONS: Readonly<Record<string, RegExp>> = {
-  NEWLINK: /^(create VLAN device eth0|create VLAN device branchline7|rename device|set device) /,
+  NEWLINK:
+    /^(create VLAN device eth0|create VLAN device branchline7|rename device|set device|set rp_filter of device) /,
   DELLINK: /^delete device /,
   NEWADDR: /^add address /,
   DELADDR: /^delete address /,
