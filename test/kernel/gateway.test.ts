@@ -111,8 +111,9 @@ describe.each(["direct", "strict", "standard"] as const)("%s", (kind) => {
     expect((await sandbox.check()).failure).toBeUndefined();
   });
 
-  test("a default route of egress-cni gives way to a branch of its family only, and comes back", async () => {
-    for (const families of [["4", "6"], ["6"]]) {
+  test.each([{ families: ["4", "6"] }, { families: ["6"] }])(
+    "a default route of egress-cni gives way to a branch of its family only, and comes back: $families",
+    async ({ families }) => {
       const sandbox = await pod(`egress-${families.join("")}`, annotation);
       await ipBatch(undefined, [
         `link add vethe4 type veth peer name v4if0 netns ${sandbox.netns}`,
@@ -135,6 +136,6 @@ describe.each(["direct", "strict", "standard"] as const)("%s", (kind) => {
       await sandbox.mustDel(call);
       expect(diffSnapshots(inPod, await sandbox.snapshot())).toEqual([]);
       await ipBatch(undefined, ["link del vethe4"]);
-    }
-  });
+    },
+  );
 });
