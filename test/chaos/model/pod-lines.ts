@@ -94,6 +94,7 @@ function direct(
 ): string[] {
   const branch = eniOf(eni);
   const table = String(100 + branch.vlanId);
+  const hasIpv4 = addressesOf(branch).some(({ family }) => family === 4);
   return [
     linkLine({
       name: "eth0",
@@ -107,7 +108,7 @@ function direct(
     ...(veth ? [pair(spec, "host0")] : []),
     ...addressesOf(primaryOf(spec)).flatMap(({ family, address }) => [
       ruleLine({ family, priority: 1536, from: address, table }),
-      ...(veth ? beside(spec, family, address, table) : []),
+      ...(veth ? beside(spec, family, address, table, hasIpv4) : []),
     ]),
   ];
 }
@@ -164,10 +165,11 @@ function ofBranch(
   ];
 }
 
-function beside(spec: Sandbox, family: Family, address: string, table: string): string[] {
+function beside(spec: Sandbox, family: Family, address: string, table: string, hasIpv4: boolean): string[] {
   const via = podGateway[family];
   const metric = family === 6 ? { metric: 1024 } : {};
-  const linkLocal = family === 4 ? ["169.254.0.0/16"] : [];
+  // A branch without IPv4 is sent nothing from there.
+  const linkLocal = family === 4 && hasIpv4 ? ["169.254.0.0/16"] : [];
   const own = family === 4 ? node.ipv4 : node.ipv6;
   const wanted = [own, ...servicesOf(family), ...agents[family], ...linkLocal];
   const by = { family, table: "main", device: "host0", protocol: "static", ...metric } as const;
