@@ -47,6 +47,8 @@ try {
   // For whoever wants to see what is in it.
   mkdirSync(`${dist}/plugin`, { recursive: true });
   for (const [name, file] of Object.entries(scripts)) copyFileSync(file, `${dist}/plugin/${name}`);
+  // For build/where.mjs: what a stack in a report means.
+  for (const [name, map] of Object.entries(plugin.maps)) writeFileSync(`${dist}/plugin/${name}.js.map`, map);
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
