@@ -12,6 +12,7 @@ import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkDirection, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
 import { codeCaches, makeExecutable } from "./build/executable.mjs";
 import { dist, koffi, version } from "./build/paths.mjs";
+import { checkNode, thirdPartyNotices } from "./build/supply.mjs";
 
 const plugin = await pluginScripts();
 const boot = await bundleOf("cmd/branchline/boot.ts");
@@ -30,6 +31,7 @@ console.log(
 );
 if (process.argv.includes("--check")) process.exit(0);
 
+checkNode();
 mkdirSync(dist, { recursive: true });
 // A folder of its own for each run: two builds at once must not write one file.
 const scratch = mkdtempSync(`${dist}/.build-`);
@@ -45,7 +47,13 @@ try {
   // For whoever wants to see what is in it.
   mkdirSync(`${dist}/plugin`, { recursive: true });
   for (const [name, file] of Object.entries(scripts)) copyFileSync(file, `${dist}/plugin/${name}`);
+  // For build/where.mjs: what a stack in a report means.
+  for (const [name, map] of Object.entries(plugin.maps)) writeFileSync(`${dist}/plugin/${name}.js.map`, map);
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
+  writeFileSync(
+    `${dist}/THIRD-PARTY-NOTICES.txt`,
+    thirdPartyNotices([plugin, boot, cli].map(({ metafile }) => metafile)),
+  );
   console.log(`dist/branchline ${version}`);
   if (process.argv.includes("--bench")) await makeBenchmarks({ main, assets: common, scratch });
 } finally {

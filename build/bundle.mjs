@@ -54,7 +54,7 @@ export async function bundleOf(entry) {
 }
 
 /**
- * The plugin's scripts by name. Each evaluates to an object of functions `(exports, require)`, one for each chunk that
+ * The plugin's scripts by name, and the source map of each. Each script evaluates to an object of functions `(exports, require)`, one for each chunk that
  * esbuild splits it into: modules that the same entries import. The first says in which script each of the other chunks
  * lies. `cmd/branchline/boot.ts` runs them.
  */
@@ -64,6 +64,9 @@ export async function pluginScripts(plugins = []) {
     plugins,
     format: "esm",
     splitting: true,
+    // The second pass below reads it, and follows it to the sources.
+    sourcemap: "inline",
+    sourcesContent: false,
     entryPoints: ["cmd/branchline/main.ts"],
     entryNames: "[name]",
     chunkNames: "[name]-[hash]",
@@ -79,16 +82,37 @@ export async function pluginScripts(plugins = []) {
     for (const path of new Set(chunks)) {
       placed.add(path);
       const key = JSON.stringify(`./${path.slice("out/".length)}`);
-      factories.push(`${key}:${await factory(texts.get(path))}`);
-      if (name !== FIRST) elsewhere.push(`${key}:${JSON.stringify(name)}`);
+      const { code, map } = await factory(texts.get(path));
+      factories.push({
+        text: `${key}:${FACTORY_HEAD}${code}${FACTORY_TAIL}`,
+        head: `${key}:${FACTORY_HEAD}`,
+        map,
+      });
+      if (name !== FIRST) elsewhere.push({ text: `${key}:${JSON.stringify(name)}` });
     }
     scripts[name] = factories;
   }
   scripts[FIRST].push(...elsewhere);
   const forgotten = [...texts.keys()].filter((path) => !placed.has(path));
   if (forgotten.length > 0) throw new Error(`in no script: ${forgotten.join(", ")}`);
-  const evaluating = Object.entries(scripts).map(([name, entries]) => [name, `({${entries.join(",\n")}})`]);
-  return { metafile, scripts: Object.fromEntries(evaluating) };
+  const joined = Object.entries(scripts).map(([name, parts]) => [name, join(parts)]);
+  const each = (field) => Object.fromEntries(joined.map(([name, script]) => [name, script[field]]));
+  return { metafile, scripts: each("code"), maps: each("map") };
+}
+
+/** One script of all parts, and an index map (ECMA-426) with a section for each part that has a map of its own. */
+function join(parts) {
+  let code = "({";
+  const sections = [];
+  for (const [index, { text, head, map }] of parts.entries()) {
+    if (index > 0) code += ",\n";
+    if (map !== undefined) {
+      const before = (code + head).split("\n");
+      sections.push({ offset: { line: before.length - 1, column: before.at(-1).length }, map });
+    }
+    code += text;
+  }
+  return { code: `${code}})`, map: JSON.stringify({ version: 3, sections }) };
 }
 
 /** The output that an entry became, and those that it imports at once. */
@@ -107,14 +131,20 @@ function chunksOf({ outputs }, entry) {
   return [...seen];
 }
 
+const FACTORY_HEAD = "function(exports,require){var module={exports};";
+const FACTORY_TAIL = "\nreturn module.exports}";
+
+/** What a chunk is inside its function, and the map from there to the sources. */
 async function factory(text) {
-  const { code } = await esbuild.transform(text, {
+  const { code, map } = await esbuild.transform(text, {
     format: "cjs",
     platform: "node",
     target: "node24",
     minify: true,
+    sourcemap: "external",
+    sourcesContent: false,
     // import() of a chunk is a require() that waits for the next turn.
     supported: { "dynamic-import": false },
   });
-  return `function(exports,require){var module={exports};${code}\nreturn module.exports}`;
+  return { code, map: JSON.parse(map) };
 }

