@@ -1,7 +1,7 @@
 // What must not happen to the plugin unnoticed: each check gives a line for each defect.
 
 /** Minified bytes of all scripts together. */
-export const PLUGIN_BUDGET = 150 * 1024;
+export const PLUGIN_BUDGET = 168 * 1024;
 
 /** Minified bytes of the script that every pod's start reads. */
 export const CORE_BUDGET = 64 * 1024;
@@ -14,10 +14,10 @@ const MODULE_BUDGETS = {
   VERSION: { after: [], modules: 35 },
   "ADD without a branch": { after: ["add"], modules: 39 },
   "ADD that asks the agent": { after: ["add", "ask"], modules: 44 },
-  "ADD with a branch": { after: ["add", "add-branch"], modules: 87 },
-  DEL: { after: ["del"], modules: 74 },
+  "ADD with a branch": { after: ["add", "add-branch"], modules: 90 },
+  DEL: { after: ["del"], modules: 77 },
   CHECK: { after: ["check"], modules: 63 },
-  GC: { after: ["gc"], modules: 65 },
+  GC: { after: ["gc"], modules: 68 },
   STATUS: { after: ["status"], modules: 63 },
 };
 

@@ -87,6 +87,7 @@ export function addBranch(
       steps,
     } as const;
     attach(node, kernel, record, () => prepareNode(call, config, branch, kernel));
+    for (const warning of kernel.warnings) call.warn(warning);
     call.note({ outcome: "attached" });
     return result;
   });
