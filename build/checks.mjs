@@ -14,10 +14,10 @@ const MODULE_BUDGETS = {
   VERSION: { after: [], modules: 35 },
   "ADD without a branch": { after: ["add"], modules: 39 },
   "ADD that asks the agent": { after: ["add", "ask"], modules: 44 },
-  "ADD with a branch": { after: ["add", "add-branch"], modules: 91 },
-  DEL: { after: ["del"], modules: 75 },
+  "ADD with a branch": { after: ["add", "add-branch"], modules: 94 },
+  DEL: { after: ["del"], modules: 78 },
   CHECK: { after: ["check"], modules: 63 },
-  GC: { after: ["gc"], modules: 65 },
+  GC: { after: ["gc"], modules: 68 },
   STATUS: { after: ["status"], modules: 63 },
 };
 

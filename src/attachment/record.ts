@@ -124,6 +124,8 @@ const SHAPES: Readonly<Record<Operation["kind"], (operation: Fields) => boolean>
   rule: ({ rule }) => isRule(rule),
   neighbour: ({ device, neighbour }) =>
     isDevice(device) && isObject(neighbour) && has(neighbour, ["address", "mac"]),
+  hairpin: (operation) =>
+    has(operation, ["table"], ["family"]) && (operation["absent"] === true || has(operation, ["from", "to"])),
   unique: (operation) => isDevice(operation["device"]) && has(operation, ["address"]),
   sysctl: (operation) => has(operation, ["key", "value"]),
 };

@@ -152,6 +152,8 @@ describe("AttachmentStore", () => {
       { do: { kind: "rule", at: "host", rule: null }, undo: [] },
       { do: { kind: "rule", at: "host", rule: { family: 4, priority: 1, table: 7, to: null } }, undo: [] },
       { do: { kind: "rule", at: "moon", rule: { family: 4, priority: 1, table: 7 } }, undo: [] },
+      { do: { kind: "hairpin", at: "host", family: 4, table: "branchline-7", from: "10.0.0.9" }, undo: [] },
+      { do: { kind: "hairpin", at: "host", family: 4, absent: true }, undo: [] },
       { do: { kind: "toString", at: "host" }, undo: [] },
       { do: { kind: "link", at: "pod" }, undo: [] },
       { do: { kind: "sysctl", at: "pod", key: "net/ipv4/ip_forward" }, undo: [] },

@@ -96,6 +96,7 @@ export function addBranch(
       () => prepareNode(call, config, branch, kernel),
       () => waitUntilReady(call, config, kernel, branch),
     );
+    for (const warning of kernel.warnings) call.warnOnce(warning);
     call.note({ outcome: "attached" });
     return result;
   });

@@ -1,7 +1,8 @@
 import { NetlinkError } from "../netlink/error.ts";
 import { Errno, errorCode } from "../sys/errno.ts";
 import { DatapathError } from "./error.ts";
-import { Kernel, isAbsence } from "./kernel.ts";
+import { setHairpin } from "./hairpin.ts";
+import { Kernel, type NetlinkOperation, isAbsence } from "./kernel.ts";
 import type { Outcome, Request } from "../netlink/socket.ts";
 import { type Operation, type Step, undoOf } from "./operation.ts";
 
@@ -82,8 +83,13 @@ function runsOf<T>(items: readonly T[], operationOf: (item: T) => Operation): T[
   return runs;
 }
 
+/** What is not a message to rtnetlink. */
+function isNoRequest(operation: Operation): operation is Exclude<Operation, NetlinkOperation> {
+  return operation.kind === "sysctl" || operation.kind === "unique" || operation.kind === "hairpin";
+}
+
 function channelOf(operation: Operation): string {
-  if (operation.kind === "sysctl" || operation.kind === "unique") return `${operation.kind} ${operation.at}`;
+  if (isNoRequest(operation)) return `${operation.kind} ${operation.at}`;
   return Kernel.socketOf(operation);
 }
 
@@ -107,8 +113,11 @@ function carryOutHere(
   const sent: { operation: Operation; index: number; request: Request }[] = [];
   for (const [index, operation] of run.entries()) {
     attempt(operation, failures, () => {
-      if (operation.kind === "sysctl" || operation.kind === "unique") {
+      if (isNoRequest(operation)) {
+        // Should the answer not come, it may have been carried out: it is taken back with the rest.
+        if (operation.kind === "hairpin") succeeded(index);
         if (operation.kind === "sysctl") writeSysctl(kernel, operation);
+        else if (operation.kind === "hairpin") setHairpin(kernel, operation);
         else kernel.waitUntilUnique(operation.at, operation.device, operation.address);
         succeeded(index);
         return;

@@ -19,7 +19,7 @@ import { deleteNeighbour, replaceNeighbour } from "../netlink/route/neighbour.ts
 import { deleteRoute, replaceRoute } from "../netlink/route/route.ts";
 import { addRule, deleteRule } from "../netlink/route/rule.ts";
 import { NetlinkSocket, type Request } from "../netlink/socket.ts";
-import { type Transport, openTransport } from "../netlink/transport.ts";
+import { NETLINK_NETFILTER, type Transport, openTransport } from "../netlink/transport.ts";
 import { type Namespace, type NotAPromise, inNamespace, openOwnNamespace } from "../netns/namespace.ts";
 import { type Clock, poll, systemClock } from "../sys/clock.ts";
 import { Errno, errorCode } from "../sys/errno.ts";
@@ -27,11 +27,14 @@ import { readSysctl, writeSysctl } from "../sys/sysctl.ts";
 import { DatapathError } from "./error.ts";
 import type { Device, Operation, Place, VlanDevice } from "./operation.ts";
 
-/** Opens the way to rtnetlink in the namespace the thread is in; tests put a faulty one in between. */
-export type TransportFactory = (at: Place) => Transport;
+/**
+ * Opens the way to rtnetlink, or to another family of netlink, in the namespace the thread is in; tests put a faulty one
+ * in between.
+ */
+export type TransportFactory = (at: Place, protocol?: number) => Transport;
 
-/** Those that are one message to the kernel. */
-export type NetlinkOperation = Exclude<Operation, { kind: "sysctl" | "unique" }>;
+/** Those that are one message to rtnetlink. */
+export type NetlinkOperation = Exclude<Operation, { kind: "sysctl" | "unique" | "hairpin" }>;
 
 /** As aws-cni waits. */
 const DAD_LIMIT_MS = 10_000;
@@ -56,6 +59,8 @@ export class Kernel implements Disposable {
   readonly #indexes = new Map<string, number>();
   readonly #host: Namespace;
   readonly #pod: Namespace | undefined;
+  /** What could not be done and need not be, one line each, for whoever reads the log. */
+  readonly warnings = new Set<string>();
   #inPod = false;
   readonly #open: TransportFactory;
   readonly #clock: Clock;
@@ -63,7 +68,7 @@ export class Kernel implements Disposable {
   /** Without a namespace for the pod nothing can be done in it: undo leaves that out. */
   constructor(
     pod: Namespace | undefined,
-    open: TransportFactory = () => openTransport(),
+    open: TransportFactory = (_at, protocol) => openTransport(undefined, protocol),
     clock: Clock = systemClock,
   ) {
     this.#pod = pod;
@@ -86,6 +91,11 @@ export class Kernel implements Disposable {
 
   socket(at: Place): NetlinkSocket {
     return (this.#sockets[at] ??= this.within(at, () => new NetlinkSocket(this.#open(at))));
+  }
+
+  /** A way to netfilter: its own for each use, since its transactions are rare. */
+  openNetfilter(at: Place): Transport {
+    return this.within(at, () => this.#open(at, NETLINK_NETFILTER));
   }
 
   /** The device, or undefined when there is none of that name or index. */

@@ -1,10 +1,11 @@
-import { widthOf } from "../netlink/ip.ts";
+import { type IpFamily, widthOf } from "../netlink/ip.ts";
 import { type Address, AddressFlag } from "../netlink/route/address.ts";
 import { Scope, Table } from "../netlink/route/constants.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
+import { hasHairpin } from "./hairpin.ts";
 import type { Kernel } from "./kernel.ts";
-import { TO_POD_PRIORITY, tableOf, vlanName } from "./numbers.ts";
+import { TO_POD_PRIORITY, hairpinTable, tableOf, vlanName } from "./numbers.ts";
 import type { Operation } from "./operation.ts";
 import { byDependency, withFlags } from "./primary.ts";
 import {
@@ -28,6 +29,7 @@ export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
   const ours = new Set(rules.map((rule) => rule.to?.address));
   return [
     ...rules.map(ruleAbsent),
+    ...FAMILIES.flatMap((family) => hairpinLeft(kernel, family, vlanId)),
     ...FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table))
       .filter((route) => ours.has(route.destination))
       .flatMap((route) => [
@@ -36,6 +38,13 @@ export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
         routeAbsent(route),
       ]),
   ];
+}
+
+function hairpinLeft(kernel: Kernel, family: IpFamily, vlanId: number): Operation[] {
+  const table = hairpinTable(vlanId);
+  return hasHairpin(kernel, family, table)
+    ? [{ kind: "hairpin", at: "host", family, table, absent: true }]
+    : [];
 }
 
 /** The rule that only the direct datapath makes: to a pod, for what the node itself sends. */

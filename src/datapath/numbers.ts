@@ -36,6 +36,11 @@ export function tableOf(vlanId: number): number {
   return table;
 }
 
+/** The nftables table of a direct pod, in each family. */
+export function hairpinTable(vlanId: number): string {
+  return `branchline-${vlanId}`;
+}
+
 /** The VLAN device's name on the node, where it stays there; tools of the node look for it. */
 export function vlanName(vlanId: number): string {
   return `vlan.eth.${vlanId}`;

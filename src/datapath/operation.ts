@@ -1,3 +1,5 @@
+import type { IpFamily } from "../netlink/ip.ts";
+import type { Masquerade } from "../netlink/netfilter/masquerade.ts";
 import type { NewNeighbour } from "../netlink/route/neighbour.ts";
 import type { NewAddress } from "../netlink/route/address.ts";
 import type { Route } from "../netlink/route/route.ts";
@@ -61,6 +63,18 @@ export type Operation =
     }
   /** Nothing to do but wait: until the kernel has found no other owner of an IPv6 address (DAD). */
   | { readonly kind: "unique"; readonly at: Place; readonly device: Device; readonly address: string }
+  /**
+   * The node masquerades what comes from one address of the pod for another one of the same pod, in an nftables table of
+   * its own. Kernels without nftables are fine: a pod can do without.
+   */
+  | ({ readonly kind: "hairpin"; readonly at: Place } & Masquerade & { readonly absent?: never })
+  | {
+      readonly kind: "hairpin";
+      readonly at: Place;
+      readonly family: IpFamily;
+      readonly table: string;
+      readonly absent: true;
+    }
   /** A parameter below /proc/sys/net. `optional`: kernels without it (IPv6 switched off) are fine. */
   | {
       readonly kind: "sysctl";

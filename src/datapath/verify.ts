@@ -1,10 +1,12 @@
 import { type IpFamily, formatPrefix } from "../netlink/ip.ts";
+import type { Masquerade } from "../netlink/netfilter/masquerade.ts";
 import type { Address } from "../netlink/route/address.ts";
 import { Table } from "../netlink/route/constants.ts";
 import { type Link, reversePathFilterOf } from "../netlink/route/link.ts";
 import type { Neighbour } from "../netlink/route/neighbour.ts";
 import { type Route, describeRoute, isRefusal } from "../netlink/route/route.ts";
 import { type ListedRule, type Rule, describeRule } from "../netlink/route/rule.ts";
+import { isHairpin } from "./hairpin.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Device, Operation, Place, Step } from "./operation.ts";
 import { readAddresses, readPermanentNeighbours, readRoutes, readRules } from "./read.ts";
@@ -82,6 +84,10 @@ class KernelView {
     return this.#once(`sysctl ${at} ${key}`, () => this.#kernel.readSysctl(at, key));
   }
 
+  isHairpin(hairpin: Masquerade): boolean | undefined {
+    return this.#once(`hairpin ${hairpin.family} ${hairpin.table}`, () => isHairpin(this.#kernel, hairpin));
+  }
+
   #once<T>(key: string, read: () => T): T {
     if (!this.#cache.has(key)) this.#cache.set(key, read());
     return this.#cache.get(key) as T;
@@ -102,6 +108,8 @@ function differ(view: KernelView, operation: Operation, all: readonly Operation[
       return differentRule(view, operation);
     case "neighbour":
       return differentNeighbour(view, operation);
+    case "hairpin":
+      return operation.absent === true ? undefined : differentHairpin(view, operation);
     case "sysctl":
       return operation.at === "pod" ? undefined : differentSysctl(view, operation);
     case "unique":
@@ -254,6 +262,13 @@ function differentNeighbour(
       .some((found) => found.address === neighbour.address && found.mac === neighbour.mac);
   if (isThere) return undefined;
   return `permanent neighbour ${neighbour.address} (${neighbour.mac}) is missing on device ${link?.name ?? device}`;
+}
+
+/** A kernel without nftables has none, which is fine. */
+function differentHairpin(view: KernelView, hairpin: Masquerade): string | undefined {
+  if (view.isHairpin(hairpin) !== false) return undefined;
+  const { table, from, to } = hairpin;
+  return `nftables table ${table} with one rule, to masquerade from ${from} to ${to}, is missing`;
 }
 
 function differentSysctl(view: KernelView, { at, key, value, optional }: Of<"sysctl">): string | undefined {

@@ -16,6 +16,7 @@ const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
 const SOL_NETLINK = 270;
@@ -30,9 +31,15 @@ const RECEIVE_BUFFER = 64 * 1024;
 /** One rtnetlink round trip takes microseconds; this long means that the RTNL lock is stuck. */
 const RECEIVE_TIMEOUT_SECONDS = 10;
 
-/** A socket to rtnetlink in the namespace that the thread is in now; it stays there when the thread leaves. */
-export function openTransport(timeoutSeconds: number = RECEIVE_TIMEOUT_SECONDS): Transport {
-  const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+/**
+ * A socket to rtnetlink, or to another family of netlink, in the namespace that the thread is in now; it stays there when
+ * the thread leaves. SysError EPROTONOSUPPORT where the kernel has no such family.
+ */
+export function openTransport(
+  timeoutSeconds: number = RECEIVE_TIMEOUT_SECONDS,
+  protocol: number = NETLINK_ROUTE,
+): Transport {
+  const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
   try {
     for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
       setsockopt(fd, SOL_NETLINK, option, hostInt(1));

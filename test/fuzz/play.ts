@@ -1,4 +1,6 @@
 // Plays a scene in this process, and says what is wrong with what came of it.
+import { NETLINK_NETFILTER } from "../../src/netlink/transport.ts";
+import { Errno, SysError } from "../../src/sys/errno.ts";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Node } from "../../src/attachment/node.ts";
@@ -191,7 +193,11 @@ export class Stage {
       store: new AttachmentStore(this.#state, clock),
       clock,
       // Holders of a VLAN id are looked for in every namespace: there the plugin calls each of them the pod's.
-      openTransport: () => world.kernel.transport(world.place),
+      openTransport: (_at, protocol) => {
+        // The model has no nftables, as some kernels do not.
+        if (protocol === NETLINK_NETFILTER) throw new SysError("socket", Errno.EPROTONOSUPPORT);
+        return world.kernel.transport(world.place);
+      },
     };
   }
 }

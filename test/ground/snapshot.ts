@@ -5,7 +5,7 @@ import { sleep } from "./run.ts";
 /** Lines by section; what changes by itself (counters, indexes, lifetimes, DAD) is left out. */
 export type Snapshot = Readonly<Record<Section, readonly string[]>>;
 
-const sections = ["link", "addr", "route", "rule", "neigh", "sysctl"] as const;
+const sections = ["link", "addr", "route", "rule", "neigh", "nft", "sysctl"] as const;
 type Section = (typeof sections)[number];
 
 interface Link extends IpObject {
@@ -29,13 +29,14 @@ interface Route extends IpObject {
   readonly pref?: string;
 }
 
-/** Reads links, addresses, routes of all tables, rules, permanent neighbours and sysctls of a namespace. */
+/** Reads links, addresses, routes of all tables, rules, permanent neighbours, the plugin's nftables and sysctls of a namespace. */
 export async function snapshot(netns?: Netns): Promise<Snapshot> {
   // Starting processes is what costs in the guest: one lists both families where it can.
   const both = ["addr show", "route show table all", "neigh show nud permanent", "rule show"];
-  const [[links = [], routes = [], neighbours = [], rules4 = []], rules6, sysctl] = await Promise.all([
+  const [[links = [], routes = [], neighbours = [], rules4 = []], rules6, nft, sysctl] = await Promise.all([
     ipJsonBatch(netns, undefined, both),
     ipJson(netns, "-6", "rule", "show"),
+    tables(netns),
     sysctls(netns),
   ]);
   return {
@@ -44,6 +45,7 @@ export async function snapshot(netns?: Netns): Promise<Snapshot> {
     route: (routes as Route[]).flatMap(routeLines).sort(),
     rule: [...rules4.map((rule) => ruleLine(rule, 4)), ...rules6.map((rule) => ruleLine(rule, 6))].sort(),
     neigh: neighbours.map((neighbour) => fields(neighbour, ["dst", "dev", "lladdr"])).sort(),
+    nft,
     sysctl,
   };
 }
@@ -131,6 +133,15 @@ function fields(item: IpObject, names: readonly string[]): string {
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** The tables of nftables that the plugin made: all others are somebody else's. */
+async function tables(netns: Netns): Promise<string[]> {
+  const { stdout } = await mustExec(netns, ["nft", "list", "tables"]);
+  return stdout
+    .split("\n")
+    .filter((line) => / branchline-/.test(line))
+    .sort();
 }
 
 const v4Switches =

@@ -185,6 +185,10 @@ function say(operation: Operation): string {
     }
     case "sysctl":
       return `${at}: ${operation.key}=${operation.value}${operation.optional === true ? " if there" : ""}`;
+    case "hairpin": {
+      const pair = operation.absent === true ? "" : ` from ${operation.from} to ${operation.to}`;
+      return `${at}: ${verb}nft IPv${operation.family} ${operation.table}${pair}`;
+    }
     case "unique":
       return `${at}: wait for ${operation.address}`;
   }
@@ -242,11 +246,13 @@ describe("planDirect", () => {
       "host: link 9 rp_filter 2",
       "host: addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
       "host: neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
+      "host: nft IPv4 branchline-7 from 10.0.0.50 to 10.0.0.20",
     ]);
   });
 
   it("of IPv4: the undo takes back the branch first, then gives the primary all it had", () => {
     expect(undone(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
+      "host: - nft IPv4 branchline-7",
       "host: - neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
       "host: - addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
       "host: route 10.0.0.50/32 dev 9",
@@ -290,11 +296,13 @@ describe("planDirect", () => {
       "host: route 2001:db8:1::20/128 src 2001:db8:1::10 table 107 dev 9",
       "host: rule 512: from all to 2001:db8:1::20/128 iif lo lookup 107",
       "host: neigh 2001:db8:1::20 mac 02:aa:00:00:00:01 dev 9",
+      "host: nft IPv6 branchline-7 from 2001:db8:1::50 to 2001:db8:1::20",
     ]);
   });
 
   it("of IPv6: the undo leaves the kernel's own routes and addresses to the kernel", () => {
     expect(undone(planDirect(only6, factsOf({ primary: primary(aws6) }), options))).toEqual([
+      "host: - nft IPv6 branchline-7",
       "host: - neigh 2001:db8:1::20 mac 02:aa:00:00:00:01 dev 9",
       "host: - rule 512: from all to 2001:db8:1::20/128 iif lo lookup 107",
       "host: - route 2001:db8:1::20/128 src 2001:db8:1::10 table 107 dev 9",
@@ -567,6 +575,24 @@ describe("planDirect on other nodes", () => {
     const steps = planDirect(only6, factsOf({ pod: { sysctls: [off] } }), options);
     expect(done(steps)).toContain("pod: ipv6/conf/lo/disable_ipv6=0");
     expect(undone(steps)).toContain("pod: ipv6/conf/lo/disable_ipv6=1 if there");
+  });
+
+  it("the node masquerades the pod's calls of itself in the families that have Services, and both addresses", () => {
+    const masqueraded = (of: BranchAssignment, facts: Facts, ...services: string[]) =>
+      done(planDirect(of, facts, { ...options, serviceCidrs: services.map(prefix) })).filter((line) =>
+        line.includes(" nft "),
+      );
+    const [nft4, nft6] = [
+      "host: nft IPv4 branchline-7 from 10.0.0.50 to 10.0.0.20",
+      "host: nft IPv6 branchline-7 from 2001:db8:1::50 to 2001:db8:1::20",
+    ];
+    expect(masqueraded(branch, factsOf(), "172.20.0.0/16", "fd00:20::/108")).toEqual([nft4, nft6]);
+    expect(masqueraded(branch, factsOf(), "172.20.0.0/16")).toEqual([nft4]);
+    expect(masqueraded(branch, factsOf(), "fd00:20::/108")).toEqual([nft6]);
+    expect(masqueraded(branch, factsOf())).toEqual([]);
+    expect(masqueraded(only4, factsOf(), "172.20.0.0/16", "fd00:20::/108")).toEqual([nft4]);
+    const without4 = factsOf({ primary: primary(aws6) });
+    expect(masqueraded(branch, without4, "172.20.0.0/16", "fd00:20::/108")).toEqual([nft6]);
   });
 
   it("a kernel without IPv6 has no parameters of it to put back", () => {

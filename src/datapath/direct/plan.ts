@@ -11,7 +11,7 @@ import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
 import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
-import { FROM_POD_PRIORITY, TO_POD_PRIORITY, tableOf } from "../numbers.ts";
+import { FROM_POD_PRIORITY, TO_POD_PRIORITY, hairpinTable, tableOf } from "../numbers.ts";
 import type { Operation, Step } from "../operation.ts";
 import { replaceOtherDefaults } from "../other-defaults.ts";
 import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
@@ -81,6 +81,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
     ...branch.addresses
       .filter((address) => families.some(({ family }) => family === address.family))
       .flatMap((address) => fromTheNode(address, table, host, pod.primary)),
+    ...families.flatMap((family) => ownService(family, branch, options)),
   ];
 }
 
@@ -244,6 +245,22 @@ function fromTheNode(address: BranchAddress, table: number, host: HostFacts, pri
     steps.push(step(operation, [{ ...operation, absent: true }]));
   }
   return steps;
+}
+
+/**
+ * A pod that calls a Service which leads back to itself does so from the primary's address, by host0; the node sends the
+ * call on to the branch's address, through the VPC. From there the pod would not take it, with one of its own addresses
+ * as the source. So the node puts its own in place.
+ */
+function ownService(
+  { family, address: from }: PrimaryFamily,
+  branch: BranchAssignment,
+  { serviceCidrs }: DirectOptions,
+): Step[] {
+  const to = branch.addresses.find((address) => address.family === family)?.address;
+  if (to === undefined || !serviceCidrs.some(({ address }) => familyOf(address) === family)) return [];
+  const hairpin = { kind: "hairpin", at: "host", family, table: hairpinTable(branch.vlanId) } as const;
+  return [step({ ...hairpin, from, to }, [{ ...hairpin, absent: true }])];
 }
 
 /**

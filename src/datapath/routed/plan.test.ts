@@ -183,6 +183,10 @@ function say(operation: Operation): string {
       return `${at}: ${verb}neigh ${operation.neighbour.address} dev ${operation.device}`;
     case "sysctl":
       return `${at}: ${operation.key}=${operation.value}${operation.optional === true ? " if there" : ""}`;
+    case "hairpin": {
+      const pair = operation.absent === true ? "" : ` from ${operation.from} to ${operation.to}`;
+      return `${at}: ${verb}nft IPv${operation.family} ${operation.table}${pair}`;
+    }
     case "unique":
       return `${at}: wait for ${operation.address}`;
   }

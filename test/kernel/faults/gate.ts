@@ -1,6 +1,6 @@
 // What stands between the plugin and the kernel: counts every change, and makes one of them go wrong.
 import type { TransportFactory } from "../../../src/datapath/kernel.ts";
-import { openTransport } from "../../../src/netlink/transport.ts";
+import { NETLINK_NETFILTER, openTransport } from "../../../src/netlink/transport.ts";
 import { isChange, messagesOf, refusable, type SentMessage } from "./messages.ts";
 
 /** What shall go wrong, counted from 1 in the order of the call; without any of them nothing does. */
@@ -37,13 +37,16 @@ export class Gate {
     this.#mishap = mishap;
   }
 
-  readonly openTransport: TransportFactory = () => {
-    const real = openTransport(RECEIVE_TIMEOUT_SECONDS);
+  readonly openTransport: TransportFactory = (_at, protocol) => {
+    const real = openTransport(RECEIVE_TIMEOUT_SECONDS, protocol);
+    // A transaction of nftables: all of it or nothing.
+    const isTransaction = protocol === NETLINK_NETFILTER;
     let loseAnswer = false;
     return {
       send: (bytes) => {
-        const changing = messagesOf(bytes).filter(isChange);
-        if (changing.length > 0) {
+        const changing = isTransaction ? [] : messagesOf(bytes).filter(isChange);
+        const isChanging = changing.length > 0 || isTransaction;
+        if (isChanging) {
           this.change();
           this.datagrams += 1;
         }
@@ -52,7 +55,7 @@ export class Gate {
           this.messages.push(message);
           if (this.messages.length === this.#mishap.refuse) bytes = refusable(bytes, message);
         }
-        loseAnswer = changing.length > 0 && this.datagrams === this.#mishap.swallow;
+        loseAnswer = isChanging && this.datagrams === this.#mishap.swallow;
         real.send(bytes);
       },
       receive: () => {

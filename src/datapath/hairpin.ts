@@ -1,0 +1,88 @@
+import { NetlinkError } from "../netlink/error.ts";
+import type { IpFamily } from "../netlink/ip.ts";
+import type { Message } from "../netlink/message.ts";
+import { commit, rehearse } from "../netlink/netfilter/batch.ts";
+import {
+  type Masquerade,
+  deleteTable,
+  isMasquerade,
+  listTableRules,
+  replaceMasquerade,
+} from "../netlink/netfilter/masquerade.ts";
+import { NetlinkSocket } from "../netlink/socket.ts";
+import { Errno, SysError } from "../sys/errno.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Operation } from "./operation.ts";
+
+type Hairpin = Extract<Operation, { kind: "hairpin" }>;
+
+/**
+ * What a kernel answers that lacks nfnetlink, nf_tables, a family of it, chains of type nat or masquerading. Replacing a
+ * table asks for nothing else that could be missing.
+ */
+const UNSUPPORTED: readonly number[] = [
+  Errno.ENOENT,
+  Errno.EOPNOTSUPP,
+  Errno.EPROTONOSUPPORT,
+  Errno.EAFNOSUPPORT,
+];
+
+function isUnsupported(error: unknown): error is NetlinkError | SysError {
+  return (error instanceof NetlinkError || error instanceof SysError) && UNSUPPORTED.includes(error.errno);
+}
+
+/** Makes the operation true. Where the kernel cannot, it stays so with a warning: the pod does everything else. */
+export function setHairpin(kernel: Kernel, hairpin: Hairpin): void {
+  const { table } = hairpin;
+  try {
+    using transport = kernel.openNetfilter("host");
+    if (hairpin.absent === true) {
+      commit(transport, `delete nftables table ${table}`, [deleteTable(hairpin.family, table)]);
+    } else {
+      commit(transport, describe(hairpin), replaceMasquerade(hairpin));
+    }
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    // Then there was no table either.
+    if (hairpin.absent === true) return;
+    kernel.warnings.add(
+      `a Service whose endpoint is the calling pod itself will not answer it: this kernel lacks nftables' masquerading: ${error.message}`,
+    );
+  }
+}
+
+/** Whether it is so; undefined where the kernel cannot make it so. */
+export function isHairpin(kernel: Kernel, hairpin: Masquerade): boolean | undefined {
+  const rules = rulesOf(kernel, hairpin.family, hairpin.table);
+  if (rules.length > 0) {
+    return rules.length === 1 && rules.every(({ payload }) => isMasquerade(payload, hairpin));
+  }
+  try {
+    using transport = kernel.openNetfilter("host");
+    rehearse(transport, describe(hairpin), replaceMasquerade(hairpin));
+    return false;
+  } catch (error) {
+    if (isUnsupported(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the table is there with a rule in it: it comes with one, in one transaction. */
+export function hasHairpin(kernel: Kernel, family: IpFamily, table: string): boolean {
+  return rulesOf(kernel, family, table).length > 0;
+}
+
+function rulesOf(kernel: Kernel, family: IpFamily, table: string): Message[] {
+  try {
+    using socket = new NetlinkSocket(kernel.openNetfilter("host"));
+    return socket.dump(listTableRules(family, table));
+  } catch (error) {
+    // Outside of a transaction a kernel without nf_tables says EINVAL.
+    if (isUnsupported(error) || (error instanceof NetlinkError && error.errno === Errno.EINVAL)) return [];
+    throw error;
+  }
+}
+
+function describe({ table, from, to }: Masquerade): string {
+  return `make nftables table ${table}, to masquerade from ${from} to ${to}`;
+}
