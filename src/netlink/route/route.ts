@@ -181,7 +181,10 @@ export function isRefusal({ type }: Pick<Route, "type">): boolean {
 export function describeRoute(route: Route): string {
   return [
     ...(REFUSALS[route.type] === undefined ? [] : [REFUSALS[route.type]]),
-    route.length === 0 ? "default" : `${route.destination}/${route.length}`,
+    // By a gateway the family shows.
+    route.length === 0 && (route.family === 4 || route.gateway !== undefined)
+      ? "default"
+      : `${route.destination}/${route.length}`,
     ...(route.gateway === undefined ? [] : [`via ${route.gateway}`]),
     ...(route.device === undefined ? [] : [`dev ${route.device}`]),
     ...(route.source === undefined ? [] : [`src ${route.source}`]),

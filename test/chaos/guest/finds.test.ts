@@ -16,7 +16,7 @@ describe.each([
     // One that attaches, one that detaches.
     ops: ["add", "del"],
   },
-  { plant: "any-uid", says: /^ {2}- answers code 102$/m, ops: ["add", "add"] },
+  { plant: "everybody-gone", says: /^ {2}- answers code 102$/m, ops: ["add", "add"] },
 ])("a plugin with the defect $plant", ({ plant, says, ops }) => {
   const short = path.join(out, "2-short.json");
 

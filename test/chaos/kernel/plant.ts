@@ -12,8 +12,8 @@ export type Plant = (node: Node, verb: string) => Node;
 export const plants: Readonly<Record<string, Plant>> = {
   /** DEL forgets the rules of IPv4 to the pod. */
   "forgotten-rule": (node, verb) => (verb === "DEL" ? { ...node, openTransport: withoutRuleDeletion } : node),
-  /** ADD takes every record of a VLAN id for one of the same pod. */
-  "any-uid": (node, verb) => (verb === "ADD" ? { ...node, store: new TrustingStore() } : node),
+  /** ADD takes every pod that has the VLAN id for gone. */
+  "everybody-gone": (node, verb) => (verb === "ADD" ? { ...node, store: new HastyStore() } : node),
 };
 
 const DELRULE = 33;
@@ -39,12 +39,14 @@ const withoutRuleDeletion: TransportFactory = (_at, protocol) => {
   };
 };
 
-class TrustingStore extends AttachmentStore {
+class HastyStore extends AttachmentStore {
   constructor() {
     super(STATE_DIRECTORY, systemClock);
   }
 
   override withVlanId(vlanId: number): AttachmentRecord[] {
-    return super.withVlanId(vlanId).map((record) => ({ ...record, eniId: "eni-of-nobody" }));
+    return super
+      .withVlanId(vlanId)
+      .map((record) => ({ ...record, namespace: { ...record.namespace, identity: "0:0" } }));
   }
 }

@@ -23,7 +23,7 @@ export function fileDefects(world: World, found: readonly string[]): string[] {
 }
 
 function isAllowed({ shared, unfinished, strictUnfinished }: World, path: string): boolean {
-  if (/^(locks\/|warned$|lib\/)/.test(path)) return true;
+  if (/^(locks\/|warned$|library(\.\d+\.tmp)?$|lib\/)/.test(path)) return true;
   if (path === "strict.json") return shared.file === "maybe";
   if (/^strict\.json\.\d+\.tmp$/.test(path)) return strictUnfinished;
   const vlan = /^attachments\/(\d+):.*\.tmp$/.exec(path)?.[1];
