@@ -12,10 +12,9 @@ import type { AttachmentRecord } from "./record.ts";
  */
 export function releasedRules(kernel: Kernel, { primary }: Pick<AttachmentRecord, "primary">): Operation[] {
   const { rules, veths } = primary ?? { rules: [], veths: [] };
-  const families = [...new Set(rules.map(({ family }) => family))];
+  if (rules.length === 0) return [];
   const elsewhere = new Set(
-    families
-      .flatMap((family) => readRoutes(kernel, "host", family, Table.MAIN))
+    readRoutes(kernel, "host", undefined, Table.MAIN)
       .filter(({ length, family, device }) => length === widthOf(family) && !veths.includes(device ?? 0))
       .map(({ destination }) => destination),
   );

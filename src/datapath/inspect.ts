@@ -127,7 +127,7 @@ function inspectHost(
 /** A rule outlives the device it names, the address and the routes it led to, so an empty table may have some. */
 function leftOnNode(kernel: Kernel, claims: Claims): Pick<HostFacts, "table" | "rules"> {
   return {
-    table: FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, claims.table)),
+    table: readRoutes(kernel, "host", undefined, claims.table),
     rules: readRulesAbout(kernel, "host", claims),
   };
 }

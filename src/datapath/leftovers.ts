@@ -30,7 +30,7 @@ export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
   return [
     ...rules.map(ruleAbsent),
     ...FAMILIES.flatMap((family) => hairpinLeft(kernel, family, vlanId)),
-    ...FAMILIES.flatMap((family) => readRoutes(kernel, "host", family, table))
+    ...readRoutes(kernel, "host", undefined, table)
       .filter((route) => ours.has(route.destination))
       .flatMap((route) => [
         ...neighboursOf(kernel, route),
@@ -113,10 +113,10 @@ export function leftByRouted(kernel: Kernel, vlanId: number, branchMac?: string)
   const toPods = readRulesTo(kernel, "host", Table.MAIN).filter(
     ({ priority, to }) => priority === TO_POD_PRIORITY && to !== undefined && pods.has(to.address),
   );
-  const routes = FAMILIES.flatMap((family) => [
-    ...readRoutes(kernel, "host", family, table),
-    ...readRoutes(kernel, "host", family, Table.MAIN).filter(({ destination }) => pods.has(destination)),
-  ]);
+  const routes = [
+    ...readRoutes(kernel, "host", undefined, table),
+    ...readRoutes(kernel, "host", undefined, Table.MAIN).filter(({ destination }) => pods.has(destination)),
+  ];
   return [
     ...[...rules, ...toPods].map(ruleAbsent),
     ...routes.map(routeAbsent),

@@ -9,8 +9,6 @@ import { readRoutes, readRulesTo } from "./read.ts";
  * tables, rules and priorities as the routed datapath.
  */
 
-const FAMILIES = [4, 6] as const;
-
 /** The VLAN device of an id of the trunk in the node's own namespace. */
 export function vlanOnNode(kernel: Kernel, trunk: Pick<Link, "index">, vlanId: number): Link | undefined {
   return kernel
@@ -30,12 +28,12 @@ export function podBehind(kernel: Kernel, vlanId: number, own: number | undefine
   const rules = readRulesTo(kernel, "host", table);
   // Standard mode sends what is for the pod by table main.
   const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
-  const routes = FAMILIES.flatMap((family) => [
-    ...readRoutes(kernel, "host", family, table),
+  const routes = [
+    ...readRoutes(kernel, "host", undefined, table),
     ...(pods.size === 0
       ? []
-      : readRoutes(kernel, "host", family, Table.MAIN).filter(({ destination }) => pods.has(destination))),
-  ]);
+      : readRoutes(kernel, "host", undefined, Table.MAIN).filter(({ destination }) => pods.has(destination))),
+  ];
   const routed = new Set(routes.flatMap(({ device }) => device ?? []));
   const named = new Set(rules.flatMap(({ inputDevice }) => inputDevice ?? []));
   return kernel

@@ -176,7 +176,9 @@ describe("the file", () => {
   });
 
   const plugin = join(ROOT, "dist/plugin");
-  const scripts = ["core", "attach", "verbs"] as const;
+  // STATUS evaluates all but ask.
+  const ofStatus = ["core", "attach", "verbs"] as const;
+  const scripts = [...ofStatus, "ask"];
 
   it("holds koffi's library and the plugin's scripts as they were built", () => {
     const bytes = readFileSync(OURS);
@@ -192,7 +194,8 @@ describe("the file", () => {
       inputs: Record<string, unknown>;
     };
     const sizes = scripts.map((name) => statSync(join(plugin, `${name}.js`)).size);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(150 * 1024);
+    // As build/checks.mjs has them: every script together, and what each call reads.
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(176 * 1024);
     expect(sizes[0]).toBeLessThanOrEqual(64 * 1024);
     const modules = Object.keys(inputs);
     expect(modules).toContain("cmd/branchline/main.ts");
@@ -201,7 +204,7 @@ describe("the file", () => {
   });
 
   describe("a code cache that V8 accepts", () => {
-    // STATUS evaluates scripts of each kind; it is a verb that changes nothing.
+    // A verb that changes nothing.
     const STATUS = { CNI_COMMAND: "STATUS", CNI_PATH: "/usr/lib/cni" };
     const input = configuration().replace('"1.0.0"', '"1.1.0"');
     const complaints = (executable: string) => {
@@ -219,7 +222,7 @@ describe("the file", () => {
       expect(complaints(OURS)).toBe("");
     });
 
-    it.each(scripts)("and that of %s is missed, with a line on stderr, when V8 rejects it", (name) => {
+    it.each(ofStatus)("and that of %s is missed, with a line on stderr, when V8 rejects it", (name) => {
       const spoilt = join(scratch, "spoilt");
       const bytes = readFileSync(OURS);
       const at = bytes.indexOf(readFileSync(join(plugin, `${name}.cache`)));

@@ -192,7 +192,7 @@ function left(): string[] {
   };
   return [
     ...files("attachments"),
-    ...files(".").filter((file) => !["attachments", "locks", "lib", "warned"].includes(file)),
+    ...files(".").filter((file) => !["attachments", "locks", "lib", "library", "warned"].includes(file)),
     ...files("locks").filter((file) => {
       using lock = lockFile(join(state, "locks", file), 0, systemClock);
       return lock === undefined;

@@ -62,9 +62,7 @@ export function restoreFrom(
 /** The primary as it was, as far as that can be told from what was made of it. */
 function restoredPrimary(kernel: Kernel, link: Link, table: number): PrimaryFacts {
   const facts = inspectPrimary(kernel, link);
-  const own = ([4, 6] as const)
-    .flatMap((family) => readRoutes(kernel, "pod", family, table))
-    .map((route) => ({ ...route, table: Table.MAIN }));
+  const own = readRoutes(kernel, "pod", undefined, table).map((route) => ({ ...route, table: Table.MAIN }));
   // Setting the primary aside put this on its IPv6 addresses.
   const addresses = facts.addresses.map((address) =>
     familyOf(address.address) === 6

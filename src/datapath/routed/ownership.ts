@@ -1,4 +1,3 @@
-import { type IpFamily, familyOf } from "../../netlink/ip.ts";
 import { Table } from "../../netlink/route/constants.ts";
 import type { Link } from "../../netlink/route/link.ts";
 import { type Route, isRefusal } from "../../netlink/route/route.ts";
@@ -41,9 +40,7 @@ export function readStanding(kernel: Kernel, owner: Owner, operations: readonly 
   const rules = operations.flatMap((operation) => (operation.kind === "rule" ? [operation.rule] : []));
   const names = [...new Set(rules.flatMap(({ inputDevice }) => inputDevice ?? []))];
   const [device, ...named] = kernel.links("host", [vlanName(vlanId), ...names]);
-  const families = [...new Set(addresses.map(familyOf))];
-  const routesOf = (table: number) =>
-    families.flatMap((family: IpFamily) => readRoutes(kernel, "host", family, table));
+  const routesOf = (table: number) => readRoutes(kernel, "host", undefined, table);
   const isByMain = rules.some(({ table, to }) => table === Table.MAIN && to !== undefined);
   return {
     ...(device !== undefined && { device }),

@@ -28,9 +28,9 @@ export function inspectOnHost(kernel: Kernel, host: HostFacts, primary: PrimaryF
   const isOwn = (prefix: IpPrefix | undefined) =>
     prefix !== undefined && own.has(prefix.address) && prefix.length === widthOf(familyOf(prefix.address));
   return {
-    routes: ([4, 6] as const)
-      .flatMap((family) => readRoutes(kernel, "host", family, Table.MAIN, host.veth.index))
-      .filter((route) => route.protocol !== Protocol.KERNEL && own.has(route.destination)),
+    routes: readRoutes(kernel, "host", undefined, Table.MAIN, host.veth.index).filter(
+      (route) => route.protocol !== Protocol.KERNEL && own.has(route.destination),
+    ),
     rules: readRules(kernel, "host")
       .filter((rule) => isOwn(rule.to) || isOwn(rule.from))
       .map(plainRule),

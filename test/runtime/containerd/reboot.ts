@@ -74,7 +74,11 @@ async function freshNetwork(branches: readonly Branch[]): Promise<void> {
       ...(family === 6 ? ["rule del priority 0 from fe80:ec2::1 ipproto ipv6-icmp table local"] : []),
       // The rule for table local may be elsewhere.
       ...rules.map(([priority, table]) => `rule add priority ${priority} table ${table} protocol kernel`),
-      ...branches.map(({ vlanId }) => `route flush table ${vlanId + 100}`),
+      ...branches.flatMap(({ vlanId }) => [
+        `route flush table ${vlanId + 100}`,
+        // IPv6 lists a refusal by lo, and what is by lo a flush leaves.
+        `route del unreachable default metric 4294967295 table ${vlanId + 100}`,
+      ]),
     ];
     await must(["ip", `-${family}`, "rule", "flush"]);
     // Goes on past what is there already, or never was.
