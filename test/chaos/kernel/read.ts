@@ -4,11 +4,12 @@ import { inNamespace, openNamespace } from "../../../src/netns/namespace.ts";
 import { addressLine, linkLine, neighbourLine, routeLine, ruleLine, sysctlLine } from "../model/lines.ts";
 import type { Family } from "../model/pool.ts";
 import type { Ip } from "./ip.ts";
+import { nftablesRules } from "./nftables.ts";
 
 /** Reads a namespace with `ip -j`, a line for each thing. What follows from another thing by itself is left out. */
 
 export async function readNode(ip: Ip): Promise<string[]> {
-  return [...linesOf(await ip.list()), ...nodeSysctls()];
+  return [...linesOf(await ip.list()), ...nodeSysctls(), ...nftablesRules()];
 }
 
 export async function readPod(ip: Ip, netns: string): Promise<string[]> {

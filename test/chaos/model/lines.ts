@@ -96,6 +96,11 @@ export function sysctlLine(key: string, value: string): string {
   return `sysctl ${key} = ${value}`;
 }
 
+/** One rule of a table of nftables. */
+export function nftablesLine(family: Family | "other", table: string): string {
+  return `nftables ${family} ${table}: a rule`;
+}
+
 function word(name: string, value: string | number | undefined): string[] {
   return value === undefined ? [] : [`${name} ${value}`];
 }

@@ -45,6 +45,7 @@ describe("the node", () => {
     expect(change(after(plain), add("direct"))).toEqual([
       "+ address 10.0.0.10/32 dev eni1 scope global noprefixroute",
       "+ neighbour 10.0.1.4 lladdr 02:0f:00:00:00:01 dev eni1 permanent",
+      "+ nftables 4 branchline-4: a rule",
       "+ route 4 table 104 unicast 10.0.1.4 dev eni1 src 10.0.0.10 proto static scope link",
       "+ rule 4 512: from all to 10.0.1.4 iif lo lookup 104 proto unspec",
     ]);

@@ -3,6 +3,7 @@ import {
   addressLine,
   linkLine,
   neighbourLine,
+  nftablesLine,
   routeLine,
   ruleLine,
   sysctlLine,
@@ -163,6 +164,8 @@ function direct({ spec, veth }: SandboxState, { eni }: Attachment): string[] {
     .filter(({ family }) => spec.families.includes(family))
     .flatMap(({ family, address }) => [
       ruleLine({ family, priority: 512, to: address, inputDevice: "lo", table }),
+      // There is a Service network of each family.
+      nftablesLine(family, `branchline-${branch.vlanId}`),
       ...(veth
         ? [
             toPod(family, address, primary.veth, table, "static", family === 4 ? node.ipv4 : node.ipv6),
