@@ -143,7 +143,7 @@ describe("ADD", patience, () => {
         status: 1,
         code: 103,
         msg: expect.stringMatching(
-          /^(create|rename|set|add|delete) .*: the kernel did not answer within 0.5 s$/,
+          /^(create|make|rename|set|add|delete) .*: the kernel did not answer within 0.5 s$/,
         ),
       });
       before.expectAgain(what, state);
