@@ -71,8 +71,13 @@ function ack(to: Message, errno = 0, tlvs: Uint8Array[] = [], capped = true): Ui
   });
 }
 
-function object(to: Message, byte: number, flags: number = MessageFlag.MULTI): Uint8Array {
-  return encodeMessage({ type: 16, flags, sequence: to.sequence, payload: Uint8Array.of(byte, 0, 0, 0) });
+function object(to: Message, byte: number, flags: number = MessageFlag.MULTI, family = 2): Uint8Array {
+  return encodeMessage({
+    type: 16,
+    flags,
+    sequence: to.sequence,
+    payload: Uint8Array.of(family, byte, 0, 0),
+  });
 }
 
 function control(to: Message, type: number, payload: Uint8Array = i32(0), flags = 0): Uint8Array {
@@ -90,7 +95,7 @@ function only(messages: readonly Message[]): Message {
 /** The last one of a datagram: the one that is acknowledged in any case. */
 const last = (messages: readonly Message[]): Message => only(messages.slice(-1));
 
-const bytesOf = (messages: readonly Message[]) => messages.map(({ payload }) => payload[0]);
+const bytesOf = (messages: readonly Message[]) => messages.map(({ payload }) => payload[1]);
 
 function socketOf(kernel: Kernel): { socket: NetlinkSocket; fake: Fake } {
   const fake = fakeTransport(kernel);
@@ -346,6 +351,22 @@ describe("a dump", () => {
       const { socket, fake } = socketOf((messages) => answer(only(messages)));
       expect(bytesOf(socket.dump(unwatched))).toEqual([1, 2]);
       expect(fake.sent).toHaveLength(1);
+    });
+
+    it("is taken once when each family comes in a datagram of its own, and not when one of them goes on", () => {
+      const of = (to: Message, family: number, byte: number) => object(to, byte, MessageFlag.MULTI, family);
+      const parted = socketOf((messages) => {
+        const to = only(messages);
+        return [datagram(of(to, 2, 1), of(to, 2, 2)), of(to, 10, 3), done(to)];
+      });
+      expect(bytesOf(parted.socket.dump(unwatched))).toEqual([1, 2, 3]);
+      expect(parted.fake.sent).toHaveLength(1);
+      const goesOn = socketOf((messages) => {
+        const to = only(messages);
+        return [of(to, 2, 1), datagram(of(to, 10, 2), of(to, 10, 3)), of(to, 10, 4), done(to)];
+      });
+      expect(bytesOf(goesOn.socket.dump(unwatched))).toEqual([1, 2, 3, 4]);
+      expect(goesOn.fake.sent).toHaveLength(2);
     });
 
     it("may be empty", () => {

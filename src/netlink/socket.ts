@@ -133,14 +133,14 @@ export class NetlinkSocket implements Disposable {
 
   /**
    * All objects that the kernel lists for a GET request, taken again from the start when they changed meanwhile. Where
-   * the kernel would not say so, a list of more than one datagram counts once it has come twice the same.
+   * the kernel would not say so, a list that went on in a second datagram counts once it has come twice the same.
    */
   dump(request: Request): Message[] {
     let last: Uint8Array | undefined;
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const list = this.#dumpOnce(request);
       if (list === undefined) continue;
-      if (request.unwatched !== true || list.datagrams <= 1) return list.found;
+      if (request.unwatched !== true || !list.wentOn) return list.found;
       const bytes = concat(list.found.map(({ payload }) => payload));
       if (last !== undefined && Buffer.compare(last, bytes) === 0) return list.found;
       last = bytes;
@@ -148,13 +148,17 @@ export class NetlinkSocket implements Disposable {
     throw new NetlinkProtocolError(`${request.operation}: changed during each of ${DUMP_ATTEMPTS} attempts`);
   }
 
-  #dumpOnce(request: Request): { found: Message[]; datagrams: number } | undefined {
+  /**
+   * `wentOn`: a datagram took up a list where the one before it had left off. A list of all families may begin each
+   * family with a datagram of its own (rtnetlink.c, rtnl_dump_all, as of Linux 6.1): that leaves off nowhere.
+   */
+  #dumpOnce(request: Request): { found: Message[]; wentOn: boolean } | undefined {
     const sequence = ++this.#sequence;
     const flags = (request.flags ?? 0) | MessageFlag.REQUEST | MessageFlag.DUMP;
     this.#transport.send(encodeMessage({ type: request.type, flags, sequence, payload: request.payload }));
     const found: Message[] = [];
     let interrupted = false;
-    let datagrams = 0;
+    let wentOn = false;
     for (const messages of this.#answer(request.operation)) {
       const before = found.length;
       for (const message of messages) {
@@ -167,12 +171,14 @@ export class NetlinkSocket implements Disposable {
           const end =
             message.type === ControlType.DONE ? decodeDone(message) : decodeAcknowledgement(message);
           if (end.errno !== 0) throw new NetlinkError(request.operation, end.errno, end, sequence);
-          if (found.length > before) datagrams++;
-          return interrupted ? undefined : { found, datagrams };
+          return interrupted ? undefined : { found, wentOn };
         }
-        if (message.type !== ControlType.NOOP) found.push(message);
+        if (message.type === ControlType.NOOP) continue;
+        // Every listed object's header begins with its family.
+        const isFirst = found.length === before;
+        if (isFirst && found.at(-1)?.payload[0] === message.payload[0]) wentOn = true;
+        found.push(message);
       }
-      if (found.length > before) datagrams++;
     }
     throw endless(request.operation);
   }
