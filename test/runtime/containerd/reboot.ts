@@ -67,6 +67,9 @@ async function freshNetwork(branches: readonly Branch[]): Promise<void> {
     undefined,
     vlans.map(({ ifname }) => `link del ${ifname}`),
   );
+  const { stdout: tables } = await must(["nft", "list", "tables"]);
+  for (const table of tables.split("\n").filter((line) => line.includes(" branchline-")))
+    await must(["nft", "delete", ...table.split(" ")]);
   for (const family of [4, 6] as const) {
     const rules = [[0, "local"], [32766, "main"], ...(family === 4 ? [[32767, "default"]] : [])];
     const lines = [
