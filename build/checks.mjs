@@ -14,9 +14,9 @@ const MODULE_BUDGETS = {
   VERSION: { after: [], modules: 35 },
   "ADD without a branch": { after: ["add"], modules: 39 },
   "ADD that asks the agent": { after: ["add", "ask"], modules: 44 },
-  "ADD with a branch": { after: ["add", "add-branch"], modules: 94 },
+  "ADD with a branch": { after: ["add", "add-branch"], modules: 95 },
   DEL: { after: ["del"], modules: 78 },
-  CHECK: { after: ["check"], modules: 63 },
+  CHECK: { after: ["check"], modules: 64 },
   GC: { after: ["gc"], modules: 68 },
   STATUS: { after: ["status"], modules: 63 },
 };

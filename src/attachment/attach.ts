@@ -3,7 +3,8 @@ import { DatapathError } from "../datapath/error.ts";
 import { type Holder, type Refusal, evict } from "../datapath/holders.ts";
 import type { HostFacts } from "../datapath/facts.ts";
 import type { Kernel } from "../datapath/kernel.ts";
-import { podBehind, vlanOnNode } from "../datapath/owner.ts";
+import { tableOf } from "../datapath/numbers.ts";
+import { ownerOfTable, podBehind, vlanOnNode } from "../datapath/owner.ts";
 import { undoOf } from "../datapath/operation.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import type { Link } from "../netlink/route/link.ts";
@@ -32,9 +33,9 @@ const TEARDOWN_POLL_MS = 20;
 
 /**
  * Whether the claim's own pod has a branch by its VLAN id already, of the primary plugin's making: on the node is a VLAN
- * device without a record that leads to the pod. DatapathError `held` when it leads to another pod that lives. Asked
- * before the first change, since what the node has for a VLAN id is cleared for its next owner. The caller holds the
- * VLAN's lock and has called takeOver.
+ * device without a record that leads to the pod. DatapathError `held` when that, or the id's route table, leads to
+ * another pod that lives. Asked before the first change, since what the node has for a VLAN id is cleared for its next
+ * owner. The caller holds the VLAN's lock and has called takeOver.
  */
 export function isAttachedOnNode(
   kernel: Kernel,
@@ -44,17 +45,26 @@ export function isAttachedOnNode(
   // Nothing leads anywhere without these, and most VLAN ids have none.
   if (rules.length === 0 && table.length === 0) return false;
   const device = vlanOnNode(kernel, trunk, claim.vlanId);
-  const pod = device === undefined ? undefined : podBehind(kernel, claim.vlanId, veth.index);
-  if (device === undefined || pod === undefined) return false;
-  if (pod.index === veth.index) return true;
+  const owner =
+    device === undefined
+      ? ownerOfTable(kernel, { table, rules })
+      : podBehind(kernel, claim.vlanId, veth.index);
+  if (owner === undefined) return false;
+  if (owner.index === veth.index) return device !== undefined;
+  const what = device === undefined ? hasRoutesBy(claim.vlanId, owner) : leadsTo(device, owner);
   throw new DatapathError(
     "held",
-    `VLAN id ${claim.vlanId} on trunk ${trunk.name}: ${leadsTo(device, pod)}; asked for by ${claimantOf(claim)}`,
+    `VLAN id ${claim.vlanId} on trunk ${trunk.name}: ${what}; asked for by ${claimantOf(claim)}`,
   );
 }
 
 function leadsTo({ name, mac }: Link, pod: Link): string {
   return `device ${name} with MAC ${mac ?? "none"} leads to a living pod behind ${pod.name}, and no record says whose it is (aws-cni's?)`;
+}
+
+function hasRoutesBy(vlanId: number, { name, kind }: Link): string {
+  const whose = kind === "veth" ? "to a living pod behind" : "by";
+  return `table ${tableOf(vlanId)} has routes ${whose} ${name}, and no record says whose they are (aws-cni's?)`;
 }
 
 /**

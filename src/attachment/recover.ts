@@ -2,6 +2,7 @@ import { undo } from "../datapath/apply.ts";
 import { restoreFrom } from "../datapath/direct/recover.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { leftByDirect, leftByRouted } from "../datapath/leftovers.ts";
+import type { Kernel } from "../datapath/kernel.ts";
 import { hasTable } from "../datapath/numbers.ts";
 import { podBehind } from "../datapath/owner.ts";
 import type { BranchIdentity } from "../ipam/annotation.ts";
@@ -41,7 +42,7 @@ export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean 
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
   // Whatever the name of an unreadable record says, aws-cni may have given the id to another pod meanwhile.
   const leadsElsewhere = (id: number) => {
-    const own = namespace === undefined ? undefined : kernel.link("pod", traces.ifName)?.parentIndex;
+    const own = namespace === undefined ? undefined : ownVeth(kernel, traces);
     const pod = podBehind(kernel, id, own);
     return pod !== undefined && pod.index !== own;
   };
@@ -49,10 +50,13 @@ export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean 
     const owners = listed instanceof AttachmentError ? [] : othersOf(node, id, traces);
     const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
     const isUnclaimed = owners.length === 0 && !(listed instanceof AttachmentError);
-    const onHost = () => [
-      ...leftByDirect(kernel, id),
-      ...(recorded === undefined || leadsElsewhere(id) ? [] : leftByRouted(kernel, id, traces.branch?.mac)),
-    ];
+    const onHost = () =>
+      leadsElsewhere(id)
+        ? []
+        : [
+            ...leftByDirect(kernel, id),
+            ...(recorded === undefined ? [] : leftByRouted(kernel, id, traces.branch?.mac)),
+          ];
     const operations = isOthers
       ? []
       : [...(restoration()?.operations ?? []), ...(isUnclaimed ? onHost() : [])];
@@ -72,6 +76,11 @@ export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean 
       : node.store.withVlan(vlanId, LOCK_WAIT_MS, () => takeBack(vlanId), tolerate);
   if (listed instanceof AttachmentError) throw listed;
   return found;
+}
+
+/** ifindex of the node's end of the pod's veth, whichever name its own end has. */
+function ownVeth(kernel: Kernel, { hostInterfaceName, ifName }: Traces): number | undefined {
+  return kernel.links("pod", [hostInterfaceName, ifName]).find((link) => link?.kind === "veth")?.parentIndex;
 }
 
 /** The VLAN id in the name of the attachment's record; an error when nobody can know. */

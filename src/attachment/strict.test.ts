@@ -237,10 +237,10 @@ describe("the rule for table local", () => {
     expect(state()).toEqual({ moved: [4] });
   });
 
-  it("is one rule also where aws-cni's own, of another protocol, stands behind already", () => {
+  it("is one rule, and the kernel's, also where aws-cni's own, of another protocol, stands behind already", () => {
     fake.rules = [local(4, 0), local(4, 20)];
     enter(recordOf("a"), false, [4]);
-    expect(fake.rules).toEqual([local(4, 20)]);
+    expect(fake.rules).toEqual([{ ...local(4, 20), protocol: 2 }]);
     leave(recordOf("a"));
     expect(fake.said()).toEqual(["4 0: from all lookup 255"]);
   });
@@ -259,12 +259,18 @@ describe("the rule for table local", () => {
     expect(new Set(seen.map((value) => JSON.stringify(value)))).toEqual(new Set(['{"moved":[4,6]}']));
   });
 
-  it("stays where aws-cni moved it, and nothing is written down", () => {
+  it("stays where aws-cni moved it, as the kernel's, and nothing is written down; the node is never without", () => {
     fake.rules = [local(4, 20), local(6, 20)];
+    const counts: number[] = [];
+    fake.onChange = () => counts.push(fake.rules.filter(({ family }) => family === 4).length);
     enter(recordOf("a"));
-    expect([fake.log, state()]).toEqual([[], undefined]);
+    const kernels = [4, 6].map((family) => ({ ...local(family as 4 | 6, 20), protocol: 2 }));
+    expect(fake.rules.filter(({ from }) => from === undefined)).toEqual(kernels);
+    expect(Math.min(...counts)).toBeGreaterThan(0);
+    expect(state()).toBeUndefined();
     leave(recordOf("a"));
-    expect(fake.log).toEqual([]);
+    expect(fake.rules.filter(({ from }) => from === undefined)).toEqual(kernels);
+    expect(localRulesToMove(fake.kernel, [4, 6])).toEqual([]);
   });
 
   it("goes back in the family that we moved, and stays in the one that aws-cni did", () => {
@@ -473,8 +479,8 @@ describe("the rule for table local", () => {
 
   it("a rule that asks table local for some packets only is not the rule", () => {
     fake.rules = [
-      local(4, 20),
-      local(6, 20),
+      { ...local(4, 20), protocol: 2 },
+      { ...local(6, 20), protocol: 2 },
       { ...local(4, 0), inputDevice: "x" },
       { ...local(4, 0), to: { address: "10.0.0.1", length: 32 } },
       { ...local(6, 0), from: { address: "fe80:ec2::1", length: 128 }, ipProtocol: 58 },

@@ -3,6 +3,7 @@ import type { Kernel } from "../datapath/kernel.ts";
 import {
   EARLY_DEMUX,
   hasStrictPods,
+  isOursToUndo,
   isEarlyDemuxOn,
   localRulesMissing,
   localRulesToMove,
@@ -55,9 +56,10 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
     const isOn = isEarlyDemuxOn(kernel);
     const switchOff = isOn && options.manageEarlyDemux;
     const earlyDemux = switchOff ? kernel.readSysctl("host", EARLY_DEMUX) : before?.earlyDemux;
-    if (found.length > 0 || switchOff) {
+    const moving = found.filter(isOursToUndo);
+    if (moving.length > 0 || switchOff) {
       writeState(node, {
-        moved: [...new Set([...(before?.moved ?? []), ...found.map(({ family }) => family)])],
+        moved: [...new Set([...(before?.moved ?? []), ...moving.map(({ family }) => family)])],
         ...(earlyDemux !== undefined && { earlyDemux }),
       });
     }

@@ -27,6 +27,8 @@ import { refuseNetworksPastBranch } from "./past-the-branch.ts";
 import { reviewNode } from "./review.ts";
 import { trunkSelector } from "./trunk.ts";
 
+export { clearStrictRules } from "../attachment/namesake.ts";
+
 /** ADD of a pod that has a branch: look, plan, write the record, carry out. Gives the chain's new result. */
 export function addBranch(
   call: Call,

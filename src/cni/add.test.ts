@@ -7,7 +7,9 @@ import type { JsonObject } from "./json.ts";
 
 /** What is decided before anything is attached: whether the pod has a branch, which, and by which datapath. */
 
+const cleared = vi.hoisted(() => [] as unknown[]);
 vi.mock("./add-branch.ts", () => ({
+  clearStrictRules: (_node: unknown, veths: unknown) => cleared.push(veths),
   addBranch: (_call: unknown, config: object, _prevResult: unknown, branch: object) => ({
     ...branch,
     ...config,
@@ -41,9 +43,24 @@ function annotationOf(number: number): string {
 const passed = (number: number) => ({ "vpc.amazonaws.com/pod-eni": annotationOf(number) });
 const choice = (datapath: string) => ({ "branchline.dev/datapath": datapath });
 
-async function call(entry: JsonObject, annotations: JsonObject | null | undefined, answer?: unknown) {
+interface Circumstances {
+  /** CNI_ARGS. */
+  readonly args?: string;
+  /** The container of the record that names the pod's veth. */
+  readonly namesake?: string;
+}
+
+async function call(
+  entry: JsonObject,
+  annotations: JsonObject | null | undefined,
+  answer?: unknown,
+  { args = "K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0;K8S_POD_UID=u1", namesake }: Circumstances = {},
+) {
   agent.answer = answer;
   agent.asked.splice(0);
+  cleared.splice(0);
+  const mentioning = (texts: readonly string[]) =>
+    namesake !== undefined && texts.includes('"inputDevice":"eni1"') ? [{ containerId: namesake }] : [];
   const warnings: string[] = [];
   const noted: Record<string, unknown> = {};
   const result = await add({
@@ -51,7 +68,7 @@ async function call(entry: JsonObject, annotations: JsonObject | null | undefine
       ifName: "eth0",
       containerId: "c1",
       cniVersion: "1.0.0",
-      pod: readPodArgs("K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0;K8S_POD_UID=u1"),
+      pod: readPodArgs(args),
       config: {
         enablePodENI: true,
         serviceCIDRs: [],
@@ -59,19 +76,19 @@ async function call(entry: JsonObject, annotations: JsonObject | null | undefine
         runtimeConfig: annotations === undefined ? {} : { [CAPABILITY]: annotations },
         prevResult: {
           cniVersion: "1.0.0",
-          interfaces: [{ name: "eth0", sandbox: "/run/netns/web-0" }],
-          ips: [{ address: "10.0.0.50/32", interface: 0 }],
+          interfaces: [{ name: "eni1" }, { name: "eth0", sandbox: "/run/netns/web-0" }],
+          ips: [{ address: "10.0.0.50/32", interface: 1 }],
         },
         ...entry,
       },
     },
     env: {},
-    node: { store: { stateDirectory: "/nonexistent" }, clock: { now: () => 0 } },
+    node: { store: { stateDirectory: "/nonexistent", mentioning }, clock: { now: () => 0 } },
     note: (fields: object) => Object.assign(noted, fields),
     warn: (message: string) => warnings.push(message),
     warnOnce: (message: string) => warnings.push(message),
   } as unknown as Call);
-  return { result, warnings, noted, asked: agent.asked };
+  return { result, warnings, noted, asked: agent.asked, cleared };
 }
 
 const branch = (number: number, datapath: string) => ({
@@ -102,6 +119,22 @@ describe("add without asking", () => {
     expect(result).not.toHaveProperty("attached");
   });
 
+  it.each([
+    [{ datapath: "routed" }, "c0", [["eni1"]]],
+    [{ allowDatapathOverride: true }, "c0", [["eni1"]]],
+    [{ datapath: "routed" }, "c1", []],
+    [{ datapath: "routed" }, undefined, []],
+    // No pod of the node is strict.
+    [{ datapath: "direct" }, "c0", []],
+  ])(
+    "with %j clears a branchless pod's veth of the rules of container %s",
+    async (entry, namesake, wanted) => {
+      const circumstances = namesake === undefined ? {} : { namesake };
+      const found = await call({ ...PASS, ...entry }, {}, undefined, circumstances);
+      expect(found.cleared).toEqual(wanted);
+    },
+  );
+
   it.each([undefined, null, {}])("refuses a pod with annotations %j when told to", async (annotations) => {
     const code = annotations === undefined ? 7 : 11;
     await expect(call({ missingAnnotation: "refuse" }, annotations)).rejects.toMatchObject({ code });
@@ -130,12 +163,26 @@ describe("add that asks", () => {
     expect(noted).toMatchObject({ agent: "branch", askedMs: 0, vlan: 7 });
   });
 
-  it("believes the agent that there is no branch, and says what the runtime passed", async () => {
-    const { result, warnings } = await call({}, passed(7), { answer: "none" });
+  it.each(["K8S_POD_NAMESPACE=shop", "K8S_POD_NAME=;K8S_POD_UID=u1", "K8S_POD_INFRA_CONTAINER_ID=c1"])(
+    "asks for every pod of Kubernetes: %s",
+    async (args) => {
+      const { asked } = await call({}, null, { answer: "none" }, { args });
+      expect(asked).toHaveLength(1);
+      await expect(call(PASS, undefined, undefined, { args })).rejects.toMatchObject({ code: 7 });
+    },
+  );
+
+  it("asks for nobody else", async () => {
+    expect((await call({}, undefined, { answer: "none" }, { args: "X=1" })).asked).toEqual([]);
+  });
+
+  it("refuses an annotation that the runtime passed when the agent says that there is no branch", async () => {
+    await expect(call({}, passed(7), { answer: "none" })).rejects.toMatchObject({
+      code: 106,
+      message: `the runtime passed the annotation vpc.amazonaws.com/pod-eni ${JSON.stringify(annotationOf(7))} for pod shop/web-0, but the agent says that the pod has no branch`,
+    });
+    const { result } = await call({}, {}, { answer: "none" });
     expect(result).not.toHaveProperty("attached");
-    expect(warnings).toEqual([
-      `the runtime passed another annotation than the agent has: ${JSON.stringify(annotationOf(7))}; the agent says that the pod has no branch`,
-    ]);
   });
 
   it.each([
@@ -162,7 +209,7 @@ describe("add that asks", () => {
       "unanswered",
       false,
       11,
-      "whether pod shop/web-0 has a branch is not known after 30 s: because; if the agent was uninstalled, remove /etc/cni/net.d/05-branchline.conflist",
+      'whether pod shop/web-0 has a branch is not known after 30 s: because; if there is to be no agent, set "missingAnnotation" in the list by hand, or remove /etc/cni/net.d/05-branchline.conflist',
     ],
   ] as const)("%s (there: %s) is code %i", async (kind, isThere, code, message) => {
     const error = new AgentError(kind, "because", isThere);

@@ -1,7 +1,7 @@
 import { POD_ANNOTATIONS, POD_ENI_ANNOTATION, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
 import type { PodIdentity } from "../attachment/record.ts";
 import { isAttachedByPrimary, leaveToPrimary } from "./already-attached.ts";
-import type { PodArgs } from "./args.ts";
+import { type PodArgs, isKubernetes } from "./args.ts";
 import type { Call } from "./call.ts";
 import { wantedDatapath } from "./choose-datapath.ts";
 import { type Datapath, type EntryConfig, forDatapath, readConfig } from "./config.ts";
@@ -9,7 +9,7 @@ import { CniError, ErrorCode } from "./errors.ts";
 import { wantedFamilies } from "./families.ts";
 import type { JsonObject } from "./json.ts";
 import { requirePrevResult } from "./prevresult.ts";
-import { convertResult } from "./result.ts";
+import { type CniResult, convertResult } from "./result.ts";
 
 /** ADD (SPEC 1.1.0, section 2): the pod's branch becomes its interface, or prevResult goes out as it came. */
 export async function add(call: Call): Promise<JsonObject> {
@@ -32,6 +32,7 @@ export async function add(call: Call): Promise<JsonObject> {
     return convertResult(prevResult, request.cniVersion);
   }
   if (found?.datapath === undefined || branch === undefined) {
+    if (config.datapath !== "direct" || config.allowDatapathOverride) await leaveNamesake(call, prevResult);
     call.note({ outcome: "no branch" });
     return convertResult(prevResult, request.cniVersion);
   }
@@ -40,6 +41,18 @@ export async function add(call: Call): Promise<JsonObject> {
   // Most pods have no branch, and pay for nothing of this.
   const { addBranch } = await import("./add-branch.ts");
   return addBranch(call, podConfig, prevResult, branch, found.podIsGone);
+}
+
+/**
+ * Where pods are routed, an earlier pod of the same name, whose DEL has not come yet, may have been strict: its rules name
+ * this pod's veth, and so does its record.
+ */
+async function leaveNamesake({ request, node }: Call, { interfaces }: CniResult): Promise<void> {
+  const veths = interfaces.filter(({ sandbox }) => sandbox === "").map(({ name }) => name);
+  const records = node.store.mentioning(veths.map((name) => `"inputDevice":"${name}"`));
+  if (records.every(({ containerId }) => containerId === request.containerId)) return;
+  const { clearStrictRules } = await import("./add-branch.ts");
+  clearStrictRules(node, veths);
 }
 
 interface FoundBranch {
@@ -59,7 +72,7 @@ function passedBranch(config: EntryConfig): FoundBranch | undefined {
 async function findBranch(call: Call, config: EntryConfig): Promise<FoundBranch | undefined> {
   const { pod } = call.request;
   const isExempt = pod.podNamespace !== undefined && config.exemptNamespaces.includes(pod.podNamespace);
-  const isAsked = config.missingAnnotation === "ask" && pod.podName !== undefined && !isExempt;
+  const isAsked = config.missingAnnotation === "ask" && isKubernetes(pod) && !isExempt;
   if (isAsked) {
     const passed = podEniAnnotation(config.runtimeConfig);
     const { askAgent } = await import("./ask.ts");
@@ -81,10 +94,10 @@ async function findBranch(call: Call, config: EntryConfig): Promise<FoundBranch 
  * or it would run with the node's groups unnoticed.
  */
 function requireAnnotations({ runtimeConfig }: EntryConfig, args: PodArgs): void {
-  if (args.podName === undefined || Object.hasOwn(runtimeConfig, POD_ANNOTATIONS)) return;
+  if (!isKubernetes(args) || Object.hasOwn(runtimeConfig, POD_ANNOTATIONS)) return;
   throw new CniError(
     ErrorCode.InvalidConfig,
-    `the runtime passed no annotations of pod ${args.podNamespace ?? "?"}/${args.podName}, so whether it has a branch is not known: the entry needs capabilities {"${POD_ANNOTATIONS}": true}, the runtime containerd 1.5 or CRI-O 1.29`,
+    `the runtime passed no annotations of pod ${args.podNamespace ?? "?"}/${args.podName ?? "?"}, so whether it has a branch is not known: the entry needs capabilities {"${POD_ANNOTATIONS}": true}, the runtime containerd 1.5 or CRI-O 1.29`,
   );
 }
 

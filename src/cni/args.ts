@@ -70,3 +70,8 @@ function podArgs(args: ReadonlyMap<string, string>): PodArgs {
     infraContainerId: value("K8S_POD_INFRA_CONTAINER_ID"),
   };
 }
+
+/** Whether a runtime of Kubernetes calls, as any of its keys says. */
+export function isKubernetes({ podNamespace, podName, podUid, infraContainerId }: PodArgs): boolean {
+  return (podNamespace ?? podName ?? podUid ?? infraContainerId) !== undefined;
+}

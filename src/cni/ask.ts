@@ -6,6 +6,7 @@ import {
   askOver,
   podIsGone,
 } from "../state/agent.ts";
+import { POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
 import type { PodIdentity } from "../attachment/record.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
@@ -25,8 +26,9 @@ export interface AnsweredBranch {
 }
 
 /**
- * Asks the agent what branch a Kubernetes pod has; undefined when it has none. The agent's answer counts, whatever the
- * runtime passed: that may be older than what the API server has, or not be there yet.
+ * Asks the agent what branch a Kubernetes pod has; undefined when it has none. The agent's branch counts, whatever the
+ * runtime passed: that may be older than what the API server has, or not be there yet. An annotation that was passed for a
+ * pod that has none is code 106.
  */
 export function askAgent(
   call: Call,
@@ -48,14 +50,18 @@ export function askAgent(
     datapath,
   };
   const found = askNoting(call, config.branchTimeout, question);
-  const annotation = found.answer === "branch" ? found.annotation : undefined;
-  if (passed !== undefined && passed !== annotation) {
-    const has = annotation === undefined ? "says that the pod has no branch" : `has ${shortened(annotation)}`;
-    call.warn(
-      `the runtime passed another annotation than the agent has: ${shortened(passed)}; the agent ${has}`,
+  if (found.answer === "none") {
+    if (passed === undefined) return undefined;
+    throw new CniError(
+      ErrorCode.Refused,
+      `the runtime passed the annotation ${POD_ENI_ANNOTATION} ${shortened(passed)} for ${nameOf(request.pod)}, but the agent says that the pod has no branch`,
     );
   }
-  if (found.answer === "none") return undefined;
+  if (passed !== undefined && passed !== found.annotation) {
+    call.warn(
+      `the runtime passed another annotation than the agent has: ${shortened(passed)}; the agent has ${shortened(found.annotation)}`,
+    );
+  }
   if (datapath !== "auto" && found.datapath !== datapath) {
     throw new CniError(
       ErrorCode.Refused,
@@ -96,7 +102,7 @@ function asCniError(error: AgentError, pod: PodArgs, seconds: number): CniError 
     return new CniError(ErrorCode.TryAgainLater, late, "", options);
   }
   const unknown = `whether ${name} has a branch is not known after ${seconds} s: ${message}`;
-  const remedy = `; if the agent was uninstalled, remove ${LIST}`;
+  const remedy = `; if there is to be no agent, set "missingAnnotation" in the list by hand, or remove ${LIST}`;
   return new CniError(ErrorCode.TryAgainLater, isThere ? unknown : unknown + remedy, "", options);
 }
 

@@ -11,28 +11,16 @@ import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { isInteger, member } from "./json.ts";
-import { requirePrevResult } from "./prevresult.ts";
+import { hasBranch, requirePrevResult } from "./prevresult.ts";
 import type { CniResult } from "./result.ts";
 
 /** CHECK (SPEC 1.1.0, section 2): reads the kernel back; the error's details have a line for each difference. */
 export function check(call: Call): undefined {
-  const { request, node, env } = call;
+  const { request, node } = call;
   const prevResult = requirePrevResult(request.config, request.cniVersion);
   const record = node.store.find({ containerId: request.containerId, ifName: request.ifName });
   if (record === undefined) {
-    const { config } = readConfig(request.config, env, { lenient: true });
-    const annotation = config.enablePodENI ? podEniAnnotation(config.runtimeConfig) : undefined;
-    if (annotation !== undefined) {
-      if (config.alreadyAttached === "pass" && isAttachedByPrimary(prevResult, decodeBranch(annotation))) {
-        call.note({ outcome: "attached by the primary plugin" });
-        return;
-      }
-      throw new CniError(
-        ErrorCode.UnknownContainer,
-        `container ${request.containerId} has a branch by its annotation, but nothing was attached to its ${request.ifName}`,
-      );
-    }
-    call.note({ outcome: "no branch" });
+    call.note({ outcome: withoutRecord(call, prevResult) });
     return;
   }
   call.note({ vlan: record.vlanId, eni: record.eniId });
@@ -59,6 +47,30 @@ export function check(call: Call): undefined {
     ErrorCode.KernelRefused,
     `VLAN ${record.vlanId}: ${first}${more}`,
     differences.join("\n"),
+  );
+}
+
+/** CniError when the pod should have a branch: by the annotation, or by the result, where that came late. */
+function withoutRecord({ request, env }: Call, prevResult: CniResult): string {
+  const { config } = readConfig(request.config, env, { lenient: true });
+  const annotation = config.enablePodENI ? podEniAnnotation(config.runtimeConfig) : undefined;
+  // The annotation may have addresses that ADD did not read, so it is only looked at where the result says nothing.
+  const isPrimarys = () =>
+    isAttachedByPrimary(prevResult) ||
+    (annotation !== undefined && isAttachedByPrimary(prevResult, decodeBranch(annotation)));
+  if (config.enablePodENI && config.alreadyAttached === "pass" && isPrimarys()) {
+    return "attached by the primary plugin";
+  }
+  const says =
+    annotation !== undefined
+      ? "annotation"
+      : hasBranch(prevResult, config.hostInterfaceName)
+        ? "prevResult"
+        : undefined;
+  if (says === undefined) return "no branch";
+  throw new CniError(
+    ErrorCode.UnknownContainer,
+    `container ${request.containerId} has a branch by its ${says}, but nothing was attached to its ${request.ifName}`,
   );
 }
 

@@ -8,7 +8,7 @@ import { isIpamdDown } from "./aws-cni.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { unlessLeftBehind } from "./left-behind.ts";
-import { readPrevResult } from "./prevresult.ts";
+import { hasBranch, readPrevResult } from "./prevresult.ts";
 import { reviewNode } from "./review.ts";
 
 /**
@@ -102,10 +102,7 @@ function hints(call: Call): Hints {
     return text === undefined ? undefined : decodeIdentity(text);
   });
   const interfaces = quietly(() => readPrevResult(request.config, request.cniVersion))?.interfaces ?? [];
-  // Our result has the primary's interface under its other name, or the VLAN device on the node.
-  const isOurs = interfaces.some(
-    ({ name, sandbox }) => (name === config.hostInterfaceName && sandbox !== "") || name.startsWith("vlan."),
-  );
+  const isOurs = hasBranch({ interfaces }, config.hostInterfaceName);
   return {
     ...(branch !== undefined && { branch }),
     macs: [

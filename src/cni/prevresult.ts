@@ -99,3 +99,10 @@ function gateway(field: string, raw: JsonObject, key: string): string | undefine
     ? malformed(`${field}.${key}`, address, "is not an address")
     : address;
 }
+
+/** Whether a result shows a branch of ours: the primary's interface under its other name, or the VLAN device on the node. */
+export function hasBranch({ interfaces }: Pick<CniResult, "interfaces">, hostInterfaceName: string): boolean {
+  return interfaces.some(
+    ({ name, sandbox }) => (name === hostInterfaceName && sandbox !== "") || name.startsWith("vlan."),
+  );
+}

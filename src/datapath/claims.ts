@@ -26,3 +26,8 @@ export function isAbout(rule: Rule, { table, devices, addresses }: Claims): bool
     (rule.priority === FROM_POD_PRIORITY && isOne(rule.from))
   );
 }
+
+/** The rule that only the direct datapath makes: to a pod, for what the node itself sends. */
+export function isDirects(rule: Rule): boolean {
+  return rule.priority === TO_POD_PRIORITY && rule.inputDevice === "lo" && rule.to !== undefined;
+}

@@ -3,6 +3,7 @@ import { type Address, AddressFlag } from "../netlink/route/address.ts";
 import { Scope, Table } from "../netlink/route/constants.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
+import { isDirects } from "./claims.ts";
 import { hasHairpin } from "./hairpin.ts";
 import type { Kernel } from "./kernel.ts";
 import { TO_POD_PRIORITY, hairpinTable, tableOf, vlanName } from "./numbers.ts";
@@ -19,17 +20,19 @@ import {
 const FAMILIES = [4, 6] as const;
 
 /**
- * What takes away what a lost direct attachment left on the node for its VLAN id. Nothing while a VLAN device of that id
- * is on the node: then the table is a routed pod's, aws-cni's perhaps, which nobody here has a record of.
+ * What takes away what a lost direct attachment left on the node for its VLAN id. No rule and no route while a VLAN device
+ * of that id is on the node: then the table is a routed pod's, aws-cni's perhaps, which nobody here has a record of.
  */
 export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
-  if (kernel.link("host", vlanName(vlanId)) !== undefined) return [];
+  // Its name is ours alone.
+  const hairpins = FAMILIES.flatMap((family) => hairpinLeft(kernel, family, vlanId));
+  if (kernel.link("host", vlanName(vlanId)) !== undefined) return hairpins;
   const table = tableOf(vlanId);
   const rules = readRulesTo(kernel, "host", table).filter(isDirects);
   const ours = new Set(rules.map((rule) => rule.to?.address));
   return [
     ...rules.map(ruleAbsent),
-    ...FAMILIES.flatMap((family) => hairpinLeft(kernel, family, vlanId)),
+    ...hairpins,
     ...readRoutes(kernel, "host", undefined, table)
       .filter((route) => ours.has(route.destination))
       .flatMap((route) => [
@@ -45,11 +48,6 @@ function hairpinLeft(kernel: Kernel, family: IpFamily, vlanId: number): Operatio
   return hasHairpin(kernel, family, table)
     ? [{ kind: "hairpin", at: "host", family, table, absent: true }]
     : [];
-}
-
-/** The rule that only the direct datapath makes: to a pod, for what the node itself sends. */
-function isDirects(rule: Rule): boolean {
-  return rule.priority === TO_POD_PRIORITY && rule.inputDevice === "lo" && rule.to !== undefined;
 }
 
 /** The permanent neighbour that goes with an IPv6 route to a pod. */

@@ -21,12 +21,14 @@ describe("default routes of other plugins", () => {
       four({ priority: 100 }),
       six(),
       multipath,
+      four({ destination: "128.0.0.0", length: 1 }),
+      six({ destination: "2000::", length: 3 }),
       four({ device: PRIMARY }),
       four({ table: 107 }),
       six({ type: 7, device: 1 }),
       newRoute({ family: 4, destination: "169.254.172.0", length: 22, device: V4IF0 }),
     ];
-    expect(otherDefaults(routes, PRIMARY)).toEqual(routes.slice(0, 4));
+    expect(otherDefaults(routes, PRIMARY)).toEqual(routes.slice(0, 6));
     expect(RouteType.UNICAST).toBe(1);
   });
 

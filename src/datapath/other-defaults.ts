@@ -6,15 +6,21 @@ import type { Operation, Step } from "./operation.ts";
 
 /**
  * Default routes that another plugin made by an interface of its own, such as egress-cni's by v4if0. Beside the branch's
- * one would be a way past its security groups, whatever its metric.
+ * one would be a way past its security groups, whatever its metric. So would what amounts to one, such as 0.0.0.0/1 with
+ * 128.0.0.0/1, or 2000::/3.
  */
+
+/** Bits. No network of an organisation is wider, in either family. */
+const SHORTEST_NETWORK = 8;
+
+/** Whether a route is a default route, or as wide as a part of one. */
+export function isWide({ length, type }: Pick<Route, "length" | "type">): boolean {
+  return length < SHORTEST_NETWORK && type === RouteType.UNICAST;
+}
 
 /** Those of the pod's routes: in table main, by another device than the primary's (several devices count as another). */
 export function otherDefaults(routes: readonly Route[], primary: number): Route[] {
-  return routes.filter(
-    ({ length, table, type, device }) =>
-      length === 0 && table === Table.MAIN && type === RouteType.UNICAST && device !== primary,
-  );
+  return routes.filter((route) => isWide(route) && route.table === Table.MAIN && route.device !== primary);
 }
 
 /** Takes those of the branch's families away; undone, they come back as they were. The other family's are left alone. */

@@ -1,5 +1,8 @@
 import type { Link } from "../netlink/route/link.ts";
 import { Table } from "../netlink/route/constants.ts";
+import { type Route, isRefusal } from "../netlink/route/route.ts";
+import type { Rule } from "../netlink/route/rule.ts";
+import { isDirects } from "./claims.ts";
 import { type Kernel, isParentOnNode } from "./kernel.ts";
 import { tableOf } from "./numbers.ts";
 import { readRoutes, readRulesTo } from "./read.ts";
@@ -39,6 +42,30 @@ export function podBehind(kernel: Kernel, vlanId: number, own: number | undefine
   return kernel
     .links("host", [...routed, ...named])
     .flatMap((link) => link ?? [])
-    .filter((link) => link.kind === "veth" && link.parentNetnsId !== undefined)
+    .filter(isPods)
     .find(({ index }) => routed.has(index) || index !== own);
+}
+
+/**
+ * Of the devices that the routes of a VLAN id's table go by, one that says that the table is somebody's though no VLAN
+ * device is on the node: the veth of a living pod, or one that no branch's table has, such as another ENI. A route goes
+ * with its device. What the direct datapath left is its next owner's to clear: there the VLAN device says who lives.
+ */
+export function ownerOfTable(
+  kernel: Kernel,
+  { table, rules }: { readonly table: readonly Route[]; readonly rules: readonly Rule[] },
+): Link | undefined {
+  const directs = new Set(rules.filter(isDirects).map(({ to }) => to?.address));
+  const devices = new Set(
+    table
+      .filter((route) => !isRefusal(route) && !directs.has(route.destination))
+      .flatMap(({ device }) => device ?? []),
+  );
+  return kernel
+    .links("host", [...devices])
+    .find((link) => link !== undefined && link.kind !== "vlan" && (link.kind !== "veth" || isPods(link)));
+}
+
+function isPods({ kind, parentNetnsId }: Link): boolean {
+  return kind === "veth" && parentNetnsId !== undefined;
 }

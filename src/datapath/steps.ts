@@ -3,7 +3,9 @@ import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
 import { Protocol, RouteType, Scope } from "../netlink/route/constants.ts";
 import { type Route, anyDestination, isRefusal, newRoute } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
+import { isDirects } from "./claims.ts";
 import type { Facts } from "./facts.ts";
+import { hairpinTable, tableOf } from "./numbers.ts";
 import type { Operation, Place, Step } from "./operation.ts";
 import { factOf, sysctlKey } from "./sysctl.ts";
 
@@ -66,8 +68,13 @@ export function bringUp({ host, pod }: Facts): Step[] {
 }
 
 /** What the node still has for the branch is of an earlier owner: the rules to its table or its devices, and the table. */
-export function clearStale({ host }: Facts): Step[] {
+export function clearStale({ host }: Facts, { vlanId }: Pick<BranchAssignment, "vlanId">): Step[] {
+  // A direct pod's rule says that it may have had this too.
+  const ofTable = host.rules.filter((rule) => isDirects(rule) && rule.table === tableOf(vlanId));
+  const directs = new Set(ofTable.map(({ family }) => family));
+  const table = hairpinTable(vlanId);
   return [
+    ...[...directs].map((family) => step({ kind: "hairpin", at: "host", family, table, absent: true })),
     ...host.rules.map((rule) => step({ kind: "rule", at: "host", rule, absent: true })),
     ...host.table.map(({ device, ...route }) =>
       step({ kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true }),

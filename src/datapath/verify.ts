@@ -8,6 +8,7 @@ import { type Route, describeRoute, isRefusal } from "../netlink/route/route.ts"
 import { type ListedRule, type Rule, describeRule } from "../netlink/route/rule.ts";
 import { isHairpin } from "./hairpin.ts";
 import type { Kernel } from "./kernel.ts";
+import { isWide } from "./other-defaults.ts";
 import type { Device, Operation, Place, Step } from "./operation.ts";
 import { readAddresses, readPermanentNeighbours, readRoutes, readRules } from "./read.ts";
 
@@ -184,16 +185,16 @@ function differentRoute(view: KernelView, { at, device, route }: Of<"route">): s
   const link = device === undefined ? undefined : view.link(at, device);
   const named = { ...route, ...(link !== undefined && { device: link.index }) };
   const text = describeRoute(route) + (device === undefined ? "" : ` dev ${link?.name ?? device}`);
-  const rivals = view
-    .routes(at, route.family, route.table)
+  const all = view.routes(at, route.family, route.table);
+  const rivals = all
     .filter((found) => found.destination === route.destination && found.length === route.length)
     // What sends nothing anywhere, the last resort above all, is no other way.
     .filter((found) => isRefusal(found) === isRefusal(route));
   const isThere = rivals.some((found) => sameRoute(found, named));
   // A second default by another device, whatever its metric, is a way past the branch.
   const strangers =
-    route.length === 0 && route.table === Table.MAIN
-      ? rivals.filter((found) => !sameRoute(found, named) && !isByDevice(found, named))
+    route.length === 0 && route.table === Table.MAIN && !isRefusal(route)
+      ? all.filter((found) => isWide(found) && !sameRoute(found, named) && !isByDevice(found, named))
       : [];
   if (isThere && strangers.length === 0) return undefined;
   const instead = (isThere ? strangers : rivals).map((found) => {

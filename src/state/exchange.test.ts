@@ -60,6 +60,7 @@ describe("exchange", () => {
     ["in pieces", ["ans", "we", "r", "\n"]],
     ["with the end in a piece of its own", ["answer", "\n", ""]],
     ["closed behind it", ["answer\n", ""]],
+    ["closed behind it by who did not read the question", ["answer\n", broken(Errno.ECONNRESET)]],
     ["late", [{ after: 900, gives: "answer\n" }]],
   ])("gives the line that comes %s", (_what, events) => {
     const { ask, sent } = scripted(events);

@@ -115,13 +115,23 @@ function receiveLine(connection: Connection, deadline: number, clock: Clock): st
       throw notAnAnswer(`the agent's answer is longer than ${MAX_LINE} bytes: ${quoted(chunks)}`);
     if (end < 0) continue;
     // What comes later is not waited for: nobody will read it.
-    const more = end + 1 < chunk.length ? chunk.subarray(end + 1) : connection.receive(0);
+    const more = end + 1 < chunk.length ? chunk.subarray(end + 1) : restOf(connection);
     if (more !== undefined && more.length > 0) {
       throw notAnAnswer(`the agent said more after its answer ${quoted(chunks)}: ${quoted([more])}`);
     }
     const line = Buffer.concat(chunks);
     if (!isUtf8(line)) throw notAnAnswer(`the agent's answer is not UTF-8: ${quoted(chunks)}`);
     return line.toString("utf8");
+  }
+}
+
+/** What is there behind the answer already. Who closed without reading the question has said all that it had to say. */
+function restOf(connection: Connection): Uint8Array | undefined {
+  try {
+    return connection.receive(0);
+  } catch (error) {
+    if (error instanceof SysError && CLOSED.includes(error.errno)) return undefined;
+    throw error;
   }
 }
 

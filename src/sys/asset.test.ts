@@ -145,6 +145,15 @@ describe("the native library on disk", () => {
     ]);
   });
 
+  it("takes away what killed processes left of the note that it was looked at", () => {
+    mkdirSync(state, { mode: 0o700 });
+    for (const name of ["library.4711.tmp", "library.tmp", "strict.json.4711.tmp"]) {
+      writeFileSync(`${state}/${name}`, "part");
+    }
+    place();
+    expect(entries(state).sort()).toEqual(["library", "library.tmp", "strict.json.4711.tmp"]);
+  });
+
   it("is written although a process of our number was killed while writing", () => {
     writeFileSync(`${first}/${FILE}.${process.pid}`, "part");
     expect(place()).toBe(`${first}/${FILE}`);

@@ -159,6 +159,10 @@ function isRemembered(path: string, stateDirectory: string): boolean {
 function remember(path: string, stateDirectory: string): void {
   try {
     ensureOwnDirectory(stateDirectory);
+    // What processes were writing when they were killed. One that is at it now does without.
+    for (const file of readdirSync(stateDirectory)) {
+      if (/^library\.\d+\.tmp$/.test(file)) removeFile(`${stateDirectory}/${file}`);
+    }
     writeFileAtomic(stampFile(stateDirectory), stampOf(path), 0o600);
   } catch {
     // A full or read-only file system, or something foreign in its place: other calls name that.

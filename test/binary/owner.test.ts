@@ -1,7 +1,8 @@
 // Whose pod a VLAN id's table and rules lead to, against the real kernel, in namespaces of their own: any Linux, as root.
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Kernel } from "../../src/datapath/kernel.ts";
-import { podBehind } from "../../src/datapath/owner.ts";
+import { ownerOfTable, podBehind } from "../../src/datapath/owner.ts";
+import { readRoutes, readRulesTo } from "../../src/datapath/read.ts";
 import { inNamespace, openNamespace } from "../../src/netns/namespace.ts";
 import { createNetns, deleteNetns, ipBatch, ipJson, netnsPath } from "../ground/index.ts";
 
@@ -73,4 +74,43 @@ test("nobody is behind another table, nor behind a veth whose other end is on th
     "rule add priority 512 iif lo to 10.0.1.30 table 107",
   ]);
   expect(await behind()).toBeUndefined();
+});
+
+/** The name of the device by which VLAN id 7's table is somebody's, though there is no VLAN device. */
+async function ownerOf(lines: readonly string[]): Promise<string | undefined> {
+  await ipBatch(NODE, lines);
+  using namespace = openNamespace(netnsPath(NODE));
+  return inNamespace(namespace, () => {
+    using kernel = new Kernel(undefined);
+    const table = readRoutes(kernel, "host", undefined, 107);
+    return ownerOfTable(kernel, { table, rules: readRulesTo(kernel, "host", 107) })?.name;
+  });
+}
+
+test.each([
+  { what: "a living pod", lines: strict, is: "eni1" },
+  {
+    what: "another ENI",
+    lines: [
+      "link add eni2 link eni1 type macvlan",
+      "link set eni2 up",
+      "route add default dev eni2 table 107",
+    ],
+    is: "eni2",
+  },
+  {
+    what: "what refuses, and rules alone",
+    lines: ["route add unreachable default table 107", ...strict.slice(1)],
+    is: undefined,
+  },
+  {
+    what: "what direct left: its VLAN device says who lives",
+    lines: [
+      "route add 10.0.1.30 dev eni1 scope link table 107",
+      "rule add priority 512 iif lo to 10.0.1.30 table 107",
+    ],
+    is: undefined,
+  },
+])("a table with no VLAN device: $what", async ({ lines, is }) => {
+  expect(await ownerOf(lines)).toBe(is);
 });

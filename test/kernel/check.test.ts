@@ -318,6 +318,11 @@ describe("broken by hand, in the pod or on the node", () => {
   test("the record is lost, though the annotation names a branch", async () => {
     await rm(`${STATE_DIRECTORY}/attachments/7:sandbox-checked:eth0.json`);
     expect(await checked()).toMatchObject({ code: 3, msg: expect.stringMatching(/nothing was attached/) });
+    // The annotation came late: only the result shows the branch.
+    expect((await pod.check({ annotations: {} })).failure).toMatchObject({
+      code: 3,
+      msg: expect.stringMatching(/has a branch by its prevResult, but nothing was attached/),
+    });
   });
 });
 

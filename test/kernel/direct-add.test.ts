@@ -152,6 +152,7 @@ function nodeLines(veth: string, podMac: string, families: readonly (4 | 6)[]): 
           `+ route 4 local dst=10.0.0.10 dev=${veth} table=local protocol=kernel scope=host prefsrc=10.0.0.10`,
           `+ sysctl ipv4/conf/${veth}/rp_filter=2`,
           `+ neigh dst=${ipv4} dev=${veth} lladdr=${podMac}`,
+          "+ nft table ip branchline-7",
         ]
       : []),
     ...(families.includes(6)
@@ -159,6 +160,7 @@ function nodeLines(veth: string, podMac: string, families: readonly (4 | 6)[]): 
           `+ route 6 unicast dst=${ipv6} dev=${veth} table=107 protocol=static scope=global prefsrc=2001:db8:1::10 metric=1024`,
           `+ rule 6 priority=512 src=all dst=${ipv6} iif=lo table=107 protocol=unspec`,
           `+ neigh dst=${ipv6} dev=${veth} lladdr=${podMac}`,
+          "+ nft table ip6 branchline-7",
         ]
       : []),
   ];

@@ -22,6 +22,7 @@ import {
   createSandbox,
   records,
   type CallOptions,
+  sandboxForTest,
   type Ground,
   type Sandbox,
 } from "./support/sandbox.ts";
@@ -286,6 +287,25 @@ describe("a pod that is going", () => {
     expect(diffSnapshots(podBefore, await pod.snapshot())).toEqual([]);
     await pod.callPrimary("DEL");
     await deleteNetns(pod.netns);
+    expect(await leftOnNode()).toEqual([]);
+  });
+
+  test("the annotation is another pod's, which lives, and whose record is lost: nothing of it is taken", async () => {
+    const first = await sandboxForTest(ground, { name: "one", primary: "veth", addresses, branch });
+    await first.mustAdd();
+    await rm(record);
+    const second = await sandboxForTest(ground, {
+      name: "two",
+      primary: "veth",
+      addresses: ["10.0.0.51", "2001:db8:1::51"],
+      branch,
+    });
+    const before = await Promise.all([snapshot(), first.snapshot(), second.snapshot()]);
+    expect((await second.add()).failure?.code).toBe(102);
+    await second.mustDel();
+    const after = await Promise.all([snapshot(), first.snapshot(), second.snapshot()]);
+    expect(before.map((one, i) => diffSnapshots(one, after[i] as Snapshot))).toEqual([[], [], []]);
+    await first.mustDel();
     expect(await leftOnNode()).toEqual([]);
   });
 

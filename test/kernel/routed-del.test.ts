@@ -278,6 +278,34 @@ describe("a pod that is going, or comes again", () => {
     expect((await next.check()).failure).toBeUndefined();
   });
 
+  test("a pod of the same name without a branch: nothing that it sends takes the old one's", async () => {
+    const old = await sandboxOf("web", "uid-old", 60);
+    await old.mustAdd();
+    await ipBatch(undefined, ["link set vlan.eth.7 up", "link del eni-web"]);
+    const next = await createSandbox(ground, {
+      name: "web-next",
+      uid: "uid-new",
+      primary: "veth",
+      addresses: ["10.0.0.61"],
+      settings: routed("strict"),
+    });
+    onTestFinished(() => next.remove());
+    await ipBatch(undefined, ["link set eni-web-next down", "link set eni-web-next name eni-web up"]);
+    onTestFinished(async () => {
+      await run(["ip", "link", "del", "eni-web"]);
+    });
+    const [, pod] = next.primaryResult.interfaces ?? [];
+    const prevResult = { ...next.primaryResult, interfaces: [{ name: "eni-web" }, pod] };
+    const strictRules = async () =>
+      (await networkOf(undefined))[4].rules.filter((line) => line.startsWith("10: "));
+    expect(await strictRules()).toEqual(["10: iif=vlan.eth.7 lookup 107", "10: iif=eni-web lookup 107"]);
+    await next.mustAdd({ prevResult });
+    expect(await strictRules()).toEqual(["10: iif=vlan.eth.7 lookup 107"]);
+    await old.mustDel();
+    expect(await strictRules()).toEqual([]);
+    expect(records()).toEqual([]);
+  });
+
   test("from direct to routed and back, as retries of one pod: nothing of the other datapath stays", async () => {
     const pod = await sandboxOf("both", "uid-1");
     const inPod = await pod.snapshot();

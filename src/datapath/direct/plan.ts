@@ -77,7 +77,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
     ...branch.addresses.map((address) => podAddress(address, options)),
     step({ kind: "link", at: "pod", device: options.interfaceName, up: true }),
     ...branch.addresses.flatMap((address) => branchRoutes(address, options)),
-    ...clearStale(facts),
+    ...clearStale(facts, branch),
     ...branch.addresses
       .filter((address) => families.some(({ family }) => family === address.family))
       .flatMap((address) => fromTheNode(address, table, host, pod.primary)),

@@ -27,7 +27,8 @@ export function restoreFrom(
     return undefined;
   const primary = kernel.link("pod", pod.hostInterfaceName);
   if (primary?.kind !== "veth" || branch.parentIndex === undefined) return undefined;
-  if (!isParentOnNode("pod", branch)) return undefined;
+  // The other end of the veth is on the node, so the trunk is where that is.
+  if (!isParentOnNode("pod", branch) || branch.parentNetnsId !== primary.parentNetnsId) return undefined;
   const { id: vlanId } = branch.vlan;
   if (!hasTable(vlanId)) return undefined;
   const table = tableOf(vlanId);

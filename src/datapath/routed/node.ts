@@ -50,12 +50,17 @@ export interface LocalRules {
   readonly rules: readonly Rule[];
 }
 
-/** Those of the families that have none, or one before those of strict mode. */
+/** Those of the families that have none of the kernel's behind the strict pods' rules, or any before them. */
 export function localRulesToMove(kernel: Kernel, families: readonly IpFamily[]): LocalRules[] {
   return families.flatMap((family) => {
     const rules = localRules(kernel, family);
-    return rules === undefined || (rules.length > 0 && !rules.some(isBefore)) ? [] : [{ family, rules }];
+    return rules === undefined || (hasKernels(rules) && !rules.some(isBefore)) ? [] : [{ family, rules }];
   });
+}
+
+/** Whether there is one behind the strict pods' rules that nobody takes for his own to remove. */
+function hasKernels(rules: readonly Rule[]): boolean {
+  return rules.some((rule) => !isBefore(rule) && rule.protocol === Protocol.KERNEL);
 }
 
 /** Those of the families that have none. */
@@ -65,13 +70,15 @@ export function localRulesMissing(kernel: Kernel, families: readonly IpFamily[] 
   );
 }
 
+/** Of those, the ones that the kernel had in its own place, or nobody: what another maker put behind is not ours to undo. */
+export function isOursToUndo({ rules }: LocalRules): boolean {
+  return rules.length === 0 || rules.some(isBefore);
+}
+
 /** Puts the rule for table local behind those of the pods: it is there before the one in front goes. */
 export function moveLocalRule(kernel: Kernel, found: readonly LocalRules[]): void {
   carryOut(kernel, [
-    ...found
-      // One that another maker put there does as well, whatever its protocol: a second one would be kept beside it.
-      .filter(({ rules }) => rules.every(isBefore))
-      .map(({ family }) => added(localRule(family, LOCAL_PRIORITY_STRICT))),
+    ...found.filter(({ rules }) => !hasKernels(rules)).flatMap(putBehind),
     // Behind the rule that is to go: the kernel deletes the first one that matches, and what asks for no source matches
     // this one too, should it be left from a call that was killed.
     ...(found.some(({ family }) => family === 6)
@@ -83,6 +90,15 @@ export function moveLocalRule(kernel: Kernel, found: readonly LocalRules[]): voi
   ]);
 }
 
+/** What aws-cni put there, or an earlier version of ours, is replaced, and the node never without. */
+function putBehind({ family, rules }: LocalRules): Operation[] {
+  const ours = localRule(family, LOCAL_PRIORITY_STRICT);
+  if (!rules.some(({ priority }) => priority === LOCAL_PRIORITY_STRICT)) return [added(ours)];
+  const meanwhile = localRule(family, LOCAL_PRIORITY_MEANWHILE);
+  const { protocol: _, ...theirs } = ours;
+  return [added(meanwhile), removed(theirs), added(ours), removed(meanwhile)];
+}
+
 /** Puts the rule for table local back to where the kernel has it. */
 export function restoreLocalRule(kernel: Kernel, families: readonly IpFamily[]): void {
   const found = families.map((family) => ({ family, rules: localRules(kernel, family) ?? [] }));
@@ -92,7 +108,7 @@ export function restoreLocalRule(kernel: Kernel, families: readonly IpFamily[]):
       .map(({ family }) => added(localRule(family, 0))),
     ...found.flatMap(({ family, rules }) =>
       rules
-        .filter(({ priority }) => priority === LOCAL_PRIORITY_STRICT)
+        .filter(({ priority }) => [LOCAL_PRIORITY_STRICT, LOCAL_PRIORITY_MEANWHILE].includes(priority))
         .map(({ priority }) => removed({ family, priority, table: Table.LOCAL })),
     ),
     ...(families.includes(6) ? [removed(ROUTER_ICMP)] : []),
@@ -107,6 +123,9 @@ export function hasStrictPods(kernel: Kernel): boolean {
     ),
   );
 }
+
+/** While a rule is replaced; a call that was killed then leaves this one, which does as well. */
+const LOCAL_PRIORITY_MEANWHILE = LOCAL_PRIORITY_STRICT + 1;
 
 /** systemd-networkd takes what the kernel made itself for nobody's to remove. */
 const KERNELS = { protocol: Protocol.KERNEL } as const;

@@ -181,11 +181,12 @@ describe("what a DEL takes back", () => {
   });
 
   it("standard, when the next pod has the address by another id: not the rule that is the same for both", () => {
-    expect(kept(standard, { device, toPod: [toPod(4, 254, OTHER_VETH)] })).toEqual([
-      "from",
-      "toPod",
-      "out",
-      "vlan",
-    ]);
+    const there = { device, toPod: [toPod(4, 254, OTHER_VETH)], isElsewhere: true };
+    expect(kept(standard, there)).toEqual(["from", "toPod", "out", "vlan"]);
+  });
+
+  it("standard, when aws-cni has attached the same ENI in a new sandbox: nothing but the route by its own veth", () => {
+    const there = { device, toPod: [toPod(4, 254, OTHER_VETH)], isElsewhere: false };
+    expect(kept(standard, there)).toEqual(["toPod"]);
   });
 });

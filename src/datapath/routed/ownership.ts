@@ -3,9 +3,9 @@ import type { Link } from "../../netlink/route/link.ts";
 import { type Route, isRefusal } from "../../netlink/route/route.ts";
 import type { Rule } from "../../netlink/route/rule.ts";
 import type { Kernel } from "../kernel.ts";
-import { tableOf, vlanName } from "../numbers.ts";
+import { FROM_POD_PRIORITY, tableOf, vlanName } from "../numbers.ts";
 import type { Operation } from "../operation.ts";
-import { readRoutes } from "../read.ts";
+import { readRoutes, readRules } from "../read.ts";
 
 /**
  * Whether what stands on the node under a VLAN id is still what an attachment made. A DEL may come late: EC2 has given
@@ -31,6 +31,8 @@ export interface Standing {
   readonly table: readonly Route[];
   /** Routes of table main to the attachment's addresses. */
   readonly toPod: readonly Route[];
+  /** Whether the pod that those lead to, if it is another one, has its branch by another VLAN id. */
+  readonly isElsewhere?: boolean;
   /** ifindex of the devices that rules name, where they are there. */
   readonly indexes: ReadonlyMap<string, number>;
 }
@@ -42,12 +44,31 @@ export function readStanding(kernel: Kernel, owner: Owner, operations: readonly 
   const [device, ...named] = kernel.links("host", [vlanName(vlanId), ...names]);
   const routesOf = (table: number) => readRoutes(kernel, "host", undefined, table);
   const isByMain = rules.some(({ table, to }) => table === Table.MAIN && to !== undefined);
+  const toPod = isByMain
+    ? routesOf(Table.MAIN).filter(({ destination }) => addresses.includes(destination))
+    : [];
   return {
     ...(device !== undefined && { device }),
     table: routesOf(tableOf(vlanId)),
-    toPod: isByMain ? routesOf(Table.MAIN).filter(({ destination }) => addresses.includes(destination)) : [],
+    toPod,
+    ...(isToAnother(owner, toPod) && { isElsewhere: isFromElsewhere(kernel, owner) }),
     indexes: new Map(named.flatMap((link) => (link === undefined ? [] : [[link.name, link.index]]))),
   };
+}
+
+function isToAnother({ veth }: Pick<Owner, "veth">, toPod: readonly Route[]): boolean {
+  return veth !== undefined && toPod.some(({ device }) => device !== undefined && device !== veth);
+}
+
+/** Standard mode's rule from the pod names the table of its branch. */
+function isFromElsewhere(kernel: Kernel, { vlanId, addresses }: Owner): boolean {
+  return readRules(kernel, "host").some(
+    ({ priority, from, table }) =>
+      priority === FROM_POD_PRIORITY &&
+      from !== undefined &&
+      addresses.includes(from.address) &&
+      table !== tableOf(vlanId),
+  );
 }
 
 /** Of what takes an attachment back, that which takes nothing from the id's or the address's next owner. */
@@ -68,7 +89,7 @@ export function isAnothers(owner: Owner, standing: Standing): boolean {
   const isOtherDevice =
     device !== undefined &&
     (device.mac !== owner.mac || device.parentIndex !== owner.trunk || device.vlan?.id !== owner.vlanId);
-  return isOtherDevice || leadsToAnotherPod(owner, standing);
+  return isOtherDevice || leadsToAnotherPod(owner, standing) || isNextSandboxs(owner, standing);
 }
 
 /** As the table of a strict pod leads to that pod. */
@@ -76,6 +97,11 @@ function leadsToAnotherPod({ veth }: Owner, { device, table }: Standing): boolea
   const isToPod = (route: Route) =>
     !isRefusal(route) && route.device !== undefined && route.device !== device?.index;
   return veth !== undefined && table.some((route) => isToPod(route) && route.device !== veth);
+}
+
+/** As table main leads to a standard pod: the same ENI's, in its next sandbox, whose device has the same MAC. */
+function isNextSandboxs(owner: Owner, { toPod, isElsewhere }: Standing): boolean {
+  return isToAnother(owner, toPod) && isElsewhere !== true;
 }
 
 function isOthers(operation: Operation, isTaken: boolean, owner: Owner, standing: Standing): boolean {

@@ -53,7 +53,7 @@ export function planRouted(
     ...bringUp(facts),
     // First: where the id is taken, nothing of whoever has it is touched. It is down until all else is there.
     vlanStep("host", vlanName(vlanId), branch, facts, options.mtu),
-    ...clearStale(facts),
+    ...clearStale(facts, branch),
     ...replaceOtherDefaults(branch, facts.pod),
     ...giveWay(facts.pod.primary, { ...onHost, rules: onHost.rules.filter(isNoneOf(facts.host.rules)) }),
     // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
