@@ -80,7 +80,8 @@ describe.each(datapaths)("$datapath, $podSGEnforcingMode", (settings) => {
       primary: "aws",
       cniVersion,
       primarySettings: { deviceNumber: "2", leaveVeth: "true" },
-      branchline: settings,
+      // The branch is one on paper only.
+      branchline: { ...settings, gatewayTimeout: 0 },
     });
     const annotations = { "vpc.amazonaws.com/pod-eni": annotationOf(branch) };
     const pod = await createPod({
