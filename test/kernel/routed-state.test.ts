@@ -443,7 +443,7 @@ describe("one pod, IPv4", () => {
       await standard.remove();
     });
 
-    test("aws-cni moved it before: it stays where it is", async () => {
+    test("aws-cni moved it before: it stays where it is, and is the kernel's by its protocol", async () => {
       await ipBatch(undefined, ["rule add priority 20 table local", "rule del priority 0 table local"]);
       onTestFinished(async () => {
         await ipBatch(undefined, [
@@ -454,7 +454,10 @@ describe("one pod, IPv4", () => {
       const before = await snapshot();
       await pod.mustAdd();
       await pod.mustDel();
-      expect(diffSnapshots(before, await snapshot())).toEqual([]);
+      expect(diffSnapshots(before, await snapshot())).toEqual([
+        expect.stringMatching(/^- rule 4 priority=20 src=all table=local protocol=(?!kernel)/),
+        "+ rule 4 priority=20 src=all table=local protocol=kernel",
+      ]);
     });
 
     const gc = () =>
