@@ -94,7 +94,7 @@ function podLines({ ifName, mac, primary, families }: Expected): string[] {
     `+ link ifname=${ifName} address=02:b1:00:00:00:07 mtu=9001 kind=vlan parent=elsewhere id=7 up`,
     `+ link ifname=host0 address=${mac} mtu=9001 kind=veth up`,
     `+ sysctl ipv4/conf/${ifName}/rp_filter=2`,
-    "+ sysctl ipv4/conf/host0/rp_filter=2",
+    "+ sysctl ipv4/conf/host0/rp_filter=1",
     `+ sysctl ipv6/conf/${ifName}/accept_dad=0`,
     `+ sysctl ipv6/conf/${ifName}/accept_ra=0`,
     "+ sysctl ipv6/conf/host0/accept_dad=0",

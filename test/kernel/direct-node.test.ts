@@ -1,7 +1,7 @@
 // The direct datapath on nodes as they are: reverse-path filters, strictARP, agents at link-local addresses, a trunk that
 // goes down, pods whose runtime switched IPv6 off.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { connect, exec, mustExec, ping, serve, type Branch, type Host } from "../ground/index.ts";
+import { connect, exec, ipBatch, mustExec, ping, serve, type Branch, type Host } from "../ground/index.ts";
 import { records } from "./support/sandbox.ts";
 import {
   closeGround,
@@ -230,6 +230,26 @@ describe("what arrives by host0", () => {
     await podForTest("fe80");
     const bound = ["ping", "-6", "-n", "-c", "1", "-W", "2", "-I", "eni-fe80", b6] as const;
     expect((await exec(undefined, [...bound])).status).toBe(0);
+  });
+
+  test("is dropped when it would be answered by the branch: the pod's groups were not asked about it", async () => {
+    const pod = await podForTest("past");
+    await serveForTest(pod);
+    const client = await sandboxForTest(ground, {
+      name: "client",
+      primary: "veth",
+      addresses: ["10.0.0.60"],
+    });
+    // As kube-proxy's IPVS does, which looks the way to a Service's endpoint up as if the node itself were the client.
+    const rule = "priority 500 from 10.0.0.60 to 10.0.0.20 lookup 107";
+    await ipBatch(undefined, [`rule add ${rule}`]);
+    onTestFinished(() => ipBatch(undefined, [`rule del ${rule}`]));
+    const received = async () =>
+      Number(await text(pod.netns, "cat", "/sys/class/net/host0/statistics/rx_packets"));
+    const before = await received();
+    expect(await connect(client.netns, b4, { port: PORT, timeout: 3 })).toMatchObject({ reach: "timed out" });
+    expect(await received()).toBeGreaterThan(before);
+    expect(await ground.vpc.seen(branch, { to: "10.0.0.60" })).toMatchObject({ sent: 0 });
   });
 
   test("the VPC's own services are the branch's", async () => {

@@ -205,7 +205,7 @@ const neighbour6 = "pod: neigh fe80::1 mac 02:bb:00:00:00:01 dev 2";
 const setAside = [
   "pod: link 2 down",
   "pod: link 2 name host0",
-  "pod: ipv4/conf/host0/rp_filter=2",
+  "pod: ipv4/conf/host0/rp_filter=1",
   "pod: ipv6/conf/host0/accept_dad=0",
   "pod: link 2 up",
 ];

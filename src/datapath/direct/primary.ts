@@ -20,8 +20,9 @@ import { type DeviceSysctl, type SysctlFact, factOf, sysctlKey } from "../sysctl
 
 /** Parameters of the primary's interface that change while it is set aside. */
 export const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
-  // What comes in here may be answered by the branch, and the other way round.
-  { family: "ipv4", parameter: "rp_filter", value: "2" },
+  // Strict: what comes in here and would be answered by the branch has passed the branch's groups by, as what kube-proxy's
+  // IPVS forwards from the node's other pods would.
+  { family: "ipv4", parameter: "rp_filter", value: "1" },
   // Its addresses come back after the rename; they were checked for duplicates when the primary set them.
   { family: "ipv6", parameter: "accept_dad", value: "0" },
 ];

@@ -82,7 +82,7 @@ describe("a pod's namespace", () => {
         "route 4 table 104 unicast 169.254.1.1 dev host0 proto boot scope link",
         "route 4 table 104 unicast default via 169.254.1.1 dev host0 proto boot scope global",
         "sysctl ipv4/conf/eth0/rp_filter = 2",
-        "sysctl ipv4/conf/host0/rp_filter = 2",
+        "sysctl ipv4/conf/host0/rp_filter = 1",
       ].sort(),
     );
   });

@@ -211,7 +211,7 @@ function sysctls(
       "ipv6/conf/eth0/disable_ipv6": ipv6 ? "0" : off,
       "ipv6/conf/lo/disable_ipv6": ipv6 ? "0" : off,
       ...(veth && {
-        "ipv4/conf/host0/rp_filter": "2",
+        "ipv4/conf/host0/rp_filter": "1",
         "ipv6/conf/host0/accept_dad": "0",
         "ipv6/conf/host0/disable_ipv6": off,
       }),
