@@ -35,6 +35,8 @@ interface Flow {
   readonly what: string;
   readonly from: (subject: Subject, kind: Kind) => Agent;
   readonly to: (subject: Subject, port: number) => Target;
+  /** The kernel lets a packet through now and then: closed is a door that answers no more than one in ten. */
+  readonly isLeaky?: boolean;
 }
 
 const toPod = ({ branch }: Subject, port: number): Target => ({ host: branch.ipv4 ?? "", port });
@@ -160,14 +162,16 @@ interface Door {
   readonly name: string;
   readonly agent: Agent;
   readonly target: Target;
+  readonly isLeaky: boolean;
 }
 
-function doorsOf({ what, from, to }: Flow, kind: Kind, subjects = world.subjects): Door[] {
+function doorsOf({ what, from, to, isLeaky = false }: Flow, kind: Kind, subjects = world.subjects): Door[] {
   const subject = of(subjects, kind);
   return Object.values(ports).map((port) => ({
     name: `${kind}: ${what}, port ${port}`,
     agent: from(subject, kind),
     target: to(subject, port),
+    isLeaky,
   }));
 }
 
@@ -175,10 +179,11 @@ function doorsOf({ what, from, to }: Flow, kind: Kind, subjects = world.subjects
  * Whether a door is open: all of a hundred are answered, or none. Where one that was given time was not answered, none of
  * the hundred is, at once; some answered all the same only means that the machine was slow, and gets all its time.
  */
-async function isOpen({ name, agent, target }: Door, wasAnswered: boolean): Promise<boolean> {
+async function isOpen({ name, agent, target, isLeaky }: Door, wasAnswered: boolean): Promise<boolean> {
   if (!wasAnswered && (await agent.try(target, TRIES, CLOSED_MS)).answered === 0) return false;
   const answered = await inPortions(agent, target);
   if (answered === TRIES) return true;
+  if (isLeaky && answered <= TRIES / 10) return false;
   throw new Error(`${name}: ${answered} of ${TRIES} were answered`);
 }
 
@@ -253,11 +258,13 @@ async function observeOnStrictNode(all: readonly Flow[], usual: readonly Row[]):
 const rows: Row[] = [];
 
 test("who reaches whom, and whose groups decide", async () => {
+  // It may be tried again.
+  rows.length = 0;
   rows.push(...(await observe([...flows, ...nodePortFlows])));
   for (const value of ["1", "0"]) {
     writeFileSync(demux, value);
     const state = `\`tcp_early_demux\` ${value === "1" ? "on" : "off"}`;
-    rows.push(...(await observe([{ ...probe, what: `${probe.what}, ${state}` }])));
+    rows.push(...(await observe([{ ...probe, what: `${probe.what}, ${state}`, isLeaky: value === "1" }])));
   }
   writeFileSync(demux, "1");
   const inMesh = { ...probe, what: "kubelet's probe from 169.254.7.127 (Istio ambient) → the pod" };
