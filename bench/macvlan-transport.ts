@@ -1,5 +1,6 @@
 import { openTransport as openReal, type Transport } from "../src/netlink/transport.ts";
 
+export { NETLINK_NETFILTER } from "../src/netlink/transport.ts";
 export type { Transport };
 
 /**

@@ -15,12 +15,17 @@ const NOTHING = "process.reallyExit(0);\n";
 export async function makeBenchmarks({ main, assets, scratch }) {
   makeExecutable("floor", { main: NOTHING, scratch });
   makeExecutable("floor-stock", { main: NOTHING, nodeOptions: [], scratch });
-  const { scripts } = await pluginScripts([macvlan]);
+  const { scripts } = await standInScripts();
   makeExecutable("branchline-macvlan", {
     main,
     assets: { ...codeCaches(scripts, scratch), ...assets },
     scratch,
   });
+}
+
+/** The plugin's scripts with the stand-in: fails when it lacks what the plugin imports of its transport. */
+export function standInScripts() {
+  return pluginScripts([macvlan]);
 }
 
 /** Puts bench/macvlan-transport.ts between the plugin and its transport. */

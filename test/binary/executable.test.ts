@@ -241,6 +241,7 @@ describe("build.mjs --check", () => {
   for (const part of [
     "build",
     "build.mjs",
+    "bench",
     "package.json",
     "tsconfig.json",
     ".oxlintrc.json",
