@@ -2,15 +2,16 @@
 //
 //   esbuild → scripts, V8's code cache of each → SEA blob → injected into a stripped copy of Node
 //
-// Fails when the plugin outgrows its budget, holds a module of the command line, or when an import points the wrong way
-// between folders. `node build.mjs --check` stops after these checks and writes nothing; `--bench` also makes what the
+// Fails when the plugin outgrows its budget, holds a module of the command line, or when a file imports what its folder
+// may not (build/imports.mjs). `node build.mjs --check` stops after these checks and writes nothing; `--bench` also makes what the
 // benchmark compares with.
 
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { makeBenchmarks, standInScripts } from "./build/bench.mjs";
 import { bundleOf, pluginScripts } from "./build/bundle.mjs";
-import { PLUGIN_BUDGET, checkDirection, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
+import { PLUGIN_BUDGET, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
 import { codeCaches, makeExecutable } from "./build/executable.mjs";
+import { checkImports } from "./build/imports.mjs";
 import { dist, koffi, version } from "./build/paths.mjs";
 import { checkNode, thirdPartyNotices } from "./build/supply.mjs";
 
@@ -18,11 +19,7 @@ const plugin = await pluginScripts();
 const boot = await bundleOf("cmd/branchline/boot.ts");
 const cli = await bundleOf("cmd/branchline/cli.ts");
 
-const defects = [
-  ...checkScripts(plugin),
-  ...checkEvaluated(plugin),
-  ...[plugin, boot, cli].flatMap(checkDirection),
-];
+const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
 if (defects.length > 0) process.exit(1);
 const modules = Object.keys(plugin.metafile.inputs).length;

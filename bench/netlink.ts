@@ -6,7 +6,7 @@
 import { run } from "./measure.ts";
 import { figuresOf, type Figures } from "./stats.ts";
 import { attribute, concat, nested, textAttribute, u32Attribute } from "../src/netlink/attribute.ts";
-import { macBytes } from "../src/netlink/mac.ts";
+import { macBytes } from "../src/values/mac.ts";
 import { MessageFlag } from "../src/netlink/message.ts";
 import { addAddress } from "../src/netlink/route/address.ts";
 import { RouteMessage, Scope } from "../src/netlink/route/constants.ts";

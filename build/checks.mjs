@@ -27,19 +27,6 @@ const COSTLY = [
   { found: /new Date\b/, why: "makes a Date, which reads the time zone: timestamp() writes the time" },
 ];
 
-/** Who may import whom: each folder those of the lines below its own. */
-const LAYERS = [
-  ["cmd"],
-  ["src/cni"],
-  ["src/attachment"],
-  ["src/datapath"],
-  ["src/state"],
-  ["src/ipam"],
-  ["src/netns"],
-  ["src/netlink"],
-  ["src/sys"],
-];
-
 export function sizeOf(scripts) {
   return Object.values(scripts).reduce((sum, code) => sum + code.length, 0);
 }
@@ -84,17 +71,4 @@ export function checkEvaluated({ metafile }) {
     if (seen.size <= modules) return [];
     return [`${call} evaluates ${seen.size} modules; its budget is ${modules}`];
   });
-}
-
-/** Imports point down the layers only, so that each can be read without those above it. */
-export function checkDirection({ metafile }) {
-  const layerOf = (path) =>
-    LAYERS.findIndex((layer) => layer.some((folder) => path.startsWith(`${folder}/`)));
-  return Object.entries(metafile.inputs).flatMap(([from, { imports }]) =>
-    imports
-      .filter(
-        ({ path, external }) => external !== true && layerOf(path) >= 0 && layerOf(path) < layerOf(from),
-      )
-      .map(({ path }) => `${from} imports ${path}: imports point one way, ${LAYERS.flat().join(" → ")}`),
-  );
 }

@@ -1,4 +1,4 @@
-import { widthOf } from "../netlink/ip.ts";
+import { widthOf } from "../values/ip.ts";
 import { Table } from "../netlink/route/constants.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "../datapath/kernel.ts";

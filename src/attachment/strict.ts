@@ -11,7 +11,7 @@ import {
   restoreLocalRule,
   setEarlyDemux,
 } from "../datapath/routed/node.ts";
-import type { IpFamily } from "../netlink/ip.ts";
+import type { IpFamily } from "../values/ip.ts";
 import { readOwn, removeFile, removeOwn, writeFileAtomic } from "../sys/files.ts";
 import { errorCode } from "../sys/errno.ts";
 import { type Node, reopen } from "./node.ts";

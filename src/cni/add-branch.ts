@@ -21,7 +21,7 @@ import type { PluginConfig } from "./config.ts";
 import { DATAPATHS } from "./datapaths.ts";
 import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../text/json.ts";
 import { type CniResult, convertResult } from "./result.ts";
 import { refuseNetworksPastBranch } from "./past-the-branch.ts";
 import { reviewNode } from "./review.ts";

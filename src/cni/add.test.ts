@@ -3,7 +3,7 @@ import { AgentError } from "../state/agent.ts";
 import { add } from "./add.ts";
 import { readPodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../text/json.ts";
 
 /** What is decided before anything is attached: whether the pod has a branch, which, and by which datapath. */
 

@@ -7,7 +7,7 @@ import { wantedDatapath } from "./choose-datapath.ts";
 import { type Datapath, type EntryConfig, forDatapath, readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { wantedFamilies } from "./families.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../text/json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import { type CniResult, convertResult } from "./result.ts";
 

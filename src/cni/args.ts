@@ -1,7 +1,7 @@
 /** CNI_ARGS, `K=V;K=V`: who the pod is. Deprecated by the specification, still the only way runtimes say it. */
 
 import { CniError, ErrorCode } from "./errors.ts";
-import { quote } from "./json.ts";
+import { quote } from "../text/json.ts";
 
 export interface PodArgs {
   readonly podNamespace: string | undefined;

@@ -1,8 +1,8 @@
 /** What GC may rely on: the attachments that are still wanted (SPEC 1.1.0, "GC"). */
 
 import { CniError, ErrorCode } from "./errors.ts";
-import { isArray, isObject, member, quote } from "./json.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isArray, isObject, member, quote } from "../text/json.ts";
+import type { Json, JsonObject } from "../text/json.ts";
 import { interfaceNameDefect, isIdentifier } from "./names.ts";
 
 export interface ValidAttachment {

@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeRule } from "../netlink/route/rule.ts";
 import { isIpamdDown, rulesOfAwsCni, vethsOfAwsCni } from "./aws-cni.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../text/json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 
 const veth = { name: "enicc21c2d7785" };

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY } from "../datapath/numbers.ts";
-import { familyOf, widthOf } from "../netlink/ip.ts";
+import { familyOf, widthOf } from "../values/ip.ts";
 import { Table } from "../netlink/route/constants.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { CniResult, ResultInterface } from "./result.ts";

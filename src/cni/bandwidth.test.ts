@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { POD_ANNOTATIONS } from "../ipam/annotation.ts";
 import { bandwidthAskedFor } from "./bandwidth.ts";
-import { parseJson, isObject } from "./json.ts";
+import { parseJson, isObject } from "../text/json.ts";
 
 const annotations = (values: object) => ({ [POD_ANNOTATIONS]: values });
 const ingress = "kubernetes.io/ingress-bandwidth";

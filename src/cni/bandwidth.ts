@@ -1,6 +1,6 @@
 import { POD_ANNOTATIONS } from "../ipam/annotation.ts";
-import { isObject, member, quote } from "./json.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isObject, member, quote } from "../text/json.ts";
+import type { Json, JsonObject } from "../text/json.ts";
 
 const ANNOTATIONS = ["kubernetes.io/ingress-bandwidth", "kubernetes.io/egress-bandwidth"];
 const RATES = ["ingressRate", "egressRate"];

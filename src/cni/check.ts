@@ -4,13 +4,13 @@ import type { Kernel } from "../datapath/kernel.ts";
 import { localRulePlace } from "../datapath/routed/node.ts";
 import { type LaterPlugins, verify } from "../datapath/verify.ts";
 import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
-import { familyOf } from "../netlink/ip.ts";
+import { familyOf } from "../values/ip.ts";
 import { openNamespace } from "../netns/namespace.ts";
 import { isAttachedByPrimary } from "./already-attached.ts";
 import type { Call } from "./call.ts";
 import { readConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isInteger, member } from "./json.ts";
+import { isInteger, member } from "../text/json.ts";
 import { hasBranch, requirePrevResult } from "./prevresult.ts";
 import type { CniResult } from "./result.ts";
 

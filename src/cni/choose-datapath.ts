@@ -2,7 +2,7 @@ import { POD_ANNOTATIONS } from "../ipam/annotation.ts";
 import type { Call } from "./call.ts";
 import { type DatapathChoice, type EntryConfig, forDatapath } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isObject, member, quote } from "./json.ts";
+import { isObject, member, quote } from "../text/json.ts";
 
 export const DATAPATH_ANNOTATION = "branchline.dev/datapath";
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { formatPrefix } from "../netlink/ip.ts";
+import { formatPrefix } from "../values/ip.ts";
 import { forDatapath, readConfig, readLogSettings } from "./config.ts";
 import type { ConfigOptions } from "./config.ts";
 import { CniError } from "./errors.ts";
-import { isObject, parseJson } from "./json.ts";
-import type { JsonObject } from "./json.ts";
+import { isObject, parseJson } from "../text/json.ts";
+import type { JsonObject } from "../text/json.ts";
 
 const CAPABILITY = { "io.kubernetes.cri.pod-annotations": true };
 const ON = {

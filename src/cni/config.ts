@@ -1,14 +1,14 @@
 /** Our entry of the network configuration list: docs/configuration.md describes every key. */
 
 import { POD_ANNOTATIONS } from "../ipam/annotation.ts";
-import { canonicalMac, macDefect } from "../ipam/mac.ts";
-import { familyOf, formatPrefix, networkOf, parsePrefix } from "../netlink/ip.ts";
-import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
+import { canonicalMac, macDefect } from "../values/mac.ts";
+import { familyOf, formatPrefix, networkOf, parsePrefix } from "../values/ip.ts";
+import type { IpFamily, IpPrefix } from "../values/ip.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isArray, isInteger, isObject, member, quote } from "./json.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isArray, isInteger, isObject, member, quote } from "../text/json.ts";
+import type { Json, JsonObject } from "../text/json.ts";
 import { interfaceNameDefect } from "./names.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../text/nearest.ts";
 
 export type Datapath = "direct" | "routed";
 /** `auto`: the agent says for each pod; routed where nobody can be asked. */

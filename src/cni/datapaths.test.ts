@@ -4,7 +4,7 @@ import type { Facts } from "../datapath/facts.ts";
 import { decodeBranch } from "../ipam/annotation.ts";
 import { forDatapath, readConfig } from "./config.ts";
 import { DATAPATHS, type PlanOptions } from "./datapaths.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../text/json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import type { CniRequest } from "./request.ts";
 import type { CniVersion } from "./versions.ts";

@@ -6,10 +6,10 @@ import type { Place, Step } from "../datapath/operation.ts";
 import { POD_GATEWAY, planRouted } from "../datapath/routed/plan.ts";
 import { inspectOnHost } from "../datapath/routed/primary.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import { widthOf } from "../netlink/ip.ts";
+import { widthOf } from "../values/ip.ts";
 import type { CniRequest } from "./request.ts";
 import type { Datapath, PluginConfig } from "./config.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../text/json.ts";
 import { type CniResult, withBranch, withRoutedBranch } from "./result.ts";
 
 /** What ADD needs of a datapath: the steps, and what the runtime is told. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { wantedFamilies } from "./families.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "../text/json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 
 const host = { name: "eni1234" };

@@ -1,9 +1,9 @@
 /** Which address families a branch gets: an annotation carries both wherever its subnet has both. */
 
 import type { WantedFamily } from "../ipam/annotation.ts";
-import { type IpFamily, familyOf } from "../netlink/ip.ts";
+import { type IpFamily, familyOf } from "../values/ip.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { quote } from "./json.ts";
+import { quote } from "../text/json.ts";
 import { type CniResult, requirePrimary } from "./result.ts";
 
 /**

@@ -2,10 +2,10 @@
 
 import { IPV6_GATEWAY } from "../ipam/address.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import { type IpPrefix, contains, formatPrefix, parsePrefix } from "../netlink/ip.ts";
+import { type IpPrefix, contains, formatPrefix, parsePrefix } from "../values/ip.ts";
 import type { PluginConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { quote } from "./json.ts";
+import { quote } from "../text/json.ts";
 
 /** Where neighbours and routers are: on each device's own link, so never by another one. */
 const LINK_LOCAL: readonly IpPrefix[] = [

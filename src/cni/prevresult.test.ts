@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { isObject, parseJson } from "./json.ts";
-import type { JsonObject } from "./json.ts";
+import { isObject, parseJson } from "../text/json.ts";
+import type { JsonObject } from "../text/json.ts";
 import { readPrevResult, requirePrevResult } from "./prevresult.ts";
 
 function config(prevResult: string): JsonObject {

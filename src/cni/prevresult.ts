@@ -1,9 +1,9 @@
 /** The result of the plugins before us in the chain, checked where we read it and otherwise kept as it came. */
 
-import { parsePrefix, parseIp } from "../netlink/ip.ts";
+import { parsePrefix, parseIp } from "../values/ip.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isArray, isInteger, isObject, member, quote } from "./json.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isArray, isInteger, isObject, member, quote } from "../text/json.ts";
+import type { Json, JsonObject } from "../text/json.ts";
 import type { CniResult, ResultInterface, ResultIp, ResultRoute } from "./result.ts";
 import { isSupportedVersion, SUPPORTED_VERSIONS } from "./versions.ts";
 import type { CniVersion } from "./versions.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { CniError } from "./errors.ts";
-import { stringifyJson } from "./json.ts";
+import { stringifyJson } from "../text/json.ts";
 import { MAX_STDIN_BYTES, readRequest } from "./request.ts";
 import type { Environment } from "./request.ts";
 

@@ -6,9 +6,9 @@
 import { parsePodArgs, readPodArgs } from "./args.ts";
 import type { PodArgs } from "./args.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isObject, parseJson, quote } from "./json.ts";
-import type { Json, JsonObject } from "./json.ts";
-import { MAX_NESTING, isNestedTooDeep } from "../sys/nesting.ts";
+import { isObject, parseJson, quote } from "../text/json.ts";
+import type { Json, JsonObject } from "../text/json.ts";
+import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
 import { interfaceNameDefect, isIdentifier } from "./names.ts";
 import {
   ASSUMED_VERSION,

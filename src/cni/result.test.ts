@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isObject, parseJson, stringifyJson } from "./json.ts";
+import { isObject, parseJson, stringifyJson } from "../text/json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import { convertResult, primaryInterface, withBranch, withRoutedBranch } from "./result.ts";
 import type { BranchResult, CniResult } from "./result.ts";

@@ -1,10 +1,10 @@
 /** The result we print: SPEC 1.1.0, section 5, "Success", and what changed between the versions. */
 
-import { familyOf } from "../netlink/ip.ts";
-import type { IpPrefix } from "../netlink/ip.ts";
+import { familyOf } from "../values/ip.ts";
+import type { IpPrefix } from "../values/ip.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isArray, isObject, member } from "./json.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isArray, isObject, member } from "../text/json.ts";
+import type { Json, JsonObject } from "../text/json.ts";
 import { versionAtLeast } from "./versions.ts";
 import type { CniVersion } from "./versions.ts";
 

@@ -6,7 +6,7 @@ import type { Call } from "./call.ts";
 import { readLogSettings } from "./config.ts";
 import { type ErrorDocument, errorDocument } from "./errors.ts";
 import { toCniError } from "./failures.ts";
-import { type Json, stringifyJson } from "./json.ts";
+import { type Json, stringifyJson } from "../text/json.ts";
 import { type Log, type LogFields, openLog } from "./log.ts";
 import { type CniRequest, type Environment, readRequest } from "./request.ts";
 import { stillToSay } from "./warned.ts";

@@ -1,5 +1,5 @@
 import type { TrunkSelector } from "../datapath/trunk.ts";
-import { canonicalMac } from "../ipam/mac.ts";
+import { canonicalMac } from "../values/mac.ts";
 import type { TrunkSelector as ConfiguredTrunk } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { errorCode } from "../sys/errno.ts";

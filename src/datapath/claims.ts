@@ -1,5 +1,5 @@
-import type { IpPrefix } from "../netlink/ip.ts";
-import { widthOf } from "../netlink/ip.ts";
+import type { IpPrefix } from "../values/ip.ts";
+import { widthOf } from "../values/ip.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY } from "./numbers.ts";
 

@@ -4,7 +4,7 @@ import type { Neighbour } from "../netlink/route/neighbour.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { SysctlFact } from "./sysctl.ts";
-import type { IpFamily } from "../netlink/ip.ts";
+import type { IpFamily } from "../values/ip.ts";
 
 /** What the kernel says before anything is changed: all that a plan may know. */
 

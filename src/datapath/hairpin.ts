@@ -1,5 +1,5 @@
 import { NetlinkError } from "../netlink/error.ts";
-import type { IpFamily } from "../netlink/ip.ts";
+import type { IpFamily } from "../values/ip.ts";
 import type { Message } from "../netlink/message.ts";
 import { commit, rehearse } from "../netlink/netfilter/batch.ts";
 import {

@@ -1,4 +1,4 @@
-import type { IpFamily } from "../netlink/ip.ts";
+import type { IpFamily } from "../values/ip.ts";
 import { Scope, Table } from "../netlink/route/constants.ts";
 import { type Link, reversePathFilterOf } from "../netlink/route/link.ts";
 import { type Route, decodeRoute, lookUpRoute } from "../netlink/route/route.ts";

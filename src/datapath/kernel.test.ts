@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { attribute, concat } from "../netlink/attribute.ts";
-import { ipBytes } from "../netlink/ip.ts";
+import { ipBytes } from "../values/ip.ts";
 import { ControlType, MessageFlag, decodeMessages, encodeMessage } from "../netlink/message.ts";
 import { AddressFlag } from "../netlink/route/address.ts";
 import { RouteMessage } from "../netlink/route/constants.ts";

@@ -1,4 +1,4 @@
-import { type IpFamily, widthOf } from "../netlink/ip.ts";
+import { type IpFamily, widthOf } from "../values/ip.ts";
 import { type Address, AddressFlag } from "../netlink/route/address.ts";
 import { Scope, Table } from "../netlink/route/constants.ts";
 import type { Route } from "../netlink/route/route.ts";

@@ -1,4 +1,4 @@
-import type { IpFamily } from "../netlink/ip.ts";
+import type { IpFamily } from "../values/ip.ts";
 import type { Masquerade } from "../netlink/netfilter/masquerade.ts";
 import type { NewNeighbour } from "../netlink/route/neighbour.ts";
 import type { NewAddress } from "../netlink/route/address.ts";

@@ -1,4 +1,4 @@
-import { type IpFamily, type IpPrefix, familyOf, networkOf, widthOf } from "../netlink/ip.ts";
+import { type IpFamily, type IpPrefix, familyOf, networkOf, widthOf } from "../values/ip.ts";
 import { type Address, AddressFlag } from "../netlink/route/address.ts";
 import { Protocol, Scope, Table } from "../netlink/route/constants.ts";
 import { type Route, newRoute } from "../netlink/route/route.ts";

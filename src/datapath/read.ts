@@ -1,6 +1,6 @@
 import { NetlinkError } from "../netlink/error.ts";
 import type { Message } from "../netlink/message.ts";
-import { type IpFamily, ipBytes } from "../netlink/ip.ts";
+import { type IpFamily, ipBytes } from "../values/ip.ts";
 import { Errno } from "../sys/errno.ts";
 import { Protocol } from "../netlink/route/constants.ts";
 import {

@@ -1,4 +1,4 @@
-import { type IpFamily, familyOf, widthOf } from "../netlink/ip.ts";
+import { type IpFamily, familyOf, widthOf } from "../values/ip.ts";
 import { Table } from "../netlink/route/constants.ts";
 import { type Route, isRefusal } from "../netlink/route/route.ts";
 import { type Rule, describeRule } from "../netlink/route/rule.ts";

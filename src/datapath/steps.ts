@@ -1,5 +1,5 @@
 import type { BranchAssignment } from "../ipam/annotation.ts";
-import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
+import type { IpFamily, IpPrefix } from "../values/ip.ts";
 import { Protocol, RouteType, Scope } from "../netlink/route/constants.ts";
 import { type Route, anyDestination, isRefusal, newRoute } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";

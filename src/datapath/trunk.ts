@@ -1,4 +1,4 @@
-import { macBytes } from "../netlink/mac.ts";
+import { macBytes } from "../values/mac.ts";
 import type { Link } from "../netlink/route/link.ts";
 import { DatapathError } from "./error.ts";
 import type { Kernel } from "./kernel.ts";

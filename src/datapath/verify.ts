@@ -1,4 +1,4 @@
-import { type IpFamily, formatPrefix } from "../netlink/ip.ts";
+import { type IpFamily, formatPrefix } from "../values/ip.ts";
 import type { Masquerade } from "../netlink/netfilter/masquerade.ts";
 import type { Address } from "../netlink/route/address.ts";
 import { Table } from "../netlink/route/constants.ts";

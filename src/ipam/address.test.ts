@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePrefix } from "../netlink/ip.ts";
+import { parsePrefix } from "../values/ip.ts";
 import { addressDefect, gatewayOf } from "./address.ts";
 
 const prefix = (text: string) => {

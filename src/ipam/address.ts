@@ -1,7 +1,7 @@
 /** What a VPC's subnet reserves: its gateway, and the addresses that no pod can have. */
 
-import { contains, familyOf, formatIp, ipBytes } from "../netlink/ip.ts";
-import type { IpPrefix } from "../netlink/ip.ts";
+import { contains, familyOf, formatIp, ipBytes } from "../values/ip.ts";
+import type { IpPrefix } from "../values/ip.ts";
 
 /** The VPC router's link-local address: the same one in every subnet. */
 export const IPV6_GATEWAY = "fe80:ec2::1";

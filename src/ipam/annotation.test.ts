@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Json } from "../text/json.ts";
 import {
   decodeBranch,
   decodeIdentity,
@@ -39,7 +40,7 @@ function thrown(run: () => unknown): AnnotationError {
   throw new Error("nothing was thrown");
 }
 
-const wrap = (annotations: unknown) => ({ [POD_ANNOTATIONS]: annotations });
+const wrap = (annotations: Json) => ({ [POD_ANNOTATIONS]: annotations });
 
 describe("podEniAnnotation", () => {
   it.each([

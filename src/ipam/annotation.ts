@@ -4,12 +4,13 @@
  * never starts without it.
  */
 
-import { canonicalIp, contains, familyOf, networkOf, parsePrefix } from "../netlink/ip.ts";
-import type { IpFamily, IpPrefix } from "../netlink/ip.ts";
-import { MAX_NESTING, isNestedTooDeep } from "../sys/nesting.ts";
+import { canonicalIp, contains, familyOf, networkOf, parsePrefix } from "../values/ip.ts";
+import type { IpFamily, IpPrefix } from "../values/ip.ts";
+import { type Json, type JsonObject, isArray, isObject, parseJson, quote } from "../text/json.ts";
+import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
 import { addressDefect, gatewayOf } from "./address.ts";
 import { AnnotationError } from "./error.ts";
-import { canonicalMac, macDefect } from "./mac.ts";
+import { canonicalMac, macDefect } from "../values/mac.ts";
 
 export const POD_ENI_ANNOTATION = "vpc.amazonaws.com/pod-eni";
 
@@ -45,16 +46,16 @@ export interface WantedFamily {
 }
 
 /** Text of the annotation, or undefined when the pod has none. An empty text is one, and decodeBranch refuses it. */
-export function podEniAnnotation(runtimeConfig: unknown): string | undefined {
+export function podEniAnnotation(runtimeConfig: Json | undefined): string | undefined {
   if (runtimeConfig === undefined || runtimeConfig === null) return undefined;
   const field = `runtimeConfig["${POD_ANNOTATIONS}"]`;
-  if (!isRecord(runtimeConfig)) {
+  if (!isObject(runtimeConfig)) {
     throw new AnnotationError("runtimeConfig", `runtimeConfig ${quote(runtimeConfig)} is not an object`);
   }
   const annotations = ownField(runtimeConfig, POD_ANNOTATIONS);
   // containerd writes null for a pod without annotations.
   if (annotations === undefined || annotations === null) return undefined;
-  if (!isRecord(annotations))
+  if (!isObject(annotations))
     throw new AnnotationError(field, `${field} ${quote(annotations)} is not an object`);
   const text = ownField(annotations, POD_ENI_ANNOTATION);
   if (text === undefined) return undefined;
@@ -89,10 +90,10 @@ export function decodeIdentity(text: string): BranchIdentity {
 
 function decodeElement(text: string): Fields {
   const list = parse(text);
-  if (!Array.isArray(list)) fail("", `${quote(list)} is not an array`);
+  if (!isArray(list)) fail("", `${quote(list)} is not an array`);
   if (list.length === 0) fail("", "the array is empty: it names no branch");
-  const element: unknown = list[0];
-  if (!isRecord(element)) fail("[0]", `[0] ${quote(element)} is not an object`);
+  const element = list[0];
+  if (!isObject(element)) fail("[0]", `[0] ${quote(element)} is not an object`);
   return knownFields(element);
 }
 
@@ -124,30 +125,19 @@ const ENI_ID = /^eni-[0-9A-Za-z-]{1,60}$/;
 /** Smallest subnet that has a gateway and a host besides its own and its broadcast address. */
 const LONGEST_IPV4_SUBNET = 30;
 
-function parse(text: string): unknown {
+function parse(text: string): Json {
   if (text.trim() === "") fail("", "the text is empty");
   if (isNestedTooDeep(text)) fail("", `${quote(text)} is nested deeper than ${MAX_NESTING} levels`);
   try {
-    return JSON.parse(text, keepSource);
+    return parseJson(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AnnotationError(POD_ENI_ANNOTATION, say(`${quote(text)} is not JSON: ${reason}`), { cause });
   }
 }
 
-/** A number written in another way than as an integer (7.0, 7e0): told from 7, as Go tells it. */
-interface OddNumber {
-  readonly source: string;
-}
-
-function keepSource(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== "number") return value;
-  const source = context?.source ?? String(value);
-  return String(value) === source ? value : Object.freeze({ __proto__: null, source });
-}
-
 /** The values of the keys we read. Two spellings of one key must agree. */
-function knownFields(element: Readonly<Record<string, unknown>>): Fields {
+function knownFields(element: JsonObject): Fields {
   const fields = new Map<string, unknown>();
   for (const [key, value] of Object.entries(element)) {
     const name = SPELLING.get(key.toLowerCase());
@@ -243,21 +233,7 @@ function fail(field: string, message: string): never {
   throw new AnnotationError(field === "" ? POD_ENI_ANNOTATION : field, say(message));
 }
 
-/** A value as it stands in the annotation, on one line and short enough for an event. */
-function quote(value: unknown): string {
-  const text = isOddNumber(value) ? value.source : (JSON.stringify(value) ?? String(value));
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
-}
-
-function isOddNumber(value: unknown): value is OddNumber {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;
-}
-
-/** Parsed JSON objects have Object's prototype; what stands for a number that JavaScript would alter has none. */
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-function ownField(record: Readonly<Record<string, unknown>>, key: string): unknown {
-  return Object.hasOwn(record, key) ? record[key] : undefined;
+/** null is kept: the runtime writes it for a pod without annotations. */
+function ownField(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }

@@ -1,5 +1,6 @@
-import { MAX_NESTING, isNestedTooDeep } from "../sys/nesting.ts";
-import { ExchangeError, quote } from "./exchange.ts";
+import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
+import { quote } from "../text/json.ts";
+import { ExchangeError } from "./exchange.ts";
 
 /** What the agent may answer, and nothing else: keys beside these are a newer agent's, and mean nothing here. */
 

@@ -4,6 +4,7 @@ import type { Clock } from "../sys/clock.ts";
 import { Errno, SysError } from "../sys/errno.ts";
 import { ForeignFileError, isOwnDirectory } from "../sys/files.ts";
 import { type Connection, openUnixSocket } from "../sys/unix-socket.ts";
+import { MAX_QUOTED, quote } from "../text/json.ts";
 
 /** Bytes of one line, either way. */
 export const MAX_LINE = 1024 * 1024;
@@ -157,11 +158,4 @@ function quoted(chunks: readonly Uint8Array[]): string {
       .subarray(0, 4 * MAX_QUOTED)
       .toString("utf8"),
   );
-}
-
-const MAX_QUOTED = 120;
-
-export function quote(text: string): string {
-  const whole = JSON.stringify(text);
-  return whole.length > MAX_QUOTED ? `${whole.slice(0, MAX_QUOTED)}…` : whole;
 }

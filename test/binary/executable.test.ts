@@ -288,9 +288,21 @@ describe("build.mjs --check", () => {
     ],
     [
       "an import upwards",
-      "src/netlink/mac.ts",
+      "src/netlink/fields.ts",
       'import "../cni/names.ts";',
-      /src\/netlink\/mac\.ts imports src\/cni\/names\.ts: imports point one way/,
+      /src\/netlink\/fields\.ts imports src\/cni\/names\.ts: src\/netlink may import itself, values, sys\n/,
+    ],
+    [
+      "Node's modules in what is pure",
+      "src/values/ip.ts",
+      'import "node:fs";',
+      /src\/values\/ip\.ts imports node:fs: src\/values is pure/,
+    ],
+    [
+      "a package outside its folder",
+      "src/datapath/trunk.ts",
+      'import "koffi";',
+      /src\/datapath\/trunk\.ts imports the package koffi: only src\/sys may/,
     ],
     [
       "more than the budget",
@@ -313,6 +325,18 @@ describe("build.mjs --check", () => {
   ])("fails for %s", (_what, file, line, said) => {
     const { status, stderr } = withLine(file, line, build);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(said) });
+  });
+
+  it("fails for a file that no bundle reaches, too", () => {
+    writeFileSync(join(copy, "src/netns/unreached.ts"), 'void import("../cni/names.ts");\n');
+    const { status, stderr } = withLine("src/cni/run.ts", "", build);
+    rmSync(join(copy, "src/netns/unreached.ts"));
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(
+        /src\/netns\/unreached\.ts imports src\/cni\/names\.ts: src\/netns may import itself, sys\n/,
+      ),
+    });
   });
 
   it.each([

@@ -1,6 +1,6 @@
 // Addresses, prefixes and MACs that are right, as the text that plans and records hold.
 import * as fc from "fast-check";
-import { formatIp, networkOf, type IpFamily, type IpPrefix } from "../../src/netlink/ip.ts";
+import { formatIp, networkOf, type IpFamily, type IpPrefix } from "../../src/values/ip.ts";
 
 export const families: fc.Arbitrary<IpFamily> = fc.constantFrom(4, 6);
 

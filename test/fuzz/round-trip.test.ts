@@ -1,7 +1,7 @@
 // What we send has the layout of what the kernel lists, so our own decoders must read it back unchanged.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalIp, parsePrefix, formatPrefix } from "../../src/netlink/ip.ts";
+import { canonicalIp, parsePrefix, formatPrefix } from "../../src/values/ip.ts";
 import { AddressFlag, addAddress, decodeAddress, deleteAddress } from "../../src/netlink/route/address.ts";
 import { changeLink, createVlan, decodeLink } from "../../src/netlink/route/link.ts";
 import {

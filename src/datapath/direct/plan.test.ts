@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BranchAssignment } from "../../ipam/annotation.ts";
-import { parsePrefix, type IpFamily, type IpPrefix } from "../../netlink/ip.ts";
+import { parsePrefix, type IpFamily, type IpPrefix } from "../../values/ip.ts";
 import type { Address } from "../../netlink/route/address.ts";
 import { AddressFlag } from "../../netlink/route/address.ts";
 import { Protocol, Scope } from "../../netlink/route/constants.ts";

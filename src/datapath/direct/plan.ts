@@ -1,11 +1,4 @@
-import {
-  type IpFamily,
-  type IpPrefix,
-  familyOf,
-  formatPrefix,
-  networkOf,
-  widthOf,
-} from "../../netlink/ip.ts";
+import { type IpFamily, type IpPrefix, familyOf, formatPrefix, networkOf, widthOf } from "../../values/ip.ts";
 import { AddressFlag } from "../../netlink/route/address.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";

@@ -1,4 +1,4 @@
-import { familyOf } from "../../netlink/ip.ts";
+import { familyOf } from "../../values/ip.ts";
 import { type Address, AddressFlag } from "../../netlink/route/address.ts";
 import type { PrimaryFacts } from "../facts.ts";
 import type { Operation, Step } from "../operation.ts";

@@ -1,4 +1,4 @@
-import { familyOf } from "../../netlink/ip.ts";
+import { familyOf } from "../../values/ip.ts";
 import { AddressFlag } from "../../netlink/route/address.ts";
 import { Table } from "../../netlink/route/constants.ts";
 import type { Link } from "../../netlink/route/link.ts";

@@ -1,4 +1,4 @@
-import type { IpFamily } from "../../netlink/ip.ts";
+import type { IpFamily } from "../../values/ip.ts";
 import { Protocol, Table } from "../../netlink/route/constants.ts";
 import { type ListedRule, type Rule, isForAll } from "../../netlink/route/rule.ts";
 import { undo } from "../apply.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { IpFamily } from "../../netlink/ip.ts";
+import type { IpFamily } from "../../values/ip.ts";
 import type { Link } from "../../netlink/route/link.ts";
 import { type Route, anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { Rule } from "../../netlink/route/rule.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { BranchAssignment } from "../../ipam/annotation.ts";
-import { type IpFamily, type IpPrefix, parsePrefix } from "../../netlink/ip.ts";
+import { type IpFamily, type IpPrefix, parsePrefix } from "../../values/ip.ts";
 import { type Address, AddressFlag } from "../../netlink/route/address.ts";
 import { Protocol, Scope } from "../../netlink/route/constants.ts";
 import { type Route, anyDestination, describeRoute, newRoute } from "../../netlink/route/route.ts";

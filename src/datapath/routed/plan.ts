@@ -1,5 +1,5 @@
 import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
-import { type IpFamily, type IpPrefix, widthOf } from "../../netlink/ip.ts";
+import { type IpFamily, type IpPrefix, widthOf } from "../../values/ip.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import { type Rule, describeRule } from "../../netlink/route/rule.ts";

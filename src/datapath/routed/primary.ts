@@ -1,4 +1,4 @@
-import { type IpPrefix, familyOf, widthOf } from "../../netlink/ip.ts";
+import { type IpPrefix, familyOf, widthOf } from "../../values/ip.ts";
 import { Protocol, Table } from "../../netlink/route/constants.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import type { Rule } from "../../netlink/route/rule.ts";

@@ -8,7 +8,7 @@ import {
   textAttribute,
   viewOf,
 } from "../attribute.ts";
-import { type IpFamily, ipBytes } from "../ip.ts";
+import { type IpFamily, ipBytes } from "../../values/ip.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
 import { type BatchMessage, NFNL_SUBSYS_NFTABLES, nfgenmsg } from "./batch.ts";

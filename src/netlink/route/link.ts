@@ -13,7 +13,7 @@ import {
   viewOf,
 } from "../attribute.ts";
 import { Fields } from "../fields.ts";
-import { formatMac, macBytes } from "../mac.ts";
+import { formatMac, macBytes } from "../../values/mac.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
 import { AF_INET, AF_UNSPEC, RouteMessage } from "./constants.ts";

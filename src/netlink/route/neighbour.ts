@@ -9,8 +9,8 @@ import {
   viewOf,
 } from "../attribute.ts";
 import { Fields } from "../fields.ts";
-import { familyOf, formatIp, ipBytes } from "../ip.ts";
-import { formatMac, macBytes } from "../mac.ts";
+import { familyOf, formatIp, ipBytes } from "../../values/ip.ts";
+import { formatMac, macBytes } from "../../values/mac.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
 import { AF_UNSPEC, RouteMessage, addressFamily, ipFamily } from "./constants.ts";

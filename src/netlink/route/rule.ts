@@ -15,7 +15,7 @@ import {
   viewOf,
 } from "../attribute.ts";
 import { Fields } from "../fields.ts";
-import { type IpFamily, type IpPrefix, formatIp, formatPrefix, ipBytes } from "../ip.ts";
+import { type IpFamily, type IpPrefix, formatIp, formatPrefix, ipBytes } from "../../values/ip.ts";
 import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
 import { AF_UNSPEC, RouteMessage, addressFamily, ipFamily } from "./constants.ts";

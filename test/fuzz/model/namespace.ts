@@ -2,7 +2,7 @@
 // depend on it: a device that goes down loses its routes, its neighbours and its IPv6 addresses, one that comes up gets
 // the routes of its addresses' prefixes, and a parameter of a device lives and is renamed with it.
 import { Errno } from "../../../src/sys/errno.ts";
-import { networkOf } from "../../../src/netlink/ip.ts";
+import { networkOf } from "../../../src/values/ip.ts";
 import type { NewAddress } from "../../../src/netlink/route/address.ts";
 import type { NewNeighbour } from "../../../src/netlink/route/neighbour.ts";
 import { type Route, isRefusal } from "../../../src/netlink/route/route.ts";

@@ -16,7 +16,7 @@ import {
   decodeMessages,
   encodeMessage,
 } from "../../../src/netlink/message.ts";
-import { macBytes } from "../../../src/netlink/mac.ts";
+import { macBytes } from "../../../src/values/mac.ts";
 import { addAddress, decodeAddress } from "../../../src/netlink/route/address.ts";
 import { RouteMessage } from "../../../src/netlink/route/constants.ts";
 import { decodeLink } from "../../../src/netlink/route/link.ts";

@@ -1,4 +1,4 @@
-/** Ethernet addresses as text: six lower-case hexadecimal pairs, as `ip link` prints them. */
+/** MAC addresses as text, six lower-case hexadecimal pairs as `ip link` prints them, and as their six bytes. */
 
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 
@@ -27,4 +27,17 @@ export function macDefect(text: string): string | undefined {
   if (isZeroMac(mac)) return "is all zeros, which no interface can have";
   if (isMulticastMac(mac)) return "is a multicast address, which no interface can have";
   return undefined;
+}
+
+export function formatMac(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+}
+
+/** For text already known to be an address: anything else is a defect of the caller. */
+export function macBytes(text: string): Uint8Array {
+  const parts = text.split(":");
+  if (parts.length !== 6 || !parts.every((part) => /^[0-9a-f]{2}$/i.test(part))) {
+    throw new TypeError(`Cannot read MAC "${text}"`);
+  }
+  return Uint8Array.from(parts, (part) => Number.parseInt(part, 16));
 }

@@ -67,8 +67,11 @@ export function member(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined;
 }
 
-/** A value for an error message: as written, on one line, not endless. */
-export function quote(value: Json | undefined): string {
-  const text = value === undefined ? "nothing" : stringifyJson(value);
-  return text.length > 120 ? `${text.slice(0, 120)}…` : text;
+/** Characters of a value in a message. */
+export const MAX_QUOTED = 120;
+
+/** A value for a message: as JSON, on one line, shortened. */
+export function quote(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;
 }

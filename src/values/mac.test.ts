@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { canonicalMac, isMulticastMac, isZeroMac, macDefect } from "./mac.ts";
+import { canonicalMac, formatMac, isMulticastMac, isZeroMac, macBytes, macDefect } from "./mac.ts";
 
 describe("canonicalMac", () => {
   it.each([
@@ -38,5 +38,25 @@ describe("macDefect", () => {
   it("tells a group by the first byte's lowest bit", () => {
     expect([isMulticastMac("01:00:00:00:00:00"), isMulticastMac("02:01:01:01:01:01")]).toEqual([true, false]);
     expect([isZeroMac("00:00:00:00:00:00"), isZeroMac("00:00:00:00:00:01")]).toEqual([true, false]);
+  });
+});
+
+describe("Ethernet addresses", () => {
+  it("are written as ip does, whatever the case they came in", () => {
+    expect(formatMac(Uint8Array.of(0x02, 0, 0x0a, 0xff, 0x10, 0x07))).toBe("02:00:0a:ff:10:07");
+    expect(macBytes("02:00:0A:ff:10:07")).toEqual(Uint8Array.of(0x02, 0, 0x0a, 0xff, 0x10, 0x07));
+  });
+
+  it.each([
+    "",
+    "02:00:00:00:00",
+    "02:00:00:00:00:00:00",
+    "2:0:0:0:0:0",
+    "02-00-00-00-00-00",
+    "02:00:00:00:00:0g",
+    "02:00:00:00:00:00\n",
+    " 02:00:00:00:00:00",
+  ])('"%s" is none', (text) => {
+    expect(() => macBytes(text)).toThrow(TypeError);
   });
 });

@@ -1,0 +1,61 @@
+// Who may import whom. Checked over every file of the product, also over those that no bundle reaches.
+
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+
+/** For each folder, what its files may import besides those of the folder itself. A folder that is not here has no files. */
+const ALLOWED = {
+  cmd: ["cni", "sys", "text"],
+  "src/cni": ["attachment", "datapath", "state", "ipam", "netns", "netlink", "text", "values", "sys"],
+  "src/attachment": ["datapath", "state", "ipam", "netns", "netlink", "values", "sys"],
+  "src/state": ["datapath", "ipam", "netlink", "text", "values", "sys"],
+  "src/datapath": ["ipam", "netns", "netlink", "values", "sys"],
+  "src/ipam": ["text", "values"],
+  "src/netns": ["sys"],
+  "src/netlink": ["values", "sys"],
+  "src/sys": [],
+  "src/text": [],
+  "src/values": [],
+};
+
+/** Packages, and the only folder that may import each. */
+const PACKAGES = { koffi: "src/sys", yargs: "cmd" };
+
+/** Folders of pure functions: nothing of Node's either. */
+const PURE = ["src/values", "src/text"];
+
+const IMPORT = /(?:^|[\s}*])(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/g;
+
+/** A line for each import that is not allowed. */
+export function checkImports(root) {
+  return globSync("{cmd,src}/**/*.ts", { cwd: root })
+    .filter((file) => !file.endsWith(".test.ts"))
+    .sort()
+    .flatMap((file) => {
+      const text = readFileSync(join(root, file), "utf8");
+      return [...text.matchAll(IMPORT)].flatMap(([, to]) => defectOf(file, to) ?? []);
+    });
+}
+
+function defectOf(file, to) {
+  const from = folderOf(file);
+  if (!Object.hasOwn(ALLOWED, from)) return `${file} is in no folder of build/imports.mjs`;
+  if (to.startsWith("node:")) {
+    return PURE.includes(from) ? `${file} imports ${to}: ${from} is pure` : undefined;
+  }
+  if (!to.startsWith(".")) {
+    const name = to.split("/", to.startsWith("@") ? 2 : 1).join("/");
+    if (PACKAGES[name] === from) return undefined;
+    return `${file} imports the package ${name}: ${PACKAGES[name] === undefined ? "nothing may" : `only ${PACKAGES[name]} may`}`;
+  }
+  const path = normalize(join(dirname(file), to));
+  const folder = folderOf(path);
+  if (folder === from || ALLOWED[from].some((name) => folder === `src/${name}`)) return undefined;
+  return `${file} imports ${path}: ${from} may import ${["itself", ...ALLOWED[from]].join(", ")}`;
+}
+
+/** The folder that a file belongs to: cmd, or one of src. */
+function folderOf(path) {
+  const [first, second] = path.split("/");
+  return first === "src" ? `src/${second}` : first;
+}
