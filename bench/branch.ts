@@ -3,7 +3,7 @@
 // A whole ADD with a branch on the host's kernel, which may lack 8021q: dist/branchline-macvlan is the plugin, but that it
 // asks for a macvlan where a VLAN device belongs.
 import { mkdirSync, rmSync } from "node:fs";
-import { STATE_DIRECTORY } from "../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../src/state/store.ts";
 import { cniCommand } from "./cni.ts";
 import {
   type BenchPod,

@@ -3,7 +3,7 @@
 // What every pod's start pays: the runtime's own start, and what the plugin adds to it. Native: no VLAN is needed.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
-import { STATE_DIRECTORY } from "../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../src/state/store.ts";
 import { poll, systemClock } from "../src/sys/clock.ts";
 import { cniCommand } from "./cni.ts";
 import { type Measured, type Point, measure, peakMiB, run } from "./measure.ts";

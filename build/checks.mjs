@@ -14,7 +14,7 @@ const MODULE_BUDGETS = {
   VERSION: { after: [], modules: 35 },
   "ADD without a branch": { after: ["add"], modules: 39 },
   "ADD that asks the agent": { after: ["add", "ask"], modules: 44 },
-  "ADD with a branch": { after: ["add", "add-branch"], modules: 95 },
+  "ADD with a branch": { after: ["add", "add-branch"], modules: 96 },
   DEL: { after: ["del"], modules: 78 },
   CHECK: { after: ["check"], modules: 64 },
   GC: { after: ["gc"], modules: 68 },

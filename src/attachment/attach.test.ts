@@ -14,8 +14,8 @@ import { Errno } from "../sys/errno.ts";
 import { attach, detachOther, takeOver } from "./attach.ts";
 import { detachRecord } from "./detach.ts";
 import type { Node } from "./node.ts";
-import { type AttachmentRecord, RECORD_VERSION } from "./record.ts";
-import { AttachmentError, AttachmentStore } from "./store.ts";
+import { type AttachmentRecord, RECORD_VERSION } from "../state/record.ts";
+import { StateError, AttachmentStore } from "../state/store.ts";
 
 let directory: string;
 let store: AttachmentStore;
@@ -276,7 +276,7 @@ describe("takeOver", () => {
     // A name that is taken is what a file system without room looks like, as far as this goes.
     mkdirSync(`${directory}/attachments/7:trial.tmp`);
     expect(() => takeOver(node(), recordOf({ containerId: "second" }))).toThrow(
-      new AttachmentError(`Cannot write into ${directory}/attachments: EISDIR`),
+      new StateError(`Cannot write into ${directory}/attachments: EISDIR`),
     );
     expect(sent).toEqual([]);
     expect(files()).toContain("7:first:eth0.json");
@@ -366,7 +366,7 @@ describe("attach", () => {
 
   it.each([
     ["the kernel's", new DatapathError("kernel", "first"), DatapathError],
-    ["the records'", new AttachmentError("first"), AttachmentError],
+    ["the records'", new StateError("first"), StateError],
   ])("tells %s error that came first, and that the record could not go", (_whose, first, kind) => {
     const record = recordOf({ steps: [step] });
     const file = `${directory}/attachments/7:first:eth0.json`;

@@ -21,8 +21,8 @@ import {
 } from "./claim.ts";
 import { detachRecord, forget } from "./detach.ts";
 import type { Node } from "./node.ts";
-import type { AttachmentRecord } from "./record.ts";
-import { AttachmentError, LOCK_WAIT_MS } from "./store.ts";
+import type { AttachmentRecord } from "../state/record.ts";
+import { StateError, LOCK_WAIT_MS } from "../state/store.ts";
 
 /**
  * A namespace that is being torn down keeps its VLAN device for a moment after the last path to it has gone
@@ -121,9 +121,7 @@ function withProblem(error: unknown, problem: unknown): unknown {
       ...(operation !== undefined && { operation }),
     });
   }
-  return error instanceof AttachmentError
-    ? new AttachmentError(error.message, { cause: error, details })
-    : error;
+  return error instanceof StateError ? new StateError(error.message, { cause: error, details }) : error;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { DatapathError } from "../datapath/error.ts";
 import { type Node, reopen } from "./node.ts";
-import { type AttachmentRecord, type PodIdentity, podName } from "./record.ts";
+import { type AttachmentRecord, type PodIdentity, podName } from "../state/record.ts";
 
 /**
  * Who may have a VLAN id. EC2 has one branch a VLAN id of a trunk, but an annotation is only a claim: it may be stale, or

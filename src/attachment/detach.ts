@@ -6,7 +6,7 @@ import { readStanding, withoutOthers } from "../datapath/routed/ownership.ts";
 import { releasedRules } from "./primary-rules.ts";
 import { leaveStrict } from "./strict.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
-import type { AttachmentRecord } from "./record.ts";
+import type { AttachmentRecord } from "../state/record.ts";
 
 /**
  * Takes back all that a record says, then the record: neither the trunk nor the namespace need be there any more. When

@@ -8,8 +8,8 @@ import {
 } from "../netns/namespace.ts";
 import { findNamespace } from "../netns/find.ts";
 import type { Clock } from "../sys/clock.ts";
-import type { AttachmentRecord } from "./record.ts";
-import type { AttachmentStore } from "./store.ts";
+import type { AttachmentRecord } from "../state/record.ts";
+import type { AttachmentStore } from "../state/store.ts";
 
 /** What attaching and detaching need of the machine; tests put in a directory, a clock and a faulty kernel. */
 export interface Node {

@@ -4,7 +4,7 @@ import type { Rule } from "../netlink/route/rule.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import type { Operation } from "../datapath/operation.ts";
 import { readRoutes } from "../datapath/read.ts";
-import type { AttachmentRecord } from "./record.ts";
+import type { AttachmentRecord } from "../state/record.ts";
 
 /**
  * What takes aws-cni's rules for a pod's primary addresses from the node. An address that the node routes to another

@@ -8,7 +8,7 @@ import { podBehind } from "../datapath/owner.ts";
 import type { BranchIdentity } from "../ipam/annotation.ts";
 import { type Node, kernelFor, openPods, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
-import { AttachmentError, type AttachmentKey, LOCK_WAIT_MS, type Trouble } from "./store.ts";
+import { StateError, type AttachmentKey, LOCK_WAIT_MS, type OnStateError } from "../state/store.ts";
 
 /** What a DEL without a record knows. */
 export interface Traces {
@@ -28,16 +28,16 @@ export interface Traces {
  * **is** the pod's, unless a record says that the namespace is another sandbox's by now; on the node, only what belongs
  * to a VLAN id that no record claims is removed, since it may have a new owner. True when something was found.
  *
- * Where the records cannot even be listed the pod's namespace is put right all the same, and then AttachmentError says
+ * Where the records cannot even be listed the pod's namespace is put right all the same, and then StateError says
  * so: they may know of more. `tolerate` is told of what is wrong with the locks, LeftBehindError says that all is taken
  * back but the record.
  */
-export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean {
+export function recover(node: Node, traces: Traces, tolerate: OnStateError): boolean {
   using namespace = openPods(traces.netns);
   using kernel = kernelFor(node, namespace);
   // A record that cannot be read says the VLAN id all the same, by its name.
   const listed = listing(node, traces);
-  const recorded = listed instanceof AttachmentError ? undefined : listed;
+  const recorded = listed instanceof StateError ? undefined : listed;
   const restoration = () => (namespace === undefined ? undefined : restoreFrom(kernel, traces));
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
   // Whatever the name of an unreadable record says, aws-cni may have given the id to another pod meanwhile.
@@ -47,9 +47,9 @@ export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean 
     return pod !== undefined && pod.index !== own;
   };
   const takeBack = (id: number) => {
-    const owners = listed instanceof AttachmentError ? [] : othersOf(node, id, traces);
+    const owners = listed instanceof StateError ? [] : othersOf(node, id, traces);
     const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
-    const isUnclaimed = owners.length === 0 && !(listed instanceof AttachmentError);
+    const isUnclaimed = owners.length === 0 && !(listed instanceof StateError);
     const onHost = () =>
       leadsElsewhere(id)
         ? []
@@ -74,7 +74,7 @@ export function recover(node: Node, traces: Traces, tolerate: Trouble): boolean 
     vlanId === undefined || !hasTable(vlanId)
       ? false
       : node.store.withVlan(vlanId, LOCK_WAIT_MS, () => takeBack(vlanId), tolerate);
-  if (listed instanceof AttachmentError) throw listed;
+  if (listed instanceof StateError) throw listed;
   return found;
 }
 
@@ -84,11 +84,11 @@ function ownVeth(kernel: Kernel, { hostInterfaceName, ifName }: Traces): number 
 }
 
 /** The VLAN id in the name of the attachment's record; an error when nobody can know. */
-function listing(node: Node, key: AttachmentKey): number | AttachmentError | undefined {
+function listing(node: Node, key: AttachmentKey): number | StateError | undefined {
   try {
     return node.store.vlanIdsOf(key)[0];
   } catch (error) {
-    if (error instanceof AttachmentError) return error;
+    if (error instanceof StateError) return error;
     throw error;
   }
 }
@@ -108,7 +108,7 @@ function namespaceOf(node: Node, key: AttachmentKey): string | undefined {
     using namespace = record === undefined ? undefined : reopen(node, record);
     return namespace?.identity;
   } catch (error) {
-    if (error instanceof AttachmentError) return undefined;
+    if (error instanceof StateError) return undefined;
     throw error;
   }
 }

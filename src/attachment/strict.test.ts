@@ -21,8 +21,8 @@ import { openNamespace } from "../netns/namespace.ts";
 import { systemClock } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
 import type { Node } from "./node.ts";
-import { type AttachmentRecord, RECORD_VERSION } from "./record.ts";
-import { AttachmentError, AttachmentStore, LeftBehindError } from "./store.ts";
+import { type AttachmentRecord, RECORD_VERSION } from "../state/record.ts";
+import { StateError, AttachmentStore, LeftBehindError } from "../state/store.ts";
 import { enterStrict, leaveStrict, reviewStrict } from "./strict.ts";
 
 const LOCAL = 255;
@@ -417,7 +417,7 @@ describe("the rule for table local", () => {
       spoil();
       const error = `${stateFile()} ${said}`;
       fake.log.length = 0;
-      expect(() => enter(recordOf("b"))).toThrow(new AttachmentError(error));
+      expect(() => enter(recordOf("b"))).toThrow(new StateError(error));
       expect(() => leave(recordOf("b"))).toThrow(new LeftBehindError(error));
       expect(() => leave(recordOf("a"))).toThrow(new LeftBehindError(error));
       expect(node.store.keys()).toEqual([]);

@@ -1,4 +1,3 @@
-import { lstatSync, readdirSync } from "node:fs";
 import type { Kernel } from "../datapath/kernel.ts";
 import {
   EARLY_DEMUX,
@@ -12,30 +11,16 @@ import {
   setEarlyDemux,
 } from "../datapath/routed/node.ts";
 import type { IpFamily } from "../values/ip.ts";
-import { readOwn, removeFile, removeOwn, writeFileAtomic } from "../sys/files.ts";
-import { errorCode } from "../sys/errno.ts";
+import { StrictFile } from "../state/strict.ts";
 import { type Node, reopen } from "./node.ts";
-import type { AttachmentRecord } from "./record.ts";
-import {
-  AttachmentError,
-  type AttachmentKey,
-  LOCK_WAIT_MS,
-  LeftBehindError,
-  asAttachmentError,
-} from "./store.ts";
+import type { AttachmentRecord } from "../state/record.ts";
+import { StateError, type AttachmentKey, LOCK_WAIT_MS, LeftBehindError } from "../state/store.ts";
 
 /**
  * Strict mode's changes to the node are shared by its strict pods: made for the first, put back after the last. What was
  * changed is written down first, so that only that is put back (aws-cni may have moved the rule itself), and that it is
  * put back whatever happens in between.
  */
-
-interface StrictState {
-  /** Families whose rule for table local we moved. */
-  readonly moved: readonly IpFamily[];
-  /** What tcp_early_demux was before we switched it off. */
-  readonly earlyDemux?: string;
-}
 
 export interface StrictOptions {
   /** Those of the pod's branch: the other family's traffic is none of strict mode's. */
@@ -48,9 +33,10 @@ export interface StrictOptions {
  * tcp_early_demux is on, and it is not ours to switch off.
  */
 export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions): { probesFail: boolean } {
+  const file = fileOf(node);
   return node.store.withNode(LOCK_WAIT_MS, () => {
-    removeUnfinished(node);
-    const before = readState(node);
+    file.removeUnfinished();
+    const before = file.read();
     // Somebody may have removed the rule since it was moved for an earlier pod: then the node takes nothing in.
     const found = localRulesToMove(kernel, [...new Set([...(before?.moved ?? []), ...options.families])]);
     const isOn = isEarlyDemuxOn(kernel);
@@ -58,7 +44,7 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
     const earlyDemux = switchOff ? kernel.readSysctl("host", EARLY_DEMUX) : before?.earlyDemux;
     const moving = found.filter(isOursToUndo);
     if (moving.length > 0 || switchOff) {
-      writeState(node, {
+      file.write({
         moved: [...new Set([...(before?.moved ?? []), ...moving.map(({ family }) => family)])],
         ...(earlyDemux !== undefined && { earlyDemux }),
       });
@@ -82,14 +68,14 @@ export function leaveStrict(
   const leave = () => {
     const troubles: string[] = [];
     for (const part of [
-      () => removeUnfinished(node),
+      () => fileOf(node).removeUnfinished(),
       () => putBack(node, kernel, record),
       () => node.store.remove(record),
     ]) {
       try {
         part();
       } catch (error) {
-        if (!(error instanceof AttachmentError)) throw error;
+        if (!(error instanceof StateError)) throw error;
         troubles.push(error.message);
       }
     }
@@ -97,15 +83,6 @@ export function leaveStrict(
   };
   // Where the lock of the VLAN id could be had in another way only, that was told.
   node.store.withNode(LOCK_WAIT_MS, leave, () => undefined);
-}
-
-/** Whether the node is changed for strict mode by us, from one look at the state directory. */
-export function isNodeChanged(node: Node): boolean {
-  try {
-    return lstatSync(path(node), { throwIfNoEntry: false }) !== undefined;
-  } catch (error) {
-    throw asAttachmentError(`Cannot read ${path(node)}`, error);
-  }
 }
 
 /** Whoever holds the lock looks at the same thing right now. */
@@ -117,26 +94,23 @@ const REVIEW_WAIT_MS = 1_000;
  * needed, a rule for table local that somebody removed is put back behind those of the pods.
  */
 export function reviewStrict(node: Node, kernel: Kernel): void {
-  if (!isNodeChanged(node)) return;
+  const file = fileOf(node);
+  if (!file.exists()) return;
   if (hasStrictPods(kernel) && localRulesMissing(kernel).length === 0) return;
   node.store.withNode(REVIEW_WAIT_MS, () => {
-    removeUnfinished(node);
+    file.removeUnfinished();
     putBack(node, kernel);
-    const moved = readState(node)?.moved ?? [];
+    const moved = file.read()?.moved ?? [];
     moveLocalRule(kernel, localRulesMissing(kernel, moved));
   });
 }
 
 function putBack(node: Node, kernel: Kernel, record?: AttachmentKey): void {
-  const state = readState(node);
+  const state = fileOf(node).read();
   if (state === undefined || hasStrictPods(kernel) || hasOtherStrictRecords(node, record)) return;
   restoreLocalRule(kernel, state.moved);
   if (state.earlyDemux !== undefined) setEarlyDemux(kernel, state.earlyDemux);
-  try {
-    removeFile(path(node));
-  } catch (error) {
-    throw asAttachmentError(`Cannot remove ${path(node)}`, error);
-  }
+  fileOf(node).remove();
 }
 
 /** A record that cannot be read may be a strict pod's. One whose namespace is gone was left behind. */
@@ -149,63 +123,12 @@ function hasOtherStrictRecords(node: Node, own: AttachmentKey | undefined): bool
       using namespace = reopen(node, record);
       return namespace !== undefined;
     } catch (error) {
-      if (error instanceof AttachmentError) return true;
+      if (error instanceof StateError) return true;
       throw error;
     }
   });
 }
 
-/** Bytes; it has some fifty. */
-const LARGEST_STATE = 4096;
-
-function readState(node: Node): StrictState | undefined {
-  let text: string | undefined;
-  try {
-    text = readOwn(path(node), LARGEST_STATE);
-  } catch (error) {
-    throw asAttachmentError(`Cannot read ${path(node)}`, error);
-  }
-  if (text === undefined) return undefined;
-  const state = parseState(text);
-  if (state !== undefined) return state;
-  throw new AttachmentError(`${path(node)} is not what this version of branchline writes; remove it`);
-}
-
-function parseState(text: string): StrictState | undefined {
-  let value: Partial<StrictState> | null;
-  try {
-    value = JSON.parse(text) as typeof value;
-  } catch {
-    return undefined;
-  }
-  const { moved, earlyDemux } = value ?? {};
-  const isState =
-    Array.isArray(moved) &&
-    moved.every((family) => family === 4 || family === 6) &&
-    (earlyDemux === undefined || typeof earlyDemux === "string");
-  return isState ? { moved, ...(earlyDemux !== undefined && { earlyDemux }) } : undefined;
-}
-
-function writeState(node: Node, state: StrictState): void {
-  try {
-    writeFileAtomic(path(node), `${JSON.stringify(state)}\n`, 0o600);
-  } catch (error) {
-    throw asAttachmentError(`Cannot write ${path(node)}`, error);
-  }
-}
-
-/** What processes were writing when they were killed: nobody else writes while we hold the node's lock. */
-function removeUnfinished({ store: { stateDirectory } }: Node): void {
-  try {
-    for (const file of readdirSync(stateDirectory)) {
-      if (/^strict\.json\.\d+\.tmp$/.test(file)) removeOwn(`${stateDirectory}/${file}`);
-    }
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return;
-    throw asAttachmentError(`Cannot tidy up ${stateDirectory}`, error);
-  }
-}
-
-function path(node: Node): string {
-  return `${node.store.stateDirectory}/strict.json`;
+function fileOf({ store }: Node): StrictFile {
+  return new StrictFile(store.stateDirectory);
 }

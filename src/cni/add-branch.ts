@@ -1,7 +1,7 @@
 import { attach, detachOther, isAttachedOnNode, takeOver } from "../attachment/attach.ts";
 import { kernelFor } from "../attachment/node.ts";
-import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../attachment/record.ts";
-import { LOCK_WAIT_MS } from "../attachment/store.ts";
+import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../state/record.ts";
+import { LOCK_WAIT_MS } from "../state/store.ts";
 import { enterStrict } from "../attachment/strict.ts";
 import { waitForGateways } from "../datapath/gateway.ts";
 import { inspect } from "../datapath/inspect.ts";

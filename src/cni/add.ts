@@ -1,5 +1,5 @@
 import { POD_ANNOTATIONS, POD_ENI_ANNOTATION, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
-import type { PodIdentity } from "../attachment/record.ts";
+import type { PodIdentity } from "../state/record.ts";
 import { isAttachedByPrimary, leaveToPrimary } from "./already-attached.ts";
 import { type PodArgs, isKubernetes } from "./args.ts";
 import type { Call } from "./call.ts";

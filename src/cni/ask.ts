@@ -7,7 +7,7 @@ import {
   podIsGone,
 } from "../state/agent.ts";
 import { POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
-import type { PodIdentity } from "../attachment/record.ts";
+import type { PodIdentity } from "../state/record.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
 import type { Datapath, EntryConfig } from "./config.ts";

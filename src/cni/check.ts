@@ -1,5 +1,5 @@
 import { isWhereAttached, kernelFor } from "../attachment/node.ts";
-import type { AttachmentRecord } from "../attachment/record.ts";
+import type { AttachmentRecord } from "../state/record.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { localRulePlace } from "../datapath/routed/node.ts";
 import { type LaterPlugins, verify } from "../datapath/verify.ts";

@@ -1,7 +1,7 @@
 import { detachRecord } from "../attachment/detach.ts";
 import { recover } from "../attachment/recover.ts";
-import type { AttachmentRecord } from "../attachment/record.ts";
-import { AttachmentError, LOCK_WAIT_MS, type Trouble } from "../attachment/store.ts";
+import type { AttachmentRecord } from "../state/record.ts";
+import { StateError, LOCK_WAIT_MS, type OnStateError } from "../state/store.ts";
 import { decodeIdentity, podEniAnnotation } from "../ipam/annotation.ts";
 import type { BranchIdentity } from "../ipam/annotation.ts";
 import { isIpamdDown } from "./aws-cni.ts";
@@ -52,14 +52,14 @@ function findRecord(call: Call): AttachmentRecord | undefined {
   try {
     return node.store.find({ containerId: request.containerId, ifName: request.ifName });
   } catch (error) {
-    if (!(error instanceof AttachmentError)) throw error;
+    if (!(error instanceof StateError)) throw error;
     call.warn(error.message);
     return undefined;
   }
 }
 
 /** What is wrong with the state directory keeps nothing from being taken back; somebody should know. */
-function told(call: Call): Trouble {
+function told(call: Call): OnStateError {
   return ({ message }) => call.warn(message);
 }
 
@@ -68,7 +68,7 @@ function isUnlisted({ node, request }: Call): boolean {
   try {
     return node.store.vlanIdsOf({ containerId: request.containerId, ifName: request.ifName }).length === 0;
   } catch (error) {
-    if (error instanceof AttachmentError) return false;
+    if (error instanceof StateError) return false;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { AttachmentError, LockTimeoutError } from "../attachment/store.ts";
+import { StateError, LockTimeoutError } from "../state/store.ts";
 import { DatapathError, type DatapathFailure } from "../datapath/error.ts";
 import { AnnotationError } from "../ipam/error.ts";
 import { NetlinkFormatError } from "../netlink/attribute.ts";
@@ -26,7 +26,7 @@ describe("toCniError", () => {
 
   it.each<[string, Error, number]>([
     ["NamespaceError", new NamespaceError("/run/netns/x", true, "is gone"), 104],
-    ["AttachmentError", new AttachmentError("x"), 105],
+    ["StateError", new StateError("x"), 105],
     ["ForeignFileError", new ForeignFileError("/x is a symbolic link; remove it"), 105],
     ["LockTimeoutError", new LockTimeoutError("x"), 11],
     ["NetlinkError", new NetlinkError("add route", Errno.EPERM), 103],
@@ -65,6 +65,6 @@ describe("toCniError", () => {
   });
 
   it("gives what else is known of the records in the details", () => {
-    expect(toCniError(new AttachmentError("x", { details: ["a", "b"] })).details).toBe("a\nb");
+    expect(toCniError(new StateError("x", { details: ["a", "b"] })).details).toBe("a\nb");
   });
 });

@@ -1,4 +1,4 @@
-import { AttachmentError, LockTimeoutError } from "../attachment/store.ts";
+import { StateError, LockTimeoutError } from "../state/store.ts";
 import { DatapathError, type DatapathFailure } from "../datapath/error.ts";
 import { NetlinkError, NetlinkProtocolError } from "../netlink/error.ts";
 import { NetlinkFormatError } from "../netlink/attribute.ts";
@@ -25,7 +25,7 @@ export function toCniError(thrown: unknown): CniError {
     const details = [...thrown.details, ...kernelWords(thrown.cause)];
     return new CniError(CODES[thrown.failure], thrown.message, details.join("\n"), { cause: thrown });
   }
-  if (thrown instanceof AttachmentError) {
+  if (thrown instanceof StateError) {
     return new CniError(ErrorCode.RecordUnusable, thrown.message, thrown.details.join("\n"), {
       cause: thrown,
     });

@@ -1,5 +1,5 @@
 import { detachRecord } from "../attachment/detach.ts";
-import { LOCK_WAIT_MS } from "../attachment/store.ts";
+import { LOCK_WAIT_MS } from "../state/store.ts";
 import { validAttachments } from "./attachments.ts";
 import { isIpamdDown } from "./aws-cni.ts";
 import type { Call } from "./call.ts";

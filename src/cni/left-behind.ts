@@ -1,4 +1,4 @@
-import { LeftBehindError } from "../attachment/store.ts";
+import { LeftBehindError } from "../state/store.ts";
 import type { Call } from "./call.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { kernelFor } from "../attachment/node.ts";
-import { isNodeChanged, reviewStrict } from "../attachment/strict.ts";
+import { reviewStrict } from "../attachment/strict.ts";
+import { StrictFile } from "../state/strict.ts";
 import type { Call } from "./call.ts";
 import { ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
@@ -11,7 +12,7 @@ import { toCniError } from "./failures.ts";
 export function reviewNode(call: Call): void {
   const { node } = call;
   try {
-    if (!isNodeChanged(node)) return;
+    if (!new StrictFile(node.store.stateDirectory).exists()) return;
     using kernel = kernelFor(node, undefined);
     reviewStrict(node, kernel);
   } catch (error) {

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AttachmentStore } from "../attachment/store.ts";
+import { AttachmentStore } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import { run } from "./run.ts";
 

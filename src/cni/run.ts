@@ -1,5 +1,5 @@
 import type { Node } from "../attachment/node.ts";
-import { AttachmentStore, STATE_DIRECTORY } from "../attachment/store.ts";
+import { AttachmentStore, STATE_DIRECTORY } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import { errorCode } from "../sys/errno.ts";
 import type { Call } from "./call.ts";
@@ -9,7 +9,7 @@ import { toCniError } from "./failures.ts";
 import { type Json, stringifyJson } from "../text/json.ts";
 import { type Log, type LogFields, openLog } from "./log.ts";
 import { type CniRequest, type Environment, readRequest } from "./request.ts";
-import { stillToSay } from "./warned.ts";
+import { stillToSay } from "../state/warned.ts";
 import { type Command, NEWEST_VERSION, versionDocument } from "./versions.ts";
 
 /** What one call has of the world. */

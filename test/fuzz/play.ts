@@ -4,7 +4,7 @@ import { Errno, SysError } from "../../src/sys/errno.ts";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Node } from "../../src/attachment/node.ts";
-import { AttachmentStore } from "../../src/attachment/store.ts";
+import { AttachmentStore } from "../../src/state/store.ts";
 import { run } from "../../src/cni/run.ts";
 import { lockFile } from "../../src/sys/lock.ts";
 import { type Answer, type Judgement, branchDefects, judge } from "./answers.ts";

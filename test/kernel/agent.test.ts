@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import { diffSnapshots, eventually, podEni } from "../ground/index.ts";
 import {
   annotationOf,

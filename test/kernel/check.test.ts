@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import { debianPlugins, deleteNetns, eventually, ipBatch, ipJson, run } from "../ground/index.ts";
 import type { Failure } from "./support/plugin.ts";
 import {

@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Node } from "../../src/attachment/node.ts";
-import { AttachmentStore, STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { AttachmentStore, STATE_DIRECTORY } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import {
   deleteNetns,

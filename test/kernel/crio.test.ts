@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import {
   createPod,
   createVpc,

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import {
   createPod,
   diffSnapshots,

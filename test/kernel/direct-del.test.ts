@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { rm, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import {
   createNetns,
   deleteNetns,

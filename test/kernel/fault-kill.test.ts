@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { AttachmentStore, STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { AttachmentStore, STATE_DIRECTORY } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { aftermaths, plainNode, type Scene } from "./faults/aftermath.ts";
 import { Gate } from "./faults/gate.ts";

@@ -2,7 +2,7 @@
 // aws-cni leaves with ENABLE_POD_ENI, in both modes and families. And what strict mode changes for the whole node.
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import {
   diffSnapshots,
   eventually,

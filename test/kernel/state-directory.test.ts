@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { AttachmentStore } from "../../src/attachment/store.ts";
+import { AttachmentStore } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
 import { mustExec, settled } from "../ground/index.ts";

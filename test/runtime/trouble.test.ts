@@ -4,7 +4,7 @@
 // Every test has a pod of the direct datapath and one of the routed (strict) beside each other, in the same trouble.
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { AttachmentStore, STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { AttachmentStore, STATE_DIRECTORY } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { lockFile } from "../../src/sys/lock.ts";
 import { eventually, run, type Branch } from "../ground/index.ts";

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { AttachmentStore, LOCK_WAIT_MS, STATE_DIRECTORY } from "../../src/attachment/store.ts";
+import { AttachmentStore, LOCK_WAIT_MS, STATE_DIRECTORY } from "../../src/state/store.ts";
 import { type Clock, systemClock } from "../../src/sys/clock.ts";
 import { lockFile } from "../../src/sys/lock.ts";
 import {

@@ -1,4 +1,4 @@
-import { STATE_DIRECTORY } from "../../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../../src/state/store.ts";
 import type { CniResult } from "../../ground/cnitool.ts";
 import { plainNode } from "../../kernel/faults/aftermath.ts";
 import { Gate } from "../../kernel/faults/gate.ts";

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { STATE_DIRECTORY } from "../../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../../src/state/store.ts";
 import { inNamespace, openNamespace } from "../../../src/netns/namespace.ts";
 import { setns } from "../../../src/sys/libc.ts";
 import { netnsPath } from "../../ground/netns.ts";

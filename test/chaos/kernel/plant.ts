@@ -1,7 +1,7 @@
 import type { Node } from "../../../src/attachment/node.ts";
-import type { AttachmentRecord } from "../../../src/attachment/record.ts";
+import type { AttachmentRecord } from "../../../src/state/record.ts";
 import type { TransportFactory } from "../../../src/datapath/kernel.ts";
-import { AttachmentStore, STATE_DIRECTORY } from "../../../src/attachment/store.ts";
+import { AttachmentStore, STATE_DIRECTORY } from "../../../src/state/store.ts";
 import { decodeMessages } from "../../../src/netlink/message.ts";
 import { openTransport } from "../../../src/netlink/transport.ts";
 import { systemClock } from "../../../src/sys/clock.ts";

@@ -1,6 +1,6 @@
 // What a runtime does after a plugin was killed in the middle: each of the ways must leave nothing.
 import type { Node } from "../../../src/attachment/node.ts";
-import { AttachmentStore } from "../../../src/attachment/store.ts";
+import { AttachmentStore } from "../../../src/state/store.ts";
 import { systemClock } from "../../../src/sys/clock.ts";
 import { deleteNetns, netnsPath } from "../../ground/index.ts";
 import { mustCall, type Sandbox } from "./plugin.ts";

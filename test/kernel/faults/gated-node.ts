@@ -1,5 +1,5 @@
 // A node whose every change passes a gate.
-import { AttachmentStore } from "../../../src/attachment/store.ts";
+import { AttachmentStore } from "../../../src/state/store.ts";
 import { systemClock } from "../../../src/sys/clock.ts";
 import { type Gate, useGate } from "./gate.ts";
 

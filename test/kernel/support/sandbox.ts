@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { onTestFinished } from "vitest";
 import type { Node } from "../../../src/attachment/node.ts";
-import { STATE_DIRECTORY } from "../../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../../src/state/store.ts";
 import {
   createNetns,
   createVpc,

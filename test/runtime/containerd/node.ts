@@ -4,7 +4,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { inspect, isDeepStrictEqual } from "node:util";
-import { STATE_DIRECTORY } from "../../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../../src/state/store.ts";
 import {
   addressDirOf,
   connect,

@@ -2,7 +2,7 @@
 // and what the node's network was given since it booted, are gone; containerd's root directory is kept.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { STATE_DIRECTORY } from "../../../src/attachment/store.ts";
+import { STATE_DIRECTORY } from "../../../src/state/store.ts";
 import { eventually, ipBatch, ipJson, must, run, type Branch } from "../../ground/index.ts";
 import { ended } from "./halt.ts";
 import type { KubeNode } from "./node.ts";

@@ -20,7 +20,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../sys/clock.ts";
 import { lockFile } from "../sys/lock.ts";
 import { type AttachmentRecord, RECORD_VERSION, parseRecord, podName } from "./record.ts";
-import { AttachmentError, AttachmentStore, LockTimeoutError } from "./store.ts";
+import { StateError, AttachmentStore, LockTimeoutError } from "./store.ts";
 
 let directory: string;
 let store: AttachmentStore;
@@ -166,8 +166,8 @@ describe("AttachmentStore", () => {
     store.write(recordOf());
     writeFileSync(`${directory}/attachments/7:c1:eth0.json`, text);
     const message = `${directory}/attachments/7:c1:eth0.json is no attachment record of this version of branchline; remove it if container c1 is no more`;
-    expect(() => store.find(recordOf())).toThrow(new AttachmentError(message));
-    expect(() => store.withVlanId(7)).toThrow(AttachmentError);
+    expect(() => store.find(recordOf())).toThrow(new StateError(message));
+    expect(() => store.withVlanId(7)).toThrow(StateError);
     expect(store.vlanIdsOf(recordOf())).toEqual([7]);
     expect(store.keysOf(7)).toHaveLength(1);
   });
@@ -176,7 +176,7 @@ describe("AttachmentStore", () => {
     store.prepare();
     chmodSync(`${directory}/attachments`, 0o722);
     expect(() => store.write(recordOf())).toThrow(
-      new AttachmentError(`${directory}/attachments can be written by others; expected mode 0700`),
+      new StateError(`${directory}/attachments can be written by others; expected mode 0700`),
     );
     chmodSync(`${directory}/attachments`, 0o700);
     chmodSync(`${directory}/locks`, 0o770);
@@ -223,7 +223,7 @@ describe("AttachmentStore", () => {
       symlinkSync(elsewhere, place);
       const before = listing(elsewhere);
       for (const name of concerns) {
-        expect(() => calls[name]?.()).toThrow(new AttachmentError(`${place.replace(/\/\.$/, "")} ${what}`));
+        expect(() => calls[name]?.()).toThrow(new StateError(`${place.replace(/\/\.$/, "")} ${what}`));
       }
       expect(listing(elsewhere)).toEqual(before);
       expect(lstatSync(place).isSymbolicLink()).toBe(true);
@@ -243,7 +243,7 @@ describe("AttachmentStore", () => {
     mkdirSync(directory, { mode: 0o700 });
     writeFileSync(placeOf("attachments"), "");
     expect(() => store.prepare()).toThrow(
-      new AttachmentError(`${placeOf("attachments")} is no directory; remove it`),
+      new StateError(`${placeOf("attachments")} is no directory; remove it`),
     );
     rmSync(placeOf("attachments"));
     store.prepare();
@@ -289,7 +289,7 @@ describe("AttachmentStore", () => {
     expect(files()).toEqual([]);
     rmSync(placeOf("attachments"), { recursive: true });
     expect(() => store.tryToWrite(7)).toThrow(
-      new AttachmentError(`Cannot write into ${placeOf("attachments")}: ENOENT`),
+      new StateError(`Cannot write into ${placeOf("attachments")}: ENOENT`),
     );
   });
 });
@@ -303,7 +303,7 @@ function listing(path: string): unknown {
 
 describe("a lock for who only takes something back", () => {
   const troubles: string[] = [];
-  const tolerate = ({ message }: AttachmentError) => void troubles.push(message);
+  const tolerate = ({ message }: StateError) => void troubles.push(message);
   beforeEach(() => void troubles.splice(0));
 
   it("is the usual one while that can be had", () => {

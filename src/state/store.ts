@@ -25,8 +25,8 @@ export const LOCK_WAIT_MS = 30_000;
 const LARGEST_RECORD = 16 * 1024 * 1024;
 
 /** The records cannot be used: the message names the file or directory and what is wrong with it. */
-export class AttachmentError extends Error {
-  override name: string = "AttachmentError";
+export class StateError extends Error {
+  override name: string = "StateError";
   /** What else is known, one item a line. */
   readonly details: readonly string[];
 
@@ -40,12 +40,12 @@ export class AttachmentError extends Error {
 }
 
 /** All of an attachment is taken back, but the state directory could not be brought up to date. */
-export class LeftBehindError extends AttachmentError {
+export class LeftBehindError extends StateError {
   override name = "LeftBehindError";
 }
 
 /** Told of what is wrong with the state directory by who goes on all the same. */
-export type Trouble = (error: AttachmentError) => void;
+export type OnStateError = (error: StateError) => void;
 
 /** A VLAN id stayed locked for as long as one may wait for it. */
 export class LockTimeoutError extends Error {
@@ -82,13 +82,13 @@ export class AttachmentStore {
     this.#clock = clock;
   }
 
-  /** Makes the directories; throws AttachmentError when that cannot be, or others could write there. */
+  /** Makes the directories; throws StateError when that cannot be, or others could write there. */
   prepare(): void {
     for (const directory of [this.stateDirectory, this.#directory, this.#locks]) {
       try {
         ensureOwnDirectory(directory);
       } catch (error) {
-        throw asAttachmentError(`Cannot make ${directory}`, error);
+        throw asStateError(`Cannot make ${directory}`, error);
       }
     }
   }
@@ -97,7 +97,7 @@ export class AttachmentStore {
    * Runs the callback while no other process changes anything about this VLAN id. With `tolerate`, for who only takes
    * something back: where the lock's file cannot be used, what is wrong is told, and the directory is locked instead.
    */
-  withVlan<T>(vlanId: number, waitMs: number, callback: () => T, tolerate?: Trouble): T {
+  withVlan<T>(vlanId: number, waitMs: number, callback: () => T, tolerate?: OnStateError): T {
     const locked = () => {
       this.#removeUnfinished(vlanId, tolerate);
       return callback();
@@ -106,17 +106,17 @@ export class AttachmentStore {
   }
 
   /** Runs the callback while no other process changes what the node's pods share. A VLAN's lock may be held already. */
-  withNode<T>(waitMs: number, callback: () => T, tolerate?: Trouble): T {
+  withNode<T>(waitMs: number, callback: () => T, tolerate?: OnStateError): T {
     return this.#locked("node", "what the node's pods share", waitMs, callback, tolerate);
   }
 
-  #locked<T>(file: string, what: string, waitMs: number, callback: () => T, tolerate?: Trouble): T {
+  #locked<T>(file: string, what: string, waitMs: number, callback: () => T, tolerate?: OnStateError): T {
     let lock: Disposable | undefined;
     try {
       this.prepare();
       lock = lockFile(`${this.#locks}/${file}`, waitMs, this.#clock);
     } catch (error) {
-      const trouble = asAttachmentError(`Cannot lock ${what}`, error);
+      const trouble = asStateError(`Cannot lock ${what}`, error);
       if (tolerate === undefined) throw trouble;
       tolerate(trouble);
       return this.#lockedAll(what, waitMs, callback);
@@ -155,7 +155,7 @@ export class AttachmentStore {
     try {
       return lockDirectory(directory, waitMs, this.#clock);
     } catch (error) {
-      throw asAttachmentError(`Cannot lock ${directory}`, error);
+      throw asStateError(`Cannot lock ${directory}`, error);
     }
   }
 
@@ -165,7 +165,7 @@ export class AttachmentStore {
     try {
       writeFileAtomic(path, `${JSON.stringify(record)}\n`, 0o600);
     } catch (error) {
-      throw asAttachmentError(`Cannot write ${path}`, error);
+      throw asStateError(`Cannot write ${path}`, error);
     }
   }
 
@@ -175,12 +175,12 @@ export class AttachmentStore {
     try {
       removeFile(path);
     } catch (error) {
-      throw new LeftBehindError(asAttachmentError(`Cannot remove ${path}`, error).message, { cause: error });
+      throw new LeftBehindError(asStateError(`Cannot remove ${path}`, error).message, { cause: error });
     }
   }
 
   /**
-   * Throws AttachmentError where no record could be written: for who would change something before he writes one. The
+   * Throws StateError where no record could be written: for who would change something before he writes one. The
    * caller holds the VLAN's lock.
    */
   tryToWrite(vlanId: number): void {
@@ -191,7 +191,7 @@ export class AttachmentStore {
       writeFileAtomic(path, " ".repeat(4096), 0o600);
       removeFile(path);
     } catch (error) {
-      throw asAttachmentError(`Cannot write into ${this.#directory}`, error);
+      throw asStateError(`Cannot write into ${this.#directory}`, error);
     }
   }
 
@@ -221,7 +221,7 @@ export class AttachmentStore {
         if (text === undefined || !texts.some((one) => text.includes(one))) return [];
         return parseRecord(text) ?? [];
       } catch (error) {
-        if (error instanceof AttachmentError) return [];
+        if (error instanceof StateError) return [];
         throw error;
       }
     });
@@ -252,14 +252,14 @@ export class AttachmentStore {
   }
 
   /** What processes were writing when they were killed: nobody else writes while we hold the VLAN id's lock. */
-  #removeUnfinished(vlanId: number, tolerate?: Trouble): void {
+  #removeUnfinished(vlanId: number, tolerate?: OnStateError): void {
     try {
       for (const file of this.#files()) {
         if (!file.startsWith(`${vlanId}:`) || !file.endsWith(".tmp")) continue;
         removeOwn(`${this.#directory}/${file}`);
       }
     } catch (error) {
-      const trouble = asAttachmentError(`Cannot tidy up ${this.#directory}`, error);
+      const trouble = asStateError(`Cannot tidy up ${this.#directory}`, error);
       if (tolerate === undefined) throw trouble;
       tolerate(trouble);
     }
@@ -272,7 +272,7 @@ export class AttachmentStore {
         ? readdirSync(this.#directory)
         : [];
     } catch (error) {
-      throw asAttachmentError(`Cannot list ${this.#directory}`, error);
+      throw asStateError(`Cannot list ${this.#directory}`, error);
     }
   }
 
@@ -291,7 +291,7 @@ export class AttachmentStore {
     const text = this.#text(entry);
     const record = text === undefined ? undefined : parseRecord(text);
     if (text !== undefined && record === undefined) {
-      throw new AttachmentError(
+      throw new StateError(
         `${path} is no attachment record of this version of branchline; remove it if container ${entry.containerId} is no more`,
       );
     }
@@ -303,7 +303,7 @@ export class AttachmentStore {
     try {
       return readOwn(path, LARGEST_RECORD);
     } catch (error) {
-      throw asAttachmentError(`Cannot read ${path}`, error);
+      throw asStateError(`Cannot read ${path}`, error);
     }
   }
 
@@ -321,11 +321,11 @@ function tooLong(what: string, waitMs: number): LockTimeoutError {
  * What a file's or a directory's failure means for the records; `what` is what was tried. Without the native library
  * nothing can be locked, which is no matter of the records: AssetError goes on as it is.
  */
-export function asAttachmentError(what: string, error: unknown): AttachmentError {
+export function asStateError(what: string, error: unknown): StateError {
   if (error instanceof AssetError) throw error;
-  if (error instanceof AttachmentError) return error;
-  if (error instanceof ForeignFileError) return new AttachmentError(error.message, { cause: error });
+  if (error instanceof StateError) return error;
+  if (error instanceof ForeignFileError) return new StateError(error.message, { cause: error });
   const code = errorCode(error);
   const why = code ?? (error instanceof Error ? error.message : String(error));
-  return new AttachmentError(`${what}: ${why}`, { cause: error });
+  return new StateError(`${what}: ${why}`, { cause: error });
 }
