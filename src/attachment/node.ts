@@ -1,4 +1,4 @@
-import { Kernel, type TransportFactory, isParentOnNode } from "../datapath/kernel.ts";
+import { Kernel, type TransportFactory, isLinkOnNode } from "../datapath/kernel.ts";
 import {
   type Namespace,
   NamespaceError,
@@ -58,8 +58,8 @@ function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, 
     .allLinks("pod")
     .some((link) =>
       link.kind === "veth"
-        ? link.parentIndex === veth && isParentOnNode("pod", link)
-        : link.vlan?.id === vlanId && link.parentIndex === trunk.index && isParentOnNode("pod", link),
+        ? link.linkIndex === veth && isLinkOnNode("pod", link)
+        : link.vlan?.id === vlanId && link.linkIndex === trunk.index && isLinkOnNode("pod", link),
     );
 }
 

@@ -80,7 +80,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
 
 /** ifindex of the node's end of the pod's veth, whichever name its own end has. */
 function ownVeth(kernel: Kernel, { hostInterfaceName, ifName }: Traces): number | undefined {
-  return kernel.links("pod", [hostInterfaceName, ifName]).find((link) => link?.kind === "veth")?.parentIndex;
+  return kernel.links("pod", [hostInterfaceName, ifName]).find((link) => link?.kind === "veth")?.linkIndex;
 }
 
 /** The VLAN id in the name of the attachment's record; an error when nobody can know. */

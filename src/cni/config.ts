@@ -217,14 +217,14 @@ function wrong(key: string, value: Json | undefined, reason: string): never {
 }
 
 /** Of more unknown keys only the number is said. */
-const MOST_UNKNOWN = 10;
+const MAX_UNKNOWN = 10;
 
 function unknownKeys(object: JsonObject, prefix: string, known: readonly string[]): string[] {
   const unknown = Object.keys(object).filter((key) => !known.includes(key) && !key.startsWith("cni.dev/"));
-  const more = unknown.length - MOST_UNKNOWN;
+  const more = unknown.length - MAX_UNKNOWN;
   return [
     ...unknown
-      .slice(0, MOST_UNKNOWN)
+      .slice(0, MAX_UNKNOWN)
       .map(
         (key) =>
           `unknown key ${quote(prefix + key)} is ignored: the nearest known one is "${prefix}${nearest(key, known)}"`,
@@ -382,14 +382,14 @@ function readHostRoutes(value: Json | undefined): readonly IpPrefix[] {
 }
 
 /** Of one list: each is a route in every pod, and a step in every record. */
-const MOST_NETWORKS = 256;
+const MAX_NETWORKS = 256;
 
 function readNetworks(key: string, value: Json): IpPrefix[] {
   if (!isArray(value)) return wrong(key, value, "is not a list");
-  if (value.length > MOST_NETWORKS) {
+  if (value.length > MAX_NETWORKS) {
     throw new CniError(
       ErrorCode.InvalidConfig,
-      `${key} has ${value.length} networks, more than the ${MOST_NETWORKS} it may have`,
+      `${key} has ${value.length} networks, more than the ${MAX_NETWORKS} it may have`,
     );
   }
   const networks = value.map((entry, i) => readNetwork(`${key}[${i}]`, entry));

@@ -65,14 +65,14 @@ export function asCniError(thrown: unknown): CniError {
 }
 
 /** Characters. Kubernetes cuts the note of an event at 1024. */
-const LONGEST_MSG = 1000;
-const LONGEST_DETAILS = 16 * 1024;
+const MAX_MSG = 1000;
+const MAX_DETAILS = 16 * 1024;
 
 /** What goes to stdout. The version is the newest one when the request's is not known (yet). */
 export function errorDocument(thrown: unknown, cniVersion: string = NEWEST_VERSION): ErrorDocument {
   const { code, message, details: all } = asCniError(thrown);
-  const msg = shortened(oneLine(message), LONGEST_MSG);
-  const details = shortened(all, LONGEST_DETAILS);
+  const msg = shortened(oneLine(message), MAX_MSG);
+  const details = shortened(all, MAX_DETAILS);
   return details === "" ? { cniVersion, code, msg } : { cniVersion, code, msg, details };
 }
 

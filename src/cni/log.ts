@@ -12,7 +12,7 @@ const STDOUT = 1;
 const STDERR = 2;
 
 /** Characters of one field: the environment and a configuration may hold any number. */
-const LONGEST_FIELD = 16 * 1024;
+const MAX_FIELD = 16 * 1024;
 
 const { O_APPEND, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 
@@ -33,9 +33,7 @@ export function openLog(file: string, least: LogLevel, now: () => number = Date.
 }
 
 function shortened(_key: string, value: unknown): unknown {
-  return typeof value === "string" && value.length > LONGEST_FIELD
-    ? `${value.slice(0, LONGEST_FIELD)}…`
-    : value;
+  return typeof value === "string" && value.length > MAX_FIELD ? `${value.slice(0, MAX_FIELD)}…` : value;
 }
 
 /** One write of a whole line in append mode: lines of processes that run at the same time do not mix. */

@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ForeignFileError } from "../sys/files.ts";
 import { CniError } from "./errors.ts";
 import { trunkSelector } from "./trunk.ts";
 
@@ -38,51 +37,4 @@ describe("trunkSelector", () => {
     expect(() => trunkSelector({}, directory)).toThrow(error);
     expect(() => trunkSelector({}, join(directory, "none"))).toThrow(CniError);
   });
-
-  it.each([
-    ["empty", ""],
-    ["cut off", '{"mac":"02:00'],
-    ["null", "null"],
-    ["a list", "[]"],
-    ["without a MAC", '{"eniId":"eni-0a"}'],
-    ["of a MAC that is none", '{"mac":"02:00:00:00:00"}'],
-    ["of a number for a MAC", '{"mac":2}'],
-  ])("names the file when it is %s", (_what, text) => {
-    writeFileSync(file, text);
-    expect(() => trunkSelector({}, directory)).toThrow(
-      expect.objectContaining({
-        code: 100,
-        message: `trunk not known: ${file} gives no valid "mac"`,
-        details: text,
-      }),
-    );
-  });
-
-  it.each([
-    ["a directory", () => mkdirSync(file), "is no regular file; remove it"],
-    [
-      "a link",
-      () => (writeFileSync(`${file}.true`, MAC_TEXT), symlinkSync(`${file}.true`, file)),
-      "is a symbolic link; remove it",
-    ],
-    [
-      "of 100 KiB",
-      () => writeFileSync(file, MAC_TEXT.padEnd(102_400)),
-      "has 102400 bytes, more than the 65536 it may have; remove it",
-    ],
-  ])("refuses one that is %s", (_what, put, said) => {
-    put();
-    expect(() => trunkSelector({}, directory)).toThrow(new ForeignFileError(`${file} ${said}`));
-  });
-
-  it("names the file when it cannot be read", () => {
-    expect(() => trunkSelector({}, `${directory}/${"x".repeat(300)}`)).toThrow(
-      expect.objectContaining({
-        code: 100,
-        message: expect.stringMatching(/^trunk not known: Cannot read .*: ENAMETOOLONG$/),
-      }),
-    );
-  });
 });
-
-const MAC_TEXT = JSON.stringify({ mac: "02:ab:00:00:00:11" });

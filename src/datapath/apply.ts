@@ -136,7 +136,7 @@ function carryOutHere(
   });
   for (const [i, { operation, index }] of sent.entries()) {
     const error = outcomes[i]?.error;
-    if (error === undefined || Kernel.isSo(operation, error)) succeeded(index);
+    if (error === undefined || Kernel.alreadySatisfied(operation, error)) succeeded(index);
     else failures.push({ operation, error });
   }
   return failures;

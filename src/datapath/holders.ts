@@ -48,12 +48,12 @@ export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: Transpo
   return false;
 }
 
-/** A device's parent counts in the namespace that parentNetnsId names: another namespace's ifindex may be the same. */
+/** A device's parent counts in the namespace that linkNetnsId names: another namespace's ifindex may be the same. */
 function isOnTrunk(kernel: Kernel, at: Place, link: Link, trunk: Trunk, hostFd: number): boolean {
-  if (link.parentIndex !== trunk.index) return false;
-  if (at === "host") return link.parentNetnsId === undefined;
+  if (link.linkIndex !== trunk.index) return false;
+  if (at === "host") return link.linkNetnsId === undefined;
   // Without a number the parent is in the device's own namespace; a namespace without one for the node has nothing of it.
-  if (link.parentNetnsId === undefined) return false;
+  if (link.linkNetnsId === undefined) return false;
   const reply = kernel.socket(at).request(getNetnsId(hostFd))[0];
-  return reply !== undefined && decodeNetnsId(reply.payload) === link.parentNetnsId;
+  return reply !== undefined && decodeNetnsId(reply.payload) === link.linkNetnsId;
 }

@@ -101,9 +101,9 @@ function inspectHost(
 ): HostFacts {
   const [namesake, veth] = kernel.links("host", [
     primary.name,
-    ...(primary.parentIndex === undefined ? [] : [primary.parentIndex]),
+    ...(primary.linkIndex === undefined ? [] : [primary.linkIndex]),
   ]);
-  if (veth === undefined || veth.kind !== "veth" || veth.parentIndex !== primary.index) {
+  if (veth === undefined || veth.kind !== "veth" || veth.linkIndex !== primary.index) {
     throw new DatapathError(
       "config",
       `the other end of the pod's "${primary.name}" is not on the node: the primary plugin must be one that leaves it there`,

@@ -49,8 +49,8 @@ export function isAbsence(error: unknown): boolean {
 }
 
 /** Whether a device's parent is not in its own namespace, where that is a pod's; or is, on the node. */
-export function isParentOnNode(at: Place, link: Pick<Link, "parentNetnsId">): boolean {
-  return (at === "host") === (link.parentNetnsId === undefined);
+export function isLinkOnNode(at: Place, link: Pick<Link, "linkNetnsId">): boolean {
+  return (at === "host") === (link.linkNetnsId === undefined);
 }
 
 /** Both ends of a datapath: the host's namespace and, while it lives, the pod's. */
@@ -197,7 +197,7 @@ export class Kernel implements Disposable {
         }
         return createVlan({
           name: vlan.name,
-          parentIndex: vlan.trunk,
+          linkIndex: vlan.trunk,
           vlanId: vlan.vlanId,
           mac: vlan.mac,
           mtu: vlan.mtu,
@@ -239,7 +239,7 @@ export class Kernel implements Disposable {
   }
 
   /** Whether a refusal means that what was asked for is so already. */
-  static isSo(operation: Operation, error: NetlinkError): boolean {
+  static alreadySatisfied(operation: Operation, error: NetlinkError): boolean {
     if ("absent" in operation) return isAbsence(error);
     return operation.kind === "rule" && error.errno === Errno.EEXIST;
   }
@@ -253,8 +253,8 @@ export class Kernel implements Disposable {
     // A pod may have a VLAN device of its own over an interface that has the trunk's ifindex there.
     const isIt = (link: Link) =>
       link.vlan?.id === vlan.vlanId &&
-      link.parentIndex === vlan.trunk &&
-      isParentOnNode(at, link) &&
+      link.linkIndex === vlan.trunk &&
+      isLinkOnNode(at, link) &&
       (at === "pod" || link.mac === vlan.mac);
     const named = this.link(at, vlan.name);
     return named !== undefined && isIt(named) ? named : this.allLinks(at, { kind: "vlan" }).find(isIt);

@@ -102,8 +102,8 @@ function routeAbsent({ device, ...route }: Route): Operation {
 export function leftByRouted(kernel: Kernel, vlanId: number, branchMac?: string): Operation[] {
   const link = kernel.link("host", vlanName(vlanId));
   if (branchMac !== undefined && link !== undefined && link.mac !== branchMac) return [];
-  if (link?.vlan?.id !== vlanId || link.mac === undefined || link.parentIndex === undefined) return [];
-  const { name, mac, mtu, parentIndex: trunk } = link;
+  if (link?.vlan?.id !== vlanId || link.mac === undefined || link.linkIndex === undefined) return [];
+  const { name, mac, mtu, linkIndex: trunk } = link;
   const table = tableOf(vlanId);
   const rules = readRulesTo(kernel, "host", table);
   // Standard mode sends what is for the pod by table main.

@@ -3,7 +3,7 @@ import { Table } from "../netlink/route/constants.ts";
 import { type Route, isRefusal } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import { isDirects } from "./claims.ts";
-import { type Kernel, isParentOnNode } from "./kernel.ts";
+import { type Kernel, isLinkOnNode } from "./kernel.ts";
 import { tableOf } from "./numbers.ts";
 import { readRoutes, readRulesTo } from "./read.ts";
 
@@ -16,9 +16,7 @@ import { readRoutes, readRulesTo } from "./read.ts";
 export function vlanOnNode(kernel: Kernel, trunk: Pick<Link, "index">, vlanId: number): Link | undefined {
   return kernel
     .allLinks("host", { kind: "vlan" })
-    .find(
-      (link) => link.vlan?.id === vlanId && link.parentIndex === trunk.index && isParentOnNode("host", link),
-    );
+    .find((link) => link.vlan?.id === vlanId && link.linkIndex === trunk.index && isLinkOnNode("host", link));
 }
 
 /**
@@ -66,6 +64,6 @@ export function ownerOfTable(
     .find((link) => link !== undefined && link.kind !== "vlan" && (link.kind !== "veth" || isPods(link)));
 }
 
-function isPods({ kind, parentNetnsId }: Link): boolean {
-  return kind === "veth" && parentNetnsId !== undefined;
+function isPods({ kind, linkNetnsId }: Link): boolean {
+  return kind === "veth" && linkNetnsId !== undefined;
 }

@@ -66,8 +66,8 @@ export function prefixRoute(address: Address): Omit<Route, "device"> | undefined
 }
 
 /** Gives the interface its addresses again, with only those routes to their prefixes that were there. */
-export function addressesAgain(primary: PrimaryFacts): Operation[] {
-  return ownAddresses(primary).flatMap((address) => addressAgain(primary, address));
+export function restoreAddresses(primary: PrimaryFacts): Operation[] {
+  return ownAddresses(primary).flatMap((address) => restoreAddress(primary, address));
 }
 
 /** The addresses that the primary set. */
@@ -75,7 +75,7 @@ export function ownAddresses(primary: PrimaryFacts): Address[] {
   return primary.addresses.filter((address) => !isKernelMade(address));
 }
 
-export function addressAgain(primary: PrimaryFacts, address: Address): Operation[] {
+export function restoreAddress(primary: PrimaryFacts, address: Address): Operation[] {
   const pod = { at: "pod", device: primary.link.index } as const;
   // Checked for duplicates when the primary set it.
   const flags = familyOf(address.address) === 4 ? address.flags : address.flags | AddressFlag.NODAD;
@@ -90,7 +90,7 @@ export function addressAgain(primary: PrimaryFacts, address: Address): Operation
 }
 
 /** Sets the primary's own routes again. */
-export function routesAgain(primary: PrimaryFacts): Operation[] {
+export function restoreRoutes(primary: PrimaryFacts): Operation[] {
   const pod = { at: "pod", device: primary.link.index } as const;
   return byDependency(ownRoutes(primary)).map(({ device: _, ...route }) => ({
     kind: "route",
@@ -100,7 +100,7 @@ export function routesAgain(primary: PrimaryFacts): Operation[] {
 }
 
 /** Sets the primary's permanent neighbours again. */
-export function neighboursAgain(primary: PrimaryFacts): Operation[] {
+export function restoreNeighbours(primary: PrimaryFacts): Operation[] {
   return primary.permanentNeighbours.flatMap(({ address, mac }): Operation[] =>
     mac === undefined
       ? []

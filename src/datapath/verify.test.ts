@@ -47,7 +47,7 @@ const eth0: Link = {
   mac: "02:b1:00:00:00:07",
   mtu: 9001,
   kind: "vlan",
-  parentIndex: 3,
+  linkIndex: 3,
   vlan: { id: 7 } as NonNullable<Link["vlan"]>,
   rest: [],
 };
@@ -111,7 +111,7 @@ describe("verify", () => {
       { links: [{ ...eth0, vlan: { ...eth0.vlan, id: 8 } as never }, host0] },
       ["eth0 has VLAN id 8 instead of 7"],
     ],
-    ["parent", { links: [{ ...eth0, parentIndex: 4 }, host0] }, ["eth0 has parent 4 instead of 3"]],
+    ["parent", { links: [{ ...eth0, linkIndex: 4 }, host0] }, ["eth0 has parent 4 instead of 3"]],
     [
       "MAC",
       { links: [{ ...eth0, mac: "02:00:00:00:00:01", mtu: 1500 }, host0] },

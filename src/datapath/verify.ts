@@ -127,7 +127,7 @@ function differentVlan(view: KernelView, { at, vlan }: Of<"vlan">): string | und
   const mtu = at === "pod" ? view.later.mtu : vlan.mtu;
   const wrong = [
     ...compare("VLAN id", link.vlan.id, vlan.vlanId),
-    ...compare("parent", link.parentIndex, vlan.trunk),
+    ...compare("parent", link.linkIndex, vlan.trunk),
     ...compare("MAC", link.mac, vlan.mac),
     ...(mtu === undefined ? [] : compare("MTU", link.mtu, mtu)),
   ];

@@ -52,7 +52,7 @@ const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
 
 describe("links", () => {
   it("a VLAN device in another namespace", () => {
-    const vlan = { name: "eth0", parentIndex: 3, vlanId: 4094, mac: "02:00:00:00:00:07", mtu: 9001 };
+    const vlan = { name: "eth0", linkIndex: 3, vlanId: 4094, mac: "02:00:00:00:00:07", mtu: 9001 };
     const { type, payload } = read(createVlan({ ...vlan, namespaceFd: 20 }));
     const { data, attrs } = rt.parseLinkMessage(payload);
     expect(type).toBe(rt.MessageType.NEWLINK);

@@ -65,7 +65,7 @@ export function askOver(stateDirectory: string, clock: Clock): Ask {
 
 /** Between two connections: from 50 ms, doubled each time, up to a second. */
 const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 1_000;
+const MAX_PAUSE_MS = 1_000;
 /** What the last connection has left. */
 const LAST_CHANCE_MS = 100;
 /** The agent is given a little less than there is, so that its reason arrives in time. */
@@ -139,7 +139,7 @@ function untilAnswered<T>(
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
       // What was short of time at the end says less than what came before.
-      const isCutOff = error.isLate && tries > 0 && deadline - started < LONGEST_PAUSE_MS;
+      const isCutOff = error.isLate && tries > 0 && deadline - started < MAX_PAUSE_MS;
       if (!isCutOff) problem = error.message;
       isThere ||= error.isThere;
       if (!isWorthwhile(error)) return { problem, isThere };
@@ -147,9 +147,9 @@ function untilAnswered<T>(
     const now = clock.now();
     const left = deadline - now;
     if (left <= LAST_CHANCE_MS) return { problem, isThere };
-    if (now - started >= LONGEST_PAUSE_MS) pause = FIRST_PAUSE_MS;
+    if (now - started >= MAX_PAUSE_MS) pause = FIRST_PAUSE_MS;
     clock.sleep(Math.min(pause, left - LAST_CHANCE_MS));
-    pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
+    pause = Math.min(2 * pause, MAX_PAUSE_MS);
   }
 }
 

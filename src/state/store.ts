@@ -22,7 +22,7 @@ export const STATE_DIRECTORY = "/run/branchline";
 export const LOCK_WAIT_MS = 30_000;
 
 /** Bytes. One of a node with ten thousand addresses of its own, each a step, has some two million. */
-const LARGEST_RECORD = 16 * 1024 * 1024;
+const MAX_RECORD = 16 * 1024 * 1024;
 
 /** The records cannot be used: the message names the file or directory and what is wrong with it. */
 export class StateError extends Error {
@@ -301,7 +301,7 @@ export class AttachmentStore {
   #text({ file }: Entry): string | undefined {
     const path = `${this.#directory}/${file}`;
     try {
-      return readOwn(path, LARGEST_RECORD);
+      return readOwn(path, MAX_RECORD);
     } catch (error) {
       throw asStateError(`Cannot read ${path}`, error);
     }

@@ -2,7 +2,7 @@ import { closeSync, writeSync } from "node:fs";
 import { ForeignFileError, appendOwn, ensureOwnDirectory, readOwn } from "../sys/files.ts";
 
 /** Bytes. What there would be beyond is said again each time. */
-const MOST_REMEMBERED = 64 * 1024;
+const MAX_REMEMBERED = 64 * 1024;
 
 /**
  * What a verb is to say of a warning: nothing when it said it since boot, since what is wrong with a configuration is wrong
@@ -14,9 +14,9 @@ export function stillToSay(stateDirectory: string, verb: string, text: string): 
   const line = `${JSON.stringify(`${verb}: ${text}`)}\n`;
   try {
     ensureOwnDirectory(stateDirectory);
-    const said = readOwn(path, 2 * MOST_REMEMBERED) ?? "";
+    const said = readOwn(path, 2 * MAX_REMEMBERED) ?? "";
     if (said.includes(line)) return [];
-    if (said.length + line.length <= MOST_REMEMBERED) append(path, line);
+    if (said.length + line.length <= MAX_REMEMBERED) append(path, line);
   } catch (error) {
     if (error instanceof ForeignFileError) return [text, error.message];
   }

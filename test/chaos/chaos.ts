@@ -93,11 +93,11 @@ async function explain(
 }
 
 /** A difference may be of everything there is. */
-const MOST_LINES = 40;
+const MAX_LINES = 40;
 
 function printDefect({ defect: { lines } }: Failure, print: Print): void {
-  lines.slice(0, MOST_LINES).forEach((line) => print(`  ${line}`));
-  if (lines.length > MOST_LINES) print(`  and ${lines.length - MOST_LINES} more`);
+  lines.slice(0, MAX_LINES).forEach((line) => print(`  ${line}`));
+  if (lines.length > MAX_LINES) print(`  and ${lines.length - MAX_LINES} more`);
 }
 
 function plantOf(name: string | undefined): Plant | undefined {

@@ -13,7 +13,7 @@ const documented = new Set(
 const VERSIONS = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
 /** Longest line that a person has to read in an event. */
-const LONGEST_MSG = 1024;
+const MAX_MSG = 1024;
 
 /** Anything that a terminal, an event or a log would show as more than one line, or as something else than text. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
@@ -76,7 +76,7 @@ function judgeError(document: Fields, version: string | undefined): Judgement {
     ...(typeof code === "number" && documented.has(code) ? [] : [`code ${text(code)} is not documented`]),
     ...(typeof msg === "string" && msg.trim() !== "" ? [] : [`msg ${text(msg)} says nothing`]),
     ...(typeof msg === "string" && NOT_ONE_LINE.test(msg) ? [`msg ${text(msg)} is not one line`] : []),
-    ...(typeof msg === "string" && msg.length > LONGEST_MSG ? [`msg has ${msg.length} characters`] : []),
+    ...(typeof msg === "string" && msg.length > MAX_MSG ? [`msg has ${msg.length} characters`] : []),
     ...(typeof msg === "string" && /undefined|\[object|NaN\b/.test(msg)
       ? [`msg ${text(msg)} has no words`]
       : []),

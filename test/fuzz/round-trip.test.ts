@@ -132,7 +132,7 @@ describe("what is encoded decodes to the same:", patience, () => {
   it("devices", () => {
     const given = fc.record({
       name: names,
-      parentIndex: index,
+      linkIndex: index,
       vlanId: fc.integer({ min: 1, max: 4094 }),
       mac: macs,
       mtu: fc.integer({ min: 68, max: 65_535 }),
@@ -144,7 +144,7 @@ describe("what is encoded decodes to the same:", patience, () => {
         up: false,
         mac: vlan.mac,
         mtu: vlan.mtu,
-        parentIndex: vlan.parentIndex,
+        linkIndex: vlan.linkIndex,
         kind: "vlan",
         vlan: { id: vlan.vlanId, protocol: 0x8100, rest: [] },
         rest: [],

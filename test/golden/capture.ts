@@ -118,7 +118,7 @@ function captureNode(): void {
     .find((link) => link.name === "trunk0");
   const vlan = createVlan({
     name: "again",
-    parentIndex: trunk?.index ?? 0,
+    linkIndex: trunk?.index ?? 0,
     vlanId: 7,
     mac: "02:00:00:00:00:07",
     mtu: 9001,

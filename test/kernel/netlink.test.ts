@@ -100,7 +100,7 @@ afterAll(async () => {
 function vlan(name: string, vlanId: number, namespaceFd?: number): Request {
   return createVlan({
     name,
-    parentIndex: trunk,
+    linkIndex: trunk,
     vlanId,
     mac: MAC,
     mtu: 8000,
@@ -244,12 +244,12 @@ describe("made with ip, read with ours", () => {
       up: true,
       mac: "02:00:00:00:00:0b",
       mtu: 1400,
-      parentIndex: eth0,
+      linkIndex: eth0,
       kind: "vlan",
       vlan: { id: 4094, protocol: 0x8100 },
     });
-    expect(other).not.toHaveProperty("parentNetnsId");
-    expect(linkOf(inPod, "eth0")).toMatchObject({ parentIndex: trunk, parentNetnsId: 0 });
+    expect(other).not.toHaveProperty("linkNetnsId");
+    expect(linkOf(inPod, "eth0")).toMatchObject({ linkIndex: trunk, linkNetnsId: 0 });
     const names = (kind?: string) =>
       inPod.dump(listLinks(kind)).map(({ payload }) => decodeLink(payload).name);
     expect(names("vlan")).toEqual(["eth0", "other"]);

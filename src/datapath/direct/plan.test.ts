@@ -202,7 +202,7 @@ const gateway6 = "via fe80::1 src 2001:db8:1::50 dev 2";
 const neighbour4 = "pod: neigh 169.254.1.1 mac 02:bb:00:00:00:01 dev 2";
 const neighbour6 = "pod: neigh fe80::1 mac 02:bb:00:00:00:01 dev 2";
 
-const setAside = [
+const renamePrimary = [
   "pod: link 2 down",
   "pod: link 2 name host0",
   "pod: ipv4/conf/host0/rp_filter=1",
@@ -221,7 +221,7 @@ const vlan = "vlan eth0 id 7 mac 02:b1:00:00:00:07 mtu 9001 on 3";
 describe("planDirect", () => {
   it("of IPv4, behind aws-cni: every step, in order", () => {
     expect(done(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
-      ...setAside,
+      ...renamePrimary,
       "pod: route unreachable default",
       "pod: route unreachable 169.254.169.0/24",
       "pod: route 169.254.1.1/32 dev 2",
@@ -273,7 +273,7 @@ describe("planDirect", () => {
 
   it("of IPv6, behind aws-cni: every step, in order", () => {
     expect(done(planDirect(only6, factsOf({ primary: primary(aws6) }), options))).toEqual([
-      ...setAside,
+      ...renamePrimary,
       "pod: addr 2001:db8:1::50/128 dev 2 NODAD NOPREFIXROUTE",
       "pod: route unreachable ::/0",
       "pod: route fe80::1/128 dev 2",

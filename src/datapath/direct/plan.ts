@@ -7,7 +7,13 @@ import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, hairpinTable, tableOf } from "../numbers.ts";
 import type { Operation, Step } from "../operation.ts";
 import { replaceOtherDefaults } from "../other-defaults.ts";
-import { type PrimaryFamily, byDependency, neighboursAgain, ownRoutes, primaryFamilies } from "../primary.ts";
+import {
+  type PrimaryFamily,
+  byDependency,
+  restoreNeighbours,
+  ownRoutes,
+  primaryFamilies,
+} from "../primary.ts";
 import {
   bringUp,
   clearStale,
@@ -21,7 +27,7 @@ import {
   vlanStep,
 } from "../steps.ts";
 import { sysctlKey } from "../sysctl.ts";
-import { setAside } from "./primary.ts";
+import { renamePrimary } from "./primary.ts";
 
 /**
  * The direct datapath: the VLAN device is made inside the pod's namespace and is the pod's interface. The primary's
@@ -61,11 +67,11 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   return [
     ...bringUp(facts),
     ...replaceOtherDefaults(branch, pod),
-    ...setAside(pod.primary, pod.sysctls, options.hostInterfaceName),
+    ...renamePrimary(pod.primary, pod.sysctls, options.hostInterfaceName),
     ...branch.addresses.flatMap(({ family }) => lastResorts(family, options)),
     ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, nodeNetworks(branch, options))),
     ...families.flatMap((family) => answerFrom(family, pod.primary, table)),
-    ...neighboursAgain(pod.primary).map((operation) => step(operation)),
+    ...restoreNeighbours(pod.primary).map((operation) => step(operation)),
     ...branchDevice(branch, facts, options),
     ...branch.addresses.map((address) => podAddress(address, options)),
     step({ kind: "link", at: "pod", device: options.interfaceName, up: true }),

@@ -3,11 +3,11 @@ import { type Address, AddressFlag } from "../../netlink/route/address.ts";
 import type { PrimaryFacts } from "../facts.ts";
 import type { Operation, Step } from "../operation.ts";
 import {
-  addressesAgain,
+  restoreAddresses,
   isKernelMade,
-  neighboursAgain,
+  restoreNeighbours,
   prefixRoute,
-  routesAgain,
+  restoreRoutes,
   withFlags,
 } from "../primary.ts";
 import { type DeviceSysctl, type SysctlFact, factOf, sysctlKey } from "../sysctl.ts";
@@ -19,7 +19,7 @@ import { type DeviceSysctl, type SysctlFact, factOf, sysctlKey } from "../sysctl
  */
 
 /** Parameters of the primary's interface that change while it is set aside. */
-export const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
+export const RENAMED_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
   // Strict: what comes in here and would be answered by the branch has passed the branch's groups by, as what kube-proxy's
   // IPVS forwards from the node's other pods would.
   { family: "ipv4", parameter: "rp_filter", value: "1" },
@@ -28,10 +28,14 @@ export const SET_ASIDE_SYSCTLS: readonly (DeviceSysctl & { readonly value: strin
 ];
 
 /** Renames the primary's interface and leaves on it only its addresses: no route but the kernel's link-local ones. */
-export function setAside(primary: PrimaryFacts, sysctls: readonly SysctlFact[], newName: string): Step[] {
+export function renamePrimary(
+  primary: PrimaryFacts,
+  sysctls: readonly SysctlFact[],
+  newName: string,
+): Step[] {
   const { link } = primary;
   const pod = { at: "pod", device: link.index } as const;
-  const changed = SET_ASIDE_SYSCTLS.flatMap((sysctl) => {
+  const changed = RENAMED_SYSCTLS.flatMap((sysctl) => {
     const old = factOf(sysctls, sysctl, link.name);
     return old === undefined ? [] : [{ ...sysctl, old }];
   });
@@ -80,8 +84,8 @@ function restore(primary: PrimaryFacts): Operation[] {
   if (!link.up) return [];
   return [
     { kind: "link", at: "pod", device: link.index, up: true },
-    ...addressesAgain(primary),
-    ...routesAgain(primary),
-    ...neighboursAgain(primary),
+    ...restoreAddresses(primary),
+    ...restoreRoutes(primary),
+    ...restoreNeighbours(primary),
   ];
 }

@@ -5,14 +5,14 @@ import type { Link } from "../../netlink/route/link.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import type { PrimaryFacts } from "../facts.ts";
 import { inspectPrimary } from "../inspect.ts";
-import { type Kernel, isParentOnNode } from "../kernel.ts";
+import { type Kernel, isLinkOnNode } from "../kernel.ts";
 import { hasTable, tableOf } from "../numbers.ts";
 import { type Operation, undoOf } from "../operation.ts";
 import { readRoutes, readRulesTo } from "../read.ts";
 import { prefixRoute } from "../primary.ts";
 import { isLastResort } from "../steps.ts";
 import { type SysctlFact, sysctlKey } from "../sysctl.ts";
-import { SET_ASIDE_SYSCTLS, setAside } from "./primary.ts";
+import { RENAMED_SYSCTLS, renamePrimary } from "./primary.ts";
 
 /**
  * What gives a pod its primary interface back when no record says how: the VLAN device has the branch's MAC, the
@@ -26,9 +26,9 @@ export function restoreFrom(
   if (branch?.vlan === undefined || branch.mac === undefined || !pod.macs.includes(branch.mac))
     return undefined;
   const primary = kernel.link("pod", pod.hostInterfaceName);
-  if (primary?.kind !== "veth" || branch.parentIndex === undefined) return undefined;
+  if (primary?.kind !== "veth" || branch.linkIndex === undefined) return undefined;
   // The other end of the veth is on the node, so the trunk is where that is.
-  if (!isParentOnNode("pod", branch) || branch.parentNetnsId !== primary.parentNetnsId) return undefined;
+  if (!isLinkOnNode("pod", branch) || branch.linkNetnsId !== primary.linkNetnsId) return undefined;
   const { id: vlanId } = branch.vlan;
   if (!hasTable(vlanId)) return undefined;
   const table = tableOf(vlanId);
@@ -38,7 +38,7 @@ export function restoreFrom(
     vlanId,
     mac: branch.mac,
     mtu: branch.mtu,
-    trunk: branch.parentIndex,
+    trunk: branch.linkIndex,
   };
   const rules = readRulesTo(kernel, "pod", table);
   const lastResorts = readRoutes(kernel, "pod", undefined, Table.MAIN).filter(isLastResort);
@@ -54,7 +54,7 @@ export function restoreFrom(
         route,
         absent: true,
       })),
-      ...undoOf(setAside(restored, usualSysctls(kernel, pod.ifName), pod.hostInterfaceName)),
+      ...undoOf(renamePrimary(restored, usualSysctls(kernel, pod.ifName), pod.hostInterfaceName)),
       ...loopbackAsUsual(kernel),
     ],
   };
@@ -79,7 +79,7 @@ function restoredPrimary(kernel: Kernel, link: Link, table: number): PrimaryFact
 
 /** What a new device in the pod's namespace has, and so the primary's had unless the primary plugin changed it. */
 function usualSysctls(kernel: Kernel, device: string): SysctlFact[] {
-  return SET_ASIDE_SYSCTLS.flatMap(({ family, parameter }) => {
+  return RENAMED_SYSCTLS.flatMap(({ family, parameter }) => {
     const value = kernel.readSysctl("pod", sysctlKey({ family, parameter }, "default"));
     return value === undefined ? [] : [{ family, parameter, device, value }];
   });

@@ -28,7 +28,7 @@ const device: Link = {
   mac: owner.mac,
   mtu: 9001,
   kind: "vlan",
-  parentIndex: TRUNK,
+  linkIndex: TRUNK,
   vlan: { id: 8 } as NonNullable<Link["vlan"]>,
   rest: [],
 };
@@ -61,7 +61,7 @@ describe("whether a VLAN id is another branch's by now", () => {
       is: false,
     },
     { what: "another MAC", there: { device: theirs }, is: true },
-    { what: "another trunk", there: { device: { ...device, parentIndex: 4 } }, is: true },
+    { what: "another trunk", there: { device: { ...device, linkIndex: 4 } }, is: true },
     {
       what: "another VLAN id under that name",
       there: { device: { ...device, vlan: { id: 9 } as NonNullable<Link["vlan"]> } },

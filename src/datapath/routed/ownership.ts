@@ -88,7 +88,7 @@ export function isAnothers(owner: Owner, standing: Standing): boolean {
   const { device } = standing;
   const isOtherDevice =
     device !== undefined &&
-    (device.mac !== owner.mac || device.parentIndex !== owner.trunk || device.vlan?.id !== owner.vlanId);
+    (device.mac !== owner.mac || device.linkIndex !== owner.trunk || device.vlan?.id !== owner.vlanId);
   return isOtherDevice || leadsToAnotherPod(owner, standing) || isNextSandboxs(owner, standing);
 }
 

@@ -8,7 +8,7 @@ import { type Rule, describeRule } from "../../netlink/route/rule.ts";
 import type { Facts, PrimaryFacts } from "../facts.ts";
 import { type Operation, type Step, undoOf } from "../operation.ts";
 import { type RoutedOptions, planRouted } from "./plan.ts";
-import { type HostPrimaryFacts, giveWay } from "./primary.ts";
+import { type HostPrimaryFacts, removePrimary } from "./primary.ts";
 
 const POD = 2;
 const TRUNK = 3;
@@ -448,21 +448,21 @@ describe("planRouted", () => {
   });
 });
 
-describe("giveWay", () => {
+describe("removePrimary", () => {
   it("takes the node's side first, routes through a gateway before the one to it, and the address last", () => {
     const { primary, onHost } = primaryOf([4]);
-    expect(done(giveWay(primary, onHost))).toEqual(awsAway4);
-    expect(undone(giveWay(primary, onHost))).toEqual(awsBack4);
+    expect(done(removePrimary(primary, onHost))).toEqual(awsAway4);
+    expect(undone(removePrimary(primary, onHost))).toEqual(awsBack4);
   });
 
   it("leaves what the kernel made by itself", () => {
     const { primary, onHost } = primaryOf([6]);
-    const lines = done(giveWay(primary, onHost));
+    const lines = done(removePrimary(primary, onHost));
     expect(lines.filter((line) => /fe80::aa|fe80::\/64|\(kernel's\)/.test(line))).toEqual([]);
   });
 
   it("of a primary that left nothing is nothing", () => {
     const primary = { link, addresses: [], routes: [], permanentNeighbours: [] };
-    expect(giveWay(primary, { routes: [], rules: [] })).toEqual([]);
+    expect(removePrimary(primary, { routes: [], rules: [] })).toEqual([]);
   });
 });

@@ -20,7 +20,7 @@ import {
   vlanStep,
 } from "../steps.ts";
 
-import { type HostPrimaryFacts, giveWay } from "./primary.ts";
+import { type HostPrimaryFacts, removePrimary } from "./primary.ts";
 
 /**
  * The routed datapath, as aws-cni has it with ENABLE_POD_ENI: the VLAN device stays on the node, and policy routing
@@ -55,7 +55,10 @@ export function planRouted(
     vlanStep("host", vlanName(vlanId), branch, facts, options.mtu),
     ...clearStale(facts, branch),
     ...replaceOtherDefaults(branch, facts.pod),
-    ...giveWay(facts.pod.primary, { ...onHost, rules: onHost.rules.filter(isNoneOf(facts.host.rules)) }),
+    ...removePrimary(facts.pod.primary, {
+      ...onHost,
+      rules: onHost.rules.filter(isNoneOf(facts.host.rules)),
+    }),
     // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
     // branch. The pod gets the address last, and an undo takes it first.
     ...addresses.map(({ family }) => lastResortStep("host", family, table)),

@@ -5,7 +5,7 @@ import type { Rule } from "../../netlink/route/rule.ts";
 import type { HostFacts, PrimaryFacts } from "../facts.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Operation, Step } from "../operation.ts";
-import { addressAgain, byDependency, ownAddresses, ownRoutes, withFlags } from "../primary.ts";
+import { restoreAddress, byDependency, ownAddresses, ownRoutes, withFlags } from "../primary.ts";
 import { readRoutes, readRules } from "../read.ts";
 import { step } from "../steps.ts";
 import { plainRule } from "../../netlink/route/rule.ts";
@@ -38,7 +38,7 @@ export function inspectOnHost(kernel: Kernel, host: HostFacts, primary: PrimaryF
 }
 
 /** Takes all that the primary set from its interface and from the node, the node first. */
-export function giveWay(primary: PrimaryFacts, onHost: HostPrimaryFacts): Step[] {
+export function removePrimary(primary: PrimaryFacts, onHost: HostPrimaryFacts): Step[] {
   const pod = { at: "pod", device: primary.link.index } as const;
   return [
     ...onHost.rules.map((rule) => away({ kind: "rule", at: "host", rule })),
@@ -55,7 +55,7 @@ export function giveWay(primary: PrimaryFacts, onHost: HostPrimaryFacts): Step[]
     ...ownAddresses(primary).map((address) =>
       step(
         { kind: "address", ...pod, address: withFlags(address, address.flags), absent: true },
-        addressAgain(primary, address),
+        restoreAddress(primary, address),
       ),
     ),
   ];

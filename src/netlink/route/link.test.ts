@@ -14,7 +14,7 @@ import {
   reversePathFilterOf,
 } from "./link.ts";
 
-const vlan = { name: "eth0", parentIndex: 3, vlanId: 7, mac: "02:00:00:00:00:07", mtu: 9001 };
+const vlan = { name: "eth0", linkIndex: 3, vlanId: 7, mac: "02:00:00:00:00:07", mtu: 9001 };
 
 /** `struct ifinfomsg`: family, padding, device type, ifindex, flags, and the mask of those to change. */
 const ifinfo = (index: string, flags = "00000000", mask = "00000000") =>
@@ -130,7 +130,7 @@ describe.each(KERNELS)("what Linux %s sent", (kernel) => {
       up: true,
       mac: "02:00:00:00:01:00",
       mtu: 9001,
-      parentIndex: wire?.index,
+      linkIndex: wire?.index,
       kind: "veth",
       rest: trunk?.rest,
     });
@@ -144,8 +144,8 @@ describe.each(KERNELS)("what Linux %s sent", (kernel) => {
       up: true,
       mac: "02:00:00:00:00:07",
       mtu: 9001,
-      parentIndex: 3,
-      parentNetnsId: 0,
+      linkIndex: 3,
+      linkNetnsId: 0,
       kind: "vlan",
       vlan: { id: 7, protocol: 0x8100, rest: eth0?.vlan?.rest },
       rest: eth0?.rest,
@@ -156,7 +156,7 @@ describe.each(KERNELS)("what Linux %s sent", (kernel) => {
 
   it("VLAN devices beside their parent, down, one of 802.1ad", () => {
     expect(named("vlan.eth.8")).toMatchObject({ up: false, vlan: { id: 8, protocol: 0x8100 } });
-    expect(named("vlan.eth.8")).not.toHaveProperty("parentNetnsId");
+    expect(named("vlan.eth.8")).not.toHaveProperty("linkNetnsId");
     expect(named("qinq")).toMatchObject({ mtu: 1400, vlan: { id: 4094, protocol: 0x88a8 } });
   });
 
@@ -164,7 +164,7 @@ describe.each(KERNELS)("what Linux %s sent", (kernel) => {
     const lo = node[0];
     expect(lo).toMatchObject({ index: 1, name: "lo", mtu: 65536 });
     expect(lo).not.toHaveProperty("kind");
-    expect(lo).not.toHaveProperty("parentIndex");
+    expect(lo).not.toHaveProperty("linkIndex");
   });
 
   it("keeps what nobody reads: IFLA_QDISC of the trunk, for one", () => {

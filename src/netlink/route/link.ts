@@ -51,9 +51,9 @@ export interface Link {
   readonly mac?: string;
   readonly mtu: number;
   /** The parent of a VLAN device, the other end of a veth pair. */
-  readonly parentIndex?: number;
-  /** The namespace parentIndex counts in, by this one's number for it; absent when it is this one. */
-  readonly parentNetnsId?: number;
+  readonly linkIndex?: number;
+  /** The namespace linkIndex counts in, by this one's number for it; absent when it is this one. */
+  readonly linkNetnsId?: number;
   /** `vlan`, `veth`, …; absent for hardware. */
   readonly kind?: string;
   readonly vlan?: VlanInfo;
@@ -64,7 +64,7 @@ export interface Link {
 export interface NewVlan {
   readonly name: string;
   /** In the namespace of the socket that sends the request. */
-  readonly parentIndex: number;
+  readonly linkIndex: number;
   readonly vlanId: number;
   readonly mac: string;
   readonly mtu: number;
@@ -77,8 +77,8 @@ export function decodeLink(payload: Uint8Array): Link {
   const view = viewOf(payload);
   const fields = new Fields(decodeAttributes(payload.subarray(HEADER)));
   const mac = fields.take(IFLA_ADDRESS, (attr) => attr.data);
-  const parentIndex = fields.take(IFLA_LINK, readU32);
-  const parentNetnsId = fields.take(IFLA_LINK_NETNSID, readI32);
+  const linkIndex = fields.take(IFLA_LINK, readU32);
+  const linkNetnsId = fields.take(IFLA_LINK_NETNSID, readI32);
   const info = fields.take(IFLA_LINKINFO, (attr) => new Fields(decodeAttributes(attr.data)));
   const kind = info?.take(IFLA_INFO_KIND, readText);
   const data = info?.take(IFLA_INFO_DATA, (attr) => attr.data);
@@ -88,8 +88,8 @@ export function decodeLink(payload: Uint8Array): Link {
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
     ...(mac?.length === 6 && { mac: formatMac(mac) }),
     mtu: fields.take(IFLA_MTU, readU32) ?? 0,
-    ...(parentIndex !== undefined && { parentIndex }),
-    ...(parentNetnsId !== undefined && { parentNetnsId }),
+    ...(linkIndex !== undefined && { linkIndex }),
+    ...(linkNetnsId !== undefined && { linkNetnsId }),
     ...(kind !== undefined && { kind }),
     ...(kind === "vlan" && data !== undefined && { vlan: decodeVlan(data) }),
     rest: fields.rest(),
@@ -129,7 +129,7 @@ export function createVlan(vlan: NewVlan): Request {
     payload: concat([
       header(0),
       textAttribute(IFLA_IFNAME, vlan.name),
-      u32Attribute(IFLA_LINK, vlan.parentIndex),
+      u32Attribute(IFLA_LINK, vlan.linkIndex),
       u32Attribute(IFLA_MTU, vlan.mtu),
       attribute(IFLA_ADDRESS, macBytes(vlan.mac)),
       ...(vlan.namespaceFd === undefined ? [] : [u32Attribute(IFLA_NET_NS_FD, vlan.namespaceFd)]),
@@ -138,7 +138,7 @@ export function createVlan(vlan: NewVlan): Request {
         nested(IFLA_INFO_DATA, encodeVlan({ id: vlan.vlanId })),
       ]),
     ]),
-    operation: `create VLAN device ${vlan.name} with id ${vlan.vlanId} on the trunk (ifindex ${vlan.parentIndex})`,
+    operation: `create VLAN device ${vlan.name} with id ${vlan.vlanId} on the trunk (ifindex ${vlan.linkIndex})`,
   };
 }
 

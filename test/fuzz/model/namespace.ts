@@ -15,7 +15,7 @@ export interface Device {
   readonly mac: string;
   readonly mtu: number;
   readonly kind?: string;
-  readonly parentIndex?: number;
+  readonly linkIndex?: number;
   readonly vlanId?: number;
 }
 

@@ -167,13 +167,13 @@ export class ModelKernel {
       fd === undefined
         ? at
         : this.descriptors.get(new DataView(Uint8Array.from(fd.data).buffer).getUint32(0, true));
-    if (to === undefined || asked.parentIndex === undefined) throw new Refusal(Errno.EINVAL);
-    const parent = this.places[at].device(asked.parentIndex);
+    if (to === undefined || asked.linkIndex === undefined) throw new Refusal(Errno.EINVAL);
+    const parent = this.places[at].device(asked.linkIndex);
     const { vlan } = asked;
     if (vlan === undefined || parent.kind === "vlan") throw new Refusal(Errno.EOPNOTSUPP);
     if (asked.mtu > parent.mtu) throw new Refusal(34);
     const all = [...this.places.host.devices.values(), ...this.places.pod.devices.values()];
-    if (all.some((device) => device.vlanId === vlan.id && device.parentIndex === parent.index))
+    if (all.some((device) => device.vlanId === vlan.id && device.linkIndex === parent.index))
       throw new Refusal(Errno.EEXIST);
     const device: Device = {
       index: 1 + Math.max(...all.map(({ index }) => index)),
@@ -182,7 +182,7 @@ export class ModelKernel {
       mac: asked.mac ?? parent.mac,
       mtu: asked.mtu,
       kind: "vlan",
-      parentIndex: parent.index,
+      linkIndex: parent.index,
       vlanId: vlan.id,
     };
     this.places[to].add(device);
@@ -281,10 +281,7 @@ function neighbour(payload: Uint8Array) {
   return { address, device, mac };
 }
 
-function encodeDevice(
-  at: Place,
-  { index, name, up, mac, mtu, kind, parentIndex, vlanId }: Device,
-): Uint8Array {
+function encodeDevice(at: Place, { index, name, up, mac, mtu, kind, linkIndex, vlanId }: Device): Uint8Array {
   const header = new Uint8Array(16);
   new DataView(header.buffer).setInt32(4, index, true);
   new DataView(header.buffer).setUint32(8, up ? 1 : 0, true);
@@ -293,9 +290,9 @@ function encodeDevice(
     textAttribute(3, name),
     u32Attribute(4, mtu),
     attribute(1, macBytes(mac)),
-    ...(parentIndex === undefined ? [] : [u32Attribute(5, parentIndex)]),
+    ...(linkIndex === undefined ? [] : [u32Attribute(5, linkIndex)]),
     // Both the peer of the pod's veth and the trunk are on the node.
-    ...(parentIndex === undefined || at === "host" ? [] : [u32Attribute(37, 0)]),
+    ...(linkIndex === undefined || at === "host" ? [] : [u32Attribute(37, 0)]),
     ...(kind === undefined
       ? []
       : [

@@ -100,7 +100,7 @@ const veth = {
   mac: "02:0e:00:00:00:01",
   mtu: 9001,
   kind: "veth",
-  parentIndex: 3,
+  linkIndex: 3,
 };
 
 function furnishNode(node: ModelNamespace, options: WorldOptions): void {
@@ -143,7 +143,7 @@ function strayVlan(name: string): Device {
     mac: "02:b1:00:00:00:99",
     mtu: 9001,
     kind: "vlan",
-    parentIndex: 3,
+    linkIndex: 3,
     vlanId: 7,
   };
 }
@@ -158,7 +158,7 @@ function furnishPod(pod: ModelNamespace, options: WorldOptions): void {
     mac: "02:0e:00:00:00:02",
     mtu: 9001,
     kind: options.primary,
-    parentIndex: 4,
+    linkIndex: 4,
   });
   if (
     options.left.includes("device in the pod") &&
