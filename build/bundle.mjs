@@ -13,10 +13,10 @@ import { koffi, root, version } from "./paths.mjs";
  * most end with; what asking the agent needs; what a branch needs; the other verbs.
  */
 const SCRIPTS = {
-  core: ["cmd/branchline/main.ts", "src/cni/add.ts"],
+  core: ["cmd/branchline/main.ts", "src/cni/verbs/add.ts"],
   ask: ["src/cni/ask.ts"],
-  attach: ["src/cni/add-branch.ts"],
-  verbs: ["src/cni/del.ts", "src/cni/check.ts", "src/cni/gc.ts", "src/cni/status.ts"],
+  attach: ["src/cni/verbs/add-branch.ts"],
+  verbs: ["src/cni/verbs/del.ts", "src/cni/verbs/check.ts", "src/cni/verbs/gc.ts", "src/cni/verbs/status.ts"],
 };
 
 const FIRST = "core";

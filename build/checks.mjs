@@ -12,13 +12,13 @@ export const CORE_BUDGET = 64 * 1024;
  */
 const MODULE_BUDGETS = {
   VERSION: { after: [], modules: 35 },
-  "ADD without a branch": { after: ["add"], modules: 39 },
-  "ADD that asks the agent": { after: ["add", "ask"], modules: 44 },
-  "ADD with a branch": { after: ["add", "add-branch"], modules: 96 },
-  DEL: { after: ["del"], modules: 78 },
-  CHECK: { after: ["check"], modules: 64 },
-  GC: { after: ["gc"], modules: 68 },
-  STATUS: { after: ["status"], modules: 63 },
+  "ADD without a branch": { after: ["verbs/add"], modules: 39 },
+  "ADD that asks the agent": { after: ["verbs/add", "ask"], modules: 44 },
+  "ADD with a branch": { after: ["verbs/add", "verbs/add-branch"], modules: 96 },
+  DEL: { after: ["verbs/del"], modules: 78 },
+  CHECK: { after: ["verbs/check"], modules: 64 },
+  GC: { after: ["verbs/gc"], modules: 68 },
+  STATUS: { after: ["verbs/status"], modules: 63 },
 };
 
 /** Globals that Node makes only when they are first asked for, each for a millisecond of that start. */

@@ -26,11 +26,11 @@ type Verb = (call: Call) => Promise<Json> | Json | undefined;
 
 /** Evaluated only for the verb that is called: most of a start is what it loads. */
 const VERBS: Record<Exclude<Command, "VERSION">, () => Promise<Verb>> = {
-  ADD: async () => (await import("./add.ts")).add,
-  DEL: async () => (await import("./del.ts")).del,
-  CHECK: async () => (await import("./check.ts")).check,
-  GC: async () => (await import("./gc.ts")).gc,
-  STATUS: async () => (await import("./status.ts")).status,
+  ADD: async () => (await import("./verbs/add.ts")).add,
+  DEL: async () => (await import("./verbs/del.ts")).del,
+  CHECK: async () => (await import("./verbs/check.ts")).check,
+  GC: async () => (await import("./verbs/gc.ts")).gc,
+  STATUS: async () => (await import("./verbs/status.ts")).status,
 };
 
 /** One call from its environment to its answer; gives the exit status. */

@@ -1,12 +1,12 @@
-import { detachRecord } from "../attachment/detach.ts";
-import { LOCK_WAIT_MS } from "../state/store.ts";
-import { validAttachments } from "./attachments.ts";
-import { isIpamdDown } from "./aws-cni.ts";
-import type { Call } from "./call.ts";
-import { CniError, ErrorCode } from "./errors.ts";
-import { toCniError } from "./failures.ts";
-import { unlessLeftBehind } from "./left-behind.ts";
-import { reviewNode } from "./review.ts";
+import { detachRecord } from "../../attachment/detach.ts";
+import { LOCK_WAIT_MS } from "../../state/store.ts";
+import { validAttachments } from "../attachments.ts";
+import { isIpamdDown } from "../aws-cni.ts";
+import type { Call } from "../call.ts";
+import { CniError, ErrorCode } from "../errors.ts";
+import { toCniError } from "../failures.ts";
+import { unlessLeftBehind } from "../left-behind.ts";
+import { reviewNode } from "../review.ts";
 
 /**
  * GC (SPEC 1.1.0, section 2): takes back the attachments of this network that the runtime does not list. A runtime that

@@ -1,15 +1,20 @@
-import { POD_ANNOTATIONS, POD_ENI_ANNOTATION, decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
-import type { PodIdentity } from "../state/record.ts";
-import { isAttachedByPrimary, leaveToPrimary } from "./already-attached.ts";
-import { type PodArgs, isKubernetes } from "./args.ts";
-import type { Call } from "./call.ts";
-import { wantedDatapath } from "./choose-datapath.ts";
-import { type Datapath, type EntryConfig, forDatapath, readConfig } from "./config.ts";
-import { CniError, ErrorCode } from "./errors.ts";
-import { wantedFamilies } from "./families.ts";
-import type { JsonObject } from "../text/json.ts";
-import { requirePrevResult } from "./prevresult.ts";
-import { type CniResult, convertResult } from "./result.ts";
+import {
+  POD_ANNOTATIONS,
+  POD_ENI_ANNOTATION,
+  decodeBranch,
+  podEniAnnotation,
+} from "../../ipam/annotation.ts";
+import type { PodIdentity } from "../../state/record.ts";
+import { isAttachedByPrimary, leaveToPrimary } from "../already-attached.ts";
+import { type PodArgs, isKubernetes } from "../args.ts";
+import type { Call } from "../call.ts";
+import { wantedDatapath } from "../choose-datapath.ts";
+import { type Datapath, type EntryConfig, forDatapath, readConfig } from "../config.ts";
+import { CniError, ErrorCode } from "../errors.ts";
+import { wantedFamilies } from "../families.ts";
+import type { JsonObject } from "../../text/json.ts";
+import { requirePrevResult } from "../prevresult.ts";
+import { type CniResult, convertResult } from "../result.ts";
 
 /** ADD (SPEC 1.1.0, section 2): the pod's branch becomes its interface, or prevResult goes out as it came. */
 export async function add(call: Call): Promise<JsonObject> {
@@ -75,7 +80,7 @@ async function findBranch(call: Call, config: EntryConfig): Promise<FoundBranch 
   const isAsked = config.missingAnnotation === "ask" && isKubernetes(pod) && !isExempt;
   if (isAsked) {
     const passed = podEniAnnotation(config.runtimeConfig);
-    const { askAgent } = await import("./ask.ts");
+    const { askAgent } = await import("../ask.ts");
     return askAgent(call, config, passed);
   }
   if (!isExempt) requireAnnotations(config, pod);

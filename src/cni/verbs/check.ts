@@ -1,18 +1,18 @@
-import { isWhereAttached, kernelFor } from "../attachment/node.ts";
-import type { AttachmentRecord } from "../state/record.ts";
-import type { Kernel } from "../datapath/kernel.ts";
-import { localRulePlace } from "../datapath/routed/node.ts";
-import { type LaterPlugins, verify } from "../datapath/verify.ts";
-import { decodeBranch, podEniAnnotation } from "../ipam/annotation.ts";
-import { familyOf } from "../values/ip.ts";
-import { openNamespace } from "../netns/namespace.ts";
-import { isAttachedByPrimary } from "./already-attached.ts";
-import type { Call } from "./call.ts";
-import { readConfig } from "./config.ts";
-import { CniError, ErrorCode } from "./errors.ts";
-import { isInteger, member } from "../text/json.ts";
-import { hasBranch, requirePrevResult } from "./prevresult.ts";
-import type { CniResult } from "./result.ts";
+import { isWhereAttached, kernelFor } from "../../attachment/node.ts";
+import type { AttachmentRecord } from "../../state/record.ts";
+import type { Kernel } from "../../datapath/kernel.ts";
+import { localRulePlace } from "../../datapath/routed/node.ts";
+import { type LaterPlugins, verify } from "../../datapath/verify.ts";
+import { decodeBranch, podEniAnnotation } from "../../ipam/annotation.ts";
+import { familyOf } from "../../values/ip.ts";
+import { openNamespace } from "../../netns/namespace.ts";
+import { isAttachedByPrimary } from "../already-attached.ts";
+import type { Call } from "../call.ts";
+import { readConfig } from "../config.ts";
+import { CniError, ErrorCode } from "../errors.ts";
+import { isInteger, member } from "../../text/json.ts";
+import { hasBranch, requirePrevResult } from "../prevresult.ts";
+import type { CniResult } from "../result.ts";
 
 /** CHECK (SPEC 1.1.0, section 2): reads the kernel back; the error's details have a line for each difference. */
 export function check(call: Call): undefined {

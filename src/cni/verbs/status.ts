@@ -1,13 +1,13 @@
-import { kernelFor } from "../attachment/node.ts";
-import type { Kernel } from "../datapath/kernel.ts";
-import { findTrunk } from "../datapath/trunk.ts";
-import type { Call } from "./call.ts";
-import { readConfig } from "./config.ts";
-import { isEarlyDemuxOn, localRulesMissing } from "../datapath/routed/node.ts";
-import { EARLY_DEMUX_WARNING } from "./early-demux.ts";
-import { CniError, ErrorCode } from "./errors.ts";
-import { toCniError } from "./failures.ts";
-import { trunkSelector } from "./trunk.ts";
+import { kernelFor } from "../../attachment/node.ts";
+import type { Kernel } from "../../datapath/kernel.ts";
+import { findTrunk } from "../../datapath/trunk.ts";
+import type { Call } from "../call.ts";
+import { readConfig } from "../config.ts";
+import { isEarlyDemuxOn, localRulesMissing } from "../../datapath/routed/node.ts";
+import { EARLY_DEMUX_WARNING } from "../early-demux.ts";
+import { CniError, ErrorCode } from "../errors.ts";
+import { toCniError } from "../failures.ts";
+import { trunkSelector } from "../trunk.ts";
 
 /**
  * STATUS (SPEC 1.1.0, section 2). A failure makes the whole node NotReady, so only what would fail every pod that has a

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { AgentError } from "../state/agent.ts";
+import { AgentError } from "../../state/agent.ts";
 import { add } from "./add.ts";
-import { readPodArgs } from "./args.ts";
-import type { Call } from "./call.ts";
-import type { JsonObject } from "../text/json.ts";
+import { readPodArgs } from "../args.ts";
+import type { Call } from "../call.ts";
+import type { JsonObject } from "../../text/json.ts";
 
 /** What is decided before anything is attached: whether the pod has a branch, which, and by which datapath. */
 
@@ -18,8 +18,8 @@ vi.mock("./add-branch.ts", () => ({
 }));
 
 const agent = vi.hoisted(() => ({ answer: undefined as unknown, asked: [] as unknown[] }));
-vi.mock("../state/agent.ts", async (original) => ({
-  ...(await original<typeof import("../state/agent.ts")>()),
+vi.mock("../../state/agent.ts", async (original) => ({
+  ...(await original<typeof import("../../state/agent.ts")>()),
   askForBranch: (_ask: unknown, question: unknown) => {
     agent.asked.push(question);
     if (agent.answer instanceof Error) throw agent.answer;

@@ -1,15 +1,15 @@
-import { detachRecord } from "../attachment/detach.ts";
-import { recover } from "../attachment/recover.ts";
-import type { AttachmentRecord } from "../state/record.ts";
-import { StateError, LOCK_WAIT_MS, type OnStateError } from "../state/store.ts";
-import { decodeIdentity, podEniAnnotation } from "../ipam/annotation.ts";
-import type { BranchIdentity } from "../ipam/annotation.ts";
-import { isIpamdDown } from "./aws-cni.ts";
-import type { Call } from "./call.ts";
-import { readConfig } from "./config.ts";
-import { unlessLeftBehind } from "./left-behind.ts";
-import { hasBranch, readPrevResult } from "./prevresult.ts";
-import { reviewNode } from "./review.ts";
+import { detachRecord } from "../../attachment/detach.ts";
+import { recover } from "../../attachment/recover.ts";
+import type { AttachmentRecord } from "../../state/record.ts";
+import { StateError, LOCK_WAIT_MS, type OnStateError } from "../../state/store.ts";
+import { decodeIdentity, podEniAnnotation } from "../../ipam/annotation.ts";
+import type { BranchIdentity } from "../../ipam/annotation.ts";
+import { isIpamdDown } from "../aws-cni.ts";
+import type { Call } from "../call.ts";
+import { readConfig } from "../config.ts";
+import { unlessLeftBehind } from "../left-behind.ts";
+import { hasBranch, readPrevResult } from "../prevresult.ts";
+import { reviewNode } from "../review.ts";
 
 /**
  * DEL (SPEC 1.1.0, section 2): takes back what the record says was attached; without a record, what can be told from the
