@@ -126,7 +126,7 @@ function withProblem(error: unknown, problem: unknown): unknown {
 
 /**
  * Applies the steps. An id that is taken though no record says so is freed first: its device was left by somebody who
- * lost his records, or made by aws-cni on the node, which replaces such devices as well.
+ * lost its records, or made by aws-cni on the node, which replaces such devices as well.
  */
 function applyEvicting(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   const { trunk, vlanId } = record;

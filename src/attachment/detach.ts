@@ -24,8 +24,7 @@ export function detachRecord(
   const all = undoOf(record.steps);
   // The VLAN id of a pod whose DEL comes late may have another owner by now, of whom we have no record.
   const operations = record.datapath === "routed" ? withoutNextOwners(kernel, record, all) : all;
-  // What the primary had on the node for a pod that is gone went with it, or with the primary's own DEL: a rule that is
-  // put back then stays for ever.
+  // If the pod is gone, so is what the primary had on the node for it: restoring a rule now would leak it.
   const problems = undo(kernel, namespace === undefined ? operations.filter(takesAway) : operations);
   // Last: routed has just put them back.
   if (releasePrimary) problems.push(...undo(kernel, releasedRules(kernel, record)));

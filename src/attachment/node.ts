@@ -64,8 +64,8 @@ function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, 
 }
 
 /**
- * The namespace at the path if it can be a pod's; undefined also for one of another kind, and for the node's own. For
- * who takes something back: what can be no pod's network has nothing of a pod.
+ * The namespace at the path if it can be a pod's; undefined also for one of another kind, and for the node's own.
+ * Teardown ignores anything that cannot be a pod's network namespace.
  */
 export function openPods(path: string): Namespace | undefined {
   using open = new DisposableStack();

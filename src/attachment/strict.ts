@@ -81,7 +81,7 @@ export function leaveStrict(
     }
     if (troubles.length > 0) throw new LeftBehindError(troubles.join("; "));
   };
-  // Where the lock of the VLAN id could be had in another way only, that was told.
+  // withVlan has already reported that it fell back to locking the directory.
   node.store.withNode(LOCK_WAIT_MS, leave, () => undefined);
 }
 

@@ -26,8 +26,8 @@ export function apply(kernel: Kernel, steps: readonly Step[]): void {
       run.map((step) => step.do),
       (index) => (last = Math.max(last, index)),
     );
-    // The kernel goes on after a step that it refuses. One that later ones came after is taken back with them: they
-    // may have made it so themselves, and their own undo counts on it (a device renamed, then set up again).
+    // The kernel goes on after a step that it refuses. Undo a refused step too if a later one succeeded: its undo may rely
+    // on it (a device renamed, then set up again).
     done.push(...run.slice(0, last + 1));
     if (failure === undefined) continue;
     const left = undo(kernel, undoOf(done));

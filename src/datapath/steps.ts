@@ -67,7 +67,7 @@ export function bringUp({ host, pod }: Facts): Step[] {
   ];
 }
 
-/** What the node still has for the branch is of an earlier owner: the rules to its table or its devices, and the table. */
+/** Removes rules and routes left by the VLAN id's previous owner: those that lead to its table or name its devices, and the table. */
 export function clearStale({ host }: Facts, { vlanId }: Pick<BranchAssignment, "vlanId">): Step[] {
   // A direct pod's rule says that it may have had this too.
   const ofTable = host.rules.filter((rule) => isDirects(rule) && rule.table === tableOf(vlanId));

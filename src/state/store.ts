@@ -127,8 +127,8 @@ export class AttachmentStore {
   }
 
   /**
-   * Under the lock of the whole directory, in which a lock's file is made (see lockFile): nobody can have that lock then,
-   * nor take it meanwhile. Where there is no such directory, no call but such ones gets further than this either.
+   * Under the lock of the whole directory. While we hold it no lock file can be created (see lockFile), so nobody else can
+   * hold this lock. If the directory is missing, every other call fails earlier anyway.
    */
   #lockedAll<T>(what: string, waitMs: number, callback: () => T): T {
     // It is held by us already: what the node's pods share is locked within a VLAN's lock.

@@ -5,9 +5,9 @@ import { ForeignFileError, appendOwn, ensureOwnDirectory, readOwn } from "../sys
 const MAX_REMEMBERED = 64 * 1024;
 
 /**
- * What a verb is to say of a warning: nothing when it said it since boot, since what is wrong with a configuration is wrong
- * for every pod, and each time that the runtime asks for the node's status. When that cannot be remembered it is said
- * again; and when that is because something else stands in the file's place, so is that.
+ * The lines to log for a warning: each warning once per verb and boot. A wrong configuration would otherwise repeat for
+ * every pod, and each time that the runtime asks for STATUS. If it cannot be remembered it is logged again, with the reason
+ * when something else stands in the file's place.
  */
 export function stillToSay(stateDirectory: string, verb: string, text: string): readonly string[] {
   const path = `${stateDirectory}/warned`;

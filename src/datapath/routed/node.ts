@@ -79,8 +79,8 @@ export function isOursToUndo({ rules }: LocalRules): boolean {
 export function moveLocalRule(kernel: Kernel, found: readonly LocalRules[]): void {
   carryOut(kernel, [
     ...found.filter(({ rules }) => !hasKernels(rules)).flatMap(putBehind),
-    // Behind the rule that is to go: the kernel deletes the first one that matches, and what asks for no source matches
-    // this one too, should it be left from a call that was killed.
+    // Re-add the ICMPv6 rule after the rule for table local: DELRULE removes the first match, and one left by a killed call
+    // would match first.
     ...(found.some(({ family }) => family === 6)
       ? [removed(ROUTER_ICMP), added({ ...ROUTER_ICMP, ...KERNELS })]
       : []),
