@@ -64,7 +64,7 @@ function withoutRecord({ request, env }: Call, prevResult: CniResult): string {
   const says =
     annotation !== undefined
       ? "annotation"
-      : hasBranch(prevResult, config.hostInterfaceName)
+      : config.enablePodENI && hasBranch(prevResult, config.hostInterfaceName)
         ? "prevResult"
         : undefined;
   if (says === undefined) return "no branch";
