@@ -10,7 +10,8 @@ import { widthOf } from "../values/ip.ts";
 import type { CniRequest } from "./request.ts";
 import type { Datapath, PluginConfig } from "./config.ts";
 import type { JsonObject } from "../text/json.ts";
-import { type CniResult, withBranch, withRoutedBranch } from "./result.ts";
+import { withBranch, withRoutedBranch } from "./branch-result.ts";
+import type { CniResult } from "./result.ts";
 
 /** What ADD needs of a datapath: the steps, and what the runtime is told. */
 export interface DatapathOfAdd {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { AnnotationError } from "../ipam/error.ts";
+import { AnnotationError } from "../ipam/annotation.ts";
 import { asCniError, CniError, ErrorCode, errorDocument } from "./errors.ts";
 
 describe("ErrorCode", () => {

@@ -1,6 +1,6 @@
 /** Errors as a runtime reads them: SPEC 1.1.0, section 5, "Error". */
 
-import { AnnotationError } from "../ipam/error.ts";
+import { AnnotationError } from "../ipam/annotation.ts";
 import { NEWEST_VERSION } from "./versions.ts";
 
 export const ErrorCode = {

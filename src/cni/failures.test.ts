@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { StateError, LockTimeoutError } from "../state/store.ts";
 import { DatapathError, type DatapathFailure } from "../datapath/error.ts";
-import { AnnotationError } from "../ipam/error.ts";
+import { AnnotationError } from "../ipam/annotation.ts";
 import { NetlinkFormatError } from "../netlink/attribute.ts";
 import { NetlinkError, NetlinkProtocolError } from "../netlink/error.ts";
 import { NamespaceError } from "../netns/namespace.ts";

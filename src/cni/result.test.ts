@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { isObject, parseJson, stringifyJson } from "../text/json.ts";
 import { requirePrevResult } from "./prevresult.ts";
-import { convertResult, primaryInterface, withBranch, withRoutedBranch } from "./result.ts";
-import type { BranchResult, CniResult } from "./result.ts";
+import { type BranchResult, withBranch, withRoutedBranch } from "./branch-result.ts";
+import { type CniResult, convertResult, primaryInterface } from "./result.ts";
 import { SUPPORTED_VERSIONS } from "./versions.ts";
 import type { CniVersion } from "./versions.ts";
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../text/json.ts";
 import {
+  AnnotationError,
   decodeBranch,
   decodeIdentity,
   podEniAnnotation,
   POD_ANNOTATIONS,
   POD_ENI_ANNOTATION,
 } from "./annotation.ts";
-import { AnnotationError } from "./error.ts";
 
 /** As the VPC resource controller writes it. */
 const V4 = {

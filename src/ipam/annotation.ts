@@ -9,13 +9,23 @@ import type { IpFamily, IpPrefix } from "../values/ip.ts";
 import { type Json, type JsonObject, isArray, isObject, parseJson, quote } from "../text/json.ts";
 import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
 import { addressDefect, gatewayOf } from "./address.ts";
-import { AnnotationError } from "./error.ts";
 import { canonicalMac, macDefect } from "../values/mac.ts";
 
 export const POD_ENI_ANNOTATION = "vpc.amazonaws.com/pod-eni";
 
 /** The runtime's capability that carries the annotations (containerd since 1.5, CRI-O since 1.29). */
 export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
+
+/** What a defect in a pod's annotations is: the field at fault and one line about it. src/cni makes it code 101. */
+export class AnnotationError extends Error {
+  readonly field: string;
+
+  constructor(field: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "AnnotationError";
+    this.field = field;
+  }
+}
 
 export interface BranchAddress {
   readonly family: IpFamily;

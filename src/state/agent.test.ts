@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { AnnotationError } from "../ipam/error.ts";
+import { AnnotationError } from "../ipam/annotation.ts";
 import { ForeignFileError } from "../sys/files.ts";
 import { type Ask, AgentError, askForBranch, askIfGone, podIsGone } from "./agent.ts";
 import { ExchangeError } from "./exchange.ts";

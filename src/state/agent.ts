@@ -3,8 +3,7 @@
  * API server, so it knows of a branch before the runtime does.
  */
 
-import { AnnotationError } from "../ipam/error.ts";
-import { POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
+import { AnnotationError, POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
 import type { Clock } from "../sys/clock.ts";
 import { ForeignFileError } from "../sys/files.ts";
 import { SysError } from "../sys/errno.ts";
