@@ -72,8 +72,8 @@ const gone = { path: "/nonexistent/netns", identity: "4:1" };
 
 const rule = { family: 4, priority: 512, table: 107 } as const;
 const step: Step = {
-  do: { kind: "rule", at: "host", rule },
-  undo: [{ kind: "rule", at: "host", rule, absent: true }],
+  do: { kind: "rule", at: "node", rule },
+  undo: [{ kind: "rule", at: "node", rule, absent: true }],
 };
 
 function recordOf(fields: Partial<AttachmentRecord> = {}): AttachmentRecord {
@@ -350,7 +350,7 @@ describe("attach", () => {
   const second: Step = {
     do: {
       kind: "neighbour",
-      at: "host",
+      at: "node",
       device: 9,
       neighbour: { address: "fe80::1", mac: "02:00:00:00:00:01" },
     },
@@ -422,7 +422,7 @@ describe("attach", () => {
     refuses[RouteMessage.NEWLINK] = Errno.EEXIST;
     refuses[RouteMessage.DELRULE] = Errno.EBUSY;
     const vlan = { name: "vlan.eth.7", vlanId: 7, mac: "02:b1:00:00:00:07", mtu: 1500, trunk: 3 };
-    const device: Step = { do: { kind: "vlan", at: "host", vlan }, undo: [] };
+    const device: Step = { do: { kind: "vlan", at: "node", vlan }, undo: [] };
     expect(() => attachRecord(recordOf({ steps: [step, device] }))).toThrow(
       expect.objectContaining({ details: [expect.stringMatching(/^not taken back: delete rule .*EBUSY$/)] }),
     );
@@ -447,8 +447,8 @@ describe("attach", () => {
 
 describe("detachRecord", () => {
   const away: Step = {
-    do: { kind: "rule", at: "host", rule, absent: true },
-    undo: [{ kind: "rule", at: "host", rule }],
+    do: { kind: "rule", at: "node", rule, absent: true },
+    undo: [{ kind: "rule", at: "node", rule }],
   };
 
   it.each([

@@ -1,7 +1,7 @@
 import { apply, undo } from "../datapath/apply.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { type Holder, type Refusal, evict } from "../datapath/holders.ts";
-import type { HostFacts } from "../datapath/facts.ts";
+import type { NodeFacts } from "../datapath/facts.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { tableOf } from "../datapath/numbers.ts";
 import { ownerOfTable, podBehind, vlanOnNode } from "../datapath/owner.ts";
@@ -40,7 +40,7 @@ const TEARDOWN_POLL_MS = 20;
 export function isAttachedOnNode(
   kernel: Kernel,
   claim: Claim,
-  { trunk, veth, rules, table }: Pick<HostFacts, "trunk" | "veth" | "rules" | "table">,
+  { trunk, veth, rules, table }: Pick<NodeFacts, "trunk" | "veth" | "rules" | "table">,
 ): boolean {
   // Nothing leads anywhere without these, and most VLAN ids have none.
   if (rules.length === 0 && table.length === 0) return false;
@@ -176,7 +176,7 @@ function judgeStranger(
   { link, at, namespace }: Holder,
 ): Refusal | undefined {
   const claimant = `; asked for by ${claimantOf(record)}`;
-  if (at === "host") {
+  if (at === "node") {
     // Its maker may have come after we looked.
     const pod = podBehind(kernel, record.vlanId, record.namespace.veth);
     return pod === undefined ? undefined : { refuse: leadsTo(link, pod) + claimant };

@@ -51,7 +51,7 @@ function withoutNextOwners(kernel: Kernel, record: AttachmentRecord, operations:
 
 function takesAway(operation: Operation): boolean {
   // A device is set down before the rules that bind what comes in by it go.
-  return "absent" in operation || (operation.kind === "link" && operation.at === "host");
+  return "absent" in operation || (operation.kind === "link" && operation.at === "node");
 }
 
 /** Removes the record of what is no more, and with the last strict one what the node was changed for: LeftBehindError. */

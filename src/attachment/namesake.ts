@@ -12,12 +12,12 @@ import { type Node, kernelFor } from "./node.ts";
  */
 export function clearStrictRules(node: Node, veths: readonly string[]): void {
   using kernel = kernelFor(node, undefined);
-  const rules = readRules(kernel, "host").filter(
+  const rules = readRules(kernel, "node").filter(
     ({ priority, inputDevice }) => priority === STRICT_PRIORITY && veths.includes(inputDevice ?? ""),
   );
   const [problem] = undo(
     kernel,
-    rules.map((rule) => ({ kind: "rule", at: "host", rule: plainRule(rule), absent: true })),
+    rules.map((rule) => ({ kind: "rule", at: "node", rule: plainRule(rule), absent: true })),
   );
   if (problem === undefined) return;
   throw new DatapathError(

@@ -48,7 +48,7 @@ it.each([
   expect(operations.map((operation) => operation.kind === "rule" && describeRule(operation.rule))).toEqual(
     expected,
   );
-  expect(operations.every((operation) => "absent" in operation && operation.at === "host")).toBe(true);
+  expect(operations.every((operation) => "absent" in operation && operation.at === "node")).toBe(true);
 });
 
 it("asks the kernel nothing for a record without such rules", () => {

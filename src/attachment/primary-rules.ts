@@ -14,13 +14,13 @@ export function releasedRules(kernel: Kernel, { primary }: Pick<AttachmentRecord
   const { rules, veths } = primary ?? { rules: [], veths: [] };
   if (rules.length === 0) return [];
   const elsewhere = new Set(
-    readRoutes(kernel, "host", undefined, Table.MAIN)
+    readRoutes(kernel, "node", undefined, Table.MAIN)
       .filter(({ length, family, device }) => length === widthOf(family) && !veths.includes(device ?? 0))
       .map(({ destination }) => destination),
   );
   return rules
     .filter((rule) => !elsewhere.has(addressOf(rule)))
-    .map((rule) => ({ kind: "rule", at: "host", rule, absent: true }));
+    .map((rule) => ({ kind: "rule", at: "node", rule, absent: true }));
 }
 
 function addressOf({ to, from }: Rule): string {

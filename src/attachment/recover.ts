@@ -50,7 +50,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
     const owners = listed instanceof StateError ? [] : othersOf(node, id, traces);
     const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
     const isUnclaimed = owners.length === 0 && !(listed instanceof StateError);
-    const onHost = () =>
+    const onNode = () =>
       leadsElsewhere(id)
         ? []
         : [
@@ -59,7 +59,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
           ];
     const operations = isOthers
       ? []
-      : [...(restoration()?.operations ?? []), ...(isUnclaimed ? onHost() : [])];
+      : [...(restoration()?.operations ?? []), ...(isUnclaimed ? onNode() : [])];
     const [problem] = undo(kernel, operations);
     if (problem !== undefined) {
       throw new DatapathError("kernel", `VLAN ${id} could not be taken back whole: ${problem.message}`, {

@@ -41,7 +41,7 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
     const found = localRulesToMove(kernel, [...new Set([...(before?.moved ?? []), ...options.families])]);
     const isOn = isEarlyDemuxOn(kernel);
     const switchOff = isOn && options.manageEarlyDemux;
-    const earlyDemux = switchOff ? kernel.readSysctl("host", EARLY_DEMUX) : before?.earlyDemux;
+    const earlyDemux = switchOff ? kernel.readSysctl("node", EARLY_DEMUX) : before?.earlyDemux;
     const moving = found.filter(isOursToUndo);
     if (moving.length > 0 || switchOff) {
       file.write({

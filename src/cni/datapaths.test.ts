@@ -63,7 +63,7 @@ const facts: Facts = {
     loopbackUp: true,
     sysctls: [],
   },
-  host: {
+  node: {
     trunk: { index: 3, name: "eth1", up: true, mtu: 9001, rest: [] },
     nameIsTaken: false,
     veth: { index: 9, name: "eni1234", up: true, mtu: 9001, mac: "02:bb:00:00:00:01", rest: [] },

@@ -2,9 +2,9 @@ import type { Facts } from "../datapath/facts.ts";
 import { planDirect } from "../datapath/direct/plan.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { vlanName } from "../datapath/numbers.ts";
-import type { Place, Step } from "../datapath/operation.ts";
+import type { Netns, Step } from "../datapath/operation.ts";
 import { POD_GATEWAY, planRouted } from "../datapath/routed/plan.ts";
-import { inspectOnHost } from "../datapath/routed/primary.ts";
+import { inspectOnNode } from "../datapath/routed/primary.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { widthOf } from "../values/ip.ts";
 import type { CniRequest } from "./request.ts";
@@ -20,7 +20,7 @@ export interface DatapathOfAdd {
   branchDevice(
     branch: BranchAssignment,
     request: CniRequest,
-  ): { readonly at: Place; readonly device: string };
+  ): { readonly at: Netns; readonly device: string };
   /** Throws when prevResult is none that a branch can be added to. */
   result(previous: CniResult, branch: BranchAssignment, options: PlanOptions): JsonObject;
 }
@@ -64,9 +64,9 @@ export const DATAPATHS: Readonly<Record<Datapath, DatapathOfAdd>> = {
       ),
   },
   routed: {
-    branchDevice: ({ vlanId }) => ({ at: "host", device: vlanName(vlanId) }),
+    branchDevice: ({ vlanId }) => ({ at: "node", device: vlanName(vlanId) }),
     plan: (kernel, branch, facts, { request, config, mtu }) =>
-      planRouted(branch, facts, inspectOnHost(kernel, facts.host, facts.pod.primary), {
+      planRouted(branch, facts, inspectOnNode(kernel, facts.node, facts.pod.primary), {
         interfaceName: request.ifName,
         mtu,
         mode: config.podSGEnforcingMode,

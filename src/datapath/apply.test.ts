@@ -59,17 +59,17 @@ function fail(error: Error): never {
 }
 
 const rule = (priority: number): Rule => ({ family: 4, priority, table: 107 });
-const adds = (priority: number): Operation => ({ kind: "rule", at: "host", rule: rule(priority) });
+const adds = (priority: number): Operation => ({ kind: "rule", at: "node", rule: rule(priority) });
 const deletes = (priority: number): Operation => ({
   kind: "rule",
-  at: "host",
+  at: "node",
   rule: rule(priority),
   absent: true,
 });
 const step = (priority: number): Step => ({ do: adds(priority), undo: [deletes(priority)] });
 const missingSysctl = (fields: object = {}): Operation => ({
   kind: "sysctl",
-  at: "host",
+  at: "node",
   key: "ipv4/conf/no such device/rp_filter",
   value: "2",
   ...fields,
@@ -184,10 +184,10 @@ describe("undo", () => {
       "route 6": Errno.ENETUNREACH,
     });
     const errors = undo(fake.open(), [
-      { kind: "link", at: "host", device: 5, up: true },
-      { kind: "route", at: "host", device: 5, route },
-      { kind: "link", at: "host", device: 6, up: true },
-      { kind: "route", at: "host", device: 6, route },
+      { kind: "link", at: "node", device: 5, up: true },
+      { kind: "route", at: "node", device: 5, route },
+      { kind: "link", at: "node", device: 6, up: true },
+      { kind: "route", at: "node", device: 6, route },
     ]);
     expect(fake.datagrams.flat()).toEqual(["link 5", "route 5", "link 6", "route 6"]);
     expect(errors.map(({ message }) => message)).toEqual([

@@ -44,7 +44,7 @@ export function apply(kernel: Kernel, steps: readonly Step[]): void {
  * that is gone went with it, and so did what belonged to a device that is gone.
  */
 export function undo(kernel: Kernel, operations: readonly Operation[]): Error[] {
-  const reachable = operations.filter((operation) => operation.at === "host" || !kernel.podIsGone);
+  const reachable = operations.filter((operation) => operation.at === "node" || !kernel.podIsGone);
   const failures = runsOf(reachable, (operation) => operation).flatMap((run) =>
     carryOut(kernel, run, () => undefined),
   );

@@ -26,11 +26,11 @@ export interface PodFacts {
   readonly sysctls: readonly SysctlFact[];
 }
 
-export interface HostFacts {
+export interface NodeFacts {
   readonly trunk: Link;
   /** Whether the node has a device with the name that the branch shall have in the pod. */
   readonly nameIsTaken: boolean;
-  /** The host's end of the primary's veth pair. */
+  /** The node's end of the primary's veth pair. */
   readonly veth: Link;
   /** The node's global addresses, of both families, without duplicates. */
   readonly addresses: readonly string[];
@@ -49,6 +49,6 @@ export interface HostFacts {
 }
 
 export interface Facts {
-  readonly host: HostFacts;
+  readonly node: NodeFacts;
   readonly pod: PodFacts;
 }

@@ -10,7 +10,7 @@ import type { Request } from "../netlink/socket.ts";
 import type { Clock } from "../sys/clock.ts";
 import { DatapathError } from "./error.ts";
 import { type Kernel, isAbsence } from "./kernel.ts";
-import type { Device, Place } from "./operation.ts";
+import type { Device, Netns } from "./operation.ts";
 
 /**
  * EC2 may take seconds, after an association, until a branch carries packets. The first sign that it does is an answer
@@ -19,7 +19,7 @@ import type { Device, Place } from "./operation.ts";
  */
 
 export interface Gateways {
-  readonly at: Place;
+  readonly at: Netns;
   /** The branch's VLAN device. */
   readonly device: Device;
   readonly addresses: readonly string[];

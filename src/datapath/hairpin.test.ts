@@ -12,13 +12,13 @@ import { verify } from "./verify.ts";
 
 const MADE: Operation = {
   kind: "hairpin",
-  at: "host",
+  at: "node",
   family: 4,
   table: "branchline-7",
   from: "10.0.0.50",
   to: "10.0.0.20",
 };
-const GONE: Operation = { kind: "hairpin", at: "host", family: 4, table: "branchline-7", absent: true };
+const GONE: Operation = { kind: "hairpin", at: "node", family: 4, table: "branchline-7", absent: true };
 const steps = [step(MADE, [GONE])];
 
 const [NEWTABLE, DELTABLE, NEWCHAIN, NEWRULE, GETRULE] = [0xa00, 0xa02, 0xa03, 0xa06, 0xa07];

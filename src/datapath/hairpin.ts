@@ -35,7 +35,7 @@ function isUnsupported(error: unknown): error is NetlinkError | SysError {
 export function setHairpin(kernel: Kernel, hairpin: Hairpin): void {
   const { table } = hairpin;
   try {
-    using transport = kernel.openNetfilter("host");
+    using transport = kernel.openNetfilter("node");
     if (hairpin.absent === true) {
       commit(transport, `delete nftables table ${table}`, [deleteTable(hairpin.family, table)]);
     } else {
@@ -58,7 +58,7 @@ export function isHairpin(kernel: Kernel, hairpin: Masquerade): boolean | undefi
     return rules.length === 1 && rules.every(({ payload }) => isMasquerade(payload, hairpin));
   }
   try {
-    using transport = kernel.openNetfilter("host");
+    using transport = kernel.openNetfilter("node");
     rehearse(transport, describe(hairpin), replaceMasquerade(hairpin));
     return false;
   } catch (error) {
@@ -74,7 +74,7 @@ export function hasHairpin(kernel: Kernel, family: IpFamily, table: string): boo
 
 function rulesOf(kernel: Kernel, family: IpFamily, table: string): Message[] {
   try {
-    using socket = new NetlinkSocket(kernel.openNetfilter("host"));
+    using socket = new NetlinkSocket(kernel.openNetfilter("node"));
     return socket.dump(listTableRules(family, table));
   } catch (error) {
     // Outside of a transaction a kernel without nf_tables says EINVAL.

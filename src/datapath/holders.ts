@@ -4,13 +4,13 @@ import { allNamespaces } from "../netns/find.ts";
 import { openOwnNamespace } from "../netns/namespace.ts";
 import { DatapathError } from "./error.ts";
 import { Kernel, type TransportFactory } from "./kernel.ts";
-import type { Place } from "./operation.ts";
+import type { Netns } from "./operation.ts";
 
 /** A VLAN device of the trunk, and the namespace it was found in. */
 export interface Holder {
   readonly link: Link;
-  /** `host` for the node's own namespace. */
-  readonly at: Place;
+  /** `node` for the node's own namespace. */
+  readonly at: Netns;
   /** A path to the namespace. */
   readonly namespace: string;
 }
@@ -30,14 +30,14 @@ type Trunk = Pick<Link, "index" | "name">;
  * DatapathError `held` when the judge refuses.
  */
 export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: TransportFactory): boolean {
-  using host = openOwnNamespace();
+  using node = openOwnNamespace();
   for (const namespace of allNamespaces()) {
     using _closed = namespace;
-    const isHost = namespace.identity === host.identity;
-    using kernel = new Kernel(isHost ? undefined : namespace, open);
-    const at: Place = isHost ? "host" : "pod";
+    const isNodes = namespace.identity === node.identity;
+    using kernel = new Kernel(isNodes ? undefined : namespace, open);
+    const at: Netns = isNodes ? "node" : "pod";
     const link = kernel.allLinks(at, { kind: "vlan" }).find((candidate) => candidate.vlan?.id === vlanId);
-    if (link === undefined || !isOnTrunk(kernel, at, link, trunk, host.fd)) continue;
+    if (link === undefined || !isOnTrunk(kernel, at, link, trunk, node.fd)) continue;
     const refusal = judge({ link, at, namespace: namespace.path });
     if (refusal !== undefined) {
       throw new DatapathError("held", `VLAN id ${vlanId} on trunk ${trunk.name}: ${refusal.refuse}`);
@@ -49,11 +49,11 @@ export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: Transpo
 }
 
 /** A device's parent counts in the namespace that linkNetnsId names: another namespace's ifindex may be the same. */
-function isOnTrunk(kernel: Kernel, at: Place, link: Link, trunk: Trunk, hostFd: number): boolean {
+function isOnTrunk(kernel: Kernel, at: Netns, link: Link, trunk: Trunk, nodeFd: number): boolean {
   if (link.linkIndex !== trunk.index) return false;
-  if (at === "host") return link.linkNetnsId === undefined;
+  if (at === "node") return link.linkNetnsId === undefined;
   // Without a number the parent is in the device's own namespace; a namespace without one for the node has nothing of it.
   if (link.linkNetnsId === undefined) return false;
-  const reply = kernel.socket(at).request(getNetnsId(hostFd))[0];
+  const reply = kernel.socket(at).request(getNetnsId(nodeFd))[0];
   return reply !== undefined && decodeNetnsId(reply.payload) === link.linkNetnsId;
 }

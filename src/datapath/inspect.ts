@@ -5,7 +5,7 @@ import { type Route, decodeRoute, lookUpRoute } from "../netlink/route/route.ts"
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { Claims } from "./claims.ts";
 import { DatapathError } from "./error.ts";
-import type { Facts, HostFacts, PodFacts, PrimaryFacts } from "./facts.ts";
+import type { Facts, NodeFacts, PodFacts, PrimaryFacts } from "./facts.ts";
 import type { Kernel } from "./kernel.ts";
 import { otherDefaults } from "./other-defaults.ts";
 import {
@@ -47,7 +47,7 @@ export interface Inspection {
 /** Reads what a plan needs to know. Throws DatapathError when the pod's interface is not what a primary leaves. */
 export function inspect(kernel: Kernel, what: Inspection): Facts {
   const pod = inspectPod(kernel, what);
-  return { pod, host: inspectHost(kernel, what, pod.primary.link) };
+  return { pod, node: inspectNode(kernel, what, pod.primary.link) };
 }
 
 function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
@@ -94,12 +94,12 @@ export function inspectPrimary(
   };
 }
 
-function inspectHost(
+function inspectNode(
   kernel: Kernel,
   { trunk, table, vlan, addresses }: Inspection,
   primary: Link,
-): HostFacts {
-  const [namesake, veth] = kernel.links("host", [
+): NodeFacts {
+  const [namesake, veth] = kernel.links("node", [
     primary.name,
     ...(primary.linkIndex === undefined ? [] : [primary.linkIndex]),
   ]);
@@ -109,7 +109,7 @@ function inspectHost(
       `the other end of the pod's "${primary.name}" is not on the node: the primary plugin must be one that leaves it there`,
     );
   }
-  const global = readAddresses(kernel, "host", 0, Scope.UNIVERSE);
+  const global = readAddresses(kernel, "node", 0, Scope.UNIVERSE);
   const own = new Set(global.map(({ address }) => address));
   const vethFilter = reversePathFilterOf(veth);
   return {
@@ -119,16 +119,16 @@ function inspectHost(
     ...(vethFilter !== undefined && { vethFilter }),
     vethRoutes: readRoutesOfPrimary(kernel, veth.index, table),
     addresses: [...own],
-    source: defaultSources(kernel.socket("host"), own),
+    source: defaultSources(kernel.socket("node"), own),
     ...leftOnNode(kernel, { table, devices: [veth.name, vlan], addresses }),
   };
 }
 
 /** A rule outlives the device it names, the address and the routes it led to, so an empty table may have some. */
-function leftOnNode(kernel: Kernel, claims: Claims): Pick<HostFacts, "table" | "rules"> {
+function leftOnNode(kernel: Kernel, claims: Claims): Pick<NodeFacts, "table" | "rules"> {
   return {
-    table: readRoutes(kernel, "host", undefined, claims.table),
-    rules: readRulesAbout(kernel, "host", claims),
+    table: readRoutes(kernel, "node", undefined, claims.table),
+    rules: readRulesAbout(kernel, "node", claims),
   };
 }
 

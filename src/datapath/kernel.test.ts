@@ -10,7 +10,7 @@ import { Kernel } from "./kernel.ts";
 
 function read(key: string): string | undefined {
   using kernel = new Kernel(undefined);
-  return kernel.readSysctl("host", key);
+  return kernel.readSysctl("node", key);
 }
 
 describe("reading a sysctl", () => {
@@ -55,7 +55,7 @@ describe("waiting for duplicate address detection", () => {
     let now = 0;
     const clock = { now: () => now, sleep: (milliseconds: number) => void (now += milliseconds) };
     using kernel = new Kernel(undefined, () => listing(() => flagsAt(now)), clock);
-    kernel.waitUntilUnique("host", 5, ADDRESS);
+    kernel.waitUntilUnique("node", 5, ADDRESS);
     return now;
   }
 

@@ -25,13 +25,13 @@ import { type Clock, poll, systemClock } from "../sys/clock.ts";
 import { Errno, errorCode } from "../sys/errno.ts";
 import { readSysctl, writeSysctl } from "../sys/sysctl.ts";
 import { DatapathError } from "./error.ts";
-import type { Device, Operation, Place, VlanDevice } from "./operation.ts";
+import type { Device, Operation, Netns, VlanDevice } from "./operation.ts";
 
 /**
  * Opens the way to rtnetlink, or to another family of netlink, in the namespace the thread is in; tests put a faulty one
  * in between.
  */
-export type TransportFactory = (at: Place, protocol?: number) => Transport;
+export type TransportFactory = (at: Netns, protocol?: number) => Transport;
 
 /** Those that are one message to rtnetlink. */
 export type NetlinkOperation = Exclude<Operation, { kind: "sysctl" | "unique" | "hairpin" }>;
@@ -49,15 +49,15 @@ export function isAbsence(error: unknown): boolean {
 }
 
 /** Whether a device's parent is not in its own namespace, where that is a pod's; or is, on the node. */
-export function isLinkOnNode(at: Place, link: Pick<Link, "linkNetnsId">): boolean {
-  return (at === "host") === (link.linkNetnsId === undefined);
+export function isLinkOnNode(at: Netns, link: Pick<Link, "linkNetnsId">): boolean {
+  return (at === "node") === (link.linkNetnsId === undefined);
 }
 
-/** Both ends of a datapath: the host's namespace and, while it lives, the pod's. */
+/** Both ends of a datapath: the node's namespace and, while it lives, the pod's. */
 export class Kernel implements Disposable {
-  readonly #sockets: Partial<Record<Place, NetlinkSocket>> = {};
+  readonly #sockets: Partial<Record<Netns, NetlinkSocket>> = {};
   readonly #indexes = new Map<string, number>();
-  readonly #host: Namespace;
+  readonly #node: Namespace;
   readonly #pod: Namespace | undefined;
   /** What could not be done and need not be, one line each, for whoever reads the log. */
   readonly warnings = new Set<string>();
@@ -74,37 +74,37 @@ export class Kernel implements Disposable {
     this.#pod = pod;
     this.#open = open;
     this.#clock = clock;
-    this.#host = openOwnNamespace();
-    if (pod?.identity !== this.#host.identity) return;
-    this.#host[Symbol.dispose]();
+    this.#node = openOwnNamespace();
+    if (pod?.identity !== this.#node.identity) return;
+    this.#node[Symbol.dispose]();
     throw new DatapathError("namespace", `network namespace "${pod.path}" is the node's own`);
   }
 
   [Symbol.dispose](): void {
     for (const socket of Object.values(this.#sockets)) socket[Symbol.dispose]();
-    this.#host[Symbol.dispose]();
+    this.#node[Symbol.dispose]();
   }
 
   get podIsGone(): boolean {
     return this.#pod === undefined;
   }
 
-  socket(at: Place): NetlinkSocket {
+  socket(at: Netns): NetlinkSocket {
     return (this.#sockets[at] ??= this.within(at, () => new NetlinkSocket(this.#open(at))));
   }
 
   /** A way to netfilter: its own for each use, since its transactions are rare. */
-  openNetfilter(at: Place): Transport {
+  openNetfilter(at: Netns): Transport {
     return this.within(at, () => this.#open(at, NETLINK_NETFILTER));
   }
 
   /** The device, or undefined when there is none of that name or index. */
-  link(at: Place, device: Device): Link | undefined {
+  link(at: Netns, device: Device): Link | undefined {
     return this.links(at, [device])[0];
   }
 
   /** Several of them, asked for at once. */
-  links(at: Place, devices: readonly Device[]): (Link | undefined)[] {
+  links(at: Netns, devices: readonly Device[]): (Link | undefined)[] {
     return this.socket(at)
       .batch(devices.map(getLink))
       .map(({ replies: [reply], error }) => {
@@ -117,19 +117,19 @@ export class Kernel implements Disposable {
    * Runs the callback with the thread in the namespace of that place: several sysctls are then reached with one entering
    * and leaving. What is about the node cannot be done in it.
    */
-  within<T>(at: Place, callback: () => NotAPromise<T>): T {
+  within<T>(at: Netns, callback: () => NotAPromise<T>): T {
     if ((at === "pod") === this.#inPod) return callback();
-    if (at === "host") throw new TypeError("the thread is in the pod's namespace");
+    if (at === "node") throw new TypeError("the thread is in the pod's namespace");
     this.#inPod = true;
     try {
-      return inNamespace(this.#podNamespace(), callback, this.#host);
+      return inNamespace(this.#podNamespace(), callback, this.#node);
     } finally {
       this.#inPod = false;
     }
   }
 
   /** The value; undefined when there is no such parameter. */
-  readSysctl(at: Place, key: string): string | undefined {
+  readSysctl(at: Netns, key: string): string | undefined {
     return this.within(at, () => {
       try {
         return readSysctl(key);
@@ -141,12 +141,12 @@ export class Kernel implements Disposable {
   }
 
   /** Whether the sysctl is there; it has the value now. */
-  writeSysctl(at: Place, key: string, value: string): boolean {
+  writeSysctl(at: Netns, key: string, value: string): boolean {
     return this.within(at, () => writeSysctl(key, value));
   }
 
   /** All devices of the place, or those of one kind, or those whose message has these bytes in it (such as a MAC). */
-  allLinks(at: Place, { kind, having }: { kind?: string; having?: Uint8Array } = {}): Link[] {
+  allLinks(at: Netns, { kind, having }: { kind?: string; having?: Uint8Array } = {}): Link[] {
     return this.socket(at)
       .dump(listLinks(kind))
       .filter(({ payload }) => having === undefined || asBuffer(payload).includes(asBuffer(having)))
@@ -157,7 +157,7 @@ export class Kernel implements Disposable {
    * Waits until duplicate address detection is done with an address. DatapathError when somebody else has it, or when it
    * takes longer than 10 s.
    */
-  waitUntilUnique(at: Place, device: Device, address: string): void {
+  waitUntilUnique(at: Netns, device: Device, address: string): void {
     const index = this.#index(at, device);
     const flags = poll(this.#clock, DAD_LIMIT_MS, DAD_POLL_MS, () => {
       const found = this.#flagsOf(at, index, address);
@@ -175,7 +175,7 @@ export class Kernel implements Disposable {
     }
   }
 
-  #flagsOf(at: Place, index: number, address: string): number {
+  #flagsOf(at: Netns, index: number, address: string): number {
     const listed = this.socket(at)
       .dump(listAddresses(index, 6))
       .map(({ payload }) => decodeAddress(payload));
@@ -234,8 +234,8 @@ export class Kernel implements Disposable {
   }
 
   /** The socket that a request for this operation goes to: a VLAN device is always made from the trunk's side. */
-  static socketOf(operation: Operation): Place {
-    return operation.kind === "vlan" && operation.absent !== true ? "host" : operation.at;
+  static socketOf(operation: Operation): Netns {
+    return operation.kind === "vlan" && operation.absent !== true ? "node" : operation.at;
   }
 
   /** Whether a refusal means that what was asked for is so already. */
@@ -249,7 +249,7 @@ export class Kernel implements Disposable {
    * been renamed or given another MAC there. On the node another MAC is another branch's: aws-cni keeps its devices there
    * too, and the id may be its pod's by now.
    */
-  #ownVlan(at: Place, vlan: VlanDevice): Link | undefined {
+  #ownVlan(at: Netns, vlan: VlanDevice): Link | undefined {
     // A pod may have a VLAN device of its own over an interface that has the trunk's ifindex there.
     const isIt = (link: Link) =>
       link.vlan?.id === vlan.vlanId &&
@@ -261,11 +261,11 @@ export class Kernel implements Disposable {
   }
 
   /** The device's ifindex. NetlinkError when there is none. */
-  indexOf(at: Place, device: Device): number {
+  indexOf(at: Netns, device: Device): number {
     return this.#index(at, device);
   }
 
-  #index(at: Place, device: Device): number {
+  #index(at: Netns, device: Device): number {
     if (typeof device === "number") return device;
     const key = `${at}:${device}`;
     let index = this.#indexes.get(key);

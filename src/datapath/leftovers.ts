@@ -26,14 +26,14 @@ const FAMILIES = [4, 6] as const;
 export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
   // Its name is ours alone.
   const hairpins = FAMILIES.flatMap((family) => hairpinLeft(kernel, family, vlanId));
-  if (kernel.link("host", vlanName(vlanId)) !== undefined) return hairpins;
+  if (kernel.link("node", vlanName(vlanId)) !== undefined) return hairpins;
   const table = tableOf(vlanId);
-  const rules = readRulesTo(kernel, "host", table).filter(isDirects);
+  const rules = readRulesTo(kernel, "node", table).filter(isDirects);
   const ours = new Set(rules.map((rule) => rule.to?.address));
   return [
     ...rules.map(ruleAbsent),
     ...hairpins,
-    ...readRoutes(kernel, "host", undefined, table)
+    ...readRoutes(kernel, "node", undefined, table)
       .filter((route) => ours.has(route.destination))
       .flatMap((route) => [
         ...neighboursOf(kernel, route),
@@ -46,25 +46,25 @@ export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
 function hairpinLeft(kernel: Kernel, family: IpFamily, vlanId: number): Operation[] {
   const table = hairpinTable(vlanId);
   return hasHairpin(kernel, family, table)
-    ? [{ kind: "hairpin", at: "host", family, table, absent: true }]
+    ? [{ kind: "hairpin", at: "node", family, table, absent: true }]
     : [];
 }
 
 /** The permanent neighbour that goes with an IPv6 route to a pod. */
 function neighboursOf(kernel: Kernel, { destination, device }: Route): Operation[] {
   if (device === undefined) return [];
-  return readPermanentNeighbours(kernel, "host", device).flatMap(({ address, mac }): Operation[] =>
+  return readPermanentNeighbours(kernel, "node", device).flatMap(({ address, mac }): Operation[] =>
     address === destination && mac !== undefined
-      ? [{ kind: "neighbour", at: "host", device, neighbour: { address, mac }, absent: true }]
+      ? [{ kind: "neighbour", at: "node", device, neighbour: { address, mac }, absent: true }]
       : [],
   );
 }
 
 /** The pod's veth on the node, if it is still there: without the node's address, and filtering as a new device does. */
 function vethAsUsual(kernel: Kernel, { family, device, table }: Route): Operation[] {
-  if (family !== 4 || device === undefined || kernel.link("host", device) === undefined) return [];
-  const filter = kernel.readSysctl("host", "ipv4/conf/default/rp_filter");
-  const all = readAddresses(kernel, "host", 0, Scope.UNIVERSE);
+  if (family !== 4 || device === undefined || kernel.link("node", device) === undefined) return [];
+  const filter = kernel.readSysctl("node", "ipv4/conf/default/rp_filter");
+  const all = readAddresses(kernel, "node", 0, Scope.UNIVERSE);
   const isElsewhere = ({ address }: Address) =>
     all.some((other) => other.index !== device && other.address === address);
   return [
@@ -73,7 +73,7 @@ function vethAsUsual(kernel: Kernel, { family, device, table }: Route): Operatio
       .filter((address) => (address.flags & AddressFlag.NOPREFIXROUTE) !== 0 && isElsewhere(address))
       .map((address): Operation => ({
         kind: "address",
-        at: "host",
+        at: "node",
         device,
         address: withFlags(address, address.flags),
         absent: true,
@@ -81,18 +81,18 @@ function vethAsUsual(kernel: Kernel, { family, device, table }: Route): Operatio
     // They go with the last address.
     ...byDependency(readRoutesOfPrimary(kernel, device, table)).map(({ device: _, ...route }): Operation => ({
       kind: "route",
-      at: "host",
+      at: "node",
       device,
       route,
     })),
     ...(filter === undefined
       ? []
-      : [{ kind: "link", at: "host", device, reversePathFilter: Number(filter) } as const]),
+      : [{ kind: "link", at: "node", device, reversePathFilter: Number(filter) } as const]),
   ];
 }
 
 function routeAbsent({ device, ...route }: Route): Operation {
-  return { kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true };
+  return { kind: "route", at: "node", ...(device !== undefined && { device }), route, absent: true };
 }
 
 /**
@@ -100,28 +100,28 @@ function routeAbsent({ device, ...route }: Route): Operation {
  * aws-cni's pods look the same. Where the branch's MAC is known, a device of another one is the id's next owner's.
  */
 export function leftByRouted(kernel: Kernel, vlanId: number, branchMac?: string): Operation[] {
-  const link = kernel.link("host", vlanName(vlanId));
+  const link = kernel.link("node", vlanName(vlanId));
   if (branchMac !== undefined && link !== undefined && link.mac !== branchMac) return [];
   if (link?.vlan?.id !== vlanId || link.mac === undefined || link.linkIndex === undefined) return [];
   const { name, mac, mtu, linkIndex: trunk } = link;
   const table = tableOf(vlanId);
-  const rules = readRulesTo(kernel, "host", table);
+  const rules = readRulesTo(kernel, "node", table);
   // Standard mode sends what is for the pod by table main.
   const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
-  const toPods = readRulesTo(kernel, "host", Table.MAIN).filter(
+  const toPods = readRulesTo(kernel, "node", Table.MAIN).filter(
     ({ priority, to }) => priority === TO_POD_PRIORITY && to !== undefined && pods.has(to.address),
   );
   const routes = [
-    ...readRoutes(kernel, "host", undefined, table),
-    ...readRoutes(kernel, "host", undefined, Table.MAIN).filter(({ destination }) => pods.has(destination)),
+    ...readRoutes(kernel, "node", undefined, table),
+    ...readRoutes(kernel, "node", undefined, Table.MAIN).filter(({ destination }) => pods.has(destination)),
   ];
   return [
     ...[...rules, ...toPods].map(ruleAbsent),
     ...routes.map(routeAbsent),
-    { kind: "vlan", at: "host", vlan: { name, vlanId, mac, mtu, trunk }, absent: true },
+    { kind: "vlan", at: "node", vlan: { name, vlanId, mac, mtu, trunk }, absent: true },
   ];
 }
 
 function ruleAbsent(rule: Rule): Operation {
-  return { kind: "rule", at: "host", rule, absent: true };
+  return { kind: "rule", at: "node", rule, absent: true };
 }

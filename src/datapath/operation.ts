@@ -12,27 +12,27 @@ import type { Rule } from "../netlink/route/rule.ts";
  */
 
 /** The node's own network namespace, or the pod's. */
-export type Place = "host" | "pod";
+export type Netns = "node" | "pod";
 
 /** A device by its ifindex, or by name when it does not exist yet while the plan is made. */
 export type Device = number | string;
 
-/** A VLAN device of the trunk. The trunk is always in the host's namespace. */
+/** A VLAN device of the trunk. The trunk is always in the node's namespace. */
 export interface VlanDevice {
   readonly name: string;
   readonly vlanId: number;
   readonly mac: string;
   /** Bytes; at most the trunk's. */
   readonly mtu: number;
-  /** ifindex of the trunk, in the host's namespace. */
+  /** ifindex of the trunk, in the node's namespace. */
   readonly trunk: number;
 }
 
 export type Operation =
-  | { readonly kind: "vlan"; readonly at: Place; readonly vlan: VlanDevice; readonly absent?: true }
+  | { readonly kind: "vlan"; readonly at: Netns; readonly vlan: VlanDevice; readonly absent?: true }
   | {
       readonly kind: "link";
-      readonly at: Place;
+      readonly at: Netns;
       readonly device: Device;
       readonly name?: string;
       readonly up?: boolean;
@@ -41,36 +41,36 @@ export type Operation =
     }
   | {
       readonly kind: "address";
-      readonly at: Place;
+      readonly at: Netns;
       readonly device: Device;
       readonly address: Omit<NewAddress, "index">;
       readonly absent?: true;
     }
   | {
       readonly kind: "route";
-      readonly at: Place;
+      readonly at: Netns;
       readonly device?: Device;
       readonly route: Omit<Route, "device">;
       readonly absent?: true;
     }
-  | { readonly kind: "rule"; readonly at: Place; readonly rule: Rule; readonly absent?: true }
+  | { readonly kind: "rule"; readonly at: Netns; readonly rule: Rule; readonly absent?: true }
   | {
       readonly kind: "neighbour";
-      readonly at: Place;
+      readonly at: Netns;
       readonly device: Device;
       readonly neighbour: Omit<NewNeighbour, "device">;
       readonly absent?: true;
     }
   /** Nothing to do but wait: until the kernel has found no other owner of an IPv6 address (DAD). */
-  | { readonly kind: "unique"; readonly at: Place; readonly device: Device; readonly address: string }
+  | { readonly kind: "unique"; readonly at: Netns; readonly device: Device; readonly address: string }
   /**
    * The node masquerades what comes from one address of the pod for another one of the same pod, in an nftables table of
    * its own. Kernels without nftables are fine: a pod can do without.
    */
-  | ({ readonly kind: "hairpin"; readonly at: Place } & Masquerade & { readonly absent?: never })
+  | ({ readonly kind: "hairpin"; readonly at: Netns } & Masquerade & { readonly absent?: never })
   | {
       readonly kind: "hairpin";
-      readonly at: Place;
+      readonly at: Netns;
       readonly family: IpFamily;
       readonly table: string;
       readonly absent: true;
@@ -78,7 +78,7 @@ export type Operation =
   /** A parameter below /proc/sys/net. `optional`: kernels without it (IPv6 switched off) are fine. */
   | {
       readonly kind: "sysctl";
-      readonly at: Place;
+      readonly at: Netns;
       readonly key: string;
       readonly value: string;
       readonly optional?: true;

@@ -15,8 +15,8 @@ import { readRoutes, readRulesTo } from "./read.ts";
 /** The VLAN device of an id of the trunk in the node's own namespace. */
 export function vlanOnNode(kernel: Kernel, trunk: Pick<Link, "index">, vlanId: number): Link | undefined {
   return kernel
-    .allLinks("host", { kind: "vlan" })
-    .find((link) => link.vlan?.id === vlanId && link.linkIndex === trunk.index && isLinkOnNode("host", link));
+    .allLinks("node", { kind: "vlan" })
+    .find((link) => link.vlan?.id === vlanId && link.linkIndex === trunk.index && isLinkOnNode("node", link));
 }
 
 /**
@@ -26,19 +26,19 @@ export function vlanOnNode(kernel: Kernel, trunk: Pick<Link, "index">, vlanId: n
  */
 export function podBehind(kernel: Kernel, vlanId: number, own: number | undefined): Link | undefined {
   const table = tableOf(vlanId);
-  const rules = readRulesTo(kernel, "host", table);
+  const rules = readRulesTo(kernel, "node", table);
   // Standard mode sends what is for the pod by table main.
   const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
   const routes = [
-    ...readRoutes(kernel, "host", undefined, table),
+    ...readRoutes(kernel, "node", undefined, table),
     ...(pods.size === 0
       ? []
-      : readRoutes(kernel, "host", undefined, Table.MAIN).filter(({ destination }) => pods.has(destination))),
+      : readRoutes(kernel, "node", undefined, Table.MAIN).filter(({ destination }) => pods.has(destination))),
   ];
   const routed = new Set(routes.flatMap(({ device }) => device ?? []));
   const named = new Set(rules.flatMap(({ inputDevice }) => inputDevice ?? []));
   return kernel
-    .links("host", [...routed, ...named])
+    .links("node", [...routed, ...named])
     .flatMap((link) => link ?? [])
     .filter(isPods)
     .find(({ index }) => routed.has(index) || index !== own);
@@ -60,7 +60,7 @@ export function ownerOfTable(
       .flatMap(({ device }) => device ?? []),
   );
   return kernel
-    .links("host", [...devices])
+    .links("node", [...devices])
     .find((link) => link !== undefined && link.kind !== "vlan" && (link.kind !== "veth" || isPods(link)));
 }
 

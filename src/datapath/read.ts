@@ -27,12 +27,12 @@ import {
 } from "../netlink/route/rule.ts";
 import { type Claims, isAbout } from "./claims.ts";
 import { type Kernel, isAbsence } from "./kernel.ts";
-import type { Place } from "./operation.ts";
+import type { Netns } from "./operation.ts";
 
 /** Lists of what one place has, decoded. */
 
 /** The addresses of one device, or of all (index 0); those of one scope (rt_scope_t), or of any. */
-export function readAddresses(kernel: Kernel, at: Place, index: number, scope?: number): Address[] {
+export function readAddresses(kernel: Kernel, at: Netns, index: number, scope?: number): Address[] {
   return kernel
     .socket(at)
     .dump(listAddresses(index))
@@ -43,7 +43,7 @@ export function readAddresses(kernel: Kernel, at: Place, index: number, scope?: 
 /** The routes of one family, or of both; of one table, or of all; by one device, or by any. */
 export function readRoutes(
   kernel: Kernel,
-  at: Place,
+  at: Netns,
   family?: IpFamily,
   table?: number,
   device?: number,
@@ -66,18 +66,18 @@ export function readRoutes(
 
 /** The IPv4 routes by the node's end of a pod's veth that neither the kernel made nor a branch of that table. */
 export function readRoutesOfPrimary(kernel: Kernel, device: number, table: number): Route[] {
-  return readRoutes(kernel, "host", 4, undefined, device).filter(
+  return readRoutes(kernel, "node", 4, undefined, device).filter(
     (route) => route.protocol !== Protocol.KERNEL && route.table !== table,
   );
 }
 
 /** The rules of one family, or of both. */
-export function readRules(kernel: Kernel, at: Place, family?: IpFamily): ListedRule[] {
+export function readRules(kernel: Kernel, at: Netns, family?: IpFamily): ListedRule[] {
   return dumpRules(kernel, at, family).flatMap(({ payload }) => decodeRule(payload) ?? []);
 }
 
 /** The rules of both families that send what they match to one table. */
-export function readRulesTo(kernel: Kernel, at: Place, table: number): Rule[] {
+export function readRulesTo(kernel: Kernel, at: Netns, table: number): Rule[] {
   return dumpRules(kernel, at)
     .filter(({ payload }) => mayLookUp(payload, table))
     .flatMap(({ payload }) => decodeRule(payload) ?? [])
@@ -86,7 +86,7 @@ export function readRulesTo(kernel: Kernel, at: Place, table: number): Rule[] {
 }
 
 /** The rules of both families that take hold of a branch's packets, or lead to its table. */
-export function readRulesAbout(kernel: Kernel, at: Place, claims: Claims): Rule[] {
+export function readRulesAbout(kernel: Kernel, at: Netns, claims: Claims): Rule[] {
   // A node has some rules for each pod: only those with one of these in them are decoded.
   const marks = [
     ...claims.devices.map((name) => Buffer.from(`${name}\0`)),
@@ -103,7 +103,7 @@ export function readRulesAbout(kernel: Kernel, at: Place, claims: Claims): Rule[
     .map(plainRule);
 }
 
-function dumpRules(kernel: Kernel, at: Place, family?: IpFamily): Message[] {
+function dumpRules(kernel: Kernel, at: Netns, family?: IpFamily): Message[] {
   try {
     return kernel.socket(at).dump(listRules(family));
   } catch (error) {
@@ -113,7 +113,7 @@ function dumpRules(kernel: Kernel, at: Place, family?: IpFamily): Message[] {
   }
 }
 
-export function readPermanentNeighbours(kernel: Kernel, at: Place, device: number): Neighbour[] {
+export function readPermanentNeighbours(kernel: Kernel, at: Netns, device: number): Neighbour[] {
   return kernel
     .socket(at)
     .dump(listNeighbours(device))

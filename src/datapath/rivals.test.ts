@@ -68,7 +68,7 @@ describe("a rule that takes hold of a branch's packets", () => {
   it("is found in the kernel's list without decoding the others", () => {
     const wanted = rules.filter(({ is }) => is).map((row) => row.rule);
     const all = rules.map((row) => row.rule);
-    expect(readRulesAbout(kernelOf({ rules: all }), "host", claims)).toEqual(wanted);
+    expect(readRulesAbout(kernelOf({ rules: all }), "node", claims)).toEqual(wanted);
   });
 });
 

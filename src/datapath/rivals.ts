@@ -18,7 +18,7 @@ export function requireNoRival(kernel: Kernel, rules: readonly Rule[], table: nu
     const family = familyOf(address);
     const route = waysTo(kernel, address, family, rule.table).find(({ device }) => device !== veth);
     if (route === undefined) continue;
-    const device = kernel.link("host", route.device ?? 0)?.name ?? `ifindex ${route.device}`;
+    const device = kernel.link("node", route.device ?? 0)?.name ?? `ifindex ${route.device}`;
     throw new DatapathError(
       "held",
       `address ${address} is held by another pod, which lives: on the node rule "${describeRule(rule)}" and a route by ${device} lead to it`,
@@ -28,7 +28,7 @@ export function requireNoRival(kernel: Kernel, rules: readonly Rule[], table: nu
 
 function waysTo(kernel: Kernel, address: string, family: IpFamily, table: number): Route[] {
   return [...new Set([table, Table.MAIN])]
-    .flatMap((one) => readRoutes(kernel, "host", family, one))
+    .flatMap((one) => readRoutes(kernel, "node", family, one))
     .filter(
       (route) =>
         route.destination === address &&

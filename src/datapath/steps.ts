@@ -6,7 +6,7 @@ import type { Rule } from "../netlink/route/rule.ts";
 import { isDirects } from "./claims.ts";
 import type { Facts } from "./facts.ts";
 import { hairpinTable, tableOf } from "./numbers.ts";
-import type { Operation, Place, Step } from "./operation.ts";
+import type { Operation, Netns, Step } from "./operation.ts";
 import { factOf, sysctlKey } from "./sysctl.ts";
 
 /** Steps that every datapath takes. */
@@ -20,7 +20,7 @@ export function step(operation: Operation, undo: readonly Operation[] = []): Ste
 }
 
 /** Adds a route, and deletes it again. */
-export function routeStep(at: Place, device: number | string, route: Omit<Route, "device">): Step {
+export function routeStep(at: Netns, device: number | string, route: Omit<Route, "device">): Step {
   const operation = { kind: "route", at, device, route } as const;
   return step(operation, [{ ...operation, absent: true }]);
 }
@@ -38,7 +38,7 @@ export function isLastResort(route: Route): boolean {
  * finds nothing in the table goes on to the next rule, and out by the node.
  */
 export function lastResortStep(
-  at: Place,
+  at: Netns,
   family: IpFamily,
   table: number,
   to: IpPrefix = { address: anyDestination(family).destination, length: 0 },
@@ -51,53 +51,53 @@ export function lastResortStep(
 }
 
 /** Adds a rule, and deletes it again. */
-export function ruleStep(at: Place, rule: Rule): Step {
+export function ruleStep(at: Netns, rule: Rule): Step {
   const operation = { kind: "rule", at, rule } as const;
   return step(operation, [{ ...operation, absent: true }]);
 }
 
 /** What must be up before anything else: the trunk and the pod's loopback. */
-export function bringUp({ host, pod }: Facts): Step[] {
+export function bringUp({ node, pod }: Facts): Step[] {
   const loopback = { kind: "link", at: "pod", device: LOOPBACK } as const;
   return [
     // Left up on DEL: other pods' branches hang on it by then.
-    ...(host.trunk.up ? [] : [step({ kind: "link", at: "host", device: host.trunk.index, up: true })]),
+    ...(node.trunk.up ? [] : [step({ kind: "link", at: "node", device: node.trunk.index, up: true })]),
     // Without an address at all a namespace has no table local, and then resolves every neighbour to broadcast.
     ...(pod.loopbackUp ? [] : [step({ ...loopback, up: true }, [{ ...loopback, up: false }])]),
   ];
 }
 
 /** Removes rules and routes left by the VLAN id's previous owner: those that lead to its table or name its devices, and the table. */
-export function clearStale({ host }: Facts, { vlanId }: Pick<BranchAssignment, "vlanId">): Step[] {
+export function clearStale({ node }: Facts, { vlanId }: Pick<BranchAssignment, "vlanId">): Step[] {
   // A direct pod's rule says that it may have had this too.
-  const ofTable = host.rules.filter((rule) => isDirects(rule) && rule.table === tableOf(vlanId));
+  const ofTable = node.rules.filter((rule) => isDirects(rule) && rule.table === tableOf(vlanId));
   const directs = new Set(ofTable.map(({ family }) => family));
   const table = hairpinTable(vlanId);
   return [
-    ...[...directs].map((family) => step({ kind: "hairpin", at: "host", family, table, absent: true })),
-    ...host.rules.map((rule) => step({ kind: "rule", at: "host", rule, absent: true })),
-    ...host.table.map(({ device, ...route }) =>
-      step({ kind: "route", at: "host", ...(device !== undefined && { device }), route, absent: true }),
+    ...[...directs].map((family) => step({ kind: "hairpin", at: "node", family, table, absent: true })),
+    ...node.rules.map((rule) => step({ kind: "rule", at: "node", rule, absent: true })),
+    ...node.table.map(({ device, ...route }) =>
+      step({ kind: "route", at: "node", ...(device !== undefined && { device }), route, absent: true }),
     ),
   ];
 }
 
 /** Makes the branch's VLAN device in one place, and deletes it again. */
 export function vlanStep(
-  at: Place,
+  at: Netns,
   name: string,
   branch: BranchAssignment,
-  { host }: Pick<Facts, "host">,
+  { node }: Pick<Facts, "node">,
   mtu: number,
 ): Step {
   const { vlanId, mac } = branch;
-  const operation = { kind: "vlan", at, vlan: { name, vlanId, mac, mtu, trunk: host.trunk.index } } as const;
+  const operation = { kind: "vlan", at, vlan: { name, vlanId, mac, mtu, trunk: node.trunk.index } } as const;
   return step(operation, [{ ...operation, absent: true }]);
 }
 
 /** Sets an IPv6 parameter of the branch's device. A kernel without IPv6 is fine for a branch without it. */
 export function ipv6Step(
-  at: Place,
+  at: Netns,
   device: string,
   branch: BranchAssignment,
   parameter: string,

@@ -12,13 +12,13 @@ export type TrunkSelector = { readonly interface: string } | { readonly mac: str
  */
 export function findTrunk(kernel: Kernel, selector: TrunkSelector): Link {
   if ("interface" in selector) {
-    const found = kernel.link("host", selector.interface);
+    const found = kernel.link("node", selector.interface);
     if (found !== undefined) return found;
     throw new DatapathError("trunk", `trunk: there is no interface "${selector.interface}" on this node`);
   }
   // A node has a device for each pod: only those with these six bytes somewhere are looked at.
   const matching = kernel
-    .allLinks("host", { having: macBytes(selector.mac) })
+    .allLinks("node", { having: macBytes(selector.mac) })
     .filter((link) => link.mac === selector.mac && link.vlan === undefined);
   const [found, second] = matching;
   if (found === undefined) {

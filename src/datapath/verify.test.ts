@@ -83,8 +83,8 @@ const operations: readonly Operation[] = [
   },
   { kind: "link", at: "pod", device: "branchline7", name: "eth0" },
   { kind: "sysctl", at: "pod", key: "ipv4/conf/eth0/rp_filter", value: "2" },
-  { kind: "sysctl", at: "host", key: "ipv6/conf/vlan.eth.7/forwarding", value: "0" },
-  { kind: "sysctl", at: "host", key: "ipv6/conf/vlan.eth.7/accept_ra", value: "0", optional: true },
+  { kind: "sysctl", at: "node", key: "ipv6/conf/vlan.eth.7/forwarding", value: "0" },
+  { kind: "sysctl", at: "node", key: "ipv6/conf/vlan.eth.7/accept_ra", value: "0", optional: true },
   {
     kind: "address",
     at: "pod",
@@ -94,7 +94,7 @@ const operations: readonly Operation[] = [
   { kind: "link", at: "pod", device: "eth0", up: true },
   { kind: "route", at: "pod", device: "eth0", route: defaultRoute },
   // What was taken away is not looked for.
-  { kind: "rule", at: "host", rule: { family: 4, priority: 512, table: 107 }, absent: true },
+  { kind: "rule", at: "node", rule: { family: 4, priority: 512, table: 107 }, absent: true },
 ];
 const steps: readonly Step[] = operations.map((operation) => ({ do: operation, undo: [] }));
 
@@ -217,7 +217,7 @@ describe("verify", () => {
   it("judges the MTU of a device on the node by what it was made with", () => {
     const vlan = operations.find(({ kind }) => kind === "vlan");
     if (vlan?.kind !== "vlan") throw new Error("no device");
-    const onNode = { ...vlan, at: "host", vlan: { ...vlan.vlan, name: "eth0" } } as const;
+    const onNode = { ...vlan, at: "node", vlan: { ...vlan.vlan, name: "eth0" } } as const;
     const contents = { ...good, links: [{ ...eth0, mtu: 1500 }] };
     expect(verify(kernelOf(contents), [{ do: onNode, undo: [] }], { mtu: 1500 })).toEqual([
       "on the node: device eth0 has MTU 1500 instead of 9001",
@@ -233,7 +233,7 @@ describe("verify", () => {
   it.each([4, 6] as const)(
     "IPv%i's last resort of a table, wherever the kernel says that it leaves",
     (family) => {
-      const last = lastResortStep("host", family, 107);
+      const last = lastResortStep("node", family, 107);
       if (last.do.kind !== "route") throw new Error("no route");
       const listed = { ...last.do.route, ...(family === 6 && { device: 1 }) };
       const way = newRoute({ ...anyDestination(family), table: 107, gateway: "fe80::1", device: 5 });
@@ -263,26 +263,26 @@ describe("verify", () => {
       { family: 4, priority: 512, table: 254, to: { address: "10.0.0.20", length: 32 } },
     ],
   ])("a rule %s that leads elsewhere may come first", (_what, wanted, rival) => {
-    const wants = (at: "host" | "pod"): Step[] => [{ do: { kind: "rule", at, rule: wanted }, undo: [] }];
+    const wants = (at: "node" | "pod"): Step[] => [{ do: { kind: "rule", at, rule: wanted }, undo: [] }];
     const kernel = kernelOf({ ...good, rules: [rival, wanted] });
-    expect(verify(kernel, wants("host"))).toEqual([
+    expect(verify(kernel, wants("node"))).toEqual([
       `on the node: rule "${describeRule(wanted)}" has another beside it: "${describeRule(rival)}"`,
     ]);
     // The pod's own rules are its plugins' affair.
     expect(verify(kernel, wants("pod"))).toEqual([]);
     const stranger = { ...rival, priority: rival.priority + 1 };
-    expect(verify(kernelOf({ ...good, rules: [stranger, wanted] }), wants("host"))).toEqual([]);
+    expect(verify(kernelOf({ ...good, rules: [stranger, wanted] }), wants("node"))).toEqual([]);
   });
 
   it("the node's rule for another address by the same device is another pod's", () => {
-    const rule = (host: number, table: number): Rule => ({
+    const rule = (last: number, table: number): Rule => ({
       family: 4,
       priority: 512,
       table,
-      to: { address: `10.0.0.${host}`, length: 32 },
+      to: { address: `10.0.0.${last}`, length: 32 },
       inputDevice: "lo",
     });
     const kernel = kernelOf({ ...good, rules: [rule(21, 108), rule(20, 107)] });
-    expect(verify(kernel, [{ do: { kind: "rule", at: "host", rule: rule(20, 107) }, undo: [] }])).toEqual([]);
+    expect(verify(kernel, [{ do: { kind: "rule", at: "node", rule: rule(20, 107) }, undo: [] }])).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import { type ListedRule, type Rule, describeRule } from "../netlink/route/rule.
 import { isHairpin } from "./hairpin.ts";
 import type { Kernel } from "./kernel.ts";
 import { isWide } from "./other-defaults.ts";
-import type { Device, Operation, Place, Step } from "./operation.ts";
+import type { Device, Operation, Netns, Step } from "./operation.ts";
 import { readAddresses, readPermanentNeighbours, readRoutes, readRules } from "./read.ts";
 
 /** What plugins that came after ours in the chain say of the pod, in the chain's result. */
@@ -61,27 +61,27 @@ class KernelView {
     this.later = later;
   }
 
-  link(at: Place, device: Device): Link | undefined {
+  link(at: Netns, device: Device): Link | undefined {
     return this.#once(`link ${at} ${device}`, () => this.#kernel.link(at, device));
   }
 
-  addresses(at: Place, index: number): Address[] {
+  addresses(at: Netns, index: number): Address[] {
     return this.#once(`addresses ${at} ${index}`, () => readAddresses(this.#kernel, at, index));
   }
 
-  routes(at: Place, family: IpFamily, table: number): Route[] {
+  routes(at: Netns, family: IpFamily, table: number): Route[] {
     return this.#once(`routes ${at} ${family} ${table}`, () => readRoutes(this.#kernel, at, family, table));
   }
 
-  rules(at: Place, family: IpFamily): ListedRule[] {
+  rules(at: Netns, family: IpFamily): ListedRule[] {
     return this.#once(`rules ${at} ${family}`, () => readRules(this.#kernel, at, family));
   }
 
-  permanentNeighbours(at: Place, device: number): Neighbour[] {
+  permanentNeighbours(at: Netns, device: number): Neighbour[] {
     return this.#once(`neighbours ${at} ${device}`, () => readPermanentNeighbours(this.#kernel, at, device));
   }
 
-  sysctl(at: Place, key: string): string | undefined {
+  sysctl(at: Netns, key: string): string | undefined {
     return this.#once(`sysctl ${at} ${key}`, () => this.#kernel.readSysctl(at, key));
   }
 
@@ -220,7 +220,7 @@ function sameRoute(a: Route, b: Route): boolean {
 function differentRule(view: KernelView, { at, rule }: Of<"rule">): string | undefined {
   const found = view.rules(at, rule.family);
   if (!found.some((other) => sameRule(other, rule))) return `rule "${describeRule(rule)}" is missing`;
-  const rivals = at === "host" ? found.filter((other) => isRival(other, rule)) : [];
+  const rivals = at === "node" ? found.filter((other) => isRival(other, rule)) : [];
   if (rivals.length === 0) return undefined;
   const others = rivals.map((rival) => `"${describeRule(rival)}"`).join(", ");
   return `rule "${describeRule(rule)}" has another beside it: ${others}`;
@@ -278,6 +278,6 @@ function differentSysctl(view: KernelView, { at, key, value, optional }: Of<"sys
   return `sysctl ${key} is ${is ?? "missing"} instead of ${value}`;
 }
 
-function nameOf(place: Place): string {
-  return place === "host" ? "on the node" : "in the pod";
+function nameOf(place: Netns): string {
+  return place === "node" ? "on the node" : "in the pod";
 }

@@ -52,11 +52,30 @@ export function podName(pod: PodIdentity): string {
   return pod.name === undefined ? "a pod the runtime did not name" : `${pod.namespace ?? "?"}/${pod.name}`;
 }
 
+/**
+ * What version 0.1.0 calls some places and kinds of an operation. The files keep its words: each version takes back what
+ * the other has attached.
+ */
+const ON_DISK = [["node", "host"]] as const;
+
+const TO_DISK = new Map<unknown, string>(ON_DISK);
+const FROM_DISK = new Map<unknown, string>(ON_DISK.map(([here, onDisk]) => [onDisk, here]));
+
+function translated(words: ReadonlyMap<unknown, string>) {
+  return (key: string, value: unknown) =>
+    key === "at" || key === "kind" ? (words.get(value) ?? value) : value;
+}
+
+/** The record as it stands in its file. */
+export function formatRecord(record: AttachmentRecord): string {
+  return JSON.stringify(record, translated(TO_DISK));
+}
+
 /** The record as read from disk; undefined when the text is not one of this version. */
 export function parseRecord(text: string): AttachmentRecord | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(text, translated(FROM_DISK));
   } catch {
     return undefined;
   }
@@ -131,7 +150,7 @@ const SHAPES: Readonly<Record<Operation["kind"], (operation: Fields) => boolean>
 };
 
 function isOperation(value: unknown): boolean {
-  if (!isObject(value) || (value["at"] !== "host" && value["at"] !== "pod")) return false;
+  if (!isObject(value) || (value["at"] !== "node" && value["at"] !== "pod")) return false;
   const { kind } = value;
   if (typeof kind !== "string" || !Object.hasOwn(SHAPES, kind)) return false;
   return SHAPES[kind as Operation["kind"]](value);

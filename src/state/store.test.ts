@@ -67,6 +67,14 @@ describe("AttachmentStore", () => {
     expect(mode(`${directory}/locks`)).toBe("700");
   });
 
+  it("writes the file in the words of version 0.1.0, and reads them", () => {
+    const rule = { family: 4, priority: 10, table: 107 } as const;
+    const record = recordOf({ steps: [{ do: { kind: "rule", at: "node", rule }, undo: [] }] });
+    store.write(record);
+    expect(readFileSync(`${directory}/attachments/7:c1:eth0.json`, "utf8")).toContain('"at":"host"');
+    expect(store.withVlanId(7)).toEqual([record]);
+  });
+
   it("gives a record back as it was written, by container and interface, and by VLAN id", () => {
     const [one, two] = [recordOf(), recordOf({ containerId: "c2", vlanId: 8 })];
     store.write(one);

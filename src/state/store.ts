@@ -12,7 +12,7 @@ import {
 } from "../sys/files.ts";
 import { AssetError } from "../sys/asset.ts";
 import { lockDirectory, lockFile } from "../sys/lock.ts";
-import { type AttachmentRecord, parseRecord } from "./record.ts";
+import { type AttachmentRecord, formatRecord, parseRecord } from "./record.ts";
 import { errorCode } from "../sys/errno.ts";
 
 /** Where the node's state lies. /run is gone after a reboot, and so is everything a record is about. */
@@ -163,7 +163,7 @@ export class AttachmentStore {
     this.prepare();
     const path = this.#path(record);
     try {
-      writeFileAtomic(path, `${JSON.stringify(record)}\n`, 0o600);
+      writeFileAtomic(path, `${formatRecord(record)}\n`, 0o600);
     } catch (error) {
       throw asStateError(`Cannot write ${path}`, error);
     }

@@ -82,8 +82,8 @@ async function ownerOf(lines: readonly string[]): Promise<string | undefined> {
   using namespace = openNamespace(netnsPath(NODE));
   return inNamespace(namespace, () => {
     using kernel = new Kernel(undefined);
-    const table = readRoutes(kernel, "host", undefined, 107);
-    return ownerOfTable(kernel, { table, rules: readRulesTo(kernel, "host", 107) })?.name;
+    const table = readRoutes(kernel, "node", undefined, 107);
+    return ownerOfTable(kernel, { table, rules: readRulesTo(kernel, "node", 107) })?.name;
   });
 }
 

@@ -89,7 +89,7 @@ export class Stage {
     return [
       ...(world.handles === 0 ? [] : [`${world.handles} namespaces are open`]),
       ...(world.kernel.openSockets === 0 ? [] : [`${world.kernel.openSockets} sockets are open`]),
-      ...(world.place === "host" ? [] : ["the thread is in the pod's namespace"]),
+      ...(world.place === "node" ? [] : ["the thread is in the pod's namespace"]),
       ...this.#files("locks")
         .filter((file) => !this.#isFree(file))
         .map((file) => `lock ${file} is held`),

@@ -162,12 +162,12 @@ describe("whatever the kernel says", patience, () => {
     const tally = new Tally();
     const property = fc.property(scripts, (script) => {
       const readings: Readonly<Record<string, (kernel: Kernel) => unknown>> = {
-        link: (kernel) => kernel.link("host", "eth1"),
-        links: (kernel) => kernel.allLinks("host"),
-        addresses: (kernel) => readAddresses(kernel, "host", 0),
-        routes: (kernel) => readRoutes(kernel, "host", 4, 107),
-        rules: (kernel) => readRules(kernel, "host", 6),
-        neighbours: (kernel) => readPermanentNeighbours(kernel, "host", 5),
+        link: (kernel) => kernel.link("node", "eth1"),
+        links: (kernel) => kernel.allLinks("node"),
+        addresses: (kernel) => readAddresses(kernel, "node", 0),
+        routes: (kernel) => readRoutes(kernel, "node", 4, 107),
+        rules: (kernel) => readRules(kernel, "node", 6),
+        neighbours: (kernel) => readPermanentNeighbours(kernel, "node", 5),
       };
       for (const [what, read] of Object.entries(readings)) {
         using kernel = new Kernel(undefined, () => new TalkativeKernel(script));

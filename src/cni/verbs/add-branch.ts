@@ -69,11 +69,11 @@ export function addBranch(
       });
     takeOver(node, claim, look, { warn: call.warn, podIsGone });
     const facts = look();
-    if (isAttachedOnNode(kernel, claim, facts.host)) {
+    if (isAttachedOnNode(kernel, claim, facts.node)) {
       leaveToPrimary(call, config, prevResult, branch);
       return convertResult(prevResult, request.cniVersion);
     }
-    requireNoRival(kernel, facts.host.rules, tableOf(branch.vlanId), facts.host.veth.index);
+    requireNoRival(kernel, facts.node.rules, tableOf(branch.vlanId), facts.node.veth.index);
     const result = datapath.result(prevResult, branch, {
       ...options,
       primaryMac: facts.pod.primary.link.mac,
@@ -83,12 +83,12 @@ export function addBranch(
       version: RECORD_VERSION,
       ...claim,
       network: request.networkName,
-      namespace: { path: request.netns, identity: namespace.identity, veth: facts.host.veth.index },
+      namespace: { path: request.netns, identity: namespace.identity, veth: facts.node.veth.index },
       datapath: config.datapath,
       mode: config.podSGEnforcingMode,
       trunk: { name: trunk.name, index: trunk.index, mac: trunk.mac ?? "" },
       hostInterfaceName: config.hostInterfaceName,
-      ...madeByAwsCni(kernel, facts.host.veth, prevResult),
+      ...madeByAwsCni(kernel, facts.node.veth, prevResult),
       steps,
     } as const;
     attach(
@@ -119,7 +119,7 @@ function madeByAwsCni(kernel: Kernel, veth: Link, prevResult: CniResult): Pick<A
   const rules = rulesOfAwsCni(prevResult);
   if (rules.length === 0) return {};
   const more = vethsOfAwsCni(prevResult).filter((name) => name !== veth.name);
-  const others = more.length === 0 ? [] : kernel.links("host", more);
+  const others = more.length === 0 ? [] : kernel.links("node", more);
   return { primary: { rules, veths: [veth.index, ...others.flatMap((link) => link?.index ?? [])] } };
 }
 

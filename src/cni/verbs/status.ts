@@ -25,7 +25,7 @@ export function status(call: Call): undefined {
   try {
     node.store.prepare();
     using kernel = kernelFor(node, undefined);
-    kernel.link("host", "lo");
+    kernel.link("node", "lo");
     if (config.podSGEnforcingMode === "strict" && isEarlyDemuxOn(kernel) && !config.manageEarlyDemux) {
       call.warnOnce(EARLY_DEMUX_WARNING);
     }

@@ -89,11 +89,11 @@ function primary(...parts: Omit<PrimaryFacts, "link">[]): PrimaryFacts {
 
 interface Changes {
   readonly primary?: PrimaryFacts;
-  readonly host?: Partial<Facts["host"]>;
+  readonly node?: Partial<Facts["node"]>;
   readonly pod?: Partial<Facts["pod"]>;
 }
 
-function factsOf({ primary: given = primary(aws4, aws6), host, pod }: Changes = {}): Facts {
+function factsOf({ primary: given = primary(aws4, aws6), node, pod }: Changes = {}): Facts {
   return {
     pod: {
       primary: given,
@@ -105,7 +105,7 @@ function factsOf({ primary: given = primary(aws4, aws6), host, pod }: Changes = 
       ],
       ...pod,
     },
-    host: {
+    node: {
       trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
       nameIsTaken: false,
       vethFilter: 1,
@@ -115,7 +115,7 @@ function factsOf({ primary: given = primary(aws4, aws6), host, pod }: Changes = 
       source: { 4: "10.0.0.10", 6: "2001:db8:1::10" },
       table: [],
       rules: [],
-      ...host,
+      ...node,
     },
   };
 }
@@ -241,24 +241,24 @@ describe("planDirect", () => {
       "pod: link eth0 up",
       "pod: route default via 10.0.0.1 dev eth0",
       "pod: route 169.254.169.0/24 via 10.0.0.1 dev eth0",
-      "host: route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
-      "host: rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
-      "host: link 9 rp_filter 2",
-      "host: addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
-      "host: neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
-      "host: nft IPv4 branchline-7 from 10.0.0.50 to 10.0.0.20",
+      "node: route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
+      "node: rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
+      "node: link 9 rp_filter 2",
+      "node: addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
+      "node: neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
+      "node: nft IPv4 branchline-7 from 10.0.0.50 to 10.0.0.20",
     ]);
   });
 
   it("of IPv4: the undo takes back the branch first, then gives the primary all it had", () => {
     expect(undone(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
-      "host: - nft IPv4 branchline-7",
-      "host: - neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
-      "host: - addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
-      "host: route 10.0.0.50/32 dev 9",
-      "host: link 9 rp_filter 1",
-      "host: - rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
-      "host: - route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
+      "node: - nft IPv4 branchline-7",
+      "node: - neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
+      "node: - addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
+      "node: route 10.0.0.50/32 dev 9",
+      "node: link 9 rp_filter 1",
+      "node: - rule 512: from all to 10.0.0.20/32 iif lo lookup 107",
+      "node: - route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9",
       `pod: - ${vlan}`,
       "pod: - rule 1536: from 10.0.0.50/32 lookup 107",
       "pod: - route unreachable 169.254.169.0/24",
@@ -293,19 +293,19 @@ describe("planDirect", () => {
       "pod: addr 2001:db8:1::20/128 dev eth0 NODAD",
       "pod: link eth0 up",
       "pod: route default via fe80:ec2::1 dev eth0",
-      "host: route 2001:db8:1::20/128 src 2001:db8:1::10 table 107 dev 9",
-      "host: rule 512: from all to 2001:db8:1::20/128 iif lo lookup 107",
-      "host: neigh 2001:db8:1::20 mac 02:aa:00:00:00:01 dev 9",
-      "host: nft IPv6 branchline-7 from 2001:db8:1::50 to 2001:db8:1::20",
+      "node: route 2001:db8:1::20/128 src 2001:db8:1::10 table 107 dev 9",
+      "node: rule 512: from all to 2001:db8:1::20/128 iif lo lookup 107",
+      "node: neigh 2001:db8:1::20 mac 02:aa:00:00:00:01 dev 9",
+      "node: nft IPv6 branchline-7 from 2001:db8:1::50 to 2001:db8:1::20",
     ]);
   });
 
   it("of IPv6: the undo leaves the kernel's own routes and addresses to the kernel", () => {
     expect(undone(planDirect(only6, factsOf({ primary: primary(aws6) }), options))).toEqual([
-      "host: - nft IPv6 branchline-7",
-      "host: - neigh 2001:db8:1::20 mac 02:aa:00:00:00:01 dev 9",
-      "host: - rule 512: from all to 2001:db8:1::20/128 iif lo lookup 107",
-      "host: - route 2001:db8:1::20/128 src 2001:db8:1::10 table 107 dev 9",
+      "node: - nft IPv6 branchline-7",
+      "node: - neigh 2001:db8:1::20 mac 02:aa:00:00:00:01 dev 9",
+      "node: - rule 512: from all to 2001:db8:1::20/128 iif lo lookup 107",
+      "node: - route 2001:db8:1::20/128 src 2001:db8:1::10 table 107 dev 9",
       `pod: - ${vlan}`,
       "pod: - rule 1536: from 2001:db8:1::50/128 lookup 107",
       "pod: - route unreachable ::/0",
@@ -399,7 +399,7 @@ describe("planDirect behind other primaries", () => {
     const lines = done(planDirect(branch, factsOf({ primary: primary(aws4) }), options));
     expect(lines).toContain("pod: addr 2001:db8:1::20/128 dev eth0 NODAD");
     expect(lines).toContain("pod: route default via fe80:ec2::1 dev eth0");
-    expect(lines.filter((line) => /^host: .*2001/.test(line))).toEqual([]);
+    expect(lines.filter((line) => /^node: .*2001/.test(line))).toEqual([]);
     expect(lines.filter((line) => /fe80::1|fd00/.test(line))).toEqual([]);
   });
 
@@ -436,9 +436,9 @@ describe("planDirect behind other primaries", () => {
 
 describe("planDirect on other nodes", () => {
   it("a trunk that is down is set up, and stays so", () => {
-    const facts = factsOf({ host: { trunk: { ...factsOf().host.trunk, up: false } } });
+    const facts = factsOf({ node: { trunk: { ...factsOf().node.trunk, up: false } } });
     const steps = planDirect(branch, facts, options);
-    expect(done(steps)[0]).toBe("host: link 3 up");
+    expect(done(steps)[0]).toBe("node: link 3 up");
     expect(undone(steps).filter((line) => line.includes("link 3"))).toEqual([]);
   });
 
@@ -449,14 +449,14 @@ describe("planDirect on other nodes", () => {
   });
 
   it("the node has a device of that name: made under another, and renamed", () => {
-    const lines = done(planDirect(branch, factsOf({ host: { nameIsTaken: true } }), options));
+    const lines = done(planDirect(branch, factsOf({ node: { nameIsTaken: true } }), options));
     const at = lines.indexOf(`pod: ${vlan.replace("eth0", "branchline7")}`);
     expect(lines[at + 1]).toBe("pod: link branchline7 name eth0");
     expect(lines).not.toContain(`pod: ${vlan}`);
   });
 
   it("the name for the longest VLAN id still fits a device's 15 bytes", () => {
-    const facts = factsOf({ host: { nameIsTaken: true } });
+    const facts = factsOf({ node: { nameIsTaken: true } });
     const names = planDirect({ ...branch, vlanId: 4094 }, facts, options).flatMap(({ do: operation }) =>
       operation.kind === "vlan" ? [operation.vlan.name] : [],
     );
@@ -466,7 +466,7 @@ describe("planDirect on other nodes", () => {
 
   it("what is left in the VLAN id's table, and the rules to it, go before ours come", () => {
     const facts = factsOf({
-      host: {
+      node: {
         table: [route("10.0.0.99/32", { table: 107, device: 4 })],
         rules: [
           {
@@ -482,25 +482,25 @@ describe("planDirect on other nodes", () => {
     const steps = planDirect(branch, facts, options);
     const lines = done(steps);
     const gone = [
-      "host: - rule 512: from all to 10.0.0.99/32 iif lo lookup 107",
-      "host: - route 10.0.0.99/32 table 107 dev 4",
+      "node: - rule 512: from all to 10.0.0.99/32 iif lo lookup 107",
+      "node: - route 10.0.0.99/32 table 107 dev 4",
     ];
-    const ours = lines.indexOf("host: route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9");
+    const ours = lines.indexOf("node: route 10.0.0.20/32 src 10.0.0.10 table 107 dev 9");
     for (const line of gone) expect(lines.slice(0, ours)).toContain(line);
     // It was nobody's: nothing brings it back.
     expect(undone(steps).filter((line) => line.includes("10.0.0.99"))).toEqual([]);
   });
 
   it("no default route of its own: the node's source is left to the kernel", () => {
-    const lines = done(planDirect(only4, factsOf({ host: { source: {} } }), options));
-    expect(lines).toContain("host: route 10.0.0.20/32 table 107 dev 9");
+    const lines = done(planDirect(only4, factsOf({ node: { source: {} } }), options));
+    expect(lines).toContain("node: route 10.0.0.20/32 table 107 dev 9");
   });
 
   it("each destination is routed once, whoever names it, and a pod's own gateway not again", () => {
     const lines = done(
       planDirect(
         branch,
-        factsOf({ host: { addresses: ["10.0.0.10", "169.254.170.23", "169.254.1.1", "fd00:ec2::23"] } }),
+        factsOf({ node: { addresses: ["10.0.0.10", "169.254.170.23", "169.254.1.1", "fd00:ec2::23"] } }),
         { ...options, serviceCidrs: [prefix("172.20.0.0/16"), prefix("10.0.0.10/32")] },
       ),
     );
@@ -523,26 +523,26 @@ describe("planDirect on other nodes", () => {
 
   it("the veth filters by loose reverse path whatever it did before, which comes back", () => {
     const steps = (vethFilter: number | undefined) => {
-      const { host, ...rest } = factsOf();
-      const { vethFilter: _, ...other } = host;
+      const { node, ...rest } = factsOf();
+      const { vethFilter: _, ...other } = node;
       return planDirect(
         branch,
-        { ...rest, host: { ...other, ...(vethFilter !== undefined && { vethFilter }) } },
+        { ...rest, node: { ...other, ...(vethFilter !== undefined && { vethFilter }) } },
         options,
       );
     };
     const filters = (lines: string[]) => lines.filter((line) => line.includes(" rp_filter "));
     for (const old of [0, 1]) {
-      expect(filters(done(steps(old)))).toEqual(["host: link 9 rp_filter 2"]);
-      expect(filters(undone(steps(old)))).toEqual([`host: link 9 rp_filter ${old}`]);
+      expect(filters(done(steps(old)))).toEqual(["node: link 9 rp_filter 2"]);
+      expect(filters(undone(steps(old)))).toEqual([`node: link 9 rp_filter ${old}`]);
     }
     for (const old of [2, undefined]) expect(filters(done(steps(old)))).toEqual([]);
   });
 
   it("the veth borrows the address the node sends from, or else any that it has, for a branch with IPv4", () => {
-    const borrowed = (of: BranchAssignment, host: Partial<Facts["host"]>) =>
-      done(planDirect(of, factsOf({ host }), options)).filter((line) => line.startsWith("host: addr"));
-    const addr = "host: addr 10.0.0.10/32 dev 9 NOPREFIXROUTE";
+    const borrowed = (of: BranchAssignment, node: Partial<Facts["node"]>) =>
+      done(planDirect(of, factsOf({ node }), options)).filter((line) => line.startsWith("node: addr"));
+    const addr = "node: addr 10.0.0.10/32 dev 9 NOPREFIXROUTE";
     expect(borrowed(branch, { addresses: ["10.0.5.5", "10.0.0.10"] })).toEqual([addr]);
     expect(borrowed(branch, { addresses: ["2001:db8:1::10", "10.0.0.10"], source: {} })).toEqual([addr]);
     expect(borrowed(branch, { addresses: ["2001:db8:1::10"], source: {} })).toEqual([]);
@@ -581,8 +581,8 @@ describe("planDirect on other nodes", () => {
         line.includes(" nft "),
       );
     const [nft4, nft6] = [
-      "host: nft IPv4 branchline-7 from 10.0.0.50 to 10.0.0.20",
-      "host: nft IPv6 branchline-7 from 2001:db8:1::50 to 2001:db8:1::20",
+      "node: nft IPv4 branchline-7 from 10.0.0.50 to 10.0.0.20",
+      "node: nft IPv6 branchline-7 from 2001:db8:1::50 to 2001:db8:1::20",
     ];
     expect(masqueraded(branch, factsOf(), "172.20.0.0/16", "fd00:20::/108")).toEqual([nft4, nft6]);
     expect(masqueraded(branch, factsOf(), "172.20.0.0/16")).toEqual([nft4]);
@@ -627,7 +627,7 @@ describe("the table of a VLAN id", () => {
     [4094, 4194],
   ])("of %i is %i", (vlanId, table) => {
     const lines = done(planDirect({ ...only4, vlanId }, factsOf({ primary: primary(aws4) }), options));
-    expect(lines).toContain(`host: rule 512: from all to 10.0.0.20/32 iif lo lookup ${table}`);
+    expect(lines).toContain(`node: rule 512: from all to 10.0.0.20/32 iif lo lookup ${table}`);
   });
 
   it.each([

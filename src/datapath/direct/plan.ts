@@ -3,7 +3,7 @@ import { AddressFlag } from "../../netlink/route/address.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
-import type { Facts, HostFacts, PrimaryFacts } from "../facts.ts";
+import type { Facts, NodeFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, hairpinTable, tableOf } from "../numbers.ts";
 import type { Operation, Step } from "../operation.ts";
 import { replaceOtherDefaults } from "../other-defaults.ts";
@@ -61,7 +61,7 @@ export interface DirectOptions {
 
 /** The steps from what is there to what shall be. No kernel is asked, and the same facts give the same steps. */
 export function planDirect(branch: BranchAssignment, facts: Facts, options: DirectOptions): Step[] {
-  const { host, pod } = facts;
+  const { node, pod } = facts;
   const table = tableOf(branch.vlanId);
   const families = primaryFamilies(pod.primary);
   return [
@@ -69,7 +69,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
     ...replaceOtherDefaults(branch, pod),
     ...renamePrimary(pod.primary, pod.sysctls, options.hostInterfaceName),
     ...branch.addresses.flatMap(({ family }) => lastResorts(family, options)),
-    ...families.flatMap((family) => nodeRoutes(family, pod.primary, host, nodeNetworks(branch, options))),
+    ...families.flatMap((family) => nodeRoutes(family, pod.primary, node, nodeNetworks(branch, options))),
     ...families.flatMap((family) => answerFrom(family, pod.primary, table)),
     ...restoreNeighbours(pod.primary).map((operation) => step(operation)),
     ...branchDevice(branch, facts, options),
@@ -79,7 +79,7 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
     ...clearStale(facts, branch),
     ...branch.addresses
       .filter((address) => families.some(({ family }) => family === address.family))
-      .flatMap((address) => fromTheNode(address, table, host, pod.primary)),
+      .flatMap((address) => fromTheNode(address, table, node, pod.primary)),
     ...families.flatMap((family) => ownService(family, branch, options)),
   ];
 }
@@ -88,12 +88,12 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
 function nodeRoutes(
   { family, address, gateway }: PrimaryFamily,
   primary: PrimaryFacts,
-  host: HostFacts,
+  node: NodeFacts,
   networks: readonly IpPrefix[],
 ): Step[] {
   const width = widthOf(family);
   const single = (destination: string): IpPrefix => ({ address: destination, length: width });
-  const wanted = [...host.addresses.map(single), ...networks].filter(
+  const wanted = [...node.addresses.map(single), ...networks].filter(
     (prefix) => familyOf(prefix.address) === family,
   );
   const seen = new Set<string>(gateway === undefined ? [] : [formatPrefix(single(gateway))]);
@@ -147,14 +147,14 @@ function answerFrom({ family, address }: PrimaryFamily, primary: PrimaryFacts, t
 }
 
 function branchDevice(branch: BranchAssignment, facts: Facts, options: DirectOptions): Step[] {
-  const { host } = facts;
+  const { node } = facts;
   const name = options.interfaceName;
   // Kernels before 6.15 look a new device's name up in the sender's namespace, though it goes to the pod's: EEXIST when
   // the node has an eth0 as well. Then it is made under a name that nobody has, which costs a rename (and an RCU wait).
-  const madeAs = host.nameIsTaken ? `branchline${branch.vlanId}` : name;
+  const madeAs = node.nameIsTaken ? `branchline${branch.vlanId}` : name;
   const ipv6 = (parameter: string, value: string) => ipv6Step("pod", name, branch, parameter, value);
   return [
-    vlanStep("pod", madeAs, branch, { host }, options.mtu),
+    vlanStep("pod", madeAs, branch, { node }, options.mtu),
     ...(madeAs === name ? [] : [step({ kind: "link", at: "pod", device: madeAs, name })]),
     step({
       kind: "sysctl",
@@ -221,10 +221,10 @@ function nodeNetworks(branch: BranchAssignment, options: DirectOptions): IpPrefi
  * The short way for what the node itself sends, such as kubelet's probes. The rule asks for `iif lo`, so that other
  * pods' packets, which the node only forwards, go through the VPC, where the branch's groups apply.
  */
-function fromTheNode(address: BranchAddress, table: number, host: HostFacts, primary: PrimaryFacts): Step[] {
+function fromTheNode(address: BranchAddress, table: number, node: NodeFacts, primary: PrimaryFacts): Step[] {
   const family: IpFamily = address.family;
   const to: IpPrefix = { address: address.address, length: widthOf(family) };
-  const source = host.source[family];
+  const source = node.source[family];
   const route = newRoute({
     family,
     destination: to.address,
@@ -234,13 +234,13 @@ function fromTheNode(address: BranchAddress, table: number, host: HostFacts, pri
     ...(source !== undefined && { source }),
   });
   const rule = { family, priority: TO_POD_PRIORITY, table, to, inputDevice: "lo" };
-  const steps = [routeStep("host", host.veth.index, route), ruleStep("host", rule)];
-  if (family === 4) steps.push(...passReversePath(host));
+  const steps = [routeStep("node", node.veth.index, route), ruleStep("node", rule)];
+  if (family === 4) steps.push(...passReversePath(node));
   if (primary.link.mac !== undefined) {
     // The branch's address is not on this interface: IPv6 then answers no solicitation (RFC 4861, 7.2.3), and IPv4 none
     // with arp_ignore=1, which kube-proxy sets for IPVS (strictARP).
     const neighbour = { address: address.address, mac: primary.link.mac };
-    const operation = { kind: "neighbour", at: "host", device: host.veth.index, neighbour } as const;
+    const operation = { kind: "neighbour", at: "node", device: node.veth.index, neighbour } as const;
     steps.push(step(operation, [{ ...operation, absent: true }]));
   }
   return steps;
@@ -258,7 +258,7 @@ function ownService(
 ): Step[] {
   const to = branch.addresses.find((address) => address.family === family)?.address;
   if (to === undefined || !serviceCidrs.some(({ address }) => familyOf(address) === family)) return [];
-  const hairpin = { kind: "hairpin", at: "host", family, table: hairpinTable(branch.vlanId) } as const;
+  const hairpin = { kind: "hairpin", at: "node", family, table: hairpinTable(branch.vlanId) } as const;
   return [step({ ...hairpin, from, to }, [{ ...hairpin, absent: true }])];
 }
 
@@ -267,24 +267,24 @@ function ownService(
  * they are translated back, the way to their source, the branch's address, is the node's default: strict filtering drops
  * them, and so does loose filtering by a device without any address.
  */
-function passReversePath(host: HostFacts): Step[] {
-  const device = { at: "host", device: host.veth.index } as const;
+function passReversePath(node: NodeFacts): Step[] {
+  const device = { at: "node", device: node.veth.index } as const;
   const steps: Step[] = [];
-  if (host.vethFilter !== undefined && host.vethFilter !== LOOSE) {
+  if (node.vethFilter !== undefined && node.vethFilter !== LOOSE) {
     // The greater of this and the node's "all" counts, so this is loose whatever that is.
     const filter = { kind: "link", ...device } as const;
     steps.push(
-      step({ ...filter, reversePathFilter: LOOSE }, [{ ...filter, reversePathFilter: host.vethFilter }]),
+      step({ ...filter, reversePathFilter: LOOSE }, [{ ...filter, reversePathFilter: node.vethFilter }]),
     );
   }
   // The node's own once more, as on an unnumbered interface: no new address, and no route that comes with it.
-  const borrowed = host.source[4] ?? host.addresses.find((address) => familyOf(address) === 4);
+  const borrowed = node.source[4] ?? node.addresses.find((address) => familyOf(address) === 4);
   if (borrowed === undefined) return steps;
   const flags = AddressFlag.NOPREFIXROUTE;
   const address = { address: borrowed, prefixLength: widthOf(4), scope: Scope.UNIVERSE, flags };
   const operation = { kind: "address", ...device, address } as const;
   // With the last IPv4 address of a device the kernel takes all IPv4 routes by it.
-  const again = byDependency(host.vethRoutes ?? []).map(({ device: _, ...route }): Operation => ({
+  const again = byDependency(node.vethRoutes ?? []).map(({ device: _, ...route }): Operation => ({
     kind: "route",
     ...device,
     route,

@@ -20,13 +20,13 @@ const IPPROTO_ICMPV6 = 58;
 export const EARLY_DEMUX = "ipv4/tcp_early_demux";
 
 export function isEarlyDemuxOn(kernel: Kernel): boolean {
-  const value = kernel.readSysctl("host", EARLY_DEMUX);
+  const value = kernel.readSysctl("node", EARLY_DEMUX);
   return value !== undefined && value !== "0";
 }
 
 export function setEarlyDemux(kernel: Kernel, value: string): void {
   const key = EARLY_DEMUX;
-  const [problem] = undo(kernel, [{ kind: "sysctl", at: "host", key, value, optional: true }]);
+  const [problem] = undo(kernel, [{ kind: "sysctl", at: "node", key, value, optional: true }]);
   if (problem !== undefined) throw new DatapathError("kernel", problem.message, { cause: problem });
 }
 
@@ -118,7 +118,7 @@ export function restoreLocalRule(kernel: Kernel, families: readonly IpFamily[]):
 /** Whether some pod of the node, of whichever maker, is bound to its branch in strict mode. */
 export function hasStrictPods(kernel: Kernel): boolean {
   return FAMILIES.some((family) =>
-    readRules(kernel, "host", family).some(
+    readRules(kernel, "node", family).some(
       (rule) => rule.priority === STRICT_PRIORITY && rule.inputDevice !== undefined,
     ),
   );
@@ -145,7 +145,7 @@ function localRule(family: IpFamily, priority: number): Rule {
 
 /** The rules themselves, not those that ask table local for some packets only. */
 function localRules(kernel: Kernel, family: IpFamily): ListedRule[] | undefined {
-  const rules = readRules(kernel, "host", family);
+  const rules = readRules(kernel, "node", family);
   // A kernel without IPv6 has none of its rules at all; one with it has those for main and default.
   if (family === 6 && rules.length === 0) return undefined;
   return rules.filter((rule) => rule.table === Table.LOCAL && isForAll(rule));
@@ -156,11 +156,11 @@ function isBefore({ priority }: Rule): boolean {
 }
 
 function added(rule: Rule): Operation {
-  return { kind: "rule", at: "host", rule };
+  return { kind: "rule", at: "node", rule };
 }
 
 function removed(rule: Rule): Operation {
-  return { kind: "rule", at: "host", rule, absent: true };
+  return { kind: "rule", at: "node", rule, absent: true };
 }
 
 /** One after the other: were the old rule gone although the new one was refused, the node would be cut off. */

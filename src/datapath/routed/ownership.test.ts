@@ -39,7 +39,7 @@ const toPod = (family: IpFamily, table: number, veth: number, address: string = 
 const out = (index: number): Route =>
   newRoute({ ...anyDestination(4), gateway: "10.0.0.1", table: 108, device: index });
 const lastResort = (family: IpFamily): Route => {
-  const { do: operation } = lastResortStep("host", family, 108);
+  const { do: operation } = lastResortStep("node", family, 108);
   if (operation.kind !== "route") throw new Error("no route");
   return { ...operation.route, ...(family === 6 && { device: 1 }) };
 };
@@ -85,27 +85,27 @@ describe("whether a VLAN id is another branch's by now", () => {
 
 const rule = (fields: Partial<Rule>): Operation => ({
   kind: "rule",
-  at: "host",
+  at: "node",
   rule: { family: 4, priority: 10, table: 108, ...fields },
   absent: true,
 });
 const vlan: Operation = {
   kind: "vlan",
-  at: "host",
+  at: "node",
   vlan: { name: "vlan.eth.8", vlanId: 8, mac: owner.mac, mtu: 9001, trunk: TRUNK },
   absent: true,
 };
 const route = (by: number | string | undefined, one: Route): Operation => {
   const { device: _, ...rest } = one;
-  return { kind: "route", at: "host", ...(by !== undefined && { device: by }), route: rest, absent: true };
+  return { kind: "route", at: "node", ...(by !== undefined && { device: by }), route: rest, absent: true };
 };
 const inPod: Operation = { kind: "sysctl", at: "pod", key: "ipv6/conf/eth0/disable_ipv6", value: "1" };
 const primaryAgain: Operation = {
   kind: "rule",
-  at: "host",
+  at: "node",
   rule: { family: 4, priority: 512, table: 254, to: { address: "10.0.0.50", length: 32 } },
 };
-const host = { address: B[4], length: 32 };
+const branch = { address: B[4], length: 32 };
 
 const strict = {
   device: rule({ inputDevice: "vlan.eth.8" }),
@@ -113,14 +113,14 @@ const strict = {
   toPod: route(VETH, toPod(4, 108, VETH)),
   out: route("vlan.eth.8", out(VLAN)),
   lastResort: route(undefined, lastResort(4)),
-  down: { kind: "link", at: "host", device: "vlan.eth.8", up: false } as Operation,
+  down: { kind: "link", at: "node", device: "vlan.eth.8", up: false } as Operation,
   vlan,
   inPod,
   primaryAgain,
 };
 const standard = {
-  from: rule({ priority: 1536, from: host }),
-  to: rule({ priority: 512, table: 254, to: host }),
+  from: rule({ priority: 1536, from: branch }),
+  to: rule({ priority: 512, table: 254, to: branch }),
   toPod: route(VETH, toPod(4, 254, VETH)),
   out: strict.out,
   vlan,

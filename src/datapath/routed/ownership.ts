@@ -41,8 +41,8 @@ export function readStanding(kernel: Kernel, owner: Owner, operations: readonly 
   const { vlanId, addresses } = owner;
   const rules = operations.flatMap((operation) => (operation.kind === "rule" ? [operation.rule] : []));
   const names = [...new Set(rules.flatMap(({ inputDevice }) => inputDevice ?? []))];
-  const [device, ...named] = kernel.links("host", [vlanName(vlanId), ...names]);
-  const routesOf = (table: number) => readRoutes(kernel, "host", undefined, table);
+  const [device, ...named] = kernel.links("node", [vlanName(vlanId), ...names]);
+  const routesOf = (table: number) => readRoutes(kernel, "node", undefined, table);
   const isByMain = rules.some(({ table, to }) => table === Table.MAIN && to !== undefined);
   const toPod = isByMain
     ? routesOf(Table.MAIN).filter(({ destination }) => addresses.includes(destination))
@@ -62,7 +62,7 @@ function isToAnother({ veth }: Pick<Owner, "veth">, toPod: readonly Route[]): bo
 
 /** Standard mode's rule from the pod names the table of its branch. */
 function isFromElsewhere(kernel: Kernel, { vlanId, addresses }: Owner): boolean {
-  return readRules(kernel, "host").some(
+  return readRules(kernel, "node").some(
     ({ priority, from, table }) =>
       priority === FROM_POD_PRIORITY &&
       from !== undefined &&
@@ -79,7 +79,7 @@ export function withoutOthers(
 ): Operation[] {
   const isTaken = isAnothers(owner, standing);
   return operations.filter(
-    (operation) => operation.at !== "host" || !isOthers(operation, isTaken, owner, standing),
+    (operation) => operation.at !== "node" || !isOthers(operation, isTaken, owner, standing),
   );
 }
 

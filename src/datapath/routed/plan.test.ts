@@ -8,7 +8,7 @@ import { type Rule, describeRule } from "../../netlink/route/rule.ts";
 import type { Facts, PrimaryFacts } from "../facts.ts";
 import { type Operation, type Step, undoOf } from "../operation.ts";
 import { type RoutedOptions, planRouted } from "./plan.ts";
-import { type HostPrimaryFacts, removePrimary } from "./primary.ts";
+import { type NodePrimaryFacts, removePrimary } from "./primary.ts";
 
 const POD = 2;
 const TRUNK = 3;
@@ -49,7 +49,7 @@ const primaries = {
       addresses: [address("10.0.0.50/32")],
       routes: [route("default via 169.254.1.1"), route("169.254.1.1/32")],
       permanentNeighbours: [neighbour("169.254.1.1")],
-      onHost: {
+      onNode: {
         routes: [route("10.0.0.50/32", { device: VETH })],
         rules: [{ family: 4, priority: 512, table: 254, to: prefix("10.0.0.50/32") }] as Rule[],
       },
@@ -66,7 +66,7 @@ const primaries = {
         route("fe80::/64", { ...kernels, priority: 256 }),
       ],
       permanentNeighbours: [neighbour("fe80::1")],
-      onHost: {
+      onNode: {
         routes: [route("2001:db8:1::50/128", { device: VETH })],
         rules: [{ family: 6, priority: 512, table: 254, to: prefix("2001:db8:1::50/128") }] as Rule[],
       },
@@ -77,13 +77,13 @@ const primaries = {
       addresses: [address("10.0.9.2/24")],
       routes: [route("default via 10.0.9.1"), route("10.0.9.0/24 via 10.0.9.1"), route("10.0.9.1/32")],
       permanentNeighbours: [],
-      onHost: { routes: [route("10.0.9.2/32", { device: VETH })], rules: [] as Rule[] },
+      onNode: { routes: [route("10.0.9.2/32", { device: VETH })], rules: [] as Rule[] },
     },
     6: {
       addresses: [address("2001:db8:9::2/80")],
       routes: [route("default via 2001:db8:9::1"), route("2001:db8:9::1/128")],
       permanentNeighbours: [],
-      onHost: { routes: [route("2001:db8:9::2/128", { device: VETH })], rules: [] as Rule[] },
+      onNode: { routes: [route("2001:db8:9::2/128", { device: VETH })], rules: [] as Rule[] },
     },
   },
 } as const;
@@ -113,7 +113,7 @@ function branchOf(families: Families): BranchAssignment {
 function primaryOf(
   families: Families,
   kind: keyof typeof primaries = "aws",
-): { primary: PrimaryFacts; onHost: HostPrimaryFacts } {
+): { primary: PrimaryFacts; onNode: NodePrimaryFacts } {
   const parts = families.map((family) => primaries[kind][family]);
   return {
     primary: {
@@ -122,21 +122,21 @@ function primaryOf(
       routes: parts.flatMap((part) => part.routes),
       permanentNeighbours: parts.flatMap((part) => part.permanentNeighbours),
     },
-    onHost: {
-      routes: parts.flatMap((part) => part.onHost.routes),
-      rules: parts.flatMap((part) => part.onHost.rules),
+    onNode: {
+      routes: parts.flatMap((part) => part.onNode.routes),
+      rules: parts.flatMap((part) => part.onNode.rules),
     },
   };
 }
 
 function factsOf(
   primary: PrimaryFacts,
-  host: Partial<Facts["host"]> = {},
+  node: Partial<Facts["node"]> = {},
   pod: Partial<Facts["pod"]> = {},
 ): Facts {
   return {
     pod: { primary, otherDefaults: [], loopbackUp: true, sysctls: [], ...pod },
-    host: {
+    node: {
       trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
       nameIsTaken: true,
       veth: { index: VETH, name: "eni1", up: true, mtu: 9001, mac: VETH_MAC, rest: [] },
@@ -144,7 +144,7 @@ function factsOf(
       source: { 4: "10.0.0.10" },
       table: [],
       rules: [],
-      ...host,
+      ...node,
     },
   };
 }
@@ -152,8 +152,8 @@ function factsOf(
 const options: RoutedOptions = { interfaceName: "eth0", mtu: 9001, mode: "strict" };
 
 function plan(families: Families, mode: RoutedOptions["mode"], kind: keyof typeof primaries = "aws"): Step[] {
-  const { primary, onHost } = primaryOf(families, kind);
-  return planRouted(branchOf(families), factsOf(primary), onHost, { ...options, mode });
+  const { primary, onNode } = primaryOf(families, kind);
+  return planRouted(branchOf(families), factsOf(primary), onNode, { ...options, mode });
 }
 
 /** One line for an operation, as one would type it. */
@@ -197,8 +197,8 @@ const undone = (steps: readonly Step[]) => undoOf(steps).map(say);
 
 const vlan = "vlan vlan.eth.7 id 7 mac 02:b1:00:00:00:07 mtu 9001 on 3";
 const awsAway4 = [
-  "host: - rule 512: from all to 10.0.0.50/32 lookup 254",
-  "host: - route 10.0.0.50/32 dev 9",
+  "node: - rule 512: from all to 10.0.0.50/32 lookup 254",
+  "node: - route 10.0.0.50/32 dev 9",
   "pod: - neigh 169.254.1.1 dev 2",
   "pod: - route default via 169.254.1.1 dev 2",
   "pod: - route 169.254.1.1/32 dev 2",
@@ -209,8 +209,8 @@ const awsBack4 = [
   "pod: route 169.254.1.1/32 dev 2",
   "pod: route default via 169.254.1.1 dev 2",
   "pod: neigh 169.254.1.1 dev 2",
-  "host: route 10.0.0.50/32 dev 9",
-  "host: rule 512: from all to 10.0.0.50/32 lookup 254",
+  "node: route 10.0.0.50/32 dev 9",
+  "node: rule 512: from all to 10.0.0.50/32 lookup 254",
 ];
 const inPod4 = [
   "pod: addr 10.0.0.20/32 dev 2",
@@ -219,27 +219,27 @@ const inPod4 = [
   "pod: neigh 169.254.1.1 dev 2",
 ];
 const device = (optional: string) => [
-  `host: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
-  `host: ipv6/conf/vlan.eth.7/accept_redirects=1${optional}`,
-  `host: ipv6/conf/vlan.eth.7/forwarding=0${optional}`,
+  `node: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
+  `node: ipv6/conf/vlan.eth.7/accept_redirects=1${optional}`,
+  `node: ipv6/conf/vlan.eth.7/forwarding=0${optional}`,
   // Without IPv6 it asks for no gateway by it.
-  ...(optional === "" ? ["host: ipv6/conf/vlan.eth.7/accept_dad=0"] : []),
-  "host: link vlan.eth.7 up",
+  ...(optional === "" ? ["node: ipv6/conf/vlan.eth.7/accept_dad=0"] : []),
+  "node: link vlan.eth.7 up",
 ];
 const table4 = [
-  "host: route 10.0.0.1/32 table 107 dev vlan.eth.7",
-  "host: route default via 10.0.0.1 table 107 dev vlan.eth.7",
+  "node: route 10.0.0.1/32 table 107 dev vlan.eth.7",
+  "node: route default via 10.0.0.1 table 107 dev vlan.eth.7",
 ];
-const lastResort4 = "host: route unreachable default table 107";
+const lastResort4 = "node: route unreachable default table 107";
 const strict4 = [
-  "host: route 10.0.0.20/32 table 107 dev 9",
-  "host: rule 10: from all iif vlan.eth.7 lookup 107",
-  "host: rule 10: from all iif eni1 lookup 107",
+  "node: route 10.0.0.20/32 table 107 dev 9",
+  "node: rule 10: from all iif vlan.eth.7 lookup 107",
+  "node: rule 10: from all iif eni1 lookup 107",
 ];
 const standard4 = [
-  "host: route 10.0.0.20/32 dev 9",
-  "host: rule 512: from all to 10.0.0.20/32 lookup 254",
-  "host: rule 1536: from 10.0.0.20/32 lookup 107",
+  "node: route 10.0.0.20/32 dev 9",
+  "node: rule 512: from all to 10.0.0.20/32 lookup 254",
+  "node: rule 1536: from 10.0.0.20/32 lookup 107",
 ];
 
 describe("planRouted", () => {
@@ -248,7 +248,7 @@ describe("planRouted", () => {
     { mode: "standard", ways: standard4 },
   ] as const)("$mode, IPv4: every step, in order", ({ mode, ways }) => {
     expect(done(plan([4], mode))).toEqual([
-      `host: ${vlan}`,
+      `node: ${vlan}`,
       ...awsAway4,
       lastResort4,
       ...ways,
@@ -262,14 +262,14 @@ describe("planRouted", () => {
     { mode: "strict", ways: strict4 },
     { mode: "standard", ways: standard4 },
   ] as const)("$mode, IPv4: the undo is the reverse, and ends with all the primary had", ({ mode, ways }) => {
-    const absent = (line: string) => line.replace(/^(host|pod): /, "$1: - ");
+    const absent = (line: string) => line.replace(/^(node|pod): /, "$1: - ");
     expect(undone(plan([4], mode))).toEqual([
       ...inPod4.map(absent).toReversed(),
       ...table4.map(absent).toReversed(),
-      "host: link vlan.eth.7 down",
+      "node: link vlan.eth.7 down",
       ...[lastResort4, ...ways].map(absent).toReversed(),
       ...awsBack4,
-      `host: - ${vlan}`,
+      `node: - ${vlan}`,
     ]);
   });
 
@@ -277,33 +277,33 @@ describe("planRouted", () => {
     {
       mode: "strict",
       ways: [
-        "host: route 2001:db8:1::20/128 table 107 dev 9",
-        "host: rule 10: from all iif vlan.eth.7 lookup 107",
-        "host: rule 10: from all iif eni1 lookup 107",
+        "node: route 2001:db8:1::20/128 table 107 dev 9",
+        "node: rule 10: from all iif vlan.eth.7 lookup 107",
+        "node: rule 10: from all iif eni1 lookup 107",
       ],
     },
     {
       mode: "standard",
       ways: [
-        "host: route 2001:db8:1::20/128 dev 9",
-        "host: rule 512: from all to 2001:db8:1::20/128 lookup 254",
-        "host: rule 1536: from 2001:db8:1::20/128 lookup 107",
+        "node: route 2001:db8:1::20/128 dev 9",
+        "node: rule 512: from all to 2001:db8:1::20/128 lookup 254",
+        "node: rule 1536: from 2001:db8:1::20/128 lookup 107",
       ],
     },
   ] as const)("$mode, IPv6: every step, and the wait for duplicates last", ({ mode, ways }) => {
     expect(done(plan([6], mode))).toEqual([
-      `host: ${vlan}`,
-      "host: - rule 512: from all to 2001:db8:1::50/128 lookup 254",
-      "host: - route 2001:db8:1::50/128 dev 9",
+      `node: ${vlan}`,
+      "node: - rule 512: from all to 2001:db8:1::50/128 lookup 254",
+      "node: - route 2001:db8:1::50/128 dev 9",
       "pod: - neigh fe80::1 dev 2",
       "pod: - route default via fe80::1 dev 2",
       "pod: - route fe80::1/128 dev 2",
       "pod: - addr 2001:db8:1::50/128 dev 2",
-      "host: route unreachable ::/0 table 107",
+      "node: route unreachable ::/0 table 107",
       ...ways,
       ...device(""),
-      "host: route fe80:ec2::1/128 table 107 dev vlan.eth.7",
-      "host: route default via fe80:ec2::1 table 107 dev vlan.eth.7",
+      "node: route fe80:ec2::1/128 table 107 dev vlan.eth.7",
+      "node: route default via fe80:ec2::1 table 107 dev vlan.eth.7",
       "pod: ipv6/conf/lo/disable_ipv6=0",
       "pod: ipv6/conf/eth0/disable_ipv6=0",
       "pod: addr 2001:db8:1::20/128 dev 2",
@@ -319,14 +319,14 @@ describe("planRouted", () => {
     (mode) => {
       const lines = done(plan([4, 6], mode));
       const usable = lines.findIndex((line) => line.startsWith("pod: addr"));
-      const ways = lines.filter((line) => /^host: (rule|route unreachable)/.test(line));
+      const ways = lines.filter((line) => /^node: (rule|route unreachable)/.test(line));
       expect(ways).toHaveLength(2 * 3);
       for (const line of ways) expect(lines.lastIndexOf(line)).toBeLessThan(usable);
       const resort = lines.lastIndexOf(lastResort4);
-      expect(lines.findIndex((line) => line.startsWith("host: rule"))).toBeGreaterThan(resort);
+      expect(lines.findIndex((line) => line.startsWith("node: rule"))).toBeGreaterThan(resort);
       const back = undone(plan([4, 6], mode));
       const isAway = (line: string) => /^pod: - addr 10.0.0.20|^pod: - addr 2001:db8:1::20/.test(line);
-      expect(back.findLastIndex(isAway)).toBeLessThan(back.findIndex((line) => line.startsWith("host: -")));
+      expect(back.findLastIndex(isAway)).toBeLessThan(back.findIndex((line) => line.startsWith("node: -")));
     },
   );
 
@@ -341,10 +341,10 @@ describe("planRouted", () => {
   });
 
   it("a branch of IPv4 behind a primary of both: nothing of the other family stays", () => {
-    const { primary, onHost } = primaryOf([4, 6]);
-    const lines = done(planRouted(branchOf([4]), factsOf(primary), onHost, options));
+    const { primary, onNode } = primaryOf([4, 6]);
+    const lines = done(planRouted(branchOf([4]), factsOf(primary), onNode, options));
     expect(lines).toContain("pod: - addr 2001:db8:1::50/128 dev 2");
-    expect(lines).toContain("host: - rule 512: from all to 2001:db8:1::50/128 lookup 254");
+    expect(lines).toContain("node: - rule 512: from all to 2001:db8:1::50/128 lookup 254");
     expect(lines.filter((line) => line.includes("2001:db8:1::20"))).toEqual([]);
   });
 
@@ -352,7 +352,7 @@ describe("planRouted", () => {
     const steps = plan([4, 6], "standard", "ptp");
     expect(done(steps)).toEqual(
       expect.arrayContaining([
-        "host: - route 10.0.9.2/32 dev 9",
+        "node: - route 10.0.9.2/32 dev 9",
         "pod: - route 10.0.9.0/24 via 10.0.9.1 dev 2",
         "pod: - addr 10.0.9.2/24 dev 2",
         "pod: - addr 2001:db8:9::2/80 dev 2",
@@ -370,9 +370,9 @@ describe("planRouted", () => {
         "pod: route 10.0.9.0/24 via 10.0.9.1 dev 2",
         "pod: route default via 10.0.9.1 dev 2",
         "pod: route default via 2001:db8:9::1 dev 2",
-        "host: route 2001:db8:9::2/128 dev 9",
-        "host: route 10.0.9.2/32 dev 9",
-        `host: - ${vlan}`,
+        "node: route 2001:db8:9::2/128 dev 9",
+        "node: route 10.0.9.2/32 dev 9",
+        `node: - ${vlan}`,
       ].toSorted(),
     );
     // Gateways before what goes through them.
@@ -382,7 +382,7 @@ describe("planRouted", () => {
   });
 
   it("what earlier owners left goes as soon as the VLAN id is ours, and does not come back", () => {
-    const { primary, onHost } = primaryOf([4]);
+    const { primary, onNode } = primaryOf([4]);
     const stale = {
       table: [route("10.0.0.29/32", { device: 77, table: 107 })],
       rules: [
@@ -391,43 +391,43 @@ describe("planRouted", () => {
         { family: 4, priority: 1536, table: 107, from: prefix("10.0.0.50/32") },
       ] as Rule[],
     };
-    const found = { ...onHost, rules: [...onHost.rules, ...stale.rules.slice(2)] };
+    const found = { ...onNode, rules: [...onNode.rules, ...stale.rules.slice(2)] };
     const steps = planRouted(branchOf([4]), factsOf(primary, stale), found, options);
     const lines = done(steps);
     const gone = [
-      "host: - rule 10: from all iif vlan.eth.7 lookup 107",
-      "host: - rule 10: from all iif eni1 lookup 108",
-      "host: - rule 1536: from 10.0.0.50/32 lookup 107",
-      "host: - route 10.0.0.29/32 table 107 dev 77",
+      "node: - rule 10: from all iif vlan.eth.7 lookup 107",
+      "node: - rule 10: from all iif eni1 lookup 108",
+      "node: - rule 1536: from 10.0.0.50/32 lookup 107",
+      "node: - route 10.0.0.29/32 table 107 dev 77",
     ];
     // The id must be ours before anything of it is touched.
-    expect(lines.slice(0, 1 + gone.length)).toEqual([`host: ${vlan}`, ...gone]);
+    expect(lines.slice(0, 1 + gone.length)).toEqual([`node: ${vlan}`, ...gone]);
     for (const line of gone) expect(undone(steps)).not.toContain(line.replace("- ", ""));
   });
 
   it("brings up a trunk and a loopback that are down, and only the loopback down again", () => {
-    const { primary, onHost } = primaryOf([4]);
+    const { primary, onNode } = primaryOf([4]);
     const trunk = { index: TRUNK, name: "eth1", up: false, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] };
     const steps = planRouted(
       branchOf([4]),
       factsOf(primary, { trunk }, { loopbackUp: false }),
-      onHost,
+      onNode,
       options,
     );
-    expect(done(steps).slice(0, 2)).toEqual(["host: link 3 up", "pod: link 1 up"]);
+    expect(done(steps).slice(0, 2)).toEqual(["node: link 3 up", "pod: link 1 up"]);
     expect(undone(steps).at(-1)).toBe("pod: link 1 down");
-    expect(undone(steps)).not.toContain("host: link 3 down");
+    expect(undone(steps)).not.toContain("node: link 3 down");
   });
 
   it("IPv6 that the runtime had switched off in the pod is off again afterwards", () => {
-    const { primary, onHost } = primaryOf([4]);
+    const { primary, onNode } = primaryOf([4]);
     const sysctls = ["eth0", "lo"].map((name) => ({
       family: "ipv6" as const,
       parameter: "disable_ipv6",
       device: name,
       value: "1",
     }));
-    const steps = planRouted(branchOf([6]), factsOf(primary, {}, { sysctls }), onHost, options);
+    const steps = planRouted(branchOf([6]), factsOf(primary, {}, { sysctls }), onNode, options);
     expect(undone(steps)).toEqual(
       expect.arrayContaining([
         "pod: ipv6/conf/eth0/disable_ipv6=1 if there",
@@ -437,9 +437,9 @@ describe("planRouted", () => {
   });
 
   it("the VLAN device has the MTU asked for", () => {
-    const { primary, onHost } = primaryOf([4]);
-    const steps = planRouted(branchOf([4]), factsOf(primary), onHost, { ...options, mtu: 1500 });
-    expect(done(steps)).toContain(`host: ${vlan.replace("9001", "1500")}`);
+    const { primary, onNode } = primaryOf([4]);
+    const steps = planRouted(branchOf([4]), factsOf(primary), onNode, { ...options, mtu: 1500 });
+    expect(done(steps)).toContain(`node: ${vlan.replace("9001", "1500")}`);
   });
 
   it("of the same facts gives the same steps, and they are data", () => {
@@ -450,14 +450,14 @@ describe("planRouted", () => {
 
 describe("removePrimary", () => {
   it("takes the node's side first, routes through a gateway before the one to it, and the address last", () => {
-    const { primary, onHost } = primaryOf([4]);
-    expect(done(removePrimary(primary, onHost))).toEqual(awsAway4);
-    expect(undone(removePrimary(primary, onHost))).toEqual(awsBack4);
+    const { primary, onNode } = primaryOf([4]);
+    expect(done(removePrimary(primary, onNode))).toEqual(awsAway4);
+    expect(undone(removePrimary(primary, onNode))).toEqual(awsBack4);
   });
 
   it("leaves what the kernel made by itself", () => {
-    const { primary, onHost } = primaryOf([6]);
-    const lines = done(removePrimary(primary, onHost));
+    const { primary, onNode } = primaryOf([6]);
+    const lines = done(removePrimary(primary, onNode));
     expect(lines.filter((line) => /fe80::aa|fe80::\/64|\(kernel's\)/.test(line))).toEqual([]);
   });
 

@@ -20,7 +20,7 @@ import {
   vlanStep,
 } from "../steps.ts";
 
-import { type HostPrimaryFacts, removePrimary } from "./primary.ts";
+import { type NodePrimaryFacts, removePrimary } from "./primary.ts";
 
 /**
  * The routed datapath, as aws-cni has it with ENABLE_POD_ENI: the VLAN device stays on the node, and policy routing
@@ -44,7 +44,7 @@ export const POD_GATEWAY: Readonly<Record<IpFamily, string>> = { 4: "169.254.1.1
 export function planRouted(
   branch: BranchAssignment,
   facts: Facts,
-  onHost: HostPrimaryFacts,
+  onNode: NodePrimaryFacts,
   options: RoutedOptions,
 ): Step[] {
   const table = tableOf(branch.vlanId);
@@ -52,16 +52,16 @@ export function planRouted(
   return [
     ...bringUp(facts),
     // First: where the id is taken, nothing of whoever has it is touched. It is down until all else is there.
-    vlanStep("host", vlanName(vlanId), branch, facts, options.mtu),
+    vlanStep("node", vlanName(vlanId), branch, facts, options.mtu),
     ...clearStale(facts, branch),
     ...replaceOtherDefaults(branch, facts.pod),
     ...removePrimary(facts.pod.primary, {
-      ...onHost,
-      rules: onHost.rules.filter(isNoneOf(facts.host.rules)),
+      ...onNode,
+      rules: onNode.rules.filter(isNoneOf(facts.node.rules)),
     }),
     // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
     // branch. The pod gets the address last, and an undo takes it first.
-    ...addresses.map(({ family }) => lastResortStep("host", family, table)),
+    ...addresses.map(({ family }) => lastResortStep("node", family, table)),
     ...addresses.flatMap((address) => rules(address, vlanId, table, facts, options.mode)),
     ...vlanUp(branch),
     ...addresses.flatMap((address) => routes(address, vlanId, table)),
@@ -76,7 +76,7 @@ export function planRouted(
 }
 
 /** The branch's address on the pod's veth, alone on its network, and the way out by the other end. */
-function inPod({ family, address }: BranchAddress, { host, pod }: Facts): Step[] {
+function inPod({ family, address }: BranchAddress, { node, pod }: Facts): Step[] {
   const device = pod.primary.link.index;
   const gateway = POD_GATEWAY[family];
   const given = {
@@ -90,8 +90,8 @@ function inPod({ family, address }: BranchAddress, { host, pod }: Facts): Step[]
     routeStep("pod", device, newRoute({ family, destination: gateway, length: widthOf(family) })),
     routeStep("pod", device, newRoute({ ...anyDestination(family), gateway })),
   ];
-  if (host.veth.mac === undefined) return steps;
-  const neighbour = { address: gateway, mac: host.veth.mac };
+  if (node.veth.mac === undefined) return steps;
+  const neighbour = { address: gateway, mac: node.veth.mac };
   const operation = { kind: "neighbour", at: "pod", device, neighbour } as const;
   return [...steps, step(operation, [{ ...operation, absent: true }])];
 }
@@ -99,7 +99,7 @@ function inPod({ family, address }: BranchAddress, { host, pod }: Facts): Step[]
 function vlanUp(branch: BranchAssignment): Step[] {
   const name = vlanName(branch.vlanId);
   // Before it is up: no router may tell it an address, and it is no router itself.
-  const ipv6 = (parameter: string, value: string) => ipv6Step("host", name, branch, parameter, value);
+  const ipv6 = (parameter: string, value: string) => ipv6Step("node", name, branch, parameter, value);
   return [
     ipv6("accept_ra", "0"),
     ipv6("accept_redirects", "1"),
@@ -107,8 +107,8 @@ function vlanUp(branch: BranchAssignment): Step[] {
     // Its link-local address asks for the gateway, so it must not be waited for.
     ...(usesIpv6(branch) ? [ipv6("accept_dad", "0")] : []),
     // Down before the rules go: what comes in must not find the node's table main instead.
-    step({ kind: "link", at: "host", device: name, up: true }, [
-      { kind: "link", at: "host", device: name, up: false },
+    step({ kind: "link", at: "node", device: name, up: true }, [
+      { kind: "link", at: "node", device: name, up: false },
     ]),
   ];
 }
@@ -118,7 +118,7 @@ function rules(
   branch: BranchAddress,
   vlanId: number,
   table: number,
-  { host }: Facts,
+  { node }: Facts,
   mode: EnforcingMode,
 ): Step[] {
   const { family } = branch;
@@ -127,14 +127,14 @@ function rules(
   const strict = { family, priority: STRICT_PRIORITY, table };
   return mode === "strict"
     ? [
-        routeStep("host", host.veth.index, newRoute({ ...toPod, table })),
-        ruleStep("host", { ...strict, inputDevice: vlanName(vlanId) }),
-        ruleStep("host", { ...strict, inputDevice: host.veth.name }),
+        routeStep("node", node.veth.index, newRoute({ ...toPod, table })),
+        ruleStep("node", { ...strict, inputDevice: vlanName(vlanId) }),
+        ruleStep("node", { ...strict, inputDevice: node.veth.name }),
       ]
     : [
-        routeStep("host", host.veth.index, newRoute(toPod)),
-        ruleStep("host", { family, priority: TO_POD_PRIORITY, table: Table.MAIN, to: pod }),
-        ruleStep("host", { family, priority: FROM_POD_PRIORITY, table, from: pod }),
+        routeStep("node", node.veth.index, newRoute(toPod)),
+        ruleStep("node", { family, priority: TO_POD_PRIORITY, table: Table.MAIN, to: pod }),
+        ruleStep("node", { family, priority: FROM_POD_PRIORITY, table, from: pod }),
       ];
 }
 
@@ -142,8 +142,8 @@ function rules(
 function routes({ family, gateway }: BranchAddress, vlanId: number, table: number): Step[] {
   const device = vlanName(vlanId);
   return [
-    routeStep("host", device, newRoute({ family, destination: gateway, length: widthOf(family), table })),
-    routeStep("host", device, newRoute({ ...anyDestination(family), gateway, table })),
+    routeStep("node", device, newRoute({ family, destination: gateway, length: widthOf(family), table })),
+    routeStep("node", device, newRoute({ ...anyDestination(family), gateway, table })),
   ];
 }
 

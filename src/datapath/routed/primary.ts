@@ -2,7 +2,7 @@ import { type IpPrefix, familyOf, widthOf } from "../../values/ip.ts";
 import { Protocol, Table } from "../../netlink/route/constants.ts";
 import type { Route } from "../../netlink/route/route.ts";
 import type { Rule } from "../../netlink/route/rule.ts";
-import type { HostFacts, PrimaryFacts } from "../facts.ts";
+import type { NodeFacts, PrimaryFacts } from "../facts.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Operation, Step } from "../operation.ts";
 import { restoreAddress, byDependency, ownAddresses, ownRoutes, withFlags } from "../primary.ts";
@@ -17,33 +17,33 @@ import { plainRule } from "../../netlink/route/rule.ts";
  */
 
 /** What the node has for the pod's primary addresses. */
-export interface HostPrimaryFacts {
+export interface NodePrimaryFacts {
   readonly routes: readonly Route[];
   readonly rules: readonly Rule[];
 }
 
 /** Reads what the primary made on the node for its addresses: main-table routes by the pod's veth, and rules. */
-export function inspectOnHost(kernel: Kernel, host: HostFacts, primary: PrimaryFacts): HostPrimaryFacts {
+export function inspectOnNode(kernel: Kernel, node: NodeFacts, primary: PrimaryFacts): NodePrimaryFacts {
   const own = new Set(ownAddresses(primary).map(({ address }) => address));
   const isOwn = (prefix: IpPrefix | undefined) =>
     prefix !== undefined && own.has(prefix.address) && prefix.length === widthOf(familyOf(prefix.address));
   return {
-    routes: readRoutes(kernel, "host", undefined, Table.MAIN, host.veth.index).filter(
+    routes: readRoutes(kernel, "node", undefined, Table.MAIN, node.veth.index).filter(
       (route) => route.protocol !== Protocol.KERNEL && own.has(route.destination),
     ),
-    rules: readRules(kernel, "host")
+    rules: readRules(kernel, "node")
       .filter((rule) => isOwn(rule.to) || isOwn(rule.from))
       .map(plainRule),
   };
 }
 
 /** Takes all that the primary set from its interface and from the node, the node first. */
-export function removePrimary(primary: PrimaryFacts, onHost: HostPrimaryFacts): Step[] {
+export function removePrimary(primary: PrimaryFacts, onNode: NodePrimaryFacts): Step[] {
   const pod = { at: "pod", device: primary.link.index } as const;
   return [
-    ...onHost.rules.map((rule) => away({ kind: "rule", at: "host", rule })),
-    ...onHost.routes.map(({ device, ...route }) =>
-      away({ kind: "route", at: "host", ...(device !== undefined && { device }), route }),
+    ...onNode.rules.map((rule) => away({ kind: "rule", at: "node", rule })),
+    ...onNode.routes.map(({ device, ...route }) =>
+      away({ kind: "route", at: "node", ...(device !== undefined && { device }), route }),
     ),
     ...primary.permanentNeighbours.flatMap(({ address, mac }) =>
       mac === undefined ? [] : [away({ kind: "neighbour", ...pod, neighbour: { address, mac } })],

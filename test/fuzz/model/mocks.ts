@@ -1,11 +1,11 @@
 // What stands in for src/netns and src/sys/sysctl.ts, so that a call meets the world of the model.
-import type { Place } from "../../../src/datapath/operation.ts";
+import type { Netns } from "../../../src/datapath/operation.ts";
 import type * as Namespaces from "../../../src/netns/namespace.ts";
 import { JUNK, NODE, POD, here } from "./world.ts";
 
 type Namespace = Namespaces.Namespace;
 
-function handle(path: string, place: Place): Namespace {
+function handle(path: string, place: Netns): Namespace {
   const world = here();
   const fd = world.open(place);
   return { path, fd, identity: place, [Symbol.dispose]: () => world.close(fd) };
@@ -15,7 +15,7 @@ function handle(path: string, place: Place): Namespace {
 export function namespaces(real: typeof Namespaces): Partial<typeof Namespaces> {
   const openNamespace = (path: string): Namespace => {
     if (path === POD) return handle(path, "pod");
-    if (path === NODE) return handle(path, "host");
+    if (path === NODE) return handle(path, "node");
     // Found only when it is entered, as a namespace of another kind is.
     if (path === JUNK) return { ...handle(path, "pod"), identity: "junk" };
     throw new real.NamespaceError(path, true, "is gone");
@@ -23,12 +23,12 @@ export function namespaces(real: typeof Namespaces): Partial<typeof Namespaces> 
   return {
     ...real,
     openNamespace,
-    openOwnNamespace: () => handle(NODE, "host"),
+    openOwnNamespace: () => handle(NODE, "node"),
     inNamespace: (namespace, callback) => {
       if (namespace.path === JUNK) throw new real.NamespaceError(JUNK, false, "is no network namespace");
       const world = here();
       const before = world.place;
-      world.place = namespace.identity === "pod" ? "pod" : "host";
+      world.place = namespace.identity === "pod" ? "pod" : "node";
       try {
         return callback();
       } finally {
@@ -42,12 +42,12 @@ export function namespaces(real: typeof Namespaces): Partial<typeof Namespaces> 
 export function findings() {
   return {
     *allNamespaces(): Generator<Namespace> {
-      yield handle(NODE, "host");
+      yield handle(NODE, "node");
       yield handle(POD, "pod");
     },
     findNamespace: (identity: string): Namespace | undefined => {
       if (identity === "pod") return handle(POD, "pod");
-      return identity === "host" ? handle(NODE, "host") : undefined;
+      return identity === "node" ? handle(NODE, "node") : undefined;
     },
   };
 }

@@ -25,7 +25,7 @@ import { decodeRoute, replaceRoute, type Route } from "../../../src/netlink/rout
 import { addRule, decodeRule, plainRule } from "../../../src/netlink/route/rule.ts";
 import type { Transport } from "../../../src/netlink/transport.ts";
 import { Errno } from "../../../src/sys/errno.ts";
-import type { Place } from "../../../src/datapath/operation.ts";
+import type { Netns } from "../../../src/datapath/operation.ts";
 import { type Device, ModelNamespace, Refusal } from "./namespace.ts";
 
 /** What shall go wrong with the n-th message or datagram, counted from 1 over the call. */
@@ -38,12 +38,12 @@ export interface Mishap {
 }
 
 export class ModelKernel {
-  readonly places: Readonly<Record<Place, ModelNamespace>> = {
-    host: new ModelNamespace(),
+  readonly places: Readonly<Record<Netns, ModelNamespace>> = {
+    node: new ModelNamespace(),
     pod: new ModelNamespace(),
   };
   /** Descriptors of namespaces, as a request may name them. */
-  readonly descriptors = new Map<number, Place>();
+  readonly descriptors = new Map<number, Netns>();
   /** Messages that changed something, or tried to. */
   changes = 0;
   #mishaps: readonly Mishap[] = [];
@@ -62,10 +62,10 @@ export class ModelKernel {
   }
 
   view(): string[] {
-    return (["host", "pod"] as const).flatMap((at) => this.places[at].view().map((line) => `${at}: ${line}`));
+    return (["node", "pod"] as const).flatMap((at) => this.places[at].view().map((line) => `${at}: ${line}`));
   }
 
-  transport(at: Place): Transport {
+  transport(at: Netns): Transport {
     this.#open += 1;
     const waiting: Uint8Array[] = [];
     return {
@@ -82,7 +82,7 @@ export class ModelKernel {
     };
   }
 
-  #serve(at: Place, message: Message): Uint8Array[] {
+  #serve(at: Netns, message: Message): Uint8Array[] {
     const isChange = message.type % 4 < 2 && message.type !== RouteMessage.GETNSID;
     this.#counted.all += 1;
     if (isChange) {
@@ -101,7 +101,7 @@ export class ModelKernel {
     return how === undefined ? answers : answers.map((answer) => how(answer));
   }
 
-  #answer(at: Place, message: Message, isChange: boolean): Uint8Array[] {
+  #answer(at: Netns, message: Message, isChange: boolean): Uint8Array[] {
     try {
       if (isChange) {
         this.#change(at, message);
@@ -131,7 +131,7 @@ export class ModelKernel {
     }
   }
 
-  #change(at: Place, { type, flags, payload }: Message): void {
+  #change(at: Netns, { type, flags, payload }: Message): void {
     const here = this.places[at];
     switch (type) {
       case RouteMessage.NEWLINK:
@@ -160,7 +160,7 @@ export class ModelKernel {
     }
   }
 
-  #createVlan(at: Place, payload: Uint8Array): void {
+  #createVlan(at: Netns, payload: Uint8Array): void {
     const asked = decodeLink(payload);
     const fd = asked.rest.find(({ type }) => type === 28);
     const to =
@@ -172,7 +172,7 @@ export class ModelKernel {
     const { vlan } = asked;
     if (vlan === undefined || parent.kind === "vlan") throw new Refusal(Errno.EOPNOTSUPP);
     if (asked.mtu > parent.mtu) throw new Refusal(34);
-    const all = [...this.places.host.devices.values(), ...this.places.pod.devices.values()];
+    const all = [...this.places.node.devices.values(), ...this.places.pod.devices.values()];
     if (all.some((device) => device.vlanId === vlan.id && device.linkIndex === parent.index))
       throw new Refusal(Errno.EEXIST);
     const device: Device = {
@@ -188,7 +188,7 @@ export class ModelKernel {
     this.places[to].add(device);
   }
 
-  #get(at: Place, { type, payload }: Message): Uint8Array {
+  #get(at: Netns, { type, payload }: Message): Uint8Array {
     const here = this.places[at];
     if (type === RouteMessage.GETLINK) {
       const { index, name } = decodeLink(payload);
@@ -209,7 +209,7 @@ export class ModelKernel {
     return replaceRoute({ ...found, ...(source !== undefined && { source: source.address }) }).payload;
   }
 
-  #list(at: Place, { type, payload }: Message): Uint8Array[] {
+  #list(at: Netns, { type, payload }: Message): Uint8Array[] {
     const here = this.places[at];
     switch (type) {
       case RouteMessage.GETLINK: {
@@ -281,7 +281,7 @@ function neighbour(payload: Uint8Array) {
   return { address, device, mac };
 }
 
-function encodeDevice(at: Place, { index, name, up, mac, mtu, kind, linkIndex, vlanId }: Device): Uint8Array {
+function encodeDevice(at: Netns, { index, name, up, mac, mtu, kind, linkIndex, vlanId }: Device): Uint8Array {
   const header = new Uint8Array(16);
   new DataView(header.buffer).setInt32(4, index, true);
   new DataView(header.buffer).setUint32(8, up ? 1 : 0, true);
@@ -292,7 +292,7 @@ function encodeDevice(at: Place, { index, name, up, mac, mtu, kind, linkIndex, v
     attribute(1, macBytes(mac)),
     ...(linkIndex === undefined ? [] : [u32Attribute(5, linkIndex)]),
     // Both the peer of the pod's veth and the trunk are on the node.
-    ...(linkIndex === undefined || at === "host" ? [] : [u32Attribute(37, 0)]),
+    ...(linkIndex === undefined || at === "node" ? [] : [u32Attribute(37, 0)]),
     ...(kind === undefined
       ? []
       : [

@@ -1,6 +1,6 @@
 // A node with one pod that a primary plugin has wired, as a model: what src/netns and src/sys/sysctl.ts of the plugin
 // are replaced by reaches it (see mocks.ts). The paths below are all the namespaces that there are.
-import type { Place } from "../../../src/datapath/operation.ts";
+import type { Netns } from "../../../src/datapath/operation.ts";
 import { newRoute, anyDestination } from "../../../src/netlink/route/route.ts";
 import { type Mishap, ModelKernel } from "./rtnetlink.ts";
 import type { Device, ModelNamespace } from "./namespace.ts";
@@ -36,7 +36,7 @@ export interface SysctlMishap {
 export class World {
   readonly kernel = new ModelKernel();
   /** The namespace that the thread is in. */
-  place: Place = "host";
+  place: Netns = "node";
   /** Handles of namespaces that were not closed. */
   handles = 0;
   #descriptor = 1000;
@@ -44,7 +44,7 @@ export class World {
   #sysctlCalls = { read: 0, write: 0 };
 
   constructor(options: WorldOptions) {
-    furnishNode(this.kernel.places.host, options);
+    furnishNode(this.kernel.places.node, options);
     furnishPod(this.kernel.places.pod, options);
   }
 
@@ -60,7 +60,7 @@ export class World {
     return this.kernel.view();
   }
 
-  open(place: Place): number {
+  open(place: Netns): number {
     this.handles += 1;
     this.#descriptor += 1;
     this.kernel.descriptors.set(this.#descriptor, place);
