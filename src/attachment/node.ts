@@ -67,7 +67,7 @@ function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, 
  * The namespace at the path if it can be a pod's; undefined also for one of another kind, and for the node's own.
  * Teardown ignores anything that cannot be a pod's network namespace.
  */
-export function openPods(path: string): Namespace | undefined {
+export function openPodNamespace(path: string): Namespace | undefined {
   using open = new DisposableStack();
   const found = open.use(openIfThere(path));
   using own = openOwnNamespace();

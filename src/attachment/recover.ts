@@ -6,7 +6,7 @@ import type { Kernel } from "../datapath/kernel.ts";
 import { hasTable } from "../datapath/numbers.ts";
 import { podBehind } from "../datapath/owner.ts";
 import type { BranchIdentity } from "../ipam/annotation.ts";
-import { type Node, kernelFor, openPods, reopen } from "./node.ts";
+import { type Node, kernelFor, openPodNamespace, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
 import { StateError, type AttachmentKey, LOCK_WAIT_MS, type OnStateError } from "../state/store.ts";
 
@@ -33,7 +33,7 @@ export interface Traces {
  * back but the record.
  */
 export function recover(node: Node, traces: Traces, tolerate: OnStateError): boolean {
-  using namespace = openPods(traces.netns);
+  using namespace = openPodNamespace(traces.netns);
   using kernel = kernelFor(node, namespace);
   // A record that cannot be read says the VLAN id all the same, by its name.
   const listed = listing(node, traces);
@@ -48,7 +48,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
   };
   const takeBack = (id: number) => {
     const owners = listed instanceof StateError ? [] : othersOf(node, id, traces);
-    const isOthers = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
+    const isOtherPod = owners.some((key) => namespaceOf(node, key) === (namespace?.identity ?? ""));
     const isUnclaimed = owners.length === 0 && !(listed instanceof StateError);
     const onNode = () =>
       leadsElsewhere(id)
@@ -57,7 +57,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
             ...leftByDirect(kernel, id),
             ...(recorded === undefined ? [] : leftByRouted(kernel, id, traces.branch?.mac)),
           ];
-    const operations = isOthers
+    const operations = isOtherPod
       ? []
       : [...(restoration()?.operations ?? []), ...(isUnclaimed ? onNode() : [])];
     const [problem] = undo(kernel, operations);

@@ -66,7 +66,7 @@ export function leaveStrict(
   record: AttachmentKey & Pick<AttachmentRecord, "vlanId">,
 ): void {
   const leave = () => {
-    const troubles: string[] = [];
+    const problems: string[] = [];
     for (const part of [
       () => fileOf(node).removeUnfinished(),
       () => putBack(node, kernel, record),
@@ -76,10 +76,10 @@ export function leaveStrict(
         part();
       } catch (error) {
         if (!(error instanceof StateError)) throw error;
-        troubles.push(error.message);
+        problems.push(error.message);
       }
     }
-    if (troubles.length > 0) throw new LeftBehindError(troubles.join("; "));
+    if (problems.length > 0) throw new LeftBehindError(problems.join("; "));
   };
   // withVlan has already reported that it fell back to locking the directory.
   node.store.withNode(LOCK_WAIT_MS, leave, () => undefined);

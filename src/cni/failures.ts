@@ -40,12 +40,12 @@ function codeOf(thrown: unknown): ErrorCode | undefined {
   if (thrown instanceof ForeignFileError) return ErrorCode.RecordUnusable;
   if (thrown instanceof AssetError) return ErrorCode.IoFailure;
   if (thrown instanceof LockTimeoutError) return ErrorCode.TryAgainLater;
-  const isKernels =
+  const isFromKernel =
     thrown instanceof NetlinkError ||
     thrown instanceof NetlinkProtocolError ||
     thrown instanceof NetlinkFormatError ||
     thrown instanceof SysError;
-  return isKernels ? ErrorCode.KernelRefused : undefined;
+  return isFromKernel ? ErrorCode.KernelRefused : undefined;
 }
 
 /** What the kernel said, beyond the errno that is in the message. */

@@ -5,7 +5,7 @@ import type { Call } from "./call.ts";
  * What has been taken back whole is a success, though its record could not be removed: a retry would meet the same file
  * system, and the record harms nobody. Whoever gets the VLAN id next undoes it again, which finds nothing, and clears it.
  */
-export function unlessLeftBehind(call: Call, takeBack: () => string): string {
+export function tolerateLeftBehind(call: Call, takeBack: () => string): string {
   try {
     return takeBack();
   } catch (error) {

@@ -9,7 +9,7 @@ import { toCniError } from "./failures.ts";
 import { type Json, stringifyJson } from "../text/json.ts";
 import { type Log, type LogFields, openLog } from "./log.ts";
 import { type CniRequest, type Environment, readRequest } from "./request.ts";
-import { stillToSay } from "../state/warned.ts";
+import { warningsToLog } from "../state/warned.ts";
 import { type Command, NEWEST_VERSION, versionDocument } from "./versions.ts";
 
 /** What one call has of the world. */
@@ -83,7 +83,7 @@ async function carryOut(
     env,
     node,
     note,
-    warnOnce: (message) => stillToSay(node.store.stateDirectory, request.command, message).forEach(warn),
+    warnOnce: (message) => warningsToLog(node.store.stateDirectory, request.command, message).forEach(warn),
     warn,
   });
 }

@@ -84,12 +84,12 @@ function runsOf<T>(items: readonly T[], operationOf: (item: T) => Operation): T[
 }
 
 /** What is not a message to rtnetlink. */
-function isNoRequest(operation: Operation): operation is Exclude<Operation, NetlinkOperation> {
-  return operation.kind === "sysctl" || operation.kind === "unique" || operation.kind === "hairpin";
+function isNotRtnetlink(operation: Operation): operation is Exclude<Operation, NetlinkOperation> {
+  return operation.kind === "sysctl" || operation.kind === "dad" || operation.kind === "hairpin";
 }
 
 function channelOf(operation: Operation): string {
-  if (isNoRequest(operation)) return `${operation.kind} ${operation.at}`;
+  if (isNotRtnetlink(operation)) return `${operation.kind} ${operation.at}`;
   return Kernel.socketOf(operation);
 }
 
@@ -113,12 +113,12 @@ function carryOutHere(
   const sent: { operation: Operation; index: number; request: Request }[] = [];
   for (const [index, operation] of run.entries()) {
     attempt(operation, failures, () => {
-      if (isNoRequest(operation)) {
+      if (isNotRtnetlink(operation)) {
         // Should the answer not come, it may have been carried out: it is taken back with the rest.
         if (operation.kind === "hairpin") succeeded(index);
         if (operation.kind === "sysctl") writeSysctl(kernel, operation);
         else if (operation.kind === "hairpin") setHairpin(kernel, operation);
-        else kernel.waitUntilUnique(operation.at, operation.device, operation.address);
+        else kernel.waitForDad(operation.at, operation.device, operation.address);
         succeeded(index);
         return;
       }

@@ -28,6 +28,6 @@ export function isAbout(rule: Rule, { table, devices, addresses }: Claims): bool
 }
 
 /** The rule that only the direct datapath makes: to a pod, for what the node itself sends. */
-export function isDirects(rule: Rule): boolean {
+export function isDirectRule(rule: Rule): boolean {
   return rule.priority === TO_POD_PRIORITY && rule.inputDevice === "lo" && rule.to !== undefined;
 }

@@ -5,7 +5,7 @@ import { decodeNeighbour } from "../netlink/route/neighbour.ts";
 import type { NetlinkSocket, Outcome, Request } from "../netlink/socket.ts";
 import type { Clock } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
-import { type Gateways, standingOf, waitForGateways } from "./gateway.ts";
+import { type Gateways, gatewayState, waitForGateways } from "./gateway.ts";
 import type { Kernel } from "./kernel.ts";
 
 const INCOMPLETE = 0x01;
@@ -80,7 +80,7 @@ it.each([
   [FAILED, "failed"],
   [0x40, "answers"],
   [0x80, "answers"],
-])("an entry of state %o: %s", (state, standing) => expect(standingOf(state)).toBe(standing));
+])("an entry of state %o: %s", (state, found) => expect(gatewayState(state)).toBe(found));
 
 describe("waiting for the gateways", () => {
   it("takes one round trip when both answer at once", () => {

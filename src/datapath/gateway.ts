@@ -36,10 +36,10 @@ const FIRST_POLL_MS = 1;
 const LAST_POLL_MS = 20;
 
 /** What a neighbour entry says about a gateway. */
-export type Standing = "answers" | "asked" | "failed";
+export type GatewayState = "answers" | "asked" | "failed";
 
 /** By its state (ndm_state), undefined when there is none: every one with a link-layer address counts. */
-export function standingOf(state: number | undefined): Standing {
+export function gatewayState(state: number | undefined): GatewayState {
   if (state === undefined) return "failed";
   if ((state & NeighbourState.VALID) !== 0) return "answers";
   return (state & NeighbourState.INCOMPLETE) !== 0 ? "asked" : "failed";
@@ -76,10 +76,10 @@ export function waitForGateways(kernel: Kernel, clock: Clock, gateways: Gateways
     refusal = asked.find(({ error }) => error !== undefined && !isAbsence(error))?.error ?? refusal;
     waiting = waiting.filter((gateway, i) => {
       const reply = outcomes[i]?.replies[0];
-      const standing = standingOf(reply === undefined ? undefined : decodeNeighbour(reply.payload)?.state);
+      const found = gatewayState(reply === undefined ? undefined : decodeNeighbour(reply.payload)?.state);
       // The kernel has given up, or nobody asked it: no reason to wait for the time to be over.
-      if (standing === "failed") gateway.patience = LAST_POLL_MS;
-      return standing !== "answers";
+      if (found === "failed") gateway.patience = LAST_POLL_MS;
+      return found !== "answers";
     });
     const [silent] = waiting;
     if (silent === undefined) return;

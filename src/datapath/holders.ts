@@ -33,9 +33,9 @@ export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: Transpo
   using node = openOwnNamespace();
   for (const namespace of allNamespaces()) {
     using _closed = namespace;
-    const isNodes = namespace.identity === node.identity;
-    using kernel = new Kernel(isNodes ? undefined : namespace, open);
-    const at: Netns = isNodes ? "node" : "pod";
+    const isNode = namespace.identity === node.identity;
+    using kernel = new Kernel(isNode ? undefined : namespace, open);
+    const at: Netns = isNode ? "node" : "pod";
     const link = kernel.allLinks(at, { kind: "vlan" }).find((candidate) => candidate.vlan?.id === vlanId);
     if (link === undefined || !isOnTrunk(kernel, at, link, trunk, node.fd)) continue;
     const refusal = judge({ link, at, namespace: namespace.path });

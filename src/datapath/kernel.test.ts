@@ -55,7 +55,7 @@ describe("waiting for duplicate address detection", () => {
     let now = 0;
     const clock = { now: () => now, sleep: (milliseconds: number) => void (now += milliseconds) };
     using kernel = new Kernel(undefined, () => listing(() => flagsAt(now)), clock);
-    kernel.waitUntilUnique("node", 5, ADDRESS);
+    kernel.waitForDad("node", 5, ADDRESS);
     return now;
   }
 

@@ -34,7 +34,7 @@ import type { Device, Operation, Netns, VlanDevice } from "./operation.ts";
 export type TransportFactory = (at: Netns, protocol?: number) => Transport;
 
 /** Those that are one message to rtnetlink. */
-export type NetlinkOperation = Exclude<Operation, { kind: "sysctl" | "unique" | "hairpin" }>;
+export type NetlinkOperation = Exclude<Operation, { kind: "sysctl" | "dad" | "hairpin" }>;
 
 /** As aws-cni waits. */
 const DAD_LIMIT_MS = 10_000;
@@ -157,7 +157,7 @@ export class Kernel implements Disposable {
    * Waits until duplicate address detection is done with an address. DatapathError when somebody else has it, or when it
    * takes longer than 10 s.
    */
-  waitUntilUnique(at: Netns, device: Device, address: string): void {
+  waitForDad(at: Netns, device: Device, address: string): void {
     const index = this.#index(at, device);
     const flags = poll(this.#clock, DAD_LIMIT_MS, DAD_POLL_MS, () => {
       const found = this.#flagsOf(at, index, address);

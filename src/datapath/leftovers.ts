@@ -3,12 +3,12 @@ import { type Address, AddressFlag } from "../netlink/route/address.ts";
 import { Scope, Table } from "../netlink/route/constants.ts";
 import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
-import { isDirects } from "./claims.ts";
+import { isDirectRule } from "./claims.ts";
 import { hasHairpin } from "./hairpin.ts";
 import type { Kernel } from "./kernel.ts";
 import { TO_POD_PRIORITY, hairpinTable, tableOf, vlanName } from "./numbers.ts";
 import type { Operation } from "./operation.ts";
-import { byDependency, withFlags } from "./primary.ts";
+import { byDependency, asNewAddress } from "./primary.ts";
 import {
   readAddresses,
   readPermanentNeighbours,
@@ -28,7 +28,7 @@ export function leftByDirect(kernel: Kernel, vlanId: number): Operation[] {
   const hairpins = FAMILIES.flatMap((family) => hairpinLeft(kernel, family, vlanId));
   if (kernel.link("node", vlanName(vlanId)) !== undefined) return hairpins;
   const table = tableOf(vlanId);
-  const rules = readRulesTo(kernel, "node", table).filter(isDirects);
+  const rules = readRulesTo(kernel, "node", table).filter(isDirectRule);
   const ours = new Set(rules.map((rule) => rule.to?.address));
   return [
     ...rules.map(ruleAbsent),
@@ -75,7 +75,7 @@ function vethAsUsual(kernel: Kernel, { family, device, table }: Route): Operatio
         kind: "address",
         at: "node",
         device,
-        address: withFlags(address, address.flags),
+        address: asNewAddress(address, address.flags),
         absent: true,
       })),
     // They go with the last address.

@@ -62,7 +62,7 @@ export type Operation =
       readonly absent?: true;
     }
   /** Nothing to do but wait: until the kernel has found no other owner of an IPv6 address (DAD). */
-  | { readonly kind: "unique"; readonly at: Netns; readonly device: Device; readonly address: string }
+  | { readonly kind: "dad"; readonly at: Netns; readonly device: Device; readonly address: string }
   /**
    * The node masquerades what comes from one address of the pod for another one of the same pod, in an nftables table of
    * its own. Kernels without nftables are fine: a pod can do without.

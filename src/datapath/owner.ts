@@ -2,7 +2,7 @@ import type { Link } from "../netlink/route/link.ts";
 import { Table } from "../netlink/route/constants.ts";
 import { type Route, isRefusal } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
-import { isDirects } from "./claims.ts";
+import { isDirectRule } from "./claims.ts";
 import { type Kernel, isLinkOnNode } from "./kernel.ts";
 import { tableOf } from "./numbers.ts";
 import { readRoutes, readRulesTo } from "./read.ts";
@@ -40,7 +40,7 @@ export function podBehind(kernel: Kernel, vlanId: number, own: number | undefine
   return kernel
     .links("node", [...routed, ...named])
     .flatMap((link) => link ?? [])
-    .filter(isPods)
+    .filter(isPodVeth)
     .find(({ index }) => routed.has(index) || index !== own);
 }
 
@@ -53,7 +53,7 @@ export function ownerOfTable(
   kernel: Kernel,
   { table, rules }: { readonly table: readonly Route[]; readonly rules: readonly Rule[] },
 ): Link | undefined {
-  const directs = new Set(rules.filter(isDirects).map(({ to }) => to?.address));
+  const directs = new Set(rules.filter(isDirectRule).map(({ to }) => to?.address));
   const devices = new Set(
     table
       .filter((route) => !isRefusal(route) && !directs.has(route.destination))
@@ -61,9 +61,9 @@ export function ownerOfTable(
   );
   return kernel
     .links("node", [...devices])
-    .find((link) => link !== undefined && link.kind !== "vlan" && (link.kind !== "veth" || isPods(link)));
+    .find((link) => link !== undefined && link.kind !== "vlan" && (link.kind !== "veth" || isPodVeth(link)));
 }
 
-function isPods({ kind, linkNetnsId }: Link): boolean {
+function isPodVeth({ kind, linkNetnsId }: Link): boolean {
   return kind === "veth" && linkNetnsId !== undefined;
 }

@@ -45,7 +45,7 @@ export function isKernelMade(address: Address): boolean {
 }
 
 /** The address without its device, with these flags (AddressFlag). */
-export function withFlags({ index: _, rest: __, ...address }: Address, flags: number) {
+export function asNewAddress({ index: _, rest: __, ...address }: Address, flags: number) {
   return { ...address, flags };
 }
 
@@ -81,7 +81,7 @@ export function restoreAddress(primary: PrimaryFacts, address: Address): Operati
   const flags = familyOf(address.address) === 4 ? address.flags : address.flags | AddressFlag.NODAD;
   const route = prefixRoute(address);
   return [
-    { kind: "address", ...pod, address: withFlags(address, flags) },
+    { kind: "address", ...pod, address: asNewAddress(address, flags) },
     // A primary may have deleted the route that the kernel made for its address (ptp does).
     ...(route === undefined || isListed(primary, route)
       ? []

@@ -3,7 +3,7 @@ import type { IpFamily, IpPrefix } from "../values/ip.ts";
 import { Protocol, RouteType, Scope } from "../netlink/route/constants.ts";
 import { type Route, anyDestination, isRefusal, newRoute } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
-import { isDirects } from "./claims.ts";
+import { isDirectRule } from "./claims.ts";
 import type { Facts } from "./facts.ts";
 import { hairpinTable, tableOf } from "./numbers.ts";
 import type { Operation, Netns, Step } from "./operation.ts";
@@ -70,7 +70,7 @@ export function bringUp({ node, pod }: Facts): Step[] {
 /** Removes rules and routes left by the VLAN id's previous owner: those that lead to its table or name its devices, and the table. */
 export function clearStale({ node }: Facts, { vlanId }: Pick<BranchAssignment, "vlanId">): Step[] {
   // A direct pod's rule says that it may have had this too.
-  const ofTable = node.rules.filter((rule) => isDirects(rule) && rule.table === tableOf(vlanId));
+  const ofTable = node.rules.filter((rule) => isDirectRule(rule) && rule.table === tableOf(vlanId));
   const directs = new Set(ofTable.map(({ family }) => family));
   const table = hairpinTable(vlanId);
   return [

@@ -113,7 +113,7 @@ function differ(view: KernelView, operation: Operation, all: readonly Operation[
       return operation.absent === true ? undefined : differentHairpin(view, operation);
     case "sysctl":
       return operation.at === "pod" ? undefined : differentSysctl(view, operation);
-    case "unique":
+    case "dad":
       return undefined;
   }
 }

@@ -11,6 +11,8 @@ const step = (at: string) => {
   const rule = { family: 4, priority: 10, table: 107 };
   return { do: { kind: "rule", at, rule }, undo: [{ kind: "rule", at, rule, absent: true }] };
 };
+/** The wait for duplicate address detection. */
+const wait = (kind: string) => ({ do: { kind, at: "pod", device: 5, address: "2001:db8::1" }, undo: [] });
 
 describe.each(written)("what version 0.1.0 wrote: $datapath", (record) => {
   const text = JSON.stringify(record);
@@ -30,8 +32,8 @@ describe.each(written)("what version 0.1.0 wrote: $datapath", (record) => {
 it("translates the operations and nothing else that has the same words in it", () => {
   const [first] = written;
   const pod = { namespace: "node", name: "host", uid: "unique" };
-  const record = { ...first, pod, network: "host", steps: [step("host")] };
+  const record = { ...first, pod, network: "host", steps: [step("host"), wait("unique")] };
   const read = parseRecord(JSON.stringify(record));
-  expect(read).toEqual({ ...record, steps: [step("node")] });
+  expect(read).toEqual({ ...record, steps: [step("node"), wait("dad")] });
   expect(read && formatRecord(read)).toBe(JSON.stringify(record));
 });

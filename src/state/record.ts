@@ -56,7 +56,10 @@ export function podName(pod: PodIdentity): string {
  * What version 0.1.0 calls some places and kinds of an operation. The files keep its words: each version takes back what
  * the other has attached.
  */
-const ON_DISK = [["node", "host"]] as const;
+const ON_DISK = [
+  ["node", "host"],
+  ["dad", "unique"],
+] as const;
 
 const TO_DISK = new Map<unknown, string>(ON_DISK);
 const FROM_DISK = new Map<unknown, string>(ON_DISK.map(([here, onDisk]) => [onDisk, here]));
@@ -145,7 +148,7 @@ const SHAPES: Readonly<Record<Operation["kind"], (operation: Fields) => boolean>
     isDevice(device) && isObject(neighbour) && has(neighbour, ["address", "mac"]),
   hairpin: (operation) =>
     has(operation, ["table"], ["family"]) && (operation["absent"] === true || has(operation, ["from", "to"])),
-  unique: (operation) => isDevice(operation["device"]) && has(operation, ["address"]),
+  dad: (operation) => isDevice(operation["device"]) && has(operation, ["address"]),
   sysctl: (operation) => has(operation, ["key", "value"]),
 };
 

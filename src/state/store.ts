@@ -116,9 +116,9 @@ export class AttachmentStore {
       this.prepare();
       lock = lockFile(`${this.#locks}/${file}`, waitMs, this.#clock);
     } catch (error) {
-      const trouble = asStateError(`Cannot lock ${what}`, error);
-      if (tolerate === undefined) throw trouble;
-      tolerate(trouble);
+      const problem = asStateError(`Cannot lock ${what}`, error);
+      if (tolerate === undefined) throw problem;
+      tolerate(problem);
       return this.#lockedAll(what, waitMs, callback);
     }
     if (lock === undefined) throw tooLong(what, waitMs);
@@ -259,9 +259,9 @@ export class AttachmentStore {
         removeOwn(`${this.#directory}/${file}`);
       }
     } catch (error) {
-      const trouble = asStateError(`Cannot tidy up ${this.#directory}`, error);
-      if (tolerate === undefined) throw trouble;
-      tolerate(trouble);
+      const problem = asStateError(`Cannot tidy up ${this.#directory}`, error);
+      if (tolerate === undefined) throw problem;
+      tolerate(problem);
     }
   }
 

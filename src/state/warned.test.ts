@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { stillToSay } from "./warned.ts";
+import { warningsToLog } from "./warned.ts";
 
 let directory: string;
 
@@ -13,7 +13,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 it("tells the first time from the others, for each text", () => {
   const state = `${directory}/state`;
-  expect(["a", "b", "a", "b", "ab"].map((text) => stillToSay(state, "ADD", text))).toEqual([
+  expect(["a", "b", "a", "b", "ab"].map((text) => warningsToLog(state, "ADD", text))).toEqual([
     ["a"],
     ["b"],
     [],
@@ -25,15 +25,15 @@ it("tells the first time from the others, for each text", () => {
 });
 
 it("tells verbs apart", () => {
-  expect(stillToSay(directory, "ADD", "a")).toEqual(["a"]);
-  expect(stillToSay(directory, "STATUS", "a")).toEqual(["a"]);
-  expect(stillToSay(directory, "STATUS", "a")).toEqual([]);
+  expect(warningsToLog(directory, "ADD", "a")).toEqual(["a"]);
+  expect(warningsToLog(directory, "STATUS", "a")).toEqual(["a"]);
+  expect(warningsToLog(directory, "STATUS", "a")).toEqual([]);
 });
 
 it("has its mode whatever the umask", () => {
   const before = process.umask(0o777);
   try {
-    stillToSay(`${directory}/state`, "ADD", "a");
+    warningsToLog(`${directory}/state`, "ADD", "a");
   } finally {
     process.umask(before);
   }
@@ -41,8 +41,8 @@ it("has its mode whatever the umask", () => {
 });
 
 it("takes a text with line breaks for one", () => {
-  expect(stillToSay(directory, "ADD", "a\nb")).toEqual(["a\nb"]);
-  expect(stillToSay(directory, "ADD", "b")).toEqual(["b"]);
+  expect(warningsToLog(directory, "ADD", "a\nb")).toEqual(["a\nb"]);
+  expect(warningsToLog(directory, "ADD", "b")).toEqual(["b"]);
   expect(readFileSync(`${directory}/warned`, "utf8").trimEnd().split("\n")).toHaveLength(2);
 });
 
@@ -50,14 +50,14 @@ it("says it again where it cannot be remembered, and names what is in the way", 
   writeFileSync(`${directory}/file`, "");
   chmodSync(`${directory}/file`, 0o600);
   const said = ["a", `${directory}/file is no directory; remove it`];
-  expect(stillToSay(`${directory}/file`, "ADD", "a")).toEqual(said);
-  expect(stillToSay(`${directory}/file`, "ADD", "a")).toEqual(said);
+  expect(warningsToLog(`${directory}/file`, "ADD", "a")).toEqual(said);
+  expect(warningsToLog(`${directory}/file`, "ADD", "a")).toEqual(said);
 });
 
 it("follows no link", () => {
   writeFileSync(`${directory}/elsewhere`, "theirs\n");
   symlinkSync(`${directory}/elsewhere`, `${directory}/warned`);
-  expect(stillToSay(directory, "ADD", "a")).toEqual([
+  expect(warningsToLog(directory, "ADD", "a")).toEqual([
     "a",
     `${directory}/warned is a symbolic link; remove it`,
   ]);
@@ -66,8 +66,8 @@ it("follows no link", () => {
 
 it("remembers no more than 64 KiB", () => {
   const long = (i: number) => `${i} ${"x".repeat(1000)}`;
-  for (let i = 0; i < 100; i++) expect(stillToSay(directory, "ADD", long(i))).toHaveLength(1);
+  for (let i = 0; i < 100; i++) expect(warningsToLog(directory, "ADD", long(i))).toHaveLength(1);
   expect(statSync(`${directory}/warned`).size).toBeLessThanOrEqual(64 * 1024);
-  expect(stillToSay(directory, "ADD", long(1))).toEqual([]);
-  expect(stillToSay(directory, "ADD", long(99))).toEqual([long(99)]);
+  expect(warningsToLog(directory, "ADD", long(1))).toEqual([]);
+  expect(warningsToLog(directory, "ADD", long(99))).toEqual([long(99)]);
 });

@@ -9,7 +9,7 @@ const MAX_REMEMBERED = 64 * 1024;
  * every pod, and each time that the runtime asks for STATUS. If it cannot be remembered it is logged again, with the reason
  * when something else stands in the file's place.
  */
-export function stillToSay(stateDirectory: string, verb: string, text: string): readonly string[] {
+export function warningsToLog(stateDirectory: string, verb: string, text: string): readonly string[] {
   const path = `${stateDirectory}/warned`;
   const line = `${JSON.stringify(`${verb}: ${text}`)}\n`;
   try {

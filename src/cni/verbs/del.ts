@@ -7,7 +7,7 @@ import type { BranchIdentity } from "../../ipam/annotation.ts";
 import { isIpamdDown } from "../aws-cni.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
-import { unlessLeftBehind } from "../left-behind.ts";
+import { tolerateLeftBehind } from "../left-behind.ts";
 import { hasBranch, readPrevResult } from "../prevresult.ts";
 import { reviewNode } from "../review.ts";
 
@@ -23,8 +23,8 @@ export function del(call: Call): undefined {
   if (record === undefined) {
     const { isOrdinary, ...known } = hints(call);
     const traces = { ...key, netns: request.netns, ...known };
-    const outcome = unlessLeftBehind(call, () =>
-      !(isOrdinary && isUnlisted(call)) && recover(node, traces, told(call))
+    const outcome = tolerateLeftBehind(call, () =>
+      !(isOrdinary && isUnlisted(call)) && recover(node, traces, warnOf(call))
         ? "detached without a record"
         : "nothing to detach",
     );
@@ -37,12 +37,12 @@ export function del(call: Call): undefined {
     // Another call may have taken the VLAN id over while we waited: then nothing of it is ours any more.
     const current = findRecord(call);
     if (current === undefined) return "taken over meanwhile";
-    return unlessLeftBehind(call, () => {
+    return tolerateLeftBehind(call, () => {
       detachRecord(node, current, { releasePrimary: isIpamdDown() });
       return "detached";
     });
   };
-  call.note({ outcome: node.store.withVlan(record.vlanId, LOCK_WAIT_MS, detach, told(call)) });
+  call.note({ outcome: node.store.withVlan(record.vlanId, LOCK_WAIT_MS, detach, warnOf(call)) });
   reviewNode(call);
 }
 
@@ -59,7 +59,7 @@ function findRecord(call: Call): AttachmentRecord | undefined {
 }
 
 /** What is wrong with the state directory keeps nothing from being taken back; somebody should know. */
-function told(call: Call): OnStateError {
+function warnOf(call: Call): OnStateError {
   return ({ message }) => call.warn(message);
 }
 

@@ -5,7 +5,7 @@ import { isIpamdDown } from "../aws-cni.ts";
 import type { Call } from "../call.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import { toCniError } from "../failures.ts";
-import { unlessLeftBehind } from "../left-behind.ts";
+import { tolerateLeftBehind } from "../left-behind.ts";
 import { reviewNode } from "../review.ts";
 
 /**
@@ -32,7 +32,7 @@ export function gc(call: Call): undefined {
       node.store.withVlan(record.vlanId, LOCK_WAIT_MS, () => {
         const current = node.store.find(key);
         if (current === undefined) return;
-        unlessLeftBehind(call, () => {
+        tolerateLeftBehind(call, () => {
           detachRecord(node, current, { releasePrimary: isIpamdDown() });
           return "";
         });

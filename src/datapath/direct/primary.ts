@@ -8,7 +8,7 @@ import {
   restoreNeighbours,
   prefixRoute,
   restoreRoutes,
-  withFlags,
+  asNewAddress,
 } from "../primary.ts";
 import { type DeviceSysctl, type SysctlFact, factOf, sysctlKey } from "../sysctl.ts";
 
@@ -70,7 +70,7 @@ function keepAddress(pod: { at: "pod"; device: number }, address: Address): Step
   if (familyOf(address.address) === 6) {
     if (isKernelMade(address)) return [];
     const flags = address.flags | AddressFlag.NODAD | AddressFlag.NOPREFIXROUTE;
-    return [{ do: { kind: "address", ...pod, address: withFlags(address, flags) }, undo: [] }];
+    return [{ do: { kind: "address", ...pod, address: asNewAddress(address, flags) }, undo: [] }];
   }
   const route = prefixRoute(address);
   if (route === undefined) return [];

@@ -54,12 +54,12 @@ export interface LocalRules {
 export function localRulesToMove(kernel: Kernel, families: readonly IpFamily[]): LocalRules[] {
   return families.flatMap((family) => {
     const rules = localRules(kernel, family);
-    return rules === undefined || (hasKernels(rules) && !rules.some(isBefore)) ? [] : [{ family, rules }];
+    return rules === undefined || (hasKernelRule(rules) && !rules.some(isBefore)) ? [] : [{ family, rules }];
   });
 }
 
 /** Whether there is one behind the strict pods' rules that nobody takes for his own to remove. */
-function hasKernels(rules: readonly Rule[]): boolean {
+function hasKernelRule(rules: readonly Rule[]): boolean {
   return rules.some((rule) => !isBefore(rule) && rule.protocol === Protocol.KERNEL);
 }
 
@@ -78,11 +78,11 @@ export function isOursToUndo({ rules }: LocalRules): boolean {
 /** Puts the rule for table local behind those of the pods: it is there before the one in front goes. */
 export function moveLocalRule(kernel: Kernel, found: readonly LocalRules[]): void {
   carryOut(kernel, [
-    ...found.filter(({ rules }) => !hasKernels(rules)).flatMap(putBehind),
+    ...found.filter(({ rules }) => !hasKernelRule(rules)).flatMap(putBehind),
     // Re-add the ICMPv6 rule after the rule for table local: DELRULE removes the first match, and one left by a killed call
     // would match first.
     ...(found.some(({ family }) => family === 6)
-      ? [removed(ROUTER_ICMP), added({ ...ROUTER_ICMP, ...KERNELS })]
+      ? [removed(ROUTER_ICMP), added({ ...ROUTER_ICMP, ...BY_KERNEL })]
       : []),
     ...found.flatMap(({ family, rules }) =>
       rules.filter(isBefore).map(({ priority }) => removed({ family, priority, table: Table.LOCAL })),
@@ -128,7 +128,7 @@ export function hasStrictPods(kernel: Kernel): boolean {
 const LOCAL_PRIORITY_MEANWHILE = LOCAL_PRIORITY_STRICT + 1;
 
 /** systemd-networkd takes what the kernel made itself for nobody's to remove. */
-const KERNELS = { protocol: Protocol.KERNEL } as const;
+const BY_KERNEL = { protocol: Protocol.KERNEL } as const;
 
 /** The router's neighbour discovery is answered by the node itself, whatever device it comes in by. */
 const ROUTER_ICMP: Rule = {
@@ -140,7 +140,7 @@ const ROUTER_ICMP: Rule = {
 };
 
 function localRule(family: IpFamily, priority: number): Rule {
-  return { family, priority, table: Table.LOCAL, ...KERNELS };
+  return { family, priority, table: Table.LOCAL, ...BY_KERNEL };
 }
 
 /** The rules themselves, not those that ask table local for some packets only. */

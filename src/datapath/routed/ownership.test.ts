@@ -5,7 +5,7 @@ import { type Route, anyDestination, newRoute } from "../../netlink/route/route.
 import type { Rule } from "../../netlink/route/rule.ts";
 import type { Operation } from "../operation.ts";
 import { lastResortStep } from "../steps.ts";
-import { type Standing, isAnothers, withoutOthers } from "./ownership.ts";
+import { type Standing, hasNextOwner, withoutOthers } from "./ownership.ts";
 
 const TRUNK = 3;
 const VETH = 9;
@@ -79,7 +79,7 @@ describe("whether a VLAN id is another branch's by now", () => {
       is: true,
     },
   ])("$what: $is", ({ there, is }) => {
-    expect(isAnothers(owner, standing(there))).toBe(is);
+    expect(hasNextOwner(owner, standing(there))).toBe(is);
   });
 });
 

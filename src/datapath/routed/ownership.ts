@@ -77,19 +77,19 @@ export function withoutOthers(
   owner: Owner,
   standing: Standing,
 ): Operation[] {
-  const isTaken = isAnothers(owner, standing);
+  const isTaken = hasNextOwner(owner, standing);
   return operations.filter(
-    (operation) => operation.at !== "node" || !isOthers(operation, isTaken, owner, standing),
+    (operation) => operation.at !== "node" || !isOfNextOwner(operation, isTaken, owner, standing),
   );
 }
 
 /** Whether the VLAN id is another branch's by now. */
-export function isAnothers(owner: Owner, standing: Standing): boolean {
+export function hasNextOwner(owner: Owner, standing: Standing): boolean {
   const { device } = standing;
   const isOtherDevice =
     device !== undefined &&
     (device.mac !== owner.mac || device.linkIndex !== owner.trunk || device.vlan?.id !== owner.vlanId);
-  return isOtherDevice || leadsToAnotherPod(owner, standing) || isNextSandboxs(owner, standing);
+  return isOtherDevice || leadsToAnotherPod(owner, standing) || isOfNextSandbox(owner, standing);
 }
 
 /** As the table of a strict pod leads to that pod. */
@@ -100,27 +100,27 @@ function leadsToAnotherPod({ veth }: Owner, { device, table }: Standing): boolea
 }
 
 /** As table main leads to a standard pod: the same ENI's, in its next sandbox, whose device has the same MAC. */
-function isNextSandboxs(owner: Owner, { toPod, isElsewhere }: Standing): boolean {
+function isOfNextSandbox(owner: Owner, { toPod, isElsewhere }: Standing): boolean {
   return isToAnother(owner, toPod) && isElsewhere !== true;
 }
 
-function isOthers(operation: Operation, isTaken: boolean, owner: Owner, standing: Standing): boolean {
+function isOfNextOwner(operation: Operation, isTaken: boolean, owner: Owner, standing: Standing): boolean {
   const { kind } = operation;
   if (kind === "rule") {
-    return operation.absent === true && isOthersRule(operation.rule, isTaken, owner, standing);
+    return operation.absent === true && isRuleOfNextOwner(operation.rule, isTaken, owner, standing);
   }
   if (!isTaken || kind === "vlan") return isTaken;
   // By its ifindex a device is known, the name is the next owner's. The last resort of a table is nobody's but ours.
   return "device" in operation && operation.device === vlanName(owner.vlanId);
 }
 
-function isOthersRule(rule: Rule, isTaken: boolean, owner: Owner, standing: Standing): boolean {
-  const isAnotherPods = (address: string) =>
+function isRuleOfNextOwner(rule: Rule, isTaken: boolean, owner: Owner, standing: Standing): boolean {
+  const isOtherPod = (address: string) =>
     standing.toPod.some((route) => route.destination === address && route.device !== owner.veth);
   // Standard mode has the same rule for every pod that has the address.
-  if (rule.table === Table.MAIN) return rule.to !== undefined && isAnotherPods(rule.to.address);
+  if (rule.table === Table.MAIN) return rule.to !== undefined && isOtherPod(rule.to.address);
   if (!isTaken || rule.table !== tableOf(owner.vlanId)) return false;
-  if (rule.from !== undefined) return isAnotherPods(rule.from.address);
+  if (rule.from !== undefined) return isOtherPod(rule.from.address);
   if (rule.inputDevice === undefined) return false;
   // Only a strict pod has a rule by the VLAN device: for a standard one it leads astray what comes in.
   if (rule.inputDevice === vlanName(owner.vlanId)) return leadsToAnotherPod(owner, standing);

@@ -187,7 +187,7 @@ function say(operation: Operation): string {
       const pair = operation.absent === true ? "" : ` from ${operation.from} to ${operation.to}`;
       return `${at}: ${verb}nft IPv${operation.family} ${operation.table}${pair}`;
     }
-    case "unique":
+    case "dad":
       return `${at}: wait for ${operation.address}`;
   }
 }

@@ -69,9 +69,7 @@ export function planRouted(
     ...addresses.flatMap((address) => inPod(address, facts)),
     ...branch.addresses
       .filter(({ family }) => family === 6)
-      .map(({ address }) =>
-        step({ kind: "unique", at: "pod", device: facts.pod.primary.link.index, address }),
-      ),
+      .map(({ address }) => step({ kind: "dad", at: "pod", device: facts.pod.primary.link.index, address })),
   ];
 }
 

@@ -5,7 +5,7 @@ import type { Rule } from "../../netlink/route/rule.ts";
 import type { NodeFacts, PrimaryFacts } from "../facts.ts";
 import type { Kernel } from "../kernel.ts";
 import type { Operation, Step } from "../operation.ts";
-import { restoreAddress, byDependency, ownAddresses, ownRoutes, withFlags } from "../primary.ts";
+import { restoreAddress, byDependency, ownAddresses, ownRoutes, asNewAddress } from "../primary.ts";
 import { readRoutes, readRules } from "../read.ts";
 import { step } from "../steps.ts";
 import { plainRule } from "../../netlink/route/rule.ts";
@@ -41,20 +41,20 @@ export function inspectOnNode(kernel: Kernel, node: NodeFacts, primary: PrimaryF
 export function removePrimary(primary: PrimaryFacts, onNode: NodePrimaryFacts): Step[] {
   const pod = { at: "pod", device: primary.link.index } as const;
   return [
-    ...onNode.rules.map((rule) => away({ kind: "rule", at: "node", rule })),
+    ...onNode.rules.map((rule) => removal({ kind: "rule", at: "node", rule })),
     ...onNode.routes.map(({ device, ...route }) =>
-      away({ kind: "route", at: "node", ...(device !== undefined && { device }), route }),
+      removal({ kind: "route", at: "node", ...(device !== undefined && { device }), route }),
     ),
     ...primary.permanentNeighbours.flatMap(({ address, mac }) =>
-      mac === undefined ? [] : [away({ kind: "neighbour", ...pod, neighbour: { address, mac } })],
+      mac === undefined ? [] : [removal({ kind: "neighbour", ...pod, neighbour: { address, mac } })],
     ),
     // The last ones first, so that no route is left without the one to its gateway.
     ...byDependency(ownRoutes(primary))
       .toReversed()
-      .map(({ device: _, ...route }) => away({ kind: "route", ...pod, route })),
+      .map(({ device: _, ...route }) => removal({ kind: "route", ...pod, route })),
     ...ownAddresses(primary).map((address) =>
       step(
-        { kind: "address", ...pod, address: withFlags(address, address.flags), absent: true },
+        { kind: "address", ...pod, address: asNewAddress(address, address.flags), absent: true },
         restoreAddress(primary, address),
       ),
     ),
@@ -62,6 +62,6 @@ export function removePrimary(primary: PrimaryFacts, onNode: NodePrimaryFacts): 
 }
 
 /** Takes something away that comes back. */
-function away(operation: Extract<Operation, { kind: "rule" | "route" | "neighbour" }>): Step {
+function removal(operation: Extract<Operation, { kind: "rule" | "route" | "neighbour" }>): Step {
   return step({ ...operation, absent: true }, [operation]);
 }
