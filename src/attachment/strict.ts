@@ -9,7 +9,7 @@ import {
   moveLocalRule,
   restoreLocalRule,
   setEarlyDemux,
-} from "../datapath/routed/node.ts";
+} from "../datapath/routed/local-rule.ts";
 import type { IpFamily } from "../values/ip.ts";
 import { StrictFile } from "../state/strict.ts";
 import { type Node, reopen } from "./node.ts";

@@ -4,7 +4,7 @@ import type { Kernel } from "../datapath/kernel.ts";
 import { vlanName } from "../datapath/numbers.ts";
 import type { Netns, Step } from "../datapath/operation.ts";
 import { POD_GATEWAY, planRouted } from "../datapath/routed/plan.ts";
-import { inspectOnNode } from "../datapath/routed/primary.ts";
+import { inspectOnNode } from "../datapath/routed/remove-primary.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { widthOf } from "../values/ip.ts";
 import type { CniRequest } from "./request.ts";

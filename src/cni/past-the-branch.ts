@@ -1,6 +1,6 @@
 /** Networks of the entry that would take past the branch what its security groups are for. */
 
-import { IPV6_GATEWAY } from "../ipam/address.ts";
+import { IPV6_GATEWAY } from "../ipam/subnet.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { type IpPrefix, contains, formatPrefix, parsePrefix } from "../values/ip.ts";
 import type { PluginConfig } from "./config.ts";

@@ -8,7 +8,7 @@ import { canonicalIp, contains, familyOf, networkOf, parsePrefix } from "../valu
 import type { IpFamily, IpPrefix } from "../values/ip.ts";
 import { type Json, type JsonObject, isArray, isObject, parseJson, quote } from "../text/json.ts";
 import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
-import { addressDefect, gatewayOf } from "./address.ts";
+import { addressDefect, gatewayOf } from "./subnet.ts";
 import { canonicalMac, macDefect } from "../values/mac.ts";
 
 export const POD_ENI_ANNOTATION = "vpc.amazonaws.com/pod-eni";

@@ -24,7 +24,7 @@ import { CniError, ErrorCode } from "../errors.ts";
 import type { JsonObject } from "../../text/json.ts";
 import { type CniResult, convertResult } from "../result.ts";
 import { refuseNetworksPastBranch } from "../past-the-branch.ts";
-import { reviewNode } from "../review.ts";
+import { reviewNode } from "../cleanup.ts";
 import { trunkSelector } from "../trunk.ts";
 
 export { clearStrictRules } from "../../attachment/namesake.ts";

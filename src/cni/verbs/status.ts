@@ -3,7 +3,7 @@ import type { Kernel } from "../../datapath/kernel.ts";
 import { findTrunk } from "../../datapath/trunk.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
-import { isEarlyDemuxOn, localRulesMissing } from "../../datapath/routed/node.ts";
+import { isEarlyDemuxOn, localRulesMissing } from "../../datapath/routed/local-rule.ts";
 import { EARLY_DEMUX_WARNING } from "../early-demux.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import { toCniError } from "../failures.ts";

@@ -27,7 +27,7 @@ import {
   vlanStep,
 } from "../steps.ts";
 import { sysctlKey } from "../sysctl.ts";
-import { renamePrimary } from "./primary.ts";
+import { renamePrimary } from "./rename-primary.ts";
 
 /**
  * The direct datapath: the VLAN device is made inside the pod's namespace and is the pod's interface. The primary's

@@ -12,7 +12,7 @@ import { readRoutes, readRulesTo } from "../read.ts";
 import { prefixRoute } from "../primary.ts";
 import { isLastResort } from "../steps.ts";
 import { type SysctlFact, sysctlKey } from "../sysctl.ts";
-import { RENAMED_SYSCTLS, renamePrimary } from "./primary.ts";
+import { RENAMED_SYSCTLS, renamePrimary } from "./rename-primary.ts";
 
 /**
  * What gives a pod its primary interface back when no record says how: the VLAN device has the branch's MAC, the

@@ -8,7 +8,7 @@ import { type Rule, describeRule } from "../../netlink/route/rule.ts";
 import type { Facts, PrimaryFacts } from "../facts.ts";
 import { type Operation, type Step, undoOf } from "../operation.ts";
 import { type RoutedOptions, planRouted } from "./plan.ts";
-import { type NodePrimaryFacts, removePrimary } from "./primary.ts";
+import { type NodePrimaryFacts, removePrimary } from "./remove-primary.ts";
 
 const POD = 2;
 const TRUNK = 3;

@@ -20,7 +20,7 @@ import {
   vlanStep,
 } from "../steps.ts";
 
-import { type NodePrimaryFacts, removePrimary } from "./primary.ts";
+import { type NodePrimaryFacts, removePrimary } from "./remove-primary.ts";
 
 /**
  * The routed datapath, as aws-cni has it with ENABLE_POD_ENI: the VLAN device stays on the node, and policy routing

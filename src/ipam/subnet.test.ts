@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parsePrefix } from "../values/ip.ts";
-import { addressDefect, gatewayOf } from "./address.ts";
+import { addressDefect, gatewayOf } from "./subnet.ts";
 
 const prefix = (text: string) => {
   const parsed = parsePrefix(text);
