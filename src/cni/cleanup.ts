@@ -1,9 +1,12 @@
 import { kernelFor } from "../attachment/node.ts";
 import { reviewStrict } from "../attachment/strict.ts";
+import { LeftBehindError } from "../state/store.ts";
 import { StrictFile } from "../state/strict.ts";
 import type { Call } from "./call.ts";
 import { ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
+
+/** How a call that changes a pod's network ends. */
 
 /**
  * Looks whether what strict mode changed for the node is still needed. The call itself is done by then and does not fail
@@ -21,5 +24,21 @@ export function reviewNode(call: Call): void {
     // Another call is at it right now.
     if (failure.code === ErrorCode.TryAgainLater) return;
     call.warn(`what strict mode changed for the node could not be looked at: ${failure.message}`);
+  }
+}
+
+/**
+ * What has been taken back whole is a success, though its record could not be removed: a retry would meet the same file
+ * system, and the record harms nobody. Whoever gets the VLAN id next undoes it again, which finds nothing, and clears it.
+ */
+export function tolerateLeftBehind(call: Call, takeBack: () => string): string {
+  try {
+    return takeBack();
+  } catch (error) {
+    if (!(error instanceof LeftBehindError)) throw error;
+    call.warn(
+      `${error.message}; all else is taken back, and the next ADD by this VLAN id clears it once the pod is gone`,
+    );
+    return "detached, the record left";
   }
 }

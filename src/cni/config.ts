@@ -9,6 +9,7 @@ import { isArray, isInteger, isObject, member, quote } from "../text/json.ts";
 import type { Json, JsonObject } from "../text/json.ts";
 import { interfaceNameDefect } from "./names.ts";
 import { nearest } from "../text/nearest.ts";
+import type { TrunkSelector } from "../attachment/trunk.ts";
 
 export type Datapath = "direct" | "routed";
 /** `auto`: the agent says for each pod; routed where nobody can be asked. */
@@ -19,11 +20,6 @@ export type MissingAnnotation = "ask" | "pass" | "refuse";
 /** What an ADD does for a pod whose branch aws-cni has attached already. */
 export type AlreadyAttached = "refuse" | "pass";
 export type LogLevel = "debug" | "info" | "warn" | "error";
-
-export interface TrunkSelector {
-  readonly interface?: string;
-  readonly mac?: string;
-}
 
 /** The entry, read for a pod whose datapath is known. */
 export interface PluginConfig {

@@ -8,7 +8,7 @@ import { inspect } from "../../datapath/inspect.ts";
 import type { Kernel } from "../../datapath/kernel.ts";
 import { tableOf, vlanName } from "../../datapath/numbers.ts";
 import { requireNoRival } from "../../datapath/rivals.ts";
-import { findTrunk } from "../../datapath/trunk.ts";
+import { findTrunk } from "../../attachment/trunk.ts";
 import type { BranchAssignment } from "../../ipam/annotation.ts";
 import type { Link } from "../../netlink/route/link.ts";
 import { openNamespace } from "../../netns/namespace.ts";
@@ -19,15 +19,14 @@ import { bandwidthAskedFor } from "../bandwidth.ts";
 import type { Call } from "../call.ts";
 import type { PluginConfig } from "../config.ts";
 import { DATAPATHS } from "../datapaths.ts";
-import { EARLY_DEMUX_WARNING } from "../early-demux.ts";
+import { EARLY_DEMUX_WARNING } from "../../datapath/routed/local-rule.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import type { JsonObject } from "../../text/json.ts";
 import { type CniResult, convertResult } from "../result.ts";
 import { refuseNetworksPastBranch } from "../past-the-branch.ts";
 import { reviewNode } from "../cleanup.ts";
-import { trunkSelector } from "../trunk.ts";
 
-export { clearStrictRules } from "../../attachment/namesake.ts";
+export { clearStrictRules } from "../../attachment/strict.ts";
 
 /** ADD of a pod that has a branch: look, plan, write the record, carry out. Gives the chain's new result. */
 export function addBranch(
@@ -54,7 +53,7 @@ export function addBranch(
   const attached = node.store.withVlan(branch.vlanId, LOCK_WAIT_MS, () => {
     using namespace = openNamespace(request.netns);
     using kernel = kernelFor(node, namespace);
-    const trunk = findTrunk(kernel, trunkSelector(config.trunk, node.store.stateDirectory));
+    const trunk = findTrunk(kernel, config.trunk, node.store.stateDirectory);
     const mtu = mtuFor(config, trunk);
     const options = { request, config, mtu };
     // Before anything is touched: prevResult may be none that a branch can be added to.

@@ -7,9 +7,8 @@ import type { BranchIdentity } from "../../ipam/annotation.ts";
 import { isIpamdDown } from "../aws-cni.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
-import { tolerateLeftBehind } from "../left-behind.ts";
 import { hasBranch, readPrevResult } from "../prevresult.ts";
-import { reviewNode } from "../cleanup.ts";
+import { reviewNode, tolerateLeftBehind } from "../cleanup.ts";
 
 /**
  * DEL (SPEC 1.1.0, section 2): takes back what the record says was attached; without a record, what can be told from the

@@ -5,8 +5,7 @@ import { isIpamdDown } from "../aws-cni.ts";
 import type { Call } from "../call.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import { toCniError } from "../failures.ts";
-import { tolerateLeftBehind } from "../left-behind.ts";
-import { reviewNode } from "../cleanup.ts";
+import { reviewNode, tolerateLeftBehind } from "../cleanup.ts";
 
 /**
  * GC (SPEC 1.1.0, section 2): takes back the attachments of this network that the runtime does not list. A runtime that

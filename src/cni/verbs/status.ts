@@ -1,13 +1,11 @@
 import { kernelFor } from "../../attachment/node.ts";
 import type { Kernel } from "../../datapath/kernel.ts";
-import { findTrunk } from "../../datapath/trunk.ts";
+import { findTrunk } from "../../attachment/trunk.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
-import { isEarlyDemuxOn, localRulesMissing } from "../../datapath/routed/local-rule.ts";
-import { EARLY_DEMUX_WARNING } from "../early-demux.ts";
+import { EARLY_DEMUX_WARNING, isEarlyDemuxOn, localRulesMissing } from "../../datapath/routed/local-rule.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import { toCniError } from "../failures.ts";
-import { trunkSelector } from "../trunk.ts";
 
 /**
  * STATUS (SPEC 1.1.0, section 2). A failure makes the whole node NotReady, so only what would fail every pod that has a
@@ -30,7 +28,7 @@ export function status(call: Call): undefined {
       call.warnOnce(EARLY_DEMUX_WARNING);
     }
     warnAboutLocalRule(call, kernel);
-    warnAboutTrunk(call, () => findTrunk(kernel, trunkSelector(config.trunk, node.store.stateDirectory)));
+    warnAboutTrunk(call, () => findTrunk(kernel, config.trunk, node.store.stateDirectory));
   } catch (error) {
     const { message, details } = toCniError(error);
     throw new CniError(ErrorCode.NotAvailable, `no pod can be given a branch: ${message}`, details, {

@@ -19,6 +19,10 @@ const IPPROTO_ICMPV6 = 58;
 /** tcp_early_demux delivers what comes for a local socket before the rules are asked; both families obey it. */
 export const EARLY_DEMUX = "ipv4/tcp_early_demux";
 
+/** For the log: what strict mode loses while it is on. */
+export const EARLY_DEMUX_WARNING =
+  'net.ipv4.tcp_early_demux is on: TCP probes of kubelet fail for pods in strict mode; set "manageEarlyDemux": true, or switch it off on the node';
+
 export function isEarlyDemuxOn(kernel: Kernel): boolean {
   const value = kernel.readSysctl("node", EARLY_DEMUX);
   return value !== undefined && value !== "0";
