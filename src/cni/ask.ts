@@ -10,7 +10,8 @@ import { POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
 import type { PodIdentity } from "../state/record.ts";
 import type { PodArgs } from "./args.ts";
 import type { Call } from "./call.ts";
-import type { Datapath, EntryConfig } from "./config.ts";
+import type { DatapathName } from "../datapath/datapath.ts";
+import type { EntryConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { wantedDatapath } from "./choose-datapath.ts";
 
@@ -20,7 +21,7 @@ const LIST = "/etc/cni/net.d/05-branchline.conflist";
 /** The branch that a pod has by the agent's word. */
 export interface AnsweredBranch {
   readonly annotation: string;
-  readonly datapath: Datapath;
+  readonly datapath: DatapathName;
   /** Whether the API server says that another pod is no more. */
   readonly podIsGone: (pod: PodIdentity) => boolean;
 }

@@ -1,3 +1,4 @@
+import { isDatapath, notADatapath } from "../datapath/datapath.ts";
 import { POD_ANNOTATIONS } from "../ipam/annotation.ts";
 import type { Call } from "./call.ts";
 import { type DatapathChoice, type EntryConfig, forDatapath } from "./config.ts";
@@ -19,9 +20,7 @@ export function wantedDatapath({ warnOnce }: Pick<Call, "warnOnce">, config: Ent
     warnOnce(`${said} is ignored: the entry does not have "allowDatapathOverride": true`);
     return config.datapath;
   }
-  if (value !== "direct" && value !== "routed") {
-    throw new CniError(ErrorCode.InvalidConfig, `${said} is neither "direct" nor "routed"`);
-  }
+  if (!isDatapath(value)) throw new CniError(ErrorCode.InvalidConfig, `${said} ${notADatapath()}`);
   try {
     forDatapath(config, value);
   } catch (error) {

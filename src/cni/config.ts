@@ -10,11 +10,18 @@ import type { Json, JsonObject } from "../text/json.ts";
 import { interfaceNameDefect } from "./names.ts";
 import { nearest } from "../text/nearest.ts";
 import type { TrunkSelector } from "../attachment/trunk.ts";
+import {
+  DATAPATHS,
+  type DatapathName,
+  type EnforcingMode,
+  type Traits,
+  isDatapath,
+  notADatapath,
+  traitsOf,
+} from "../datapath/datapath.ts";
 
-export type Datapath = "direct" | "routed";
 /** `auto`: the agent says for each pod; routed where nobody can be asked. */
-export type DatapathChoice = Datapath | "auto";
-export type EnforcingMode = "standard" | "strict";
+export type DatapathChoice = DatapathName | "auto";
 /** What an ADD does for a pod whose annotation is missing: ask the agent, let it run without a branch, refuse it. */
 export type MissingAnnotation = "ask" | "pass" | "refuse";
 /** What an ADD does for a pod whose branch aws-cni has attached already. */
@@ -34,7 +41,7 @@ export interface PluginConfig {
   readonly alreadyAttached: AlreadyAttached;
   /** The address families of the branch; undefined: those that the primary's interface has. */
   readonly families: readonly IpFamily[] | undefined;
-  readonly datapath: Datapath;
+  readonly datapath: DatapathName;
   /** Whether a pod's own annotation may choose another datapath than the entry's. */
   readonly allowDatapathOverride: boolean;
   readonly podSGEnforcingMode: EnforcingMode;
@@ -136,7 +143,7 @@ export function readConfig(
   const datapath = tolerate("direct", () => readDatapath(member(raw, "datapath")));
   const mode = tolerate(undefined, () => readMode(raw, env, datapath));
   const services = tolerate(undefined, () =>
-    readServices(member(raw, "serviceCIDRs"), enablePodENI ? datapath : "routed"),
+    readServices(member(raw, "serviceCIDRs"), enablePodENI ? datapath : undefined),
   );
   const config: EntryConfig = {
     enablePodENI,
@@ -180,9 +187,9 @@ export function readConfig(
 }
 
 /** For a pod of this datapath. Code 7 when the entry lacks what it needs, as it may for a datapath that is not its own. */
-export function forDatapath(config: EntryConfig, datapath: Datapath): PluginConfig {
+export function forDatapath(config: EntryConfig, datapath: DatapathName): PluginConfig {
   const { given, ...entry } = config;
-  if (datapath === "direct" && !given.serviceCIDRs) missingServices(datapath);
+  if (needsServices(datapath) && !given.serviceCIDRs) missingServices(datapath);
   const mode = given.podSGEnforcingMode;
   if (mode !== undefined) requirePossible("podSGEnforcingMode", mode, datapath);
   return { ...entry, datapath, podSGEnforcingMode: mode ?? defaultMode(datapath) };
@@ -301,13 +308,27 @@ function readFamilies(value: Json | undefined): IpFamily[] | undefined {
 }
 
 function readDatapath(value: Json | undefined): DatapathChoice {
-  if (value === undefined || value === "direct") return "direct";
-  if (value === "routed" || value === "auto") return value;
-  return wrong("datapath", value, 'is neither "direct" nor "routed" nor "auto"');
+  if (value === undefined) return "direct";
+  return value === "auto" || isDatapath(value) ? value : wrong("datapath", value, notADatapath("auto"));
+}
+
+/** The datapath of a pod that the agent is not asked about. */
+export function withoutAgent(datapath: DatapathChoice): DatapathName {
+  return datapath === "auto" ? "routed" : datapath;
+}
+
+/** Those that a pod may get. */
+function possible(datapath: DatapathChoice): readonly Traits[] {
+  return datapath === "auto" ? Object.values(DATAPATHS) : [traitsOf(datapath)];
+}
+
+/** Whether an earlier pod of the node may have been strict, by what the entry says of pods. */
+export function mayBeStrict({ datapath, allowDatapathOverride }: EntryConfig): boolean {
+  return allowDatapathOverride || possible(datapath).some(({ modes }) => modes.includes("strict"));
 }
 
 function defaultMode(datapath: DatapathChoice): EnforcingMode {
-  return datapath === "direct" ? "standard" : "strict";
+  return traitsOf(withoutAgent(datapath)).modes[0];
 }
 
 /** What was chosen; undefined leaves it to the datapath. */
@@ -329,7 +350,7 @@ function readMode(
 
 /** Services would reach a direct pod by the node, past the branch: not what strict promises. */
 function requirePossible(key: string, mode: EnforcingMode, datapath: DatapathChoice): void {
-  if (mode !== "strict" || datapath === "routed") return;
+  if (possible(datapath).every(({ modes }) => modes.includes(mode))) return;
   wrong(key, mode, `is not possible with datapath "${datapath}": use "standard", or datapath "routed"`);
 }
 
@@ -360,10 +381,15 @@ function readMtu(value: Json | undefined): number | undefined {
   return mtu;
 }
 
-/** Undefined when it is not given, as it need not be where no pod is to be direct. */
-function readServices(value: Json | undefined, datapath: DatapathChoice): IpPrefix[] | undefined {
+/** Undefined when it is not given, as it need not be unless a pod of this datapath needs it. */
+function readServices(value: Json | undefined, datapath: DatapathChoice | undefined): IpPrefix[] | undefined {
   if (value !== undefined) return readNetworks("serviceCIDRs", value);
-  return datapath === "routed" ? undefined : missingServices(datapath);
+  return datapath !== undefined && needsServices(datapath) ? missingServices(datapath) : undefined;
+}
+
+/** A pod with a way to the node beside its branch must be told what it is for. */
+function needsServices(datapath: DatapathChoice): boolean {
+  return possible(datapath).some(({ branchAt }) => branchAt === "pod");
 }
 
 function missingServices(datapath: DatapathChoice): never {

@@ -8,7 +8,8 @@ import { inspectOnNode } from "../datapath/routed/remove-primary.ts";
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import { widthOf } from "../values/ip.ts";
 import type { CniRequest } from "./request.ts";
-import type { Datapath, PluginConfig } from "./config.ts";
+import type { DatapathName } from "../datapath/datapath.ts";
+import type { PluginConfig } from "./config.ts";
 import type { JsonObject } from "../text/json.ts";
 import { withBranch, withRoutedBranch } from "./branch-result.ts";
 import type { CniResult } from "./result.ts";
@@ -34,7 +35,7 @@ export interface PlanOptions {
   readonly primaryMac?: string | undefined;
 }
 
-export const DATAPATHS: Readonly<Record<Datapath, DatapathOfAdd>> = {
+export const DATAPATHS: Readonly<Record<DatapathName, DatapathOfAdd>> = {
   direct: {
     branchDevice: (_branch, { ifName }) => ({ at: "pod", device: ifName }),
     plan: (_kernel, branch, facts, { request, config, mtu }) =>

@@ -3,6 +3,7 @@
  * API server, so it knows of a branch before the runtime does.
  */
 
+import type { DatapathName } from "../datapath/datapath.ts";
 import { AnnotationError, POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
 import type { Clock } from "../sys/clock.ts";
 import { ForeignFileError } from "../sys/files.ts";
@@ -31,7 +32,7 @@ export interface BranchQuestion {
   /** What the runtime passed; null for none. */
   readonly annotation: string | null;
   /** What the pod is to get; `auto` leaves it to the agent. */
-  readonly datapath: "direct" | "routed" | "auto";
+  readonly datapath: DatapathName | "auto";
 }
 
 /** An answer that lets the ADD go on. */

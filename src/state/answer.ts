@@ -1,3 +1,4 @@
+import { type DatapathName, isDatapath, notADatapath } from "../datapath/datapath.ts";
 import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
 import { quote } from "../text/json.ts";
 import { ExchangeError } from "./exchange.ts";
@@ -6,7 +7,7 @@ import { ExchangeError } from "./exchange.ts";
 
 export type BranchAnswer =
   | { readonly answer: "none" }
-  | { readonly answer: "branch"; readonly annotation: string; readonly datapath: "direct" | "routed" }
+  | { readonly answer: "branch"; readonly annotation: string; readonly datapath: DatapathName }
   | { readonly answer: "wait"; readonly reason: string }
   | { readonly answer: "refused"; readonly reason: string };
 
@@ -23,9 +24,7 @@ export function readBranchAnswer(line: string): BranchAnswer {
     case "branch": {
       const { annotation, datapath } = fields;
       if (typeof annotation !== "string") return reject(line, "annotation is not a string");
-      if (datapath !== "direct" && datapath !== "routed") {
-        return reject(line, 'datapath is neither "direct" nor "routed"');
-      }
+      if (!isDatapath(datapath)) return reject(line, `datapath ${notADatapath()}`);
       return { answer, annotation, datapath };
     }
     case "wait":

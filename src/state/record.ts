@@ -1,3 +1,4 @@
+import { type DatapathName, type EnforcingMode, isDatapath } from "../datapath/datapath.ts";
 import type { Operation, Step } from "../datapath/operation.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 
@@ -27,8 +28,8 @@ export interface AttachmentRecord {
     /** ifindex, on the node, of the other end of the pod's veth: the kernel counts on and gives none again soon. */
     readonly veth?: number;
   };
-  readonly datapath: "direct" | "routed";
-  readonly mode: "standard" | "strict";
+  readonly datapath: DatapathName;
+  readonly mode: EnforcingMode;
   readonly trunk: { readonly name: string; readonly index: number; readonly mac: string };
   /** The primary's interface, under the name it has while the branch is there. */
   readonly hostInterfaceName: string;
@@ -95,7 +96,7 @@ function isRecord(value: unknown): value is AttachmentRecord {
   return (
     value["version"] === RECORD_VERSION &&
     has(value, ["containerId", "ifName", "network", "eniId", "mac", "hostInterfaceName"], ["vlanId"]) &&
-    ["direct", "routed"].includes(String(value["datapath"])) &&
+    isDatapath(value["datapath"]) &&
     ["standard", "strict"].includes(String(value["mode"])) &&
     isObject(namespace) &&
     has(namespace, ["path", "identity"]) &&

@@ -9,7 +9,8 @@ import { isAttachedByPrimary, leaveToPrimary } from "../already-attached.ts";
 import { type PodArgs, isKubernetes } from "../args.ts";
 import type { Call } from "../call.ts";
 import { wantedDatapath } from "../choose-datapath.ts";
-import { type Datapath, type EntryConfig, forDatapath, readConfig } from "../config.ts";
+import type { DatapathName } from "../../datapath/datapath.ts";
+import { type EntryConfig, forDatapath, mayBeStrict, readConfig, withoutAgent } from "../config.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import { wantedFamilies } from "../families.ts";
 import type { JsonObject } from "../../text/json.ts";
@@ -37,7 +38,7 @@ export async function add(call: Call): Promise<JsonObject> {
     return convertResult(prevResult, request.cniVersion);
   }
   if (found?.datapath === undefined || branch === undefined) {
-    if (config.datapath !== "direct" || config.allowDatapathOverride) await leaveNamesake(call, prevResult);
+    if (mayBeStrict(config)) await leaveNamesake(call, prevResult);
     call.note({ outcome: "no branch" });
     return convertResult(prevResult, request.cniVersion);
   }
@@ -63,7 +64,7 @@ async function leaveNamesake({ request, node }: Call, { interfaces }: CniResult)
 interface FoundBranch {
   readonly annotation: string;
   /** Not asked for where the pod is left to the primary plugin. */
-  readonly datapath?: Datapath;
+  readonly datapath?: DatapathName;
   readonly podIsGone?: (pod: PodIdentity) => boolean;
 }
 
@@ -89,9 +90,7 @@ async function findBranch(call: Call, config: EntryConfig): Promise<FoundBranch 
     if (config.missingAnnotation === "refuse" && !isExempt) throw withoutAnnotation(pod);
     return undefined;
   }
-  const datapath = wantedDatapath(call, config);
-  // Nobody says otherwise.
-  return { annotation, datapath: datapath === "auto" ? "routed" : datapath };
+  return { annotation, datapath: withoutAgent(wantedDatapath(call, config)) };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { isWhereAttached, kernelFor } from "../../attachment/node.ts";
 import type { AttachmentRecord } from "../../state/record.ts";
 import type { Kernel } from "../../datapath/kernel.ts";
+import { traitsOf } from "../../datapath/datapath.ts";
 import { localRulePlace } from "../../datapath/routed/local-rule.ts";
 import { type LaterPlugins, verify } from "../../datapath/verify.ts";
 import { decodeBranch, podEniAnnotation } from "../../ipam/annotation.ts";
@@ -104,7 +105,8 @@ function resultDifferences(result: CniResult, record: AttachmentRecord): string[
   const addresses = result.ips.map(({ prefix }) => prefix.address);
   return [
     // The routed datapath leaves the pod its veth, and aws-cni writes a table's number into that one's mac.
-    ...(record.datapath === "routed" || named.some((entry) => entry.mac.toLowerCase() === record.mac)
+    ...(traitsOf(record.datapath).branchAt === "node" ||
+    named.some((entry) => entry.mac.toLowerCase() === record.mac)
       ? []
       : [`prevResult has no interface ${record.ifName} with MAC ${record.mac}`]),
     ...record.addresses

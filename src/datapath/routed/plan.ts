@@ -3,6 +3,7 @@ import { type IpFamily, type IpPrefix, widthOf } from "../../values/ip.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import { type Rule, describeRule } from "../../netlink/route/rule.ts";
+import type { EnforcingMode } from "../datapath.ts";
 import type { Facts } from "../facts.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf, vlanName } from "../numbers.ts";
 import type { Step } from "../operation.ts";
@@ -26,8 +27,6 @@ import { type NodePrimaryFacts, removePrimary } from "./remove-primary.ts";
  * The routed datapath, as aws-cni has it with ENABLE_POD_ENI: the VLAN device stays on the node, and policy routing
  * binds the pod's veth to it. Names, tables and priorities are aws-cni's, so that a node may hold pods of both.
  */
-
-export type EnforcingMode = "strict" | "standard";
 
 export interface RoutedOptions {
   /** The pod's interface (CNI_IFNAME). */
