@@ -246,6 +246,9 @@ describe("readConfig refuses", () => {
     ['{"datapath":false}', "datapath false is neither", {}],
     ['{"podSGEnforcingMode":"lax"}', 'podSGEnforcingMode "lax" is neither "standard" nor "strict"', {}],
     ['{"podSGEnforcingMode":""}', 'podSGEnforcingMode "" is neither', {}],
+    ['{"podSGEnforcingMode":"Strict"}', 'podSGEnforcingMode "Strict" is neither', {}],
+    ['{"podSGEnforcingMode":1}', "podSGEnforcingMode 1 is neither", {}],
+    ['{"podSGEnforcingMode":true}', "podSGEnforcingMode true is neither", {}],
     [
       '{"podSGEnforcingMode":"strict"}',
       'podSGEnforcingMode "strict" is not possible with datapath "direct"',

@@ -3,7 +3,13 @@
  * must know of it before any of its code is loaded.
  */
 
-import type { Netns } from "./operation.ts";
+import type { BranchAssignment } from "../ipam/annotation.ts";
+import type { Link } from "../netlink/route/link.ts";
+import type { IpFamily, IpPrefix } from "../values/ip.ts";
+import type { Facts } from "./facts.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Netns, Step } from "./operation.ts";
+import type { DeviceSysctl } from "./sysctl.ts";
 
 /** `strict`: nothing goes past the branch, not even between pods of one node. `standard`: the node has its own ways. */
 export type EnforcingMode = "standard" | "strict";
@@ -16,6 +22,45 @@ export interface Traits {
    * the node: the configuration says for which networks. On the node, the pod keeps its veth and sends everything by it.
    */
   readonly branchAt: Netns;
+}
+
+/** What ADD asks for. */
+export interface Options {
+  /** The pod's interface (CNI_IFNAME). */
+  readonly interfaceName: string;
+  /** What the primary's interface is called where it stays beside the branch. */
+  readonly hostInterfaceName: string;
+  /** Bytes; at most the trunk's. */
+  readonly mtu: number;
+  readonly mode: EnforcingMode;
+  /** Networks that the node itself serves for its pods. */
+  readonly serviceCidrs: readonly IpPrefix[];
+  /** Addresses of agents on the node. */
+  readonly hostRoutes: readonly IpPrefix[];
+}
+
+/** What a pod has once the steps are carried out. */
+export interface PodNetwork {
+  /** The branch's VLAN device. */
+  readonly branch: { readonly at: Netns; readonly name: string };
+  /** The primary's interface in the pod. Its MAC where those who read the result need the true one, once it is known. */
+  readonly primary: { readonly name: string; readonly mac?: string | undefined };
+  /** On the branch's device where that is in the pod, else on the primary's interface. */
+  readonly addresses: readonly (IpPrefix & { readonly gateway: string })[];
+  /** Default routes. */
+  readonly routes: readonly { readonly family: IpFamily; readonly gateway: string }[];
+}
+
+/** A datapath as ADD uses it: `index.ts` of its folder. */
+export interface Datapath {
+  /** Parameters of the pod's devices that its plan may change. */
+  readonly sysctls: readonly DeviceSysctl[];
+  /** DatapathError `config` when the options would take the branch's traffic past it. */
+  validate(branch: BranchAssignment, options: Omit<Options, "mtu">): void;
+  /** The steps from what is there to what shall be. */
+  plan(kernel: Kernel, branch: BranchAssignment, facts: Facts, options: Options): Step[];
+  /** What the plan makes; `primary` is the pod's interface as it was found, once it was looked at. */
+  describe(branch: BranchAssignment, options: Options, primary?: Link): PodNetwork;
 }
 
 export const DATAPATHS = {

@@ -25,13 +25,6 @@ const SOMEWHERE: Record<IpFamily, string> = { 4: "198.51.100.1", 6: "2001:db8::1
 
 const FAMILIES: readonly IpFamily[] = [4, 6];
 
-/** Parameters that some datapath changes. */
-const CHANGED_SYSCTLS: readonly DeviceSysctl[] = [
-  { family: "ipv4", parameter: "rp_filter" },
-  { family: "ipv6", parameter: "accept_dad" },
-  { family: "ipv6", parameter: "disable_ipv6" },
-];
-
 export interface Inspection {
   readonly trunk: Link;
   /** The name that the primary plugin gave the pod's interface. */
@@ -40,6 +33,8 @@ export interface Inspection {
   readonly table: number;
   /** The name that the VLAN device has where it stays on the node. */
   readonly vlan: string;
+  /** Parameters of the pod's devices whose values are wanted. */
+  readonly sysctls: readonly DeviceSysctl[];
   /** The branch's. */
   readonly addresses: readonly string[];
 }
@@ -50,7 +45,7 @@ export function inspect(kernel: Kernel, what: Inspection): Facts {
   return { pod, node: inspectNode(kernel, what, pod.primary.link) };
 }
 
-function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
+function inspectPod(kernel: Kernel, { primary, sysctls }: Inspection): PodFacts {
   const [link, loopback] = kernel.links("pod", [primary, "lo"]);
   if (link === undefined) {
     throw new DatapathError(
@@ -71,9 +66,9 @@ function inspectPod(kernel: Kernel, { primary }: Inspection): PodFacts {
     loopbackUp: loopback?.up ?? false,
     sysctls: kernel.within("pod", () =>
       [primary, "lo"].flatMap((device) =>
-        CHANGED_SYSCTLS.flatMap((sysctl) => {
-          const value = kernel.readSysctl("pod", sysctlKey(sysctl, device));
-          return value === undefined ? [] : [{ ...sysctl, device, value }];
+        sysctls.flatMap(({ family, parameter }) => {
+          const value = kernel.readSysctl("pod", sysctlKey({ family, parameter }, device));
+          return value === undefined ? [] : [{ family, parameter, device, value }];
         }),
       ),
     ),

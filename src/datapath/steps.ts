@@ -7,7 +7,7 @@ import { isDirectRule } from "./claims.ts";
 import type { Facts } from "./facts.ts";
 import { hairpinTable, tableOf } from "./numbers.ts";
 import type { Operation, Netns, Step } from "./operation.ts";
-import { factOf, sysctlKey } from "./sysctl.ts";
+import { DISABLE_IPV6, factOf, sysctlKey } from "./sysctl.ts";
 
 /** Steps that every datapath takes. */
 
@@ -107,11 +107,10 @@ export function ipv6Step(
   return step({ kind: "sysctl", at, key, value, ...(!usesIpv6(branch) && { optional: true }) });
 }
 
-/** Runtimes switch IPv6 off in namespaces that they take for IPv4's. Switches it on, and off again. */
+/** Switches IPv6 on for a device of the pod, and off again. */
 export function ipv6InPod({ pod }: Pick<Facts, "pod">, device: string): Step {
-  const sysctl = { family: "ipv6", parameter: "disable_ipv6" } as const;
-  const key = sysctlKey(sysctl, device);
-  const old = factOf(pod.sysctls, sysctl, device);
+  const key = sysctlKey(DISABLE_IPV6, device);
+  const old = factOf(pod.sysctls, DISABLE_IPV6, device);
   return step(
     { kind: "sysctl", at: "pod", key, value: "0" },
     old === undefined || old === "0" ? [] : [{ kind: "sysctl", at: "pod", key, value: old, optional: true }],

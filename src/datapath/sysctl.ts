@@ -4,6 +4,9 @@ export interface DeviceSysctl {
   readonly parameter: string;
 }
 
+/** Runtimes switch IPv6 off in namespaces that they take for IPv4's. */
+export const DISABLE_IPV6: DeviceSysctl = { family: "ipv6", parameter: "disable_ipv6" };
+
 /** A parameter as it was found. */
 export interface SysctlFact extends DeviceSysctl {
   readonly device: string;

@@ -3,11 +3,13 @@ import { kernelFor } from "../../attachment/node.ts";
 import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../../state/record.ts";
 import { LOCK_WAIT_MS } from "../../state/store.ts";
 import { enterStrict } from "../../attachment/strict.ts";
+import { type Options, type PodNetwork, traitsOf } from "../../datapath/datapath.ts";
 import { waitForGateways } from "../../datapath/gateway.ts";
 import { inspect } from "../../datapath/inspect.ts";
 import type { Kernel } from "../../datapath/kernel.ts";
 import { tableOf, vlanName } from "../../datapath/numbers.ts";
 import { requireNoRival } from "../../datapath/rivals.ts";
+import { SETUPS } from "../../datapath/setups.ts";
 import { findTrunk } from "../../attachment/trunk.ts";
 import type { BranchAssignment } from "../../ipam/annotation.ts";
 import type { Link } from "../../netlink/route/link.ts";
@@ -16,14 +18,13 @@ import { leaveToPrimary } from "../already-attached.ts";
 import type { PodArgs } from "../args.ts";
 import { rulesOfAwsCni, vethsOfAwsCni } from "../aws-cni.ts";
 import { bandwidthAskedFor } from "../bandwidth.ts";
+import { withBranch } from "../branch-result.ts";
 import type { Call } from "../call.ts";
 import type { PluginConfig } from "../config.ts";
-import { DATAPATHS } from "../datapaths.ts";
 import { EARLY_DEMUX_WARNING } from "../../datapath/routed/local-rule.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import type { JsonObject } from "../../text/json.ts";
 import { type CniResult, convertResult } from "../result.ts";
-import { refuseNetworksPastBranch } from "../past-the-branch.ts";
 import { reviewNode } from "../cleanup.ts";
 
 export { clearStrictRules } from "../../attachment/strict.ts";
@@ -37,9 +38,9 @@ export function addBranch(
   podIsGone: (pod: PodIdentity) => boolean = () => false,
 ): JsonObject {
   const { node, request } = call;
-  const datapath = DATAPATHS[config.datapath];
+  const datapath = SETUPS[config.datapath];
   warnOfBandwidth(call, config);
-  if (config.datapath === "direct") refuseNetworksPastBranch(config, branch);
+  datapath.validate(branch, optionsOf(call, config));
   const claim = {
     containerId: request.containerId,
     ifName: request.ifName,
@@ -55,9 +56,13 @@ export function addBranch(
     using kernel = kernelFor(node, namespace);
     const trunk = findTrunk(kernel, config.trunk, node.store.stateDirectory);
     const mtu = mtuFor(config, trunk);
-    const options = { request, config, mtu };
+    const options = { ...optionsOf(call, config), mtu };
+    const resultOf = (network: PodNetwork) => {
+      const { ifName, netns: sandbox, cniVersion } = request;
+      return withBranch(prevResult, { ...network, ifName, sandbox, mac: branch.mac, mtu }, cniVersion);
+    };
     // Before anything is touched: prevResult may be none that a branch can be added to.
-    datapath.result(prevResult, branch, options);
+    resultOf(datapath.describe(branch, options));
     const look = () =>
       inspect(kernel, {
         trunk,
@@ -65,6 +70,7 @@ export function addBranch(
         table: tableOf(branch.vlanId),
         vlan: vlanName(branch.vlanId),
         addresses: branch.addresses.map(({ address }) => address),
+        sysctls: datapath.sysctls,
       });
     takeOver(node, claim, look, { warn: call.warn, podIsGone });
     const facts = look();
@@ -73,10 +79,8 @@ export function addBranch(
       return convertResult(prevResult, request.cniVersion);
     }
     requireNoRival(kernel, facts.node.rules, tableOf(branch.vlanId), facts.node.veth.index);
-    const result = datapath.result(prevResult, branch, {
-      ...options,
-      primaryMac: facts.pod.primary.link.mac,
-    });
+    const network = datapath.describe(branch, options, facts.pod.primary.link);
+    const result = resultOf(network);
     const steps = datapath.plan(kernel, branch, facts, options);
     const record = {
       version: RECORD_VERSION,
@@ -95,7 +99,7 @@ export function addBranch(
       kernel,
       record,
       () => prepareNode(call, config, branch, kernel),
-      () => waitUntilReady(call, config, kernel, branch),
+      () => waitUntilReady(call, config, kernel, branch, network.branch),
     );
     for (const warning of kernel.warnings) call.warnOnce(warning);
     call.note({ outcome: "attached" });
@@ -103,6 +107,16 @@ export function addBranch(
   });
   reviewNode(call);
   return attached;
+}
+
+function optionsOf({ request }: Call, config: PluginConfig): Omit<Options, "mtu"> {
+  return {
+    interfaceName: request.ifName,
+    hostInterfaceName: config.hostInterfaceName,
+    mode: config.podSGEnforcingMode,
+    serviceCidrs: config.serviceCIDRs,
+    hostRoutes: config.hostRoutes,
+  };
 }
 
 function podIdentity(args: PodArgs): PodIdentity {
@@ -122,12 +136,12 @@ function madeByAwsCni(kernel: Kernel, veth: Link, prevResult: CniResult): Pick<A
   return { primary: { rules, veths: [veth.index, ...others.flatMap((link) => link?.index ?? [])] } };
 }
 
-/** The bandwidth plugin limits a veth: of a direct pod that is host0, which the branch's packets do not pass. */
+/** The bandwidth plugin limits the pod's veth, which the packets of a branch in the pod do not pass. */
 function warnOfBandwidth(call: Call, { datapath, runtimeConfig }: PluginConfig): void {
-  const asked = datapath === "direct" ? bandwidthAskedFor(runtimeConfig) : undefined;
+  const asked = traitsOf(datapath).branchAt === "pod" ? bandwidthAskedFor(runtimeConfig) : undefined;
   if (asked === undefined) return;
   const pod = podName(podIdentity(call.request.pod));
-  call.warn(`${pod} asks for ${asked}: datapath "direct" does not limit the branch, "routed" does`);
+  call.warn(`${pod} asks for ${asked}: datapath "${datapath}" does not limit the branch, "routed" does`);
 }
 
 /** Bytes. The kernel would refuse a VLAN device larger than its parent; said here with the key to change. */
@@ -138,13 +152,20 @@ function mtuFor(config: PluginConfig, trunk: { name: string; mtu: number }): num
 }
 
 /** The gateway answers: until then the branch carries no packets. */
-function waitUntilReady(call: Call, config: PluginConfig, kernel: Kernel, branch: BranchAssignment): void {
+function waitUntilReady(
+  call: Call,
+  config: PluginConfig,
+  kernel: Kernel,
+  branch: BranchAssignment,
+  { at, name: device }: PodNetwork["branch"],
+): void {
   const { clock } = call.node;
   if (config.gatewayTimeout === 0) return;
   const started = clock.now();
   try {
     waitForGateways(kernel, clock, {
-      ...DATAPATHS[config.datapath].branchDevice(branch, call.request),
+      at,
+      device,
       addresses: branch.addresses.map(({ gateway }) => gateway),
       vlanId: branch.vlanId,
       eniId: branch.eniId,

@@ -3,6 +3,7 @@ import { AddressFlag } from "../../netlink/route/address.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import type { BranchAddress, BranchAssignment } from "../../ipam/annotation.ts";
+import type { Options } from "../datapath.ts";
 import type { Facts, NodeFacts, PrimaryFacts } from "../facts.ts";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY, hairpinTable, tableOf } from "../numbers.ts";
 import type { Operation, Step } from "../operation.ts";
@@ -46,18 +47,8 @@ const LOOSE = 2;
 /** But for this: the VPC answers there as DNS (.253) and time (.123). */
 const VPC_SERVICES: IpPrefix = { address: "169.254.169.0", length: 24 };
 
-export interface DirectOptions {
-  /** The pod's interface (CNI_IFNAME). */
-  readonly interfaceName: string;
-  /** The primary's interface, once it is set aside. */
-  readonly hostInterfaceName: string;
-  /** Bytes. */
-  readonly mtu: number;
-  /** Networks that the node itself serves for its pods. */
-  readonly serviceCidrs: readonly IpPrefix[];
-  /** Addresses of agents on the node. */
-  readonly hostRoutes: readonly IpPrefix[];
-}
+/** Of the options, those that this datapath has a use for. */
+export type DirectOptions = Omit<Options, "mode">;
 
 /** The steps from what is there to what shall be. No kernel is asked, and the same facts give the same steps. */
 export function planDirect(branch: BranchAssignment, facts: Facts, options: DirectOptions): Step[] {

@@ -3,7 +3,7 @@ import { type IpFamily, type IpPrefix, widthOf } from "../../values/ip.ts";
 import { Scope, Table } from "../../netlink/route/constants.ts";
 import { anyDestination, newRoute } from "../../netlink/route/route.ts";
 import { type Rule, describeRule } from "../../netlink/route/rule.ts";
-import type { EnforcingMode } from "../datapath.ts";
+import type { EnforcingMode, Options } from "../datapath.ts";
 import type { Facts } from "../facts.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY, tableOf, vlanName } from "../numbers.ts";
 import type { Step } from "../operation.ts";
@@ -28,13 +28,8 @@ import { type NodePrimaryFacts, removePrimary } from "./remove-primary.ts";
  * binds the pod's veth to it. Names, tables and priorities are aws-cni's, so that a node may hold pods of both.
  */
 
-export interface RoutedOptions {
-  /** The pod's interface (CNI_IFNAME). */
-  readonly interfaceName: string;
-  /** Bytes; at most the trunk's. */
-  readonly mtu: number;
-  readonly mode: EnforcingMode;
-}
+/** Of the options, those that this datapath has a use for. */
+export type RoutedOptions = Pick<Options, "interfaceName" | "mtu" | "mode">;
 
 /** Where the pod sends everything: no such host is there, its neighbour entry is the veth's other end. */
 export const POD_GATEWAY: Readonly<Record<IpFamily, string>> = { 4: "169.254.1.1", 6: "fe80::1" };

@@ -1,11 +1,10 @@
 /** Networks of the entry that would take past the branch what its security groups are for. */
 
-import { IPV6_GATEWAY } from "../ipam/subnet.ts";
-import type { BranchAssignment } from "../ipam/annotation.ts";
-import { type IpPrefix, contains, formatPrefix, parsePrefix } from "../values/ip.ts";
-import type { PluginConfig } from "./config.ts";
-import { CniError, ErrorCode } from "./errors.ts";
-import { quote } from "../text/json.ts";
+import type { BranchAssignment } from "../../ipam/annotation.ts";
+import { IPV6_GATEWAY } from "../../ipam/subnet.ts";
+import { type IpPrefix, contains, formatPrefix, parsePrefix } from "../../values/ip.ts";
+import type { Options } from "../datapath.ts";
+import { DatapathError } from "../error.ts";
 
 /** Where neighbours and routers are: on each device's own link, so never by another one. */
 const LINK_LOCAL: readonly IpPrefix[] = [
@@ -19,14 +18,14 @@ const LINK_LOCAL: readonly IpPrefix[] = [
  * gateway or all link-local addresses.
  */
 export function refuseNetworksPastBranch(
-  config: Pick<PluginConfig, "serviceCIDRs" | "hostRoutes">,
   branch: BranchAssignment,
+  { serviceCidrs, hostRoutes }: Pick<Options, "serviceCidrs" | "hostRoutes">,
 ): void {
-  for (const key of ["serviceCIDRs", "hostRoutes"] as const) {
-    for (const network of config[key]) {
+  for (const [key, networks] of Object.entries({ serviceCIDRs: serviceCidrs, hostRoutes })) {
+    for (const network of networks) {
       const reason = pastBranch(network, branch);
       if (reason === undefined) continue;
-      throw new CniError(ErrorCode.InvalidConfig, `${key} ${quote(formatPrefix(network))} ${reason}`);
+      throw new DatapathError("config", `${key} "${formatPrefix(network)}" ${reason}`);
     }
   }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { decodeBranch } from "../ipam/annotation.ts";
-import { readConfig } from "./config.ts";
-import { CniError } from "./errors.ts";
-import { refuseNetworksPastBranch } from "./past-the-branch.ts";
+import { decodeBranch } from "../../ipam/annotation.ts";
+import { readConfig } from "../../cni/config.ts";
+import { DatapathError } from "../error.ts";
+import { refuseNetworksPastBranch } from "./networks.ts";
 
 const ipv4 = { privateIp: "10.0.1.30", subnetCidr: "10.0.1.0/24" };
 const ipv6 = { ipv6Addr: "fd00:1::30", subnetV6Cidr: "fd00:1::/64" };
@@ -14,11 +14,12 @@ function branchOf(addresses: object) {
 
 function refusal(entry: object, addresses: object = { ...ipv4, ...ipv6 }): string | undefined {
   const { config } = readConfig({ enablePodENI: true, serviceCIDRs: [], ...entry }, {});
+  const options = { serviceCidrs: config.serviceCIDRs, hostRoutes: config.hostRoutes };
   try {
-    refuseNetworksPastBranch(config, branchOf(addresses));
+    refuseNetworksPastBranch(branchOf(addresses), options);
     return undefined;
   } catch (error) {
-    if (error instanceof CniError && error.code === 7) return error.message;
+    if (error instanceof DatapathError && error.failure === "config") return error.message;
     throw error;
   }
 }
