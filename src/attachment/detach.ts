@@ -1,8 +1,9 @@
 import { undo } from "../datapath/apply.ts";
+import { traitsOf } from "../datapath/datapath.ts";
 import { DatapathError } from "../datapath/error.ts";
 import { type Operation, undoOf } from "../datapath/operation.ts";
 import type { Kernel } from "../datapath/kernel.ts";
-import { readStanding, withoutOthers } from "../datapath/routed/ownership.ts";
+import { readStanding, withoutOthers } from "../datapath/ownership.ts";
 import { releasedRules } from "./primary-rules.ts";
 import { leaveStrict } from "./strict.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
@@ -22,8 +23,7 @@ export function detachRecord(
   using namespace = reopen(node, record);
   using kernel = kernelFor(node, namespace);
   const all = undoOf(record.steps);
-  // The VLAN id of a pod whose DEL comes late may have another owner by now, of whom we have no record.
-  const operations = record.datapath === "routed" ? withoutNextOwners(kernel, record, all) : all;
+  const operations = traitsOf(record.datapath).likeAwsCni ? withoutNextOwners(kernel, record, all) : all;
   // If the pod is gone, so is what the primary had on the node for it: restoring a rule now would leak it.
   const problems = undo(kernel, namespace === undefined ? operations.filter(takesAway) : operations);
   // Last: routed has just put them back.

@@ -1,7 +1,7 @@
 import { undo } from "../datapath/apply.ts";
-import { restoreFrom } from "../datapath/direct/recover.ts";
+import type { LostPod } from "../datapath/datapath.ts";
 import { DatapathError } from "../datapath/error.ts";
-import { leftByDirect, leftByRouted } from "../datapath/leftovers.ts";
+import { RECOVERIES } from "../datapath/recoveries.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { hasTable } from "../datapath/numbers.ts";
 import { podBehind } from "../datapath/owner.ts";
@@ -11,16 +11,12 @@ import { leaveStrict } from "./strict.ts";
 import { StateError, type AttachmentKey, LOCK_WAIT_MS, type OnStateError } from "../state/store.ts";
 
 /** What a DEL without a record knows. */
-export interface Traces {
+export interface Traces extends LostPod {
   readonly containerId: string;
-  readonly ifName: string;
   /** Path of the namespace; may be empty or gone. */
   readonly netns: string;
-  readonly hostInterfaceName: string;
   /** From the pod's annotation. */
   readonly branch?: BranchIdentity;
-  /** MACs that the branch may have, by the annotation and prevResult. */
-  readonly macs: readonly string[];
 }
 
 /**
@@ -38,7 +34,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
   // A record that cannot be read says the VLAN id all the same, by its name.
   const listed = listing(node, traces);
   const recorded = listed instanceof StateError ? undefined : listed;
-  const restoration = () => (namespace === undefined ? undefined : restoreFrom(kernel, traces));
+  const restoration = () => (namespace === undefined ? undefined : restorationOf(kernel, traces));
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
   // Whatever the name of an unreadable record says, aws-cni may have given the id to another pod meanwhile.
   const leadsElsewhere = (id: number) => {
@@ -53,10 +49,9 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
     const onNode = () =>
       leadsElsewhere(id)
         ? []
-        : [
-            ...leftByDirect(kernel, id),
-            ...(recorded === undefined ? [] : leftByRouted(kernel, id, traces.branch?.mac)),
-          ];
+        : Object.values(RECOVERIES).flatMap((datapath) =>
+            datapath.leftovers(kernel, id, { isRecorded: recorded !== undefined, mac: traces.branch?.mac }),
+          );
     const operations = isOtherPod
       ? []
       : [...(restoration()?.operations ?? []), ...(isUnclaimed ? onNode() : [])];
@@ -76,6 +71,14 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
       : node.store.withVlan(vlanId, LOCK_WAIT_MS, () => takeBack(vlanId), tolerate);
   if (listed instanceof StateError) throw listed;
   return found;
+}
+
+function restorationOf(kernel: Kernel, pod: LostPod) {
+  for (const { restore } of Object.values(RECOVERIES)) {
+    const found = restore?.(kernel, pod);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** ifindex of the node's end of the pod's veth, whichever name its own end has. */

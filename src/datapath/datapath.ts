@@ -8,7 +8,7 @@ import type { Link } from "../netlink/route/link.ts";
 import type { IpFamily, IpPrefix } from "../values/ip.ts";
 import type { Facts } from "./facts.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Netns, Step } from "./operation.ts";
+import type { Netns, Operation, Step } from "./operation.ts";
 import type { DeviceSysctl } from "./sysctl.ts";
 
 /** `strict`: nothing goes past the branch, not even between pods of one node. `standard`: the node has its own ways. */
@@ -22,6 +22,11 @@ export interface Traits {
    * the node: the configuration says for which networks. On the node, the pod keeps its veth and sends everything by it.
    */
   readonly branchAt: Netns;
+  /**
+   * Whether what it makes on the node has aws-cni's names and numbers. By the time of a late DEL they may be those of a pod
+   * of aws-cni's, of which there is no record: each thing is looked at before it is deleted.
+   */
+  readonly likeAwsCni: boolean;
 }
 
 /** What ADD asks for. */
@@ -63,9 +68,37 @@ export interface Datapath {
   describe(branch: BranchAssignment, options: Options, primary?: Link): PodNetwork;
 }
 
+/** What a DEL without a record knows of its pod. */
+export interface LostPod {
+  /** The pod's interface (CNI_IFNAME). */
+  readonly ifName: string;
+  readonly hostInterfaceName: string;
+  /** Those that the branch may have. */
+  readonly macs: readonly string[];
+}
+
+/** What a DEL without a readable record knows of a VLAN id. */
+export interface Known {
+  /** Whether a record, by its file's name, says that the id was this pod's. */
+  readonly isRecorded: boolean;
+  /** The branch's. */
+  readonly mac?: string | undefined;
+}
+
+/** A datapath as a DEL without a record uses it: `recovery.ts` of its folder. With a record its steps say all. */
+export interface Recovery {
+  /** What gives the pod its primary interface back, by what is in its namespace. Undefined when nothing there tells. */
+  readonly restore?: (
+    kernel: Kernel,
+    pod: LostPod,
+  ) => { vlanId: number; operations: Operation[] } | undefined;
+  /** What takes away what was left on the node for a VLAN id that no other pod's record claims. */
+  readonly leftovers: (kernel: Kernel, vlanId: number, known: Known) => Operation[];
+}
+
 export const DATAPATHS = {
-  direct: { modes: ["standard"], branchAt: "pod" },
-  routed: { modes: ["strict", "standard"], branchAt: "node" },
+  direct: { modes: ["standard"], branchAt: "pod", likeAwsCni: false },
+  routed: { modes: ["strict", "standard"], branchAt: "node", likeAwsCni: true },
 } as const satisfies Readonly<Record<string, Traits>>;
 
 export type DatapathName = keyof typeof DATAPATHS;

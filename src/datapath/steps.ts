@@ -56,6 +56,16 @@ export function ruleStep(at: Netns, rule: Rule): Step {
   return step(operation, [{ ...operation, absent: true }]);
 }
 
+/** Deletes a rule of the node for good. */
+export function ruleAbsent(rule: Rule): Operation {
+  return { kind: "rule", at: "node", rule, absent: true };
+}
+
+/** Deletes a route of the node for good. */
+export function routeAbsent({ device, ...route }: Route): Operation {
+  return { kind: "route", at: "node", ...(device !== undefined && { device }), route, absent: true };
+}
+
 /** What must be up before anything else: the trunk and the pod's loopback. */
 export function bringUp({ node, pod }: Facts): Step[] {
   const loopback = { kind: "link", at: "pod", device: LOOPBACK } as const;
@@ -75,10 +85,8 @@ export function clearStale({ node }: Facts, { vlanId }: Pick<BranchAssignment, "
   const table = hairpinTable(vlanId);
   return [
     ...[...directs].map((family) => step({ kind: "hairpin", at: "node", family, table, absent: true })),
-    ...node.rules.map((rule) => step({ kind: "rule", at: "node", rule, absent: true })),
-    ...node.table.map(({ device, ...route }) =>
-      step({ kind: "route", at: "node", ...(device !== undefined && { device }), route, absent: true }),
-    ),
+    ...node.rules.map((rule) => step(ruleAbsent(rule))),
+    ...node.table.map((route) => step(routeAbsent(route))),
   ];
 }
 

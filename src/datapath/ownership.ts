@@ -1,11 +1,11 @@
-import { Table } from "../../netlink/route/constants.ts";
-import type { Link } from "../../netlink/route/link.ts";
-import { type Route, isRefusal } from "../../netlink/route/route.ts";
-import type { Rule } from "../../netlink/route/rule.ts";
-import type { Kernel } from "../kernel.ts";
-import { FROM_POD_PRIORITY, tableOf, vlanName } from "../numbers.ts";
-import type { Operation } from "../operation.ts";
-import { readRoutes, readRules } from "../read.ts";
+import { Table } from "../netlink/route/constants.ts";
+import type { Link } from "../netlink/route/link.ts";
+import { type Route, isRefusal } from "../netlink/route/route.ts";
+import type { Rule } from "../netlink/route/rule.ts";
+import type { Kernel } from "./kernel.ts";
+import { FROM_POD_PRIORITY, tableOf, vlanName } from "./numbers.ts";
+import type { Operation } from "./operation.ts";
+import { readRoutes, readRules } from "./read.ts";
 
 /**
  * Whether what stands on the node under a VLAN id is still what an attachment made. A DEL may come late: EC2 has given

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { IpFamily } from "../../values/ip.ts";
-import type { Link } from "../../netlink/route/link.ts";
-import { type Route, anyDestination, newRoute } from "../../netlink/route/route.ts";
-import type { Rule } from "../../netlink/route/rule.ts";
-import type { Operation } from "../operation.ts";
-import { lastResortStep } from "../steps.ts";
+import type { IpFamily } from "../values/ip.ts";
+import type { Link } from "../netlink/route/link.ts";
+import { type Route, anyDestination, newRoute } from "../netlink/route/route.ts";
+import type { Rule } from "../netlink/route/rule.ts";
+import type { Operation } from "./operation.ts";
+import { lastResortStep } from "./steps.ts";
 import { type Standing, hasNextOwner, withoutOthers } from "./ownership.ts";
 
 const TRUNK = 3;
