@@ -2,9 +2,9 @@
 //
 //   esbuild → scripts, V8's code cache of each → SEA blob → injected into a stripped copy of Node
 //
-// Fails when the plugin outgrows its budget, holds a module of the command line, or when a file imports what its folder
-// may not (build/imports.mjs). `node build.mjs --check` stops after these checks and writes nothing; `--bench` also makes what the
-// benchmark compares with.
+// Fails if the plugin exceeds its budget or contains a module of the command line, or if a file imports what its folder
+// may not (build/imports.mjs). `node build.mjs --check` stops after these checks and writes nothing; `--bench` also builds
+// the executables for the benchmark.
 
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { makeBenchmarks, standInScripts } from "./build/bench.mjs";
@@ -24,7 +24,7 @@ for (const defect of defects) console.error(`build: ${defect}`);
 if (defects.length > 0) process.exit(1);
 const modules = Object.keys(plugin.metafile.inputs).length;
 console.log(
-  `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them for every call, ${modules} modules`,
+  `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
 if (process.argv.includes("--check")) {
   await standInScripts();
@@ -33,7 +33,7 @@ if (process.argv.includes("--check")) {
 
 checkNode();
 mkdirSync(dist, { recursive: true });
-// A folder of its own for each run: two builds at once must not write one file.
+// One folder for each run, so that concurrent builds do not write the same files.
 const scratch = mkdtempSync(`${dist}/.build-`);
 try {
   writeFileSync(`${scratch}/cli.cjs`, cli.code);
@@ -44,10 +44,10 @@ try {
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
   makeExecutable("branchline", { main, assets: { ...scripts, ...common }, scratch });
-  // For whoever wants to see what is in it.
+  // To inspect what is in the executable.
   mkdirSync(`${dist}/plugin`, { recursive: true });
   for (const [name, file] of Object.entries(scripts)) copyFileSync(file, `${dist}/plugin/${name}`);
-  // For build/where.mjs: what a stack in a report means.
+  // For build/where.mjs, to read stack traces in bug reports.
   for (const [name, map] of Object.entries(plugin.maps)) writeFileSync(`${dist}/plugin/${name}.js.map`, map);
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(

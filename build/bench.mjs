@@ -1,4 +1,4 @@
-// What `make bench` compares the plugin with, or measures in its place.
+// Executables that `make bench` compares with the plugin, or measures instead of it.
 
 import { resolve } from "node:path";
 import { pluginScripts } from "./bundle.mjs";
@@ -8,9 +8,9 @@ import { root } from "./paths.mjs";
 const NOTHING = "process.reallyExit(0);\n";
 
 /**
- * dist/floor: the same runtime, packed the same way, that does nothing. dist/floor-stock: the same without the options
- * that make its start cheaper. dist/branchline-macvlan: the plugin, but for one message: where it asks the kernel for a
- * VLAN device it gets a macvlan, which kernels without 8021q have, so that a whole ADD can be measured on any machine.
+ * dist/floor: the same runtime, packed the same way, doing nothing. dist/floor-stock: the same without NODE_OPTIONS.
+ * dist/branchline-macvlan: the plugin, except that it creates a macvlan instead of a VLAN device. Kernels without 8021q
+ * have macvlan, so a whole ADD can be measured on any machine.
  */
 export async function makeBenchmarks({ main, assets, scratch }) {
   makeExecutable("floor", { main: NOTHING, scratch });
@@ -23,12 +23,12 @@ export async function makeBenchmarks({ main, assets, scratch }) {
   });
 }
 
-/** The plugin's scripts with the stand-in: fails when it lacks what the plugin imports of its transport. */
+/** The plugin's scripts with the stand-in transport. Fails if it lacks something that the plugin imports. */
 export function standInScripts() {
   return pluginScripts([macvlan]);
 }
 
-/** Puts bench/macvlan-transport.ts between the plugin and its transport. */
+/** Wraps the plugin's transport in bench/macvlan-transport.ts. */
 const macvlan = {
   name: "macvlan",
   setup(build) {

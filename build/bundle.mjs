@@ -1,7 +1,7 @@
-// The plugin, the command line and the boot as scripts.
+// Bundles the plugin, the command line and the boot script.
 //
-// The plugin becomes a few scripts of CommonJS modules rather than one bundle: V8 reads a script's code cache as a
-// whole, so what most pods never run must not lie in the script that all of them read.
+// The plugin becomes several scripts of CommonJS modules rather than one bundle: V8 reads a script's code cache as a
+// whole, so code that most pods never run must not be in the script that every call loads.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -9,8 +9,8 @@ import esbuild from "esbuild";
 import { koffi, root, version } from "./paths.mjs";
 
 /**
- * The plugin's scripts and the entries whose modules each holds, unless an earlier one does: what every call needs and
- * most end with; what asking the agent needs; what a branch needs; the other verbs.
+ * The plugin's scripts and their entry points. A module goes into the first script that needs it: what every call needs;
+ * asking the agent; attaching a branch; the other verbs.
  */
 const SCRIPTS = {
   core: ["cmd/branchline/main.ts", "src/cni/verbs/add.ts"],
@@ -33,7 +33,7 @@ const options = {
   write: false,
   define: {
     BRANCHLINE_VERSION: JSON.stringify(version),
-    // Names the native library on disk.
+    // Part of the native library's file name.
     KOFFI_HASH: JSON.stringify(createHash("sha256").update(library).digest("hex").slice(0, 16)),
     KOFFI_SIZE: String(library.length),
     "import.meta.dirname": "undefined",
@@ -42,7 +42,7 @@ const options = {
   logLevel: "warning",
 };
 
-/** A script with one entry, such as the command line. */
+/** Bundles a script with one entry point, such as the command line. */
 export async function bundleOf(entry) {
   const { metafile, outputFiles } = await esbuild.build({
     ...options,
@@ -54,9 +54,9 @@ export async function bundleOf(entry) {
 }
 
 /**
- * The plugin's scripts by name, and the source map of each. Each script evaluates to an object of functions `(exports, require)`, one for each chunk that
- * esbuild splits it into: modules that the same entries import. The first says in which script each of the other chunks
- * lies. `cmd/branchline/boot.ts` runs them.
+ * The plugin's scripts and their source maps, by name. Each script evaluates to an object of functions
+ * `(exports, require)`, one for each of esbuild's chunks (modules that the same entry points import). The first script
+ * also names the script of every other chunk. `cmd/branchline/boot.ts` runs them.
  */
 export async function pluginScripts(plugins = []) {
   const { metafile, outputFiles } = await esbuild.build({
@@ -64,7 +64,7 @@ export async function pluginScripts(plugins = []) {
     plugins,
     format: "esm",
     splitting: true,
-    // The second pass below reads it, and follows it to the sources.
+    // The second pass in factory() composes its own map with it.
     sourcemap: "inline",
     sourcesContent: false,
     entryPoints: ["cmd/branchline/main.ts"],
@@ -94,13 +94,13 @@ export async function pluginScripts(plugins = []) {
   }
   scripts[FIRST].push(...elsewhere);
   const forgotten = [...texts.keys()].filter((path) => !placed.has(path));
-  if (forgotten.length > 0) throw new Error(`in no script: ${forgotten.join(", ")}`);
+  if (forgotten.length > 0) throw new Error(`not in any script: ${forgotten.join(", ")}`);
   const joined = Object.entries(scripts).map(([name, parts]) => [name, join(parts)]);
   const each = (field) => Object.fromEntries(joined.map(([name, script]) => [name, script[field]]));
   return { metafile, scripts: each("code"), maps: each("map") };
 }
 
-/** One script of all parts, and an index map (ECMA-426) with a section for each part that has a map of its own. */
+/** Joins the parts into one script, and their maps into an index map (ECMA-426) with a section for each. */
 function join(parts) {
   let code = "({";
   const sections = [];
@@ -115,10 +115,10 @@ function join(parts) {
   return { code: `${code}})`, map: JSON.stringify({ version: 3, sections }) };
 }
 
-/** The output that an entry became, and those that it imports at once. */
+/** The chunk of an entry point, and those that it imports statically. */
 function chunksOf({ outputs }, entry) {
   const start = Object.keys(outputs).find((path) => outputs[path].entryPoint === entry);
-  if (start === undefined) throw new Error(`${entry} is no entry: does anything import() it?`);
+  if (start === undefined) throw new Error(`${entry} is not an entry point: does anything import() it?`);
   const seen = new Set();
   const visit = (path) => {
     if (seen.has(path)) return;
@@ -134,7 +134,7 @@ function chunksOf({ outputs }, entry) {
 const FACTORY_HEAD = "function(exports,require){var module={exports};";
 const FACTORY_TAIL = "\nreturn module.exports}";
 
-/** What a chunk is inside its function, and the map from there to the sources. */
+/** A chunk's code as a function body, and its map to the sources. */
 async function factory(text) {
   const { code, map } = await esbuild.transform(text, {
     format: "cjs",
@@ -143,7 +143,7 @@ async function factory(text) {
     minify: true,
     sourcemap: "external",
     sourcesContent: false,
-    // import() of a chunk is a require() that waits for the next turn.
+    // Turns import() of a chunk into an asynchronous require().
     supported: { "dynamic-import": false },
   });
   return { code, map: JSON.parse(map) };

@@ -1,14 +1,14 @@
-// What must not happen to the plugin unnoticed: each check gives a line for each defect.
+// Checks that keep the plugin small. Each returns a line for each defect.
 
-/** Minified bytes of all scripts together. */
+/** Minified bytes of all scripts. */
 export const PLUGIN_BUDGET = 176 * 1024;
 
-/** Minified bytes of the script that every pod's start reads. */
+/** Minified bytes of the script that every call loads. */
 export const CORE_BUDGET = 64 * 1024;
 
 /**
- * Modules that one call evaluates: what main imports, and behind it what a verb imports when it is called. A new module
- * on the way of every pod is a decision, not an accident.
+ * Modules that one call evaluates: main's imports and then those of the verb. Adding a module to every pod's start should
+ * be a decision, not an accident.
  */
 const MODULE_BUDGETS = {
   VERSION: { after: [], modules: 35 },
@@ -21,40 +21,40 @@ const MODULE_BUDGETS = {
   STATUS: { after: ["verbs/status"], modules: 63 },
 };
 
-/** Globals that Node makes only when they are first asked for, each for a millisecond of that start. */
+/** Globals that Node creates on first use, which takes about a millisecond each. */
 const COSTLY = [
-  { found: /\bperformance\b/, why: "asks for performance, which loads perf_hooks: systemClock has the time" },
-  { found: /new Date\b/, why: "makes a Date, which reads the time zone: timestamp() writes the time" },
+  { found: /\bperformance\b/, why: "uses performance, which loads perf_hooks: use systemClock" },
+  { found: /new Date\b/, why: "creates a Date, which loads the time zone: use timestamp()" },
 ];
 
 export function sizeOf(scripts) {
   return Object.values(scripts).reduce((sum, code) => sum + code.length, 0);
 }
 
-/** The plugin starts for every pod: nothing of the command line, no package at all, and not too much of our own. */
+/** The plugin starts for every pod: it must contain no packages, nothing of the command line, and not too much code. */
 export function checkScripts({ metafile, scripts }) {
   const bytes = sizeOf(scripts);
   const strangers = Object.keys(metafile.inputs).filter(
-    // Wherever node_modules is: a link leads out of the checkout.
+    // node_modules may be a link to outside of the checkout.
     (path) => /(^|\/)node_modules\//.test(path) || path === "cmd/branchline/cli.ts",
   );
   return [
     ...(bytes > PLUGIN_BUDGET ? [`the plugin has ${bytes} bytes; its budget is ${PLUGIN_BUDGET}`] : []),
     ...(scripts.core.length > CORE_BUDGET
-      ? [`what every call reads has ${scripts.core.length} bytes; its budget is ${CORE_BUDGET}`]
+      ? [`the core script has ${scripts.core.length} bytes; its budget is ${CORE_BUDGET}`]
       : []),
-    // The executable reads them as one byte a character.
+    // The executable reads them as one byte per character.
     ...Object.entries(scripts)
       .filter(([, code]) => Buffer.byteLength(code) !== code.length)
       .map(([name]) => `the script ${name} is not ASCII`),
     ...Object.entries(scripts).flatMap(([name, code]) =>
       COSTLY.flatMap(({ found, why }) => (found.test(code) ? [`the script ${name} ${why}`] : [])),
     ),
-    ...strangers.map((path) => `the plugin's bundle holds ${path}`),
+    ...strangers.map((path) => `the plugin's bundle contains ${path}`),
   ];
 }
 
-/** Follows the imports that are evaluated at once; those behind `import()` wait until they are reached. */
+/** Follows static imports only; those behind `import()` are evaluated when they are reached. */
 export function checkEvaluated({ metafile }) {
   const evaluated = (path, seen) => {
     if (seen.has(path)) return;

@@ -8,6 +8,6 @@ const [, , from, to] = process.argv;
 
 v8.setFlagsFromString("--no-lazy");
 const script = new vm.Script(readFileSync(from, "latin1"));
-// V8 refuses a cache that was made under other flags than it is read under.
+// V8 rejects a cache that was made with other flags than it is read with.
 v8.setFlagsFromString("--lazy");
 writeFileSync(to, script.createCachedData());

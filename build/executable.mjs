@@ -8,22 +8,22 @@ import { quietly } from "./tool.mjs";
 const SENTINEL = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
 /**
- * Options of Node that make its start cheaper, with what each is for; docs/notes/start-up.md has the figures. Options of
- * V8 are no use: Node's own code cache is refused under any other than the ones it was made with.
+ * Node options that speed up its start; docs/notes/start-up.md has the figures. V8 options do not help: V8 rejects
+ * Node's own code cache if its flags differ from those it was built with.
  */
 export const NODE_OPTIONS = [
-  // Nothing is compiled in the background, and the collector hardly runs: one thread instead of four.
+  // One worker thread instead of four: nothing is compiled in the background, and the garbage collector hardly runs.
   "--v8-pool-size=1",
-  // No thread that waits for a debugger's signal, which nobody may send to a plugin of root's.
+  // No thread that waits for SIGUSR1 to start a debugger, which must not be attached to a root plugin anyway.
   "--disable-sigusr1",
-  // The node's OpenSSL settings are not read: nothing here uses OpenSSL, and a faulty file would stop Node.
+  // Do not read the node's OpenSSL configuration: we do not use OpenSSL, and a faulty file would stop Node.
   "--openssl-config=/dev/null",
 ];
 
 /**
- * Leaves NAME in `directory` (dist unless told). `scratch` is a directory for what is needed on the way; assets are files
- * by the name they have in the executable. The others are for experiments: `config` overrides settings of the single
- * executable, `flags` are Node's while it is made.
+ * Builds the executable NAME in `directory` (by default dist). `scratch` is a directory for intermediate files; `assets`
+ * maps names in the executable to files. The other options are for experiments: `config` overrides settings of the
+ * single executable, `flags` are Node's at build time.
  */
 export function makeExecutable(
   name,
@@ -49,7 +49,7 @@ export function makeExecutable(
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
     ...(nodeOptions.length > 0 && { execArgv: nodeOptions }),
-    // What is in NODE_OPTIONS of the runtime's environment is none of the plugin's business.
+    // Ignore NODE_OPTIONS in the runtime's environment.
     execArgvExtension: "none",
     assets,
     ...config,
@@ -60,16 +60,16 @@ export function makeExecutable(
   if (strip) quietly("strip", ["-s", building]);
   const postject = `${root}/node_modules/postject/dist/cli.js`;
   quietly(node, [postject, building, "NODE_SEA_BLOB", blob, "--sentinel-fuse", SENTINEL]);
-  // In place only when it is whole.
+  // Renamed into place once complete.
   renameSync(building, `${directory}/${name}`);
 }
 
-/** The code caches of scripts, by name, as files. */
+/** Writes each script and its code cache; returns the files by asset name. */
 export function codeCaches(scripts, scratch) {
   return Object.fromEntries(
     Object.entries(scripts).flatMap(([name, code]) => {
       const [file, cache] = [`${scratch}/${name}.js`, `${scratch}/${name}.cache`];
-      // One byte a character: the executable reads it without decoding.
+      // One byte per character, so that the executable reads it without decoding.
       writeFileSync(file, code, "latin1");
       quietly(node, [`${root}/build/code-cache.mjs`, file, cache]);
       return [

@@ -1,9 +1,9 @@
-// Who may import whom. Checked over every file of the product, also over those that no bundle reaches.
+// Which folder may import which. Checked for every product file, including those that no bundle reaches.
 
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
-/** For each folder, what its files may import besides those of the folder itself. A folder that is not here has no files. */
+/** What the files of each folder may import besides files of their own folder. Every folder with files is listed. */
 const ALLOWED = {
   cmd: ["cni", "sys", "text"],
   "src/cni": ["attachment", "datapath", "state", "ipam", "netns", "netlink", "text", "values", "sys"],
@@ -18,15 +18,15 @@ const ALLOWED = {
   "src/values": [],
 };
 
-/** Packages, and the only folder that may import each. */
+/** Each package and the only folder that may import it. */
 const PACKAGES = { koffi: "src/sys", yargs: "cmd" };
 
-/** Folders of pure functions: nothing of Node's either. */
+/** Folders of pure functions: they may not import Node's modules either. */
 const PURE = ["src/values", "src/text"];
 
 const IMPORT = /(?:^|[\s}*])(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/g;
 
-/** A line for each import that is not allowed. */
+/** Returns a line for each import that is not allowed. */
 export function checkImports(root) {
   return globSync("{cmd,src}/**/*.ts", { cwd: root })
     .filter((file) => !file.endsWith(".test.ts"))
@@ -39,7 +39,7 @@ export function checkImports(root) {
 
 function defectOf(file, to) {
   const from = folderOf(file);
-  if (!Object.hasOwn(ALLOWED, from)) return `${file} is in no folder of build/imports.mjs`;
+  if (!Object.hasOwn(ALLOWED, from)) return `${file} is not in a folder that build/imports.mjs lists`;
   if (to.startsWith("node:")) {
     return PURE.includes(from) ? `${file} imports ${to}: ${from} is pure` : undefined;
   }
@@ -54,7 +54,7 @@ function defectOf(file, to) {
   return `${file} imports ${path}: ${from} may import ${["itself", ...ALLOWED[from]].join(", ")}`;
 }
 
-/** The folder that a file belongs to: cmd, or one of src. */
+/** The folder of a file: cmd, or a folder in src. */
 function folderOf(path) {
   const [first, second] = path.split("/");
   return first === "src" ? `src/${second}` : first;

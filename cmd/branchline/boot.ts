@@ -1,21 +1,21 @@
 import { getBuiltinModule } from "node:process";
 
 /**
- * What the executable runs first: it finds the plugin's modules in the scripts that lie beside it as assets
- * (build/bundle.mjs), each with a code cache that holds **all** of its functions. The cache that Node makes of an
- * executable's own main script has only those that run while it is loaded, and compiling the others at each start would
- * take longer than all that they do.
+ * The executable's main script. It loads the plugin's modules from scripts that are assets of the executable
+ * (build/bundle.mjs), each with a code cache of **all** its functions. The cache that Node makes for a main script has
+ * only the functions that run while it loads, and compiling the others at each start would take longer than running
+ * them.
  */
 
 type Factory = (exports: object, require: (name: string) => unknown) => unknown;
 
-/** The script that every call reads; it names those that others lie in. */
+/** The script that every call loads; it says which script has each other module. */
 const FIRST = "core";
 
 const sea = getBuiltinModule("node:sea");
 const { Script } = getBuiltinModule("node:vm");
 
-/** A module, or the script that holds it. */
+/** Modules by name: the module's function, or the name of the script that has it. */
 const factories: Record<string, Factory | string> = {};
 const modules = new Map<string, unknown>();
 

@@ -14,7 +14,7 @@ stdin; it is chained after the node's primary plugin (for example aws-cni).
 
 Supported CNI versions: ${SUPPORTED_VERSIONS.join(", ")}.`;
 
-/** What a person gets who calls the executable by hand; gives the exit status. */
+/** The command line for people who run the executable by hand; returns the exit status. */
 export async function commandLine(args: readonly string[]): Promise<number> {
   let status = 0;
   await yargs([...args])
@@ -29,7 +29,7 @@ export async function commandLine(args: readonly string[]): Promise<number> {
       process.stderr.write(`branchline: ${message ?? error.message}; see branchline --help\n`);
     })
     .command("$0", false, {}, () => {
-      // yargs comes here also after it has complained of the arguments.
+      // yargs also runs this after it has rejected the arguments.
       if (status !== 0) return;
       status = 2;
       process.stderr.write("branchline: CNI_COMMAND is not set; see branchline --help\n");

@@ -1,10 +1,10 @@
 import { getBuiltinModule } from "node:process";
 import type { CommandLine } from "./cli.ts";
 
-/** The asset that holds the command line's bundle (build.mjs puts it there). */
+/** The asset with the command line's bundle (see build.mjs). */
 const ASSET = "cli.cjs";
 
-/** Runs the command line, which lies in the executable beside the plugin and is read only here. */
+/** Loads and runs the command line, which is a separate asset of the executable. */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const sea = getBuiltinModule("node:sea");
   if (!sea.isSea()) throw new Error("the command line is run from the built executable");

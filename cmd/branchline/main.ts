@@ -7,14 +7,14 @@ import { exitAtOnce } from "../../src/sys/libc.ts";
 import { runCommandLine } from "./load-cli.ts";
 
 /**
- * The executable: a CNI plugin when CNI_COMMAND is set (an empty one counts as not set, as for the reference plugins),
- * otherwise a command line, which is loaded only then.
+ * The executable: a CNI plugin if CNI_COMMAND is set and not empty (as in the reference plugins), otherwise a command
+ * line, which is loaded on demand.
  */
 
 const STDIN = 0;
 const STDOUT = 1;
 
-/** All of stdin, and at most one byte more than a configuration may have. */
+/** Reads stdin, up to one byte more than the limit of a configuration. */
 function readStdin(): Uint8Array {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -28,13 +28,13 @@ function readStdin(): Uint8Array {
   return Buffer.concat(chunks);
 }
 
-/** Synchronous and whole: exiting must not cut off what a pipe did not take yet. */
+/** Writes everything synchronously, so that exiting does not cut off output that a pipe has not taken yet. */
 function writeStdout(text: string): void {
   const bytes = Buffer.from(`${text}\n`);
   for (let done = 0; done < bytes.length;) done += patiently(() => writeSync(STDOUT, bytes, done));
 }
 
-/** A pipe that the caller has set to non-blocking says EAGAIN where others wait. */
+/** Retries on EAGAIN, which happens if the caller has set its pipe to non-blocking. */
 function patiently(transfer: () => number): number {
   for (;;) {
     try {
@@ -51,7 +51,7 @@ async function main(): Promise<number> {
   return runCommandLine(process.argv.slice(2));
 }
 
-// Nothing is left to do: all that was written is written.
+// Exit at once: all output has been written.
 main().then(
   (status) => exitAtOnce(status),
   (error: unknown) => {

@@ -408,7 +408,7 @@ describe("the rule for table local", () => {
     ["has no list", notOurs('{"moved":6}'), "is not what this version of branchline writes; remove it"],
     ["is large", notOurs(" ".repeat(5000)), "has 5000 bytes, more than the 4096 it may have; remove it"],
     ["is a link", () => symlinkSync("elsewhere", stateFile()), "is a symbolic link; remove it"],
-    ["is a directory", () => mkdirSync(stateFile()), "is no regular file; remove it"],
+    ["is a directory", () => mkdirSync(stateFile()), "is not a regular file; remove it"],
   ])(
     "a strict.json that %s: nothing is changed for a new pod, and the last one's record goes all the same",
     (_what, spoil, said) => {

@@ -1,7 +1,6 @@
 /**
- * The annotation that says which branch ENI a pod has: written by the VPC resource controller, handed to us by the
- * runtime with the pod's other annotations. Whatever is wrong with it is an error: a pod that should have a branch
- * never starts without it.
+ * The annotation that names a pod's branch ENI. The VPC resource controller writes it; the runtime passes it with the
+ * pod's other annotations. Any defect is an error: a pod that should have a branch must not start without it.
  */
 
 import { canonicalIp, contains, familyOf, networkOf, parsePrefix } from "../values/ip.ts";
@@ -13,10 +12,10 @@ import { canonicalMac, macDefect } from "../values/mac.ts";
 
 export const POD_ENI_ANNOTATION = "vpc.amazonaws.com/pod-eni";
 
-/** The runtime's capability that carries the annotations (containerd since 1.5, CRI-O since 1.29). */
+/** The capability with which the runtime passes annotations (containerd since 1.5, CRI-O since 1.29). */
 export const POD_ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
 
-/** What a defect in a pod's annotations is: the field at fault and one line about it. src/cni makes it code 101. */
+/** A defect in a pod's annotations: the field at fault and a one-line message. src/cni reports it as code 101. */
 export class AnnotationError extends Error {
   readonly field: string;
 
@@ -30,14 +29,14 @@ export class AnnotationError extends Error {
 export interface BranchAddress {
   readonly family: IpFamily;
   readonly address: string;
-  /** The subnet's length for IPv4; 128 for IPv6, whose neighbours are reached through the gateway too. */
+  /** The subnet's length for IPv4; 128 for IPv6, where even neighbours are reached through the gateway. */
   readonly prefixLength: number;
   /** The subnet as `address/length`. */
   readonly subnet: string;
   readonly gateway: string;
 }
 
-/** What tells a branch from all others of the node. */
+/** Identifies a branch among all branches of the node. */
 export interface BranchIdentity {
   readonly eniId: string;
   readonly mac: string;
@@ -49,13 +48,13 @@ export interface BranchAssignment extends BranchIdentity {
   readonly addresses: readonly BranchAddress[];
 }
 
-/** An address family that the branch must have, and who says so: for the error when the annotation lacks it. */
+/** An address family that the branch must have, and why: for the error if the annotation lacks it. */
 export interface WantedFamily {
   readonly family: IpFamily;
   readonly because: string;
 }
 
-/** Text of the annotation, or undefined when the pod has none. An empty text is one, and decodeBranch refuses it. */
+/** The annotation's text, or undefined if the pod has none. Empty text counts as an annotation; decodeBranch rejects it. */
 export function podEniAnnotation(runtimeConfig: Json | undefined): string | undefined {
   if (runtimeConfig === undefined || runtimeConfig === null) return undefined;
   const field = `runtimeConfig["${POD_ANNOTATIONS}"]`;
@@ -74,9 +73,9 @@ export function podEniAnnotation(runtimeConfig: Json | undefined): string | unde
 }
 
 /**
- * Element 0 of the annotation's array, checked. Keys match without regard to case; keys not read here are ignored, and
- * so are the addresses of a family that is not wanted: where EC2 gives both the controller writes both, whatever the
- * cluster's, and not always whole. Without `wanted`: those that are there.
+ * Decodes and checks element 0 of the annotation's array. Keys are case-insensitive and unknown keys are ignored. So are
+ * addresses of a family that is not wanted: the controller writes both families if EC2 assigned both, whatever the
+ * cluster's family, and not always completely. Without `wanted`, takes the families that are given.
  */
 export function decodeBranch(text: string, wanted?: readonly WantedFamily[]): BranchAssignment {
   const fields = decodeElement(text);
@@ -93,7 +92,7 @@ export function decodeBranch(text: string, wanted?: readonly WantedFamily[]): Br
   return { ...identity, addresses: families.map((family) => readAddress(fields, family)) };
 }
 
-/** Which branch it is, whatever is said of its addresses: all that DEL needs to find what is left of it. */
+/** Decodes only the branch's identity and ignores its addresses: DEL needs no more to find what is left of it. */
 export function decodeIdentity(text: string): BranchIdentity {
   return readIdentity(decodeElement(text));
 }
@@ -125,14 +124,14 @@ const ADDRESS_FIELDS = {
   6: { address: "ipv6Addr", subnet: "subnetV6Cidr" },
 } as const;
 
-/** The controller's spellings; decoded by folded case, as Go does, because its makers disagree (vlanId, vlanID). */
+/** The controller's spellings. Compared case-insensitively, as Go does, because writers differ (vlanId, vlanID). */
 const FIELDS = ["eniId", "ifAddress", "vlanId", "privateIp", "subnetCidr", "ipv6Addr", "subnetV6Cidr"];
 const SPELLING = new Map(FIELDS.map((name) => [name.toLowerCase(), name]));
 
-/** EC2's ids are `eni-` and 8 or 17 hexadecimal digits; a little wider here, but safe in a file name and a log. */
+/** EC2's ids are `eni-` and 8 or 17 hexadecimal digits. This accepts more, but only what is safe in file names and logs. */
 const ENI_ID = /^eni-[0-9A-Za-z-]{1,60}$/;
 
-/** Smallest subnet that has a gateway and a host besides its own and its broadcast address. */
+/** The smallest subnet with room for a gateway and a host besides the network and broadcast addresses. */
 const LONGEST_IPV4_SUBNET = 30;
 
 function parse(text: string): Json {
@@ -161,7 +160,7 @@ function knownFields(element: JsonObject): Fields {
   return fields;
 }
 
-/** A string, or undefined for what counts as nothing: absent, null and, as the controller writes, "". */
+/** A string, or undefined if it is absent, null or "" (which the controller writes). */
 function readText(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value !== "string") fail(name, `${name} ${quote(value)} is not a string`);
@@ -193,13 +192,13 @@ function readVlanId(value: unknown): number {
   return value;
 }
 
-/** Whether an address of the family is there: one that is none counts, and is told when it is read. */
+/** Whether the family has an address; an invalid one counts and is reported when it is read. */
 function hasAddress(fields: Fields, family: IpFamily): boolean {
   const value = fields.get(ADDRESS_FIELDS[family].address);
   return value !== undefined && value !== null && value !== "";
 }
 
-/** The branch's address of one family, which is there. */
+/** The branch's address of a family that hasAddress confirmed. */
 function readAddress(fields: Fields, family: IpFamily): BranchAddress {
   const { address: name, subnet: subnetName } = ADDRESS_FIELDS[family];
   const text = readText(name, fields.get(name));
@@ -234,7 +233,7 @@ function readSubnet(family: IpFamily, addressName: string, name: string, value: 
   return subnet;
 }
 
-/** Every message begins with the annotation's name: who reads it sees a pod that does not start. */
+/** Every message begins with the annotation's name: the reader only sees a pod that does not start. */
 function say(message: string): string {
   return `annotation ${POD_ENI_ANNOTATION}: ${message}`;
 }

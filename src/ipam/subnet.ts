@@ -1,4 +1,4 @@
-/** What a VPC's subnet reserves: its gateway, and the addresses that no pod can have. */
+/** The addresses that a VPC subnet reserves: its gateway and those that no pod can have. */
 
 import { contains, familyOf, formatIp, ipBytes } from "../values/ip.ts";
 import type { IpPrefix } from "../values/ip.ts";
@@ -10,12 +10,12 @@ export const IPV6_GATEWAY = "fe80:ec2::1";
 export function gatewayOf(subnet: IpPrefix): string {
   if (familyOf(subnet.address) === 6) return IPV6_GATEWAY;
   const bytes = ipBytes(subnet.address);
-  // The base is even for every length that leaves room for a router, so no carry.
+  // The base is even for any length that leaves room for a router, so there is no carry.
   bytes[3] = (bytes[3] ?? 0) | 1;
   return formatIp(bytes);
 }
 
-/** Ranges that never belong to one host of a VPC. */
+/** Ranges that no host in a VPC can have an address from. */
 const NOT_UNICAST: readonly [IpPrefix, string][] = [
   [{ address: "0.0.0.0", length: 8 }, "an unspecified address"],
   [{ address: "127.0.0.0", length: 8 }, "a loopback address"],
@@ -26,7 +26,7 @@ const NOT_UNICAST: readonly [IpPrefix, string][] = [
   [{ address: "ff00::", length: 8 }, "a multicast address"],
 ];
 
-/** Why no pod can have this address of the subnet, or undefined when one can. */
+/** Why no pod can have this address of the subnet, or undefined if one can. */
 export function addressDefect(subnet: IpPrefix, address: string): string | undefined {
   for (const [range, name] of NOT_UNICAST) if (contains(range, address)) return name;
   // In IPv6 the base is the routers' anycast address (RFC 4291, 2.6.1).

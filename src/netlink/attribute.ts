@@ -1,7 +1,7 @@
 /**
- * Netlink attributes: `struct nlattr` (linux/netlink.h), a 4-byte header of length and type in the machine's own
- * byte order, the payload, padding to 4. Every supported machine is little-endian; fields that the network orders
- * the other way say `big` in the accessor's name.
+ * Netlink attributes: `struct nlattr` (linux/netlink.h), a 4-byte header (length and type, in host byte order), the
+ * payload, and padding to 4 bytes. All supported machines are little-endian; accessors for fields in network byte
+ * order have `Big` in their names.
  */
 
 const HEADER = 4;
@@ -9,12 +9,12 @@ const NLA_F_NESTED = 0x8000;
 const NLA_F_NET_BYTEORDER = 0x4000;
 const TYPE_MASK = 0xffff & ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER);
 
-/** Bytes that do not follow the format: from the kernel this means that we read them wrongly. */
+/** Malformed bytes. If the kernel sent them, our decoder is wrong. */
 export class NetlinkFormatError extends Error {
   override name = "NetlinkFormatError";
 }
 
-/** One attribute as it lies in a message; the type without its flag bits. */
+/** One attribute of a message; `type` is without the flag bits. */
 export interface Attribute {
   readonly type: number;
   readonly data: Uint8Array;
@@ -55,12 +55,12 @@ export function u32Attribute(type: number, value: number): Uint8Array {
   return attribute(type, data);
 }
 
-/** Text with its terminating NUL, as the kernel's NLA_NUL_STRING policy wants it. */
+/** NUL-terminated text, as the kernel's NLA_NUL_STRING policy requires. */
 export function textAttribute(type: number, value: string): Uint8Array {
   return attribute(type, Buffer.from(`${value}\0`));
 }
 
-/** Splits a run of attributes. A length that leaves the run, or too short for a header, is an error. */
+/** Splits a buffer into attributes. A length past the end, or too short for a header, is an error. */
 export function decodeAttributes(bytes: Uint8Array): Attribute[] {
   const found: Attribute[] = [];
   const view = viewOf(bytes);
@@ -102,7 +102,7 @@ export function readI32(attr: Attribute): number {
   return exact(attr, 4).getInt32(0, true);
 }
 
-/** Text up to its NUL, which must be the last byte if it is there at all. */
+/** Text without its NUL, which is optional and must be the last byte. */
 export function readText(attr: Attribute): string {
   const end = attr.data.indexOf(0);
   if (end >= 0 && end !== attr.data.length - 1) {
@@ -111,7 +111,7 @@ export function readText(attr: Attribute): string {
   return Buffer.from(end < 0 ? attr.data : attr.data.subarray(0, end)).toString();
 }
 
-/** The payload, which must be of one of these lengths. */
+/** The payload, which must have one of these lengths. */
 export function readBytes(attr: Attribute, ...lengths: number[]): Uint8Array {
   if (!lengths.includes(attr.data.length)) {
     throw new NetlinkFormatError(

@@ -3,14 +3,14 @@ import type { Acknowledgement } from "./extack.ts";
 
 type KernelWords = Omit<Acknowledgement, "errno">;
 
-/** The kernel refused a request, or could not be asked: the one error that this folder's sockets throw. */
+/** The kernel refused a request, or what the request is about does not exist. */
 export class NetlinkError extends Error {
   override name = "NetlinkError";
 
-  /** What was asked for, for a person: `add route default via 10.0.0.1 dev eth0`. */
+  /** The request in words: `add route default via 10.0.0.1 dev eth0`. */
   readonly operation: string;
   readonly errno: number;
-  /** The kernel's extended ACK: its own words, and the byte of the request they are about. */
+  /** The kernel's extended ACK: its message, and the offset in the request that it is about. */
   readonly extended: KernelWords;
   readonly sequence: number;
 
@@ -28,7 +28,7 @@ export class NetlinkError extends Error {
   }
 }
 
-/** The kernel's answer did not come, or was not to be trusted: not an errno, and not the request's fault. */
+/** The kernel's answer was missing, malformed or inconsistent; there is no errno. */
 export class NetlinkProtocolError extends Error {
   override name = "NetlinkProtocolError";
 }

@@ -7,15 +7,15 @@ const NLMSGERR_ATTR_OFFS = 2;
 
 const REQUEST_HEADER = 16;
 
-/** What an acknowledgement says: errno 0 for success, and the kernel's own words where it has any. */
+/** The content of an acknowledgement: errno (0 for success), and the kernel's message if it sent one. */
 export interface Acknowledgement {
   readonly errno: number;
   readonly text?: string;
-  /** Where in the request the kernel stopped reading, in bytes from its header. */
+  /** Where in the request the kernel stopped parsing, in bytes from the start of its header. */
   readonly offset?: number;
 }
 
-/** `struct nlmsgerr` and the attributes behind it (linux/netlink.h, NETLINK_EXT_ACK). */
+/** `struct nlmsgerr` and the attributes that follow it (linux/netlink.h, NETLINK_EXT_ACK). */
 export function decodeAcknowledgement(message: Message): Acknowledgement {
   const { payload } = message;
   if (payload.length < 4 + REQUEST_HEADER) {
@@ -29,7 +29,7 @@ export function decodeAcknowledgement(message: Message): Acknowledgement {
   return { errno: errnoOf(payload), ...extended(message, 4 + align4(quoted)) };
 }
 
-/** The end of a dump: it carries an error of its own, since the dump may fail after its first datagram. */
+/** NLMSG_DONE carries an errno of its own, since a dump may fail after its first datagram. */
 export function decodeDone(message: Message): Acknowledgement {
   if (message.payload.length < 4) {
     throw new NetlinkFormatError(`End of a dump of ${message.payload.length} bytes`);
@@ -38,7 +38,7 @@ export function decodeDone(message: Message): Acknowledgement {
 }
 
 function errnoOf(payload: Uint8Array): number {
-  // The kernel sends it negative; of 0 that would make -0.
+  // The kernel sends -errno. A unary minus would turn 0 into -0.
   return 0 - viewOf(payload).getInt32(0, true);
 }
 

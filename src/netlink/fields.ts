@@ -1,6 +1,6 @@
 import type { Attribute } from "./attribute.ts";
 
-/** The attributes of one message, taken out by type; what nobody took is still there, so nothing unknown is lost. */
+/** The attributes of one message, taken out by type. Whatever is not taken stays in rest(), so nothing unknown is lost. */
 export class Fields {
   readonly #attributes: Attribute[];
 
@@ -8,7 +8,7 @@ export class Fields {
     this.#attributes = [...attributes];
   }
 
-  /** The attribute of this type, read; undefined when there is none. A second one of the same type stays in rest. */
+  /** Decodes the first attribute of this type; undefined if there is none. A second one stays in rest(). */
   take<T>(type: number, read: (attr: Attribute) => T): T | undefined {
     const index = this.#attributes.findIndex((attr) => attr.type === type);
     const attr = this.#attributes[index];

@@ -1,6 +1,6 @@
 import { NetlinkFormatError, align4, viewOf } from "./attribute.ts";
 
-/** Netlink messages: `struct nlmsghdr` (linux/netlink.h), 16 bytes in the machine's order, then the payload. */
+/** Netlink messages: `struct nlmsghdr` (linux/netlink.h), 16 bytes in host byte order, then the payload. */
 
 const HEADER = 16;
 
@@ -10,9 +10,9 @@ export const MessageFlag = {
   MULTI: 0x2,
   ACK: 0x4,
   DUMP_INTR: 0x10,
-  /** On an acknowledgement: the request is not quoted in it. */
+  /** On an acknowledgement: only the request's header is quoted in it. */
   CAPPED: 0x100,
-  /** On an acknowledgement: attributes of the extended ACK follow. */
+  /** On an acknowledgement: extended ACK attributes follow. */
   ACK_TLVS: 0x200,
   /** On a NEW request. */
   REPLACE: 0x100,
@@ -22,7 +22,7 @@ export const MessageFlag = {
   DUMP: 0x300,
 } as const;
 
-/** nlmsg_type below NLMSG_MIN_TYPE (linux/netlink.h). */
+/** nlmsg_type values below NLMSG_MIN_TYPE (linux/netlink.h). */
 export const ControlType = { NOOP: 1, ERROR: 2, DONE: 3, OVERRUN: 4 } as const;
 
 export interface Message {
@@ -40,12 +40,12 @@ export function encodeMessage(message: Message): Uint8Array {
   view.setUint16(4, message.type, true);
   view.setUint16(6, message.flags, true);
   view.setUint32(8, message.sequence, true);
-  // nlmsg_pid stays 0: the kernel fills in the socket's own.
+  // nlmsg_pid stays 0: the kernel fills in the socket's port.
   out.set(message.payload, HEADER);
   return out;
 }
 
-/** The messages of one datagram. A length that leaves it, or too short for a header, is an error. */
+/** The messages of one datagram. A length past its end, or too short for a header, is an error. */
 export function decodeMessages(bytes: Uint8Array): Message[] {
   const messages: Message[] = [];
   const view = viewOf(bytes);

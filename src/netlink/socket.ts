@@ -4,48 +4,48 @@ import { ControlType, type Message, MessageFlag, decodeMessages, encodeMessage }
 import { concat } from "./attribute.ts";
 import { type Transport, openTransport } from "./transport.ts";
 
-/** One request: its payload begins with the family's own header, such as `struct ifinfomsg`. */
+/** One request. The payload begins with the family's header, such as `struct ifinfomsg`. */
 export interface Request {
   readonly type: number;
-  /** Beyond REQUEST and ACK, which the socket sets. */
+  /** In addition to REQUEST and ACK, which the socket sets. */
   readonly flags?: number;
   readonly payload: Uint8Array;
   /**
-   * On a dump: the kernel goes on by position and does not say when objects came or went meanwhile (rules,
-   * neighbours, addresses of one device), so that one which was there all the time may be left out.
+   * On a dump: the kernel resumes by position without NLM_F_DUMP_INTR (rules, neighbours, addresses of one device). A
+   * concurrent change can make it skip an object that was there all the time.
    */
   readonly unwatched?: true;
-  /** On a GET of one object: the kernel answers with the object or an error, so no acknowledgement is needed. */
+  /** On a GET of one object: the kernel replies with the object or an error, so no ACK is needed. */
   readonly answered?: true;
-  /** For a person, in errors: `delete rule 512 from all to 10.0.0.9`. */
+  /** The request in words, for errors: `delete rule 512 from all to 10.0.0.9`. */
   readonly operation: string;
 }
 
-/** How one request of a batch ended: what it sent back, or why it was refused. */
+/** The outcome of one request of a batch: its replies, or why it was refused. */
 export interface Outcome {
   readonly replies: readonly Message[];
   readonly error?: NetlinkError;
 }
 
-/** How often a dump that changed under us is taken again: each retry means another writer was faster. */
+/** Attempts at a dump that keeps changing; each failure means that another writer was faster. */
 const DUMP_ATTEMPTS = 8;
 
 /**
- * Requests in one datagram. The answers to all of them wait in the socket's buffer, of 208 KiB where nobody changed
- * net.core.rmem_default: seen on 6.18, 280 refusals were too many (ENOBUFS), and so is a datagram of more than 208 KiB
+ * Requests in one datagram. All their answers must fit into the socket's receive buffer (net.core.rmem_default, 208 KiB
+ * unless changed): on Linux 6.18, 280 refusals overflowed it (ENOBUFS). A datagram of more than 208 KiB fails too
  * (EMSGSIZE).
  */
 const BATCH_REQUESTS = 64;
 
-/** Datagrams of one answer: a dump of a million routes has some 2500 (32 KiB each). More is no answer. */
+/** Most datagrams in one answer. A dump of a million routes has about 2,500, of 32 KiB each. */
 const ANSWER_DATAGRAMS = 10_000;
 
-/** Conversations with rtnetlink, one request at a time or several in one datagram. */
+/** Sends requests to rtnetlink, one at a time or several in one datagram. */
 export class NetlinkSocket implements Disposable {
   readonly #transport: Transport;
   #sequence = 0;
 
-  /** Without a transport: a socket in the namespace that the thread is in now. */
+  /** By default, a socket in the thread's current namespace. */
   constructor(transport: Transport = openTransport()) {
     this.#transport = transport;
   }
@@ -55,10 +55,10 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * Sends the requests in one datagram, or a few when they are many, and waits for the acknowledgement of each one's
-   * last. The kernel works through them in order and does **not** stop at one that it refuses (netlink_rcv_skb), so each
-   * has an outcome of its own. Those before the last are acknowledged only when they fail, which saves a system call for
-   * each; so is the last when it is answered anyway.
+   * Sends the requests in one datagram (or a few, if there are many) and waits for the ACK of the last request in each.
+   * The kernel handles them in order and does **not** stop at a refused one (netlink_rcv_skb), so each request has its
+   * own outcome. The others are acknowledged only if they fail, which saves a system call each; so is the last if it is
+   * a GET with a reply.
    */
   batch(requests: readonly Request[]): Outcome[] {
     const outcomes: Outcome[] = [];
@@ -68,7 +68,7 @@ export class NetlinkSocket implements Disposable {
     return outcomes;
   }
 
-  /** At least one request, in one datagram. */
+  /** Sends one datagram of at least one request. */
   #exchange(requests: readonly Request[]): Outcome[] {
     const first = this.#sequence + 1;
     this.#sequence += requests.length;
@@ -91,7 +91,7 @@ export class NetlinkSocket implements Disposable {
       for (const message of messages) {
         const index = message.sequence - first;
         const [request, outcome] = [requests[index], outcomes[index]];
-        // An answer to an earlier request, given up on after a timeout.
+        // A late answer to an earlier request that timed out.
         if (request === undefined || outcome === undefined) continue;
         if (message.type === ControlType.ERROR) {
           const { errno, ...extended } = decodeAcknowledgement(message);
@@ -109,12 +109,12 @@ export class NetlinkSocket implements Disposable {
     throw endless(operation);
   }
 
-  /** The messages of each datagram of an answer, until the caller has heard enough. */
+  /** Yields the messages of each datagram of an answer until the caller stops. */
   *#answer(operation: string): Generator<Message[]> {
     for (let count = 0; count < ANSWER_DATAGRAMS; count++) yield this.#receive(operation);
   }
 
-  /** The messages of the next datagram; when none comes, the error says what was asked for. */
+  /** The messages of the next datagram. Errors name the operation. */
   #receive(operation: string): Message[] {
     try {
       return decodeMessages(this.#transport.receive());
@@ -124,7 +124,7 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** One request; its replies, if it has any. Throws NetlinkError when it is refused. */
+  /** Sends one request and returns its replies, if any. Throws NetlinkError if it is refused. */
   request(request: Request): readonly Message[] {
     const outcome = this.batch([request])[0];
     if (outcome?.error !== undefined) throw outcome.error;
@@ -132,8 +132,8 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * All objects that the kernel lists for a GET request, taken again from the start when they changed meanwhile. Where
-   * the kernel would not say so, a list that went on in a second datagram counts once it has come twice the same.
+   * All objects that the kernel lists for a GET request. Starts over if they changed during the dump. For `unwatched`
+   * requests, a dump that spans datagrams is accepted only after two identical results in a row.
    */
   dump(request: Request): Message[] {
     let last: Uint8Array | undefined;
@@ -149,8 +149,8 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * `wentOn`: a datagram took up a list where the one before it had left off. A list of all families may begin each
-   * family with a datagram of its own (rtnetlink.c, rtnl_dump_all, as of Linux 6.1): that leaves off nowhere.
+   * `wentOn`: a list continued in a second datagram. A dump of all families may start a new datagram for each family
+   * (rtnetlink.c, rtnl_dump_all, as of Linux 6.1), which does not count.
    */
   #dumpOnce(request: Request): { found: Message[]; wentOn: boolean } | undefined {
     const sequence = ++this.#sequence;
@@ -174,7 +174,7 @@ export class NetlinkSocket implements Disposable {
           return interrupted ? undefined : { found, wentOn };
         }
         if (message.type === ControlType.NOOP) continue;
-        // Every listed object's header begins with its family.
+        // The header of every listed object begins with the address family.
         const isFirst = found.length === before;
         if (isFirst && found.at(-1)?.payload[0] === message.payload[0]) wentOn = true;
         found.push(message);

@@ -5,10 +5,10 @@ import { recvfrom, send, setsockopt, socket } from "../sys/libc.ts";
 import { viewOf } from "./attribute.ts";
 import { NetlinkProtocolError } from "./error.ts";
 
-/** How bytes reach the kernel and come back: the whole boundary, so that a test can stand in for it. */
+/** Carries bytes to and from the kernel. Tests replace it. */
 export interface Transport extends Disposable {
   send(bytes: Uint8Array): void;
-  /** One datagram. Throws NetlinkProtocolError when none comes in time. */
+  /** Receives one datagram. Throws NetlinkProtocolError if none comes in time. */
   receive(): Uint8Array;
 }
 
@@ -25,15 +25,15 @@ const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const MSG_TRUNC = 0x20;
 
-/** The kernel fills at most 32 KiB of a dump into one datagram when the reader offers as much (af_netlink.c). */
+/** The kernel puts at most 32 KiB of a dump into one datagram, and less if the reader's buffer is smaller (af_netlink.c). */
 const RECEIVE_BUFFER = 64 * 1024;
 
-/** One rtnetlink round trip takes microseconds; this long means that the RTNL lock is stuck. */
+/** A round trip takes microseconds; if it takes this long, the RTNL lock is stuck. */
 const RECEIVE_TIMEOUT_SECONDS = 10;
 
 /**
- * A socket to rtnetlink, or to another family of netlink, in the namespace that the thread is in now; it stays there when
- * the thread leaves. SysError EPROTONOSUPPORT where the kernel has no such family.
+ * Opens a netlink socket (by default rtnetlink) in the thread's current namespace, to which it stays bound when the
+ * thread leaves. SysError EPROTONOSUPPORT if the kernel lacks the family.
  */
 export function openTransport(
   timeoutSeconds: number = RECEIVE_TIMEOUT_SECONDS,
@@ -70,13 +70,13 @@ function receive(fd: number, buffer: Uint8Array, timeoutSeconds: number): Uint8A
       if (error instanceof SysError && error.errno === Errno.EAGAIN) throw unanswered(timeoutSeconds);
       throw error;
     }
-    // Any process with CAP_NET_ADMIN in the namespace can send to this socket; only port 0 is the kernel.
+    // Any process with CAP_NET_ADMIN in the namespace can send to this socket. Port 0 is the kernel.
     if (viewOf(from).getUint32(4, true) !== 0) {
-      // Nor may it keep us listening: each message that comes would begin the wait anew.
+      // Such messages must not extend the wait.
       if (systemClock.now() >= deadline) throw unanswered(timeoutSeconds);
       continue;
     }
-    // MSG_TRUNC gives the true length, also of what did not fit.
+    // With MSG_TRUNC the length is that of the datagram even if it did not fit.
     if (length > buffer.length) throw new NetlinkProtocolError(`an answer of ${length} bytes was cut off`);
     return buffer.slice(0, length);
   }

@@ -172,7 +172,7 @@ describe("askForBranch", () => {
       };
       return failure(() => askForBranch(ask, QUESTION, 2_000, clock)).message;
     };
-    expect(cutOff("nonsense")).toContain('"nonsense" is none');
+    expect(cutOff("nonsense")).toContain('"nonsense" is invalid');
     expect(cutOff(SILENT)).toBe("the agent closed without an answer");
     expect(cutOff(wait("no trunk yet"))).toBe("no trunk yet");
     expect(cutOff(late)).toBe("the agent did not answer in time");

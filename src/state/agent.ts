@@ -1,6 +1,6 @@
 /**
- * The plugin's half of the agent's socket: one question a connection, one line each way. The agent reads the pod from the
- * API server, so it knows of a branch before the runtime does.
+ * The plugin's side of the agent's socket: one question per connection, one line each way. The agent reads the pod from
+ * the API server, so it knows of a branch before the runtime does.
  */
 
 import type { DatapathName } from "../datapath/datapath.ts";
@@ -14,13 +14,13 @@ import { ExchangeError, MAX_LINE, connectToAgent, exchange } from "./exchange.ts
 
 const VERSION = 1;
 
-/** Which pod is meant, as far as the runtime said. */
+/** The pod in question, as far as the runtime identified it. */
 export interface AskedPod {
   readonly namespace?: string;
   readonly name?: string;
   /**
-   * Old runtimes do not say it. The agent then goes by namespace and name, and by the API server instead of its cache,
-   * which may still hold the last pod of that name.
+   * Old runtimes do not pass it. The agent then looks the pod up by namespace and name, in the API server rather than in
+   * its cache, which may still have the previous pod of that name.
    */
   readonly uid?: string;
 }
@@ -29,21 +29,21 @@ export interface BranchQuestion {
   readonly pod: AskedPod;
   readonly containerId: string;
   readonly interface: string;
-  /** What the runtime passed; null for none. */
+  /** The annotation that the runtime passed; null for none. */
   readonly annotation: string | null;
-  /** What the pod is to get; `auto` leaves it to the agent. */
+  /** The configured datapath; with `auto` the agent chooses. */
   readonly datapath: DatapathName | "auto";
 }
 
-/** An answer that lets the ADD go on. */
+/** An answer with which the ADD can continue. */
 export type Found = Extract<BranchAnswer, { answer: "none" | "branch" }>;
 
-/** Why an ADD may not go on. */
+/** Why an ADD cannot continue. */
 export class AgentError extends Error {
   override name = "AgentError";
-  /** `refused`: by the agent, for good. `wait`: it has not got what the pod needs. `unanswered`: it said nothing. */
+  /** `refused`: final. `wait`: the agent does not have what the pod needs yet. `unanswered`: no valid answer came. */
   readonly kind: "refused" | "wait" | "unanswered";
-  /** Whether anybody listened on the socket. */
+  /** Whether anything listened on the socket. */
   readonly isThere: boolean;
 
   constructor(kind: AgentError["kind"], message: string, isThere = true) {
@@ -53,7 +53,7 @@ export class AgentError extends Error {
   }
 }
 
-/** One line out, one line back, over a connection of its own. The deadline is the clock's time. Tests script it. */
+/** Sends one line and returns the answer, over a new connection. The deadline is in clock time. Tests script it. */
 export type Ask = (question: string, deadline: number) => string;
 
 export function askOver(stateDirectory: string, clock: Clock): Ask {
@@ -63,17 +63,17 @@ export function askOver(stateDirectory: string, clock: Clock): Ask {
   };
 }
 
-/** Between two connections: from 50 ms, doubled each time, up to a second. */
+/** Pause between two connections: 50 ms, doubled each time, up to a second. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
-/** What the last connection has left. */
+/** The last connection gets at least this long. */
 const LAST_CHANCE_MS = 100;
-/** The agent is given a little less than there is, so that its reason arrives in time. */
+/** The agent is told a slightly shorter limit than ours, so that its reason arrives in time. */
 const MARGIN_MS = 250;
 
 /**
- * Asks whether the pod has a branch, until there is an answer or the time is up. AgentError says why there is none, with
- * the agent's own last reason if it gave one.
+ * Asks whether the pod has a branch until there is an answer or the time is up. Otherwise AgentError, with the agent's
+ * last reason if it gave one.
  */
 export function askForBranch(ask: Ask, question: BranchQuestion, limitMs: number, clock: Clock): Found {
   let reason: string | undefined;
@@ -104,7 +104,7 @@ function branchLine(question: BranchQuestion, leftMs: number): string {
   });
   const bytes = Buffer.byteLength(line);
   if (bytes < MAX_LINE) return line;
-  // Only this one can be of any length.
+  // Only the annotation can have any length.
   throw new AnnotationError(
     POD_ENI_ANNOTATION,
     `annotation ${POD_ENI_ANNOTATION}: it makes a question of ${bytes} bytes to the agent, more than the ${MAX_LINE} it may have`,
@@ -116,8 +116,8 @@ function identity({ namespace = "", name = "", uid = "" }: AskedPod) {
 }
 
 /**
- * Repeats one exchange until it gives something. Answers that are none and connections that fail are tried again after a
- * pause; a pause begins small again after an exchange that took long, since then the agent held the question itself.
+ * Repeats an exchange until it returns something. After an invalid answer or a failed connection it pauses and tries
+ * again. The pause is reset after a long exchange, because then the agent itself did the waiting.
  */
 function untilAnswered<T>(
   clock: Clock,
@@ -138,7 +138,7 @@ function untilAnswered<T>(
       if (answer !== undefined) return { answer, problem, isThere };
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
-      // What was short of time at the end says less than what came before.
+      // If the last try only ran out of time, the problem before it says more.
       const isCutOff = error.isLate && tries > 0 && deadline - started < MAX_PAUSE_MS;
       if (!isCutOff) problem = error.message;
       isThere ||= error.isThere;
@@ -153,12 +153,12 @@ function untilAnswered<T>(
   }
 }
 
-/** The caller holds the lock of a VLAN id, and kubelet waits. */
+/** Short, because the caller holds a VLAN id's lock and kubelet is waiting. */
 const GONE_LIMIT_MS = 3_000;
 
-/** Whether the API server has this pod no more; undefined when that cannot be known. */
+/** Whether the pod is gone from the API server; undefined if that is unknown. */
 export function askIfGone(ask: Ask, pod: AskedPod, clock: Clock): boolean | undefined {
-  // Another pod may have the name by now.
+  // Without the UID the answer could be about a later pod of the same name.
   if (!pod.namespace || !pod.name || !pod.uid) return undefined;
   const line = JSON.stringify({ version: VERSION, ask: "gone", pod: identity(pod) });
   const { answer } = untilAnswered(
@@ -168,13 +168,13 @@ export function askIfGone(ask: Ask, pod: AskedPod, clock: Clock): boolean | unde
       const reply = readGoneAnswer(ask(line, deadline));
       return reply.answer === "wait" ? undefined : reply.answer;
     },
-    // Without an agent there will be none in a moment either.
+    // If no agent is running, do not wait for one.
     ({ isThere }) => isThere,
   );
   return answer === undefined ? undefined : answer === "gone";
 }
 
-/** Whether the pod is certainly gone: only then may its VLAN id be taken from a sandbox that seems to live. */
+/** Whether the pod is certainly gone. Only then may its VLAN id be taken from a sandbox that looks alive. */
 export function podIsGone(stateDirectory: string, clock: Clock, pod: AskedPod): boolean {
   try {
     return askIfGone(askOver(stateDirectory, clock), pod, clock) === true;

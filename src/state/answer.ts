@@ -3,7 +3,7 @@ import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
 import { quote } from "../text/json.ts";
 import { ExchangeError } from "./exchange.ts";
 
-/** What the agent may answer, and nothing else: keys beside these are a newer agent's, and mean nothing here. */
+/** The agent's answers. Other keys are ignored: a newer agent may add some. */
 
 export type BranchAnswer =
   | { readonly answer: "none" }
@@ -14,7 +14,7 @@ export type BranchAnswer =
 export type GoneAnswer =
   { readonly answer: "gone" | "exists" } | { readonly answer: "wait"; readonly reason: string };
 
-/** ExchangeError for what is none. */
+/** Throws ExchangeError for anything else. */
 export function readBranchAnswer(line: string): BranchAnswer {
   const fields = readObject(line);
   const answer = fields["answer"];
@@ -31,7 +31,7 @@ export function readBranchAnswer(line: string): BranchAnswer {
     case "refused":
       return { answer, reason: readReason(line, fields) };
     default:
-      return reject(line, "answer is none of none, branch, wait, refused");
+      return reject(line, "answer is not none, branch, wait or refused");
   }
 }
 
@@ -39,7 +39,7 @@ export function readGoneAnswer(line: string): GoneAnswer {
   const fields = readObject(line);
   const answer = fields["answer"];
   if (answer === "gone" || answer === "exists") return { answer };
-  // It is busy.
+  // The agent is busy.
   if (answer === "wait") return { answer, reason: readReason(line, fields) };
   return reject(line, "answer is neither gone nor exists");
 }
@@ -57,7 +57,7 @@ function readObject(line: string): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return reject(line, "it is not an object");
   }
-  // Own keys only: an object inherits others.
+  // Own keys only, without those inherited from Object.prototype.
   const fields: Fields = Object.assign(Object.create(null), value);
   const { version } = fields;
   return version === undefined || version === 1 ? fields : reject(line, "version is not 1");
@@ -70,9 +70,12 @@ function readReason(line: string, { reason }: Fields): string {
   return text.length > MAX_REASON ? `${text.slice(0, MAX_REASON)}…` : text;
 }
 
-/** Characters. Our own words stand before it and behind it, and an error has a thousand. */
+/** Characters. An error message may have a thousand, and our own words need some of them. */
 const MAX_REASON = 600;
 
 function reject(line: string, defect: string, cause?: unknown): never {
-  throw new ExchangeError(`the agent's answer ${quote(line)} is none: ${defect}`, { cause, isThere: true });
+  throw new ExchangeError(`the agent's answer ${quote(line)} is invalid: ${defect}`, {
+    cause,
+    isThere: true,
+  });
 }

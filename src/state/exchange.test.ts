@@ -90,9 +90,9 @@ describe("exchange", () => {
 
   it.each<[readonly Event[], string]>([
     [[""], "the agent closed without an answer"],
-    [['{"answer":', ""], 'the agent closed without an answer: "{\\"answer\\":" has no end'],
+    [['{"answer":', ""], 'the agent closed without an answer: "{\\"answer\\":" is incomplete'],
     [[], "the agent did not answer in time"],
-    [['{"ans'], 'the agent did not answer in time: "{\\"ans" has no end'],
+    [['{"ans'], 'the agent did not answer in time: "{\\"ans" is incomplete'],
     [[{ after: 2000, gives: "x\n" }], "the agent did not answer in time"],
     [["a\nb\n"], 'the agent said more after its answer "a": "b\\n"'],
     [["a\n", "b"], 'the agent said more after its answer "a": "b"'],
@@ -114,7 +114,7 @@ describe("exchange", () => {
   it("ends although bytes keep dripping in", () => {
     const drip = Array.from({ length: 5000 }, () => ({ after: 1, gives: " " }));
     const { ask, clock } = scripted(drip);
-    expect(() => ask()).toThrow("has no end");
+    expect(() => ask()).toThrow("is incomplete");
     expect(clock.now()).toBeLessThan(1010);
   });
 
@@ -144,8 +144,8 @@ describe("connectToAgent", () => {
   });
 
   it.each<[string, (path: string) => void, string]>([
-    ["a file", (path) => writeFileSync(path, ""), "no socket"],
-    ["a directory", (path) => mkdirSync(path), "no socket"],
+    ["a file", (path) => writeFileSync(path, ""), "not a socket"],
+    ["a directory", (path) => mkdirSync(path), "not a socket"],
     ["a link", (path) => symlinkSync("/run/other.sock", path), "a symbolic link"],
     ["a link that leads nowhere", (path) => symlinkSync("nowhere", path), "a symbolic link"],
   ])("names %s in its place, and follows it nowhere", (_what, make, what) => {
@@ -159,9 +159,7 @@ describe("connectToAgent", () => {
     const umask = process.umask(0);
     mkdirSync(open, { mode: 0o777 });
     process.umask(umask);
-    expect(thrown(open)).toEqual(
-      new ForeignFileError(`${open} can be written by others; expected mode 0700`),
-    );
+    expect(thrown(open)).toEqual(new ForeignFileError(`${open} is writable by others; expected mode 0700`));
     symlinkSync(directory, join(directory, "link"));
     expect(thrown(join(directory, "link"))).toBeInstanceOf(ForeignFileError);
   });

@@ -6,7 +6,7 @@ import { ForeignFileError, isOwnDirectory } from "../sys/files.ts";
 import { type Connection, openUnixSocket } from "../sys/unix-socket.ts";
 import { MAX_QUOTED, quote } from "../text/json.ts";
 
-/** Bytes of one line, either way. */
+/** Most bytes in a line, in either direction. */
 export const MAX_LINE = 1024 * 1024;
 
 interface Options extends ErrorOptions {
@@ -14,12 +14,12 @@ interface Options extends ErrorOptions {
   readonly isLate?: boolean;
 }
 
-/** No answer came of one connection, or none that is one. The next connection may do better. */
+/** One connection gave no answer, or an invalid one. Another attempt may succeed. */
 export class ExchangeError extends Error {
   override name = "ExchangeError";
-  /** Whether somebody listens on the socket. */
+  /** Whether anything listens on the socket. */
   readonly isThere: boolean;
-  /** Nothing was wrong but that the time was up. */
+  /** The only problem was that the time was up. */
   readonly isLate: boolean;
 
   constructor(message: string, { isThere, isLate = false, ...options }: Options) {
@@ -30,16 +30,16 @@ export class ExchangeError extends Error {
 }
 
 /**
- * Connects to the agent's socket. ForeignFileError when something else stands in its place, or another user than root
- * listens: what that says about a pod is worth nothing, and only a person can put it right.
+ * Connects to the agent's socket. ForeignFileError if something else is in its place or a user other than root listens:
+ * such answers cannot be trusted, and a person has to fix it.
  */
 export function connectToAgent(stateDirectory: string): Connection {
   const path = socketPath(stateDirectory);
-  // In a directory that is root's alone nobody exchanges the socket between this look and connect().
+  // Only root can write to the directory, so nobody else can swap the socket between this check and connect().
   const found = isOwnDirectory(stateDirectory) ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
   if (found === undefined) throw new ExchangeError(`there is no ${path}`, { isThere: false });
   if (!found.isSocket()) {
-    const what = found.isSymbolicLink() ? "a symbolic link" : "no socket";
+    const what = found.isSymbolicLink() ? "a symbolic link" : "not a socket";
     throw new ForeignFileError(`${path} is ${what}; remove it`);
   }
   const connection = opened(path);
@@ -66,13 +66,13 @@ function opened(path: string): Connection {
 
 function connectProblem(path: string, { errno, message }: SysError): string {
   if (errno === Errno.ECONNREFUSED) return `nobody listens on ${path} (ECONNREFUSED)`;
-  if (errno === Errno.EAGAIN) return `too many wait for ${path} already (EAGAIN)`;
-  // It was there when we looked.
+  if (errno === Errno.EAGAIN) return `the queue of ${path} is full (EAGAIN)`;
+  // It was removed since we checked.
   if (errno === Errno.ENOENT) return `there is no ${path}`;
   return `${path}: ${message}`;
 }
 
-/** One line each way: the question without its end, and the answer without its own. The deadline is the clock's time. */
+/** Sends a line and returns the answer, both without the newline. The deadline is in clock time. */
 export function exchange(connection: Connection, question: string, deadline: number, clock: Clock): string {
   try {
     sendLine(connection, question, deadline, clock);
@@ -93,7 +93,7 @@ function sendLine(connection: Connection, line: string, deadline: number, clock:
     try {
       taken = connection.send(unsent, deadline - clock.now());
     } catch (error) {
-      // Who closes without reading may have answered before: that it is busy.
+      // The agent may answer (that it is busy) and close without reading.
       if (error instanceof SysError && CLOSED.includes(error.errno)) return;
       throw error;
     }
@@ -115,7 +115,7 @@ function receiveLine(connection: Connection, deadline: number, clock: Clock): st
     if (length > MAX_LINE)
       throw notAnAnswer(`the agent's answer is longer than ${MAX_LINE} bytes: ${quoted(chunks)}`);
     if (end < 0) continue;
-    // What comes later is not waited for: nobody will read it.
+    // Check only what has already arrived; do not wait for more.
     const more = end + 1 < chunk.length ? chunk.subarray(end + 1) : restOf(connection);
     if (more !== undefined && more.length > 0) {
       throw notAnAnswer(`the agent said more after its answer ${quoted(chunks)}: ${quoted([more])}`);
@@ -126,7 +126,7 @@ function receiveLine(connection: Connection, deadline: number, clock: Clock): st
   }
 }
 
-/** What is there behind the answer already. Who closed without reading the question has said all that it had to say. */
+/** Bytes that have already arrived after the answer; none if the agent closed without reading the question. */
 function restOf(connection: Connection): Uint8Array | undefined {
   try {
     return connection.receive(0);
@@ -140,7 +140,7 @@ const NEWLINE = 0x0a;
 const CLOSED: readonly number[] = [Errno.EPIPE, Errno.ECONNRESET];
 
 function unfinished(what: string, chunks: readonly Uint8Array[]): string {
-  return chunks.length === 0 ? what : `${what}: ${quoted(chunks)} has no end`;
+  return chunks.length === 0 ? what : `${what}: ${quoted(chunks)} is incomplete`;
 }
 
 function notAnAnswer(message: string): ExchangeError {
@@ -151,7 +151,7 @@ function late(message: string): ExchangeError {
   return new ExchangeError(message, { isThere: true, isLate: true });
 }
 
-/** The beginning of what came, for a person. */
+/** The beginning of what was received, for messages. */
 function quoted(chunks: readonly Uint8Array[]): string {
   return quote(
     Buffer.concat(chunks)

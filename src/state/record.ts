@@ -3,11 +3,11 @@ import type { Operation, Step } from "../datapath/operation.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 
 /**
- * What this node attached to which pod: written before the first change to the kernel, so that whatever ends the
- * process, DEL, GC and the next ADD know what may be there and how to take it back.
+ * What is attached to which pod. Written before the first change to the kernel, so that DEL, GC and the next ADD know
+ * what may exist and how to undo it, even if the process is killed.
  */
 
-/** Raised when a field changes its meaning; a record of another version is not guessed at. */
+/** Increased when a field changes its meaning. Records of other versions are rejected, not guessed at. */
 export const RECORD_VERSION = 1;
 
 export interface AttachmentRecord {
@@ -15,7 +15,7 @@ export interface AttachmentRecord {
   readonly containerId: string;
   /** The pod's interface (CNI_IFNAME). */
   readonly ifName: string;
-  /** The network's name: GC speaks of one network's attachments only. */
+  /** The network's name: a GC call concerns one network only. */
   readonly network: string;
   readonly pod: PodIdentity;
   readonly eniId: string;
@@ -25,30 +25,30 @@ export interface AttachmentRecord {
   readonly namespace: {
     readonly path: string;
     readonly identity: string;
-    /** ifindex, on the node, of the other end of the pod's veth: the kernel counts on and gives none again soon. */
+    /** ifindex of the node's end of the pod's veth; the kernel does not soon reuse one. */
     readonly veth?: number;
   };
   readonly datapath: DatapathName;
   readonly mode: EnforcingMode;
   readonly trunk: { readonly name: string; readonly index: number; readonly mac: string };
-  /** The primary's interface, under the name it has while the branch is there. */
+  /** The primary's interface, under the name that it has while the branch is attached. */
   readonly hostInterfaceName: string;
   /**
-   * What aws-cni has on the node for the primary's addresses, DEL's only when aws-cni cannot take it away: rules, and the
-   * ifindexes of the pod's veths that the addresses are routed to.
+   * aws-cni's rules for the primary's addresses, and the ifindexes of the veths to which the addresses are routed. DEL
+   * removes them only if aws-cni cannot.
    */
   readonly primary?: { readonly rules: readonly Rule[]; readonly veths: readonly number[] };
   readonly steps: readonly Step[];
 }
 
-/** Which pod a sandbox belongs to, as far as the runtime said: every retry has a new container id, the UID stays. */
+/** A sandbox's pod, as far as the runtime identified it. Each retry has a new container id; the UID stays the same. */
 export interface PodIdentity {
   readonly uid?: string;
   readonly namespace?: string;
   readonly name?: string;
 }
 
-/** For logs and errors: `default/web-0`, or nothing when the runtime did not say. */
+/** For logs and errors: `default/web-0`. */
 export function podName(pod: PodIdentity): string {
   return pod.name === undefined ? "a pod the runtime did not name" : `${pod.namespace ?? "?"}/${pod.name}`;
 }
@@ -75,7 +75,7 @@ export function formatRecord(record: AttachmentRecord): string {
   return JSON.stringify(record, translated(TO_DISK));
 }
 
-/** The record as read from disk; undefined when the text is not one of this version. */
+/** Parses a record; undefined if the text is not a record of this version. */
 export function parseRecord(text: string): AttachmentRecord | undefined {
   let value: unknown;
   try {
@@ -87,8 +87,8 @@ export function parseRecord(text: string): AttachmentRecord | undefined {
 }
 
 /**
- * The file is ours alone (0600 in a directory of 0700), so its shape is checked, all that later code reads through, and
- * not each number in it.
+ * Only we can write the file (0600 in a 0700 directory), so we check the shape that later code relies on, not every
+ * value.
  */
 function isRecord(value: unknown): value is AttachmentRecord {
   if (!isObject(value)) return false;
@@ -133,7 +133,7 @@ function isStep(value: unknown): boolean {
 
 type Fields = Record<string, unknown>;
 
-/** For each kind of operation, whether all that is read of it is there. */
+/** For each kind of operation, whether it has all fields that are read. */
 const SHAPES: Readonly<Record<Operation["kind"], (operation: Fields) => boolean>> = {
   vlan: ({ vlan }) => isObject(vlan) && has(vlan, ["name", "mac"], ["vlanId", "mtu", "trunk"]),
   link: ({ device }) => isDevice(device),

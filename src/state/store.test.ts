@@ -173,7 +173,7 @@ describe("AttachmentStore", () => {
   ])("says which file is %s, though its VLAN id is known all the same", (_what, text) => {
     store.write(recordOf());
     writeFileSync(`${directory}/attachments/7:c1:eth0.json`, text);
-    const message = `${directory}/attachments/7:c1:eth0.json is no attachment record of this version of branchline; remove it if container c1 is no more`;
+    const message = `${directory}/attachments/7:c1:eth0.json is not an attachment record of this version; remove it if container c1 is gone`;
     expect(() => store.find(recordOf())).toThrow(new StateError(message));
     expect(() => store.withVlanId(7)).toThrow(StateError);
     expect(store.vlanIdsOf(recordOf())).toEqual([7]);
@@ -184,11 +184,11 @@ describe("AttachmentStore", () => {
     store.prepare();
     chmodSync(`${directory}/attachments`, 0o722);
     expect(() => store.write(recordOf())).toThrow(
-      new StateError(`${directory}/attachments can be written by others; expected mode 0700`),
+      new StateError(`${directory}/attachments is writable by others; expected mode 0700`),
     );
     chmodSync(`${directory}/attachments`, 0o700);
     chmodSync(`${directory}/locks`, 0o770);
-    expect(() => store.withVlan(7, 0, () => undefined)).toThrow(/locks can be written by others/);
+    expect(() => store.withVlan(7, 0, () => undefined)).toThrow(/locks is writable by others/);
   });
 
   const placeOf = (file: string) => join(directory, file);
@@ -251,14 +251,14 @@ describe("AttachmentStore", () => {
     mkdirSync(directory, { mode: 0o700 });
     writeFileSync(placeOf("attachments"), "");
     expect(() => store.prepare()).toThrow(
-      new StateError(`${placeOf("attachments")} is no directory; remove it`),
+      new StateError(`${placeOf("attachments")} is not a directory; remove it`),
     );
     rmSync(placeOf("attachments"));
     store.prepare();
     for (const file of ["attachments/7:c1:eth0.json", "locks/vlan-7"]) {
       expect(spawnSync("mkfifo", [placeOf(file)]).status).toBe(0);
     }
-    const what = "is no regular file; remove it";
+    const what = "is not a regular file; remove it";
     expect(() => store.find(recordOf())).toThrow(`${placeOf("attachments/7:c1:eth0.json")} ${what}`);
     expect(() => store.withVlan(7, 0, () => undefined)).toThrow(`${placeOf("locks/vlan-7")} ${what}`);
   });
@@ -371,8 +371,8 @@ describe("a lock for who only takes something back", () => {
     writeFileSync(directory, "a file in its place");
     expect(store.withVlan(7, 0, () => "done", tolerate)).toBe("done");
     expect(troubles).toEqual([
-      `${directory} is no directory; remove it`,
-      `${directory} is no directory; remove it`,
+      `${directory} is not a directory; remove it`,
+      `${directory} is not a directory; remove it`,
     ]);
   });
 });

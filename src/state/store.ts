@@ -15,19 +15,19 @@ import { lockDirectory, lockFile } from "../sys/lock.ts";
 import { type AttachmentRecord, formatRecord, parseRecord } from "./record.ts";
 import { errorCode } from "../sys/errno.ts";
 
-/** Where the node's state lies. /run is gone after a reboot, and so is everything a record is about. */
+/** The node's state. A reboot clears /run, along with everything that the records describe. */
 export const STATE_DIRECTORY = "/run/branchline";
 
-/** How long to wait for another call that works on the same: well within kubelet's deadlines. */
+/** How long to wait for another call on the same VLAN id or node: well within kubelet's deadlines. */
 export const LOCK_WAIT_MS = 30_000;
 
-/** Bytes. One of a node with ten thousand addresses of its own, each a step, has some two million. */
+/** Bytes. On a node with ten thousand addresses of its own, each of which is a step, a record has about two million. */
 const MAX_RECORD = 16 * 1024 * 1024;
 
-/** The records cannot be used: the message names the file or directory and what is wrong with it. */
+/** The records cannot be used. The message names the file or directory and the problem. */
 export class StateError extends Error {
   override name: string = "StateError";
-  /** What else is known, one item a line. */
+  /** More information, one item per line. */
   readonly details: readonly string[];
 
   constructor(
@@ -39,20 +39,20 @@ export class StateError extends Error {
   }
 }
 
-/** All of an attachment is taken back, but the state directory could not be brought up to date. */
+/** The attachment is completely undone, but the state directory could not be updated. */
 export class LeftBehindError extends StateError {
   override name = "LeftBehindError";
 }
 
-/** Told of what is wrong with the state directory by who goes on all the same. */
+/** Receives the state directory's errors from callers that continue in spite of them. */
 export type OnStateError = (error: StateError) => void;
 
-/** A VLAN id stayed locked for as long as one may wait for it. */
+/** The lock was not released in time. */
 export class LockTimeoutError extends Error {
   override name = "LockTimeoutError";
 }
 
-/** Which attachment a record is of. */
+/** Identifies an attachment. */
 export interface AttachmentKey {
   readonly containerId: string;
   readonly ifName: string;
@@ -64,9 +64,9 @@ interface Entry extends AttachmentKey {
 }
 
 /**
- * The records, a file each, named `<vlan>:<container id>:<interface>.json`: found by container and by VLAN id from the
- * listing alone, however many there are. Neither a container id nor an interface name may hold a colon (CNI spec,
- * section 2), so the name reads back without doubt.
+ * The records, one file each, named `<vlan>:<container id>:<interface>.json`, so that listing the directory is enough to
+ * find them by container or VLAN id. Neither container ids nor interface names may contain a colon (CNI spec, section
+ * 2), so the names are unambiguous.
  */
 export class AttachmentStore {
   readonly stateDirectory: string;
@@ -82,7 +82,7 @@ export class AttachmentStore {
     this.#clock = clock;
   }
 
-  /** Makes the directories; throws StateError when that cannot be, or others could write there. */
+  /** Creates the directories. StateError if that fails or others can write to them. */
   prepare(): void {
     for (const directory of [this.stateDirectory, this.#directory, this.#locks]) {
       try {
@@ -94,8 +94,8 @@ export class AttachmentStore {
   }
 
   /**
-   * Runs the callback while no other process changes anything about this VLAN id. With `tolerate`, for who only takes
-   * something back: where the lock's file cannot be used, what is wrong is told, and the directory is locked instead.
+   * Runs the callback under the lock of this VLAN id. With `tolerate`, for callers that only undo: if the lock file cannot
+   * be used, the problem is reported and the directory is locked instead.
    */
   withVlan<T>(vlanId: number, waitMs: number, callback: () => T, tolerate?: OnStateError): T {
     const locked = () => {
@@ -105,7 +105,7 @@ export class AttachmentStore {
     return this.#locked(`vlan-${vlanId}`, `VLAN id ${vlanId}`, waitMs, locked, tolerate);
   }
 
-  /** Runs the callback while no other process changes what the node's pods share. A VLAN's lock may be held already. */
+  /** Runs the callback under the lock of what all pods of the node share. The caller may hold a VLAN id's lock. */
   withNode<T>(waitMs: number, callback: () => T, tolerate?: OnStateError): T {
     return this.#locked("node", "what the node's pods share", waitMs, callback, tolerate);
   }
@@ -131,7 +131,7 @@ export class AttachmentStore {
    * hold this lock. If the directory is missing, every other call fails earlier anyway.
    */
   #lockedAll<T>(what: string, waitMs: number, callback: () => T): T {
-    // It is held by us already: what the node's pods share is locked within a VLAN's lock.
+    // We hold it already: withNode may run inside withVlan.
     if (this.#holdsAll) return callback();
     using lock = this.#lockDeepest(waitMs);
     if (lock === undefined) throw tooLong(what, waitMs);
@@ -169,7 +169,7 @@ export class AttachmentStore {
     }
   }
 
-  /** Whatever stands in its place goes. Throws LeftBehindError. */
+  /** Removes the record, or whatever is in its place. Throws LeftBehindError. */
   remove(record: AttachmentKey & { readonly vlanId: number }): void {
     const path = this.#path(record);
     try {
@@ -180,14 +180,14 @@ export class AttachmentStore {
   }
 
   /**
-   * Throws StateError where no record could be written: for who would change something before he writes one. The
-   * caller holds the VLAN's lock.
+   * Throws StateError if no record could be written: for callers that change something before they write one. The caller
+   * holds the VLAN id's lock.
    */
   tryToWrite(vlanId: number): void {
-    // As a record is named that is not whole yet: should we be killed here, the next call on the VLAN id tidies it up.
+    // Named like an unfinished record: if we are killed here, the next call for the VLAN id removes it.
     const path = `${this.#directory}/${vlanId}:trial.tmp`;
     try {
-      // As much as the file system gives out at once.
+      // One block of the file system.
       writeFileAtomic(path, " ".repeat(4096), 0o600);
       removeFile(path);
     } catch (error) {
@@ -195,7 +195,7 @@ export class AttachmentStore {
     }
   }
 
-  /** The record of an attachment; undefined when there is none. A broken one throws, with its path. */
+  /** The record of an attachment; undefined if there is none. StateError with the path if it cannot be read. */
   find({ containerId, ifName }: AttachmentKey): AttachmentRecord | undefined {
     const entry = this.#entries().find(
       (found) => found.containerId === containerId && found.ifName === ifName,
@@ -203,7 +203,7 @@ export class AttachmentStore {
     return entry === undefined ? undefined : this.#read(entry);
   }
 
-  /** The records of a VLAN id: more than one only when a process was killed between two steps of a take-over. */
+  /** The records of a VLAN id; more than one only if a process was killed during a take-over. */
   withVlanId(vlanId: number): AttachmentRecord[] {
     return this.#entries()
       .filter((entry) => entry.vlanId === vlanId)
@@ -211,8 +211,8 @@ export class AttachmentStore {
   }
 
   /**
-   * The records whose text has one of these strings in it. Those that cannot be read are left out: what is wrong with
-   * one pod's record is no reason to fail every other pod.
+   * The records whose text contains one of these strings. Unreadable records are skipped: one pod's bad record must not
+   * fail every other pod.
    */
   mentioning(texts: readonly string[]): AttachmentRecord[] {
     return this.#entries().flatMap((entry) => {
@@ -227,31 +227,31 @@ export class AttachmentStore {
     });
   }
 
-  /** The attachments of a VLAN id, from the listing alone: also those whose records cannot be read. */
+  /** The attachments of a VLAN id, by file name only, so including those whose records cannot be read. */
   keysOf(vlanId: number): AttachmentKey[] {
     return this.keys((entry) => entry.vlanId === vlanId);
   }
 
-  /** The VLAN ids of an attachment, from the listing alone: more than one only when it was made twice. */
+  /** The VLAN ids of an attachment, by file name only; more than one only if it was attached twice. */
   vlanIdsOf({ containerId, ifName }: AttachmentKey): number[] {
     return this.#entries()
       .filter((entry) => entry.containerId === containerId && entry.ifName === ifName)
       .map(({ vlanId }) => vlanId);
   }
 
-  /** The attachments of a container, from the listing alone. */
+  /** The attachments of a container, by file name only. */
   attachmentsOf(containerId: string): (AttachmentKey & { readonly vlanId: number })[] {
     return this.#entries().filter((entry) => entry.containerId === containerId);
   }
 
-  /** All attachments, from the listing alone. */
+  /** All attachments that are `wanted`, by file name only. */
   keys(wanted: (entry: AttachmentKey & { vlanId: number }) => boolean = () => true): AttachmentKey[] {
     return this.#entries()
       .filter(wanted)
       .map(({ containerId, ifName }) => ({ containerId, ifName }));
   }
 
-  /** What processes were writing when they were killed: nobody else writes while we hold the VLAN id's lock. */
+  /** Removes what killed processes left unfinished: nobody else writes while we hold the VLAN id's lock. */
   #removeUnfinished(vlanId: number, tolerate?: OnStateError): void {
     try {
       for (const file of this.#files()) {
@@ -265,7 +265,7 @@ export class AttachmentStore {
     }
   }
 
-  /** Names in the directory of records; none while it is not there. */
+  /** File names in the directory of records; none if it does not exist. */
   #files(): string[] {
     try {
       return isOwnDirectory(this.stateDirectory) && isOwnDirectory(this.#directory)
@@ -285,14 +285,14 @@ export class AttachmentStore {
     });
   }
 
-  /** Undefined when another call removed it since the listing. */
+  /** Undefined if another call has removed it since the listing. */
   #read(entry: Entry): AttachmentRecord | undefined {
     const path = `${this.#directory}/${entry.file}`;
     const text = this.#text(entry);
     const record = text === undefined ? undefined : parseRecord(text);
     if (text !== undefined && record === undefined) {
       throw new StateError(
-        `${path} is no attachment record of this version of branchline; remove it if container ${entry.containerId} is no more`,
+        `${path} is not an attachment record of this version; remove it if container ${entry.containerId} is gone`,
       );
     }
     return record;
@@ -318,8 +318,8 @@ function tooLong(what: string, waitMs: number): LockTimeoutError {
 }
 
 /**
- * What a file's or a directory's failure means for the records; `what` is what was tried. Without the native library
- * nothing can be locked, which is no matter of the records: AssetError goes on as it is.
+ * Converts a file error to StateError; `what` is what was tried. AssetError (no native library, so no locks) is not about
+ * the records and is thrown as it is.
  */
 export function asStateError(what: string, error: unknown): StateError {
   if (error instanceof AssetError) throw error;

@@ -4,18 +4,18 @@ import { readOwn, removeFile, removeOwn, writeFileAtomic } from "../sys/files.ts
 import type { IpFamily } from "../values/ip.ts";
 import { StateError, asStateError } from "./store.ts";
 
-/** What strict mode changed for the whole node, so that it can be put back. */
+/** What strict mode changed on the node, so that it can be restored. */
 export interface StrictState {
-  /** Families whose rule for table local we moved. */
+  /** Families whose rule for table local was moved. */
   readonly moved: readonly IpFamily[];
-  /** What tcp_early_demux was before we switched it off. */
+  /** tcp_early_demux before we switched it off. */
   readonly earlyDemux?: string;
 }
 
-/** Bytes; it has some fifty. */
+/** Bytes; it usually has about fifty. */
 const MAX_FILE = 4096;
 
-/** `strict.json`. Whoever changes it holds the node's lock. Each method throws StateError. */
+/** `strict.json`. Callers hold the node's lock to change it. All methods throw StateError. */
 export class StrictFile {
   readonly #directory: string;
   readonly #path: string;
@@ -25,12 +25,11 @@ export class StrictFile {
     this.#path = `${stateDirectory}/strict.json`;
   }
 
-  /** From one look at the directory. */
   exists(): boolean {
     return this.#guarded("read", () => lstatSync(this.#path, { throwIfNoEntry: false }) !== undefined);
   }
 
-  /** Undefined when there is none. */
+  /** Undefined if there is none. */
   read(): StrictState | undefined {
     const text = this.#guarded("read", () => readOwn(this.#path, MAX_FILE));
     if (text === undefined) return undefined;
@@ -47,7 +46,7 @@ export class StrictFile {
     this.#guarded("remove", () => removeFile(this.#path));
   }
 
-  /** Removes what processes were writing when they were killed: nobody else writes while we hold the node's lock. */
+  /** Removes what killed processes left unfinished: nobody else writes while we hold the node's lock. */
   removeUnfinished(): void {
     try {
       for (const file of readdirSync(this.#directory)) {

@@ -40,7 +40,7 @@ describe("trunk.json", () => {
   });
 
   it.each([
-    ["a directory", () => mkdirSync(file), "is no regular file; remove it"],
+    ["a directory", () => mkdirSync(file), "is not a regular file; remove it"],
     [
       "a link",
       () => (writeFileSync(`${file}.true`, MAC_TEXT), symlinkSync(`${file}.true`, file)),

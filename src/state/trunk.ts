@@ -3,18 +3,18 @@ import { errorCode } from "../sys/errno.ts";
 import { ForeignFileError, readOwn } from "../sys/files.ts";
 import { canonicalMac } from "../values/mac.ts";
 
-/** `trunk.json`, by which the agent tells the plugin which ENI is the node's trunk: `{"eniId": …, "mac": …}`. */
+/** `trunk.json`, in which the agent names the node's trunk ENI: `{"eniId": …, "mac": …}`. */
 
 export function trunkFile(stateDirectory: string): string {
   return `${stateDirectory}/trunk.json`;
 }
 
-/** Bytes; it has some sixty. */
+/** Bytes; it usually has about sixty. */
 const MAX_FILE = 64 * 1024;
 
 /**
- * The trunk's MAC, lower case; undefined when there is no file. DatapathError `trunk` when the file gives none,
- * ForeignFileError when it is something else than a file of ours.
+ * The trunk's MAC in lower case; undefined if there is no file. DatapathError `trunk` if the file has no valid MAC,
+ * ForeignFileError if it is not a file of ours.
  */
 export function readTrunkMac(stateDirectory: string): string | undefined {
   const path = trunkFile(stateDirectory);

@@ -49,7 +49,7 @@ it("takes a text with line breaks for one", () => {
 it("says it again where it cannot be remembered, and names what is in the way", () => {
   writeFileSync(`${directory}/file`, "");
   chmodSync(`${directory}/file`, 0o600);
-  const said = ["a", `${directory}/file is no directory; remove it`];
+  const said = ["a", `${directory}/file is not a directory; remove it`];
   expect(warningsToLog(`${directory}/file`, "ADD", "a")).toEqual(said);
   expect(warningsToLog(`${directory}/file`, "ADD", "a")).toEqual(said);
 });

@@ -1,13 +1,13 @@
 import { closeSync, writeSync } from "node:fs";
 import { ForeignFileError, appendOwn, ensureOwnDirectory, readOwn } from "../sys/files.ts";
 
-/** Bytes. What there would be beyond is said again each time. */
+/** Bytes. Beyond this, warnings are not remembered and so repeat. */
 const MAX_REMEMBERED = 64 * 1024;
 
 /**
- * The lines to log for a warning: each warning once per verb and boot. A wrong configuration would otherwise repeat for
- * every pod, and each time that the runtime asks for STATUS. If it cannot be remembered it is logged again, with the reason
- * when something else stands in the file's place.
+ * The lines to log for a warning: each warning once per verb and boot. A bad configuration would otherwise repeat for
+ * every pod and every STATUS. A warning that cannot be remembered is logged again, with the reason if something else is in
+ * the file's place.
  */
 export function warningsToLog(stateDirectory: string, verb: string, text: string): readonly string[] {
   const path = `${stateDirectory}/warned`;

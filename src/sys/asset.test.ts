@@ -228,7 +228,7 @@ describe("the native library on disk", () => {
     mkdirSync(second);
     chmodSync(second, 0o777);
     writeFileSync(first.replace("first", "file"), "");
-    expect(() => place([`${base}/file/x`, second])).toThrow(/second: .* can be written by others/);
+    expect(() => place([`${base}/file/x`, second])).toThrow(/second: .* is writable by others/);
     writeFileSync(`${second}/${FILE}`, CONTENT, { mode: 0o755 });
     expect(() => place([`${base}/file/x`, second])).toThrow(AssetError);
   });

@@ -24,7 +24,7 @@ import {
   writeFileAtomic,
 } from "./files.ts";
 
-/** No directory gives a native library that can be loaded; the message names each one tried and why it failed. */
+/** No directory has a native library that can be loaded. The message names each one tried and why it failed. */
 export class AssetError extends Error {
   override name = "AssetError";
 }
@@ -32,18 +32,18 @@ export class AssetError extends Error {
 /** A file that the executable carries. */
 export interface Asset {
   readonly name: string;
-  /** The first digits of its content's SHA-256, in hexadecimal: they tell versions apart, and a damaged file. */
+  /** First hexadecimal digits of its SHA-256; they identify the version and detect damage. */
   readonly hash: string;
   /** Bytes. */
   readonly size: number;
-  /** Only asked for when it is not on disk yet. */
+  /** Read only if the file has to be written. */
   readonly content: () => Uint8Array;
 }
 
-/** Where libraries may lie, and where it is remembered which file has been verified. */
+/** The directories for libraries, and the one that remembers which file has been verified. */
 export interface Places {
   readonly directories: readonly string[];
-  /** Of the node's state: gone after a reboot, and with it what was remembered of files that a power loss may have torn. */
+  /** Lost on reboot, so that files are verified again after a power loss, which may have damaged them. */
   readonly stateDirectory: string;
 }
 
@@ -53,12 +53,12 @@ const USUAL: Places = {
 };
 
 /**
- * Loads the asset from where it lies, or puts it on disk first.
+ * Loads the asset from disk, writing it first if necessary.
  *
- * The directory of the executable comes first: it is the one sure to allow execution (/run is mounted noexec on
- * Ubuntu). It may be read-only, so others follow. A file is loaded only when nobody else can write it and its content is
- * what the executable carries. Nothing is written while a good one lies anywhere. One that is damaged or cannot be loaded
- * is written once more, and then the next directory is tried. AssetError when none is left.
+ * The executable's directory comes first, since it surely allows execution (Ubuntu mounts /run noexec). It may be
+ * read-only, so there are others. A file is loaded only if nobody else can write to it and its content is what the
+ * executable carries. If any directory has a good one, nothing is written. A file that is damaged or does not load is
+ * written once more before the next directory is tried. AssetError if all fail.
  */
 export function loadAsset<T>(asset: Asset, load: (path: string) => T, places: Places = USUAL): T {
   const candidates = places.directories.map((directory, index) => ({ directory, isChosen: index === 0 }));
@@ -68,14 +68,14 @@ export function loadAsset<T>(asset: Asset, load: (path: string) => T, places: Pl
       if (!existsSync(path) || (!isChosen && !isOwnDirectory(directory))) continue;
       if (isWhole(path, asset, places.stateDirectory)) return load(path);
     } catch {
-      // What is wrong with it shows again where it is to be written.
+      // The same problem is reported when the file is to be written.
     }
   }
   const refused: string[] = [];
   for (const { directory, isChosen } of candidates) {
     try {
       mkdirSync(directory, { recursive: true, mode: 0o755 });
-      // Nobody chose the others: what lies there must be ours alone.
+      // The administrator chose only the executable's directory; the others must be writable by us alone.
       if (!isChosen) isOwnDirectory(directory);
       return writeAndLoad(pathIn(directory, asset), asset, load, places.stateDirectory);
     } catch (error) {
@@ -102,7 +102,6 @@ function writeAndLoad<T>(path: string, asset: Asset, load: (path: string) => T, 
   try {
     library = load(path);
   } catch (error) {
-    // What cannot be loaded is of no use to anybody.
     removeFile(path);
     throw error;
   }
@@ -110,7 +109,7 @@ function writeAndLoad<T>(path: string, asset: Asset, load: (path: string) => T, 
   return library;
 }
 
-/** Throws unless it is a regular file of ours that nobody else may write. */
+/** Throws unless it is a regular file that we own and nobody else can write to. */
 function requireOwn(path: string): Stats {
   const found = lstatSync(path);
   if (!found.isFile() || found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0) {
@@ -119,7 +118,7 @@ function requireOwn(path: string): Stats {
   return found;
 }
 
-/** Whether the file is the asset, which nobody but us could have written. Its content is looked at once a boot. */
+/** Whether the file is the asset and only we could have written it. The content is verified once per boot. */
 function isWhole(path: string, asset: Asset, stateDirectory: string): boolean {
   if (requireOwn(path).size !== asset.size) return false;
   if (isRemembered(path, stateDirectory)) return true;
@@ -133,7 +132,7 @@ function hasHash(path: string, { hash }: Asset): boolean {
   return createHash("sha256").update(readFileSync(path)).digest("hex").startsWith(hash);
 }
 
-/** What the file is to the kernel: another content, or another file in its place, has another change time. */
+/** Identifies the file and its content: if either is replaced, the change time differs. */
 function stampOf(path: string): string {
   const { dev, ino, size, mtimeNs, ctimeNs } = lstatSync(path, { bigint: true });
   return `${path} ${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
@@ -150,26 +149,26 @@ function isRemembered(path: string, stateDirectory: string): boolean {
   try {
     return isOwnDirectory(stateDirectory) && readOwn(stampFile(stateDirectory), MAX_STAMP) === stampOf(path);
   } catch {
-    // Then the content is looked at.
+    // Verify the content instead.
     return false;
   }
 }
 
-/** It costs the next start a look at the content when it cannot be remembered, and nothing else. */
+/** If this fails, the next start only has to verify the content again. */
 function remember(path: string, stateDirectory: string): void {
   try {
     ensureOwnDirectory(stateDirectory);
-    // What processes were writing when they were killed. One that is at it now does without.
+    // Left by killed processes. If a process is writing one right now, it only loses its stamp.
     for (const file of readdirSync(stateDirectory)) {
       if (/^library\.\d+\.tmp$/.test(file)) removeFile(`${stateDirectory}/${file}`);
     }
     writeFileAtomic(stampFile(stateDirectory), stampOf(path), 0o600);
   } catch {
-    // A full or read-only file system, or something foreign in its place: other calls name that.
+    // A full or read-only file system, or a foreign file: calls that need the directory report it.
   }
 }
 
-/** Writes the file whole, and on the disk, before it has its name; then looks at what can be read of it. */
+/** Writes and syncs a temporary file, verifies it, and renames it into place. */
 function write(path: string, asset: Asset): void {
   const content = asset.content();
   const directory = dirname(path);
@@ -178,7 +177,7 @@ function write(path: string, asset: Asset): void {
   const temporary = `${path}.${process.pid}`;
   const fd = openSync(temporary, "wx", 0o700);
   try {
-    // The umask of whoever called us must not decide.
+    // Whatever the caller's umask.
     fchmodSync(fd, 0o755);
     for (let done = 0; done < content.length;) done += writeSync(fd, content, done);
     fsyncSync(fd);
@@ -203,7 +202,7 @@ function syncDirectory(directory: string): void {
   }
 }
 
-/** Libraries of other versions: who runs one has it open, and who needs one writes it. */
+/** Removes libraries of other versions: a process that runs one has it open, and one that needs it writes it again. */
 function removeOthers(path: string, { name, hash }: Asset): void {
   const directory = dirname(path);
   const libraries = /^\.branchline-([0-9a-f]+)-(.+)$/;
@@ -215,7 +214,7 @@ function removeOthers(path: string, { name, hash }: Asset): void {
   }
 }
 
-/** Temporary files of processes that were killed while writing, of whatever version. */
+/** Removes temporary files of killed processes, of any version. */
 function removeAbandoned(path: string): void {
   const directory = dirname(path);
   const temporary = /^\.branchline-[0-9a-f]+-.+\.(\d+)$/;

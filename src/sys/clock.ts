@@ -1,13 +1,13 @@
-/** Time as the code here needs it; tests put in one that they move by hand. */
+/** The clock interface; tests use one that they advance by hand. */
 export interface Clock {
-  /** Milliseconds since a fixed point, never going back. */
+  /** Monotonic time in milliseconds. */
   now(): number;
-  /** Blocks the thread for so many milliseconds. */
+  /** Blocks the thread. */
   sleep(milliseconds: number): void;
 }
 
 export const systemClock: Clock = {
-  // Not performance.now(): Node loads perf_hooks when it is first asked for, which costs a millisecond of every start.
+  // Not performance.now(): its first use loads perf_hooks, which takes a millisecond.
   now() {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1e3 + nanoseconds / 1e6;
@@ -17,7 +17,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Tries until it gives something other than undefined, or the time is up (then undefined). */
+/** Calls `attempt` until it returns something other than undefined; undefined after the timeout. */
 export function poll<T>(
   clock: Clock,
   limitMs: number,
@@ -33,14 +33,14 @@ export function poll<T>(
 }
 
 /**
- * Milliseconds since 1970 as Date's toISOString has them (years 1970 to 9999). The first use of Date reads the machine's
- * time zone, which takes a millisecond and is of no use here.
+ * Formats milliseconds since 1970 like Date's toISOString (years 1970 to 9999). We avoid Date because its first use loads
+ * the time zone, which takes a millisecond.
  */
 export function timestamp(milliseconds: number): string {
   const days = Math.floor(milliseconds / DAY);
   const rest = milliseconds - days * DAY;
-  // Years that begin on the first of March, so that the odd day comes last: 400 of them have 146097 days, a leap year
-  // comes each 1461 and is left out each 36524 days; five months from there have 153 days.
+  // Counts years from 1 March, so that the leap day comes last: 400 years have 146097 days, 100 years 36524, 4 years 1461,
+  // and five months from March 153.
   const since = days + 719_468;
   const era = Math.floor(since / 146_097);
   const day = since - era * 146_097;

@@ -1,6 +1,6 @@
 import { getBuiltinModule } from "node:process";
 
-/** The errno values that code here tells apart (asm-generic/errno-base.h, errno.h: the same on x86-64 and arm64). */
+/** The errno values used here (asm-generic/errno-base.h, errno.h: the same on x86-64 and arm64). */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -27,8 +27,8 @@ export const Errno = {
 } as const;
 
 /**
- * The symbol of an errno value, for messages: `EEXIST`, or `errno 4711` for one that Node does not know. Looked up here
- * first: what is asked for and may be absent is often answered with one, and node:os takes half a millisecond to load.
+ * The name of an errno value: `EEXIST`, or `errno 4711` if Node does not know it. The common ones are looked up here
+ * first, because loading node:os takes half a millisecond.
  */
 export function errnoName(value: number): string {
   return (
@@ -53,7 +53,7 @@ export class SysError extends Error {
   }
 }
 
-/** The code of an error thrown by Node's own calls, for example `ENOENT`; undefined for any other error. */
+/** The code of an error thrown by Node, such as `ENOENT`; undefined for other errors. */
 export function errorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;

@@ -88,8 +88,12 @@ const others: readonly (readonly [what: string, said: string, put: (path: string
     },
   ],
   ["a link to nothing", "is a symbolic link; remove it", (path) => symlinkSync(`${base}/nothing`, path)],
-  ["a directory", "is no regular file; remove it", (path) => mkdirSync(path)],
-  ["a FIFO", "is no regular file; remove it", (path) => expect(spawnSync("mkfifo", [path]).status).toBe(0)],
+  ["a directory", "is not a regular file; remove it", (path) => mkdirSync(path)],
+  [
+    "a FIFO",
+    "is not a regular file; remove it",
+    (path) => expect(spawnSync("mkfifo", [path]).status).toBe(0),
+  ],
 ];
 
 describe.each(others)("where %s stands instead of a file", (_what, said, put) => {
@@ -173,10 +177,10 @@ describe("a directory", () => {
   it.each<[string, string, (path: string) => void]>([
     ["a link to a directory", "is a symbolic link; remove it", (path) => symlinkSync(base, path)],
     ["a link to nothing", "is a symbolic link; remove it", (path) => symlinkSync(`${base}/nothing`, path)],
-    ["a file", "is no directory; remove it", (path) => writeFileSync(path, "")],
+    ["a file", "is not a directory; remove it", (path) => writeFileSync(path, "")],
     [
       "one that a group can write to",
-      "can be written by others; expected mode 0700",
+      "is writable by others; expected mode 0700",
       (path) => (mkdirSync(path), chmodSync(path, 0o720)),
     ],
   ])("is not %s", (_what, said, put) => {

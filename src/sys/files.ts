@@ -16,22 +16,22 @@ import {
 import { errorCode } from "./errno.ts";
 
 /**
- * Files and directories that are ours alone. What somebody else put in their place is neither followed nor written
- * through nor waited for: it is named, for a person to remove.
+ * Files and directories that only we may write. If something else is in their place, we do not follow it, write through
+ * it or block on it, but report it for a person to remove.
  */
 
-/** Something else stands where a file or directory of ours should. The message says which, what, and what to do. */
+/** Something else is in the place of one of our files or directories. The message says what it is and what to do. */
 export class ForeignFileError extends Error {
   override name = "ForeignFileError";
 }
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
-/** Opens a regular file that is there already; undefined when it is not. `flags` as for open(2). */
+/** Opens an existing regular file; undefined if there is none. `flags` as for open(2). */
 export function openOwn(path: string, flags: number): number | undefined {
   let fd: number;
   try {
-    // A FIFO would keep us waiting until somebody opens its other end.
+    // O_NONBLOCK: opening a FIFO would block until somebody opens its other end.
     fd = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
@@ -39,17 +39,17 @@ export function openOwn(path: string, flags: number): number | undefined {
   }
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
-  throw foreign(path) ?? new ForeignFileError(`${path} is no regular file; remove it`);
+  throw foreign(path) ?? new ForeignFileError(`${path} is not a regular file; remove it`);
 }
 
-/** Makes a file that is not there yet (EEXIST otherwise), with this mode whatever the umask. */
+/** Creates a file (EEXIST if it exists) with exactly this mode, whatever the umask. */
 export function createOwn(path: string, flags: number, mode: number): number {
   const fd = openSync(path, flags | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   fchmodSync(fd, mode);
   return fd;
 }
 
-/** Opens a file to append to, and makes it if need be. */
+/** Opens a file for appending, creating it if necessary. */
 export function appendOwn(path: string, mode: number): number {
   const open = () => openOwn(path, O_WRONLY | O_APPEND);
   const fd = open();
@@ -57,14 +57,14 @@ export function appendOwn(path: string, mode: number): number {
   try {
     return createOwn(path, O_WRONLY | O_APPEND, mode);
   } catch (error) {
-    // Another process was faster.
+    // Another process created it first.
     const its = errorCode(error) === "EEXIST" ? open() : undefined;
     if (its === undefined) throw error;
     return its;
   }
 }
 
-/** The text of a file; undefined when there is none. One of more bytes than that is none of ours. */
+/** The text of a file; undefined if there is none. ForeignFileError if it has more than `mostBytes`. */
 export function readOwn(path: string, mostBytes: number): string | undefined {
   const fd = openOwn(path, O_RDONLY);
   if (fd === undefined) return undefined;
@@ -81,39 +81,40 @@ export function readOwn(path: string, mostBytes: number): string | undefined {
   }
 }
 
-/** Makes a directory of mode 0700, whatever the umask; one that is there must be ours alone to write to. */
+/** Creates a directory of mode 0700, whatever the umask. An existing one must be writable by us alone. */
 export function ensureOwnDirectory(path: string): void {
   if (isOwnDirectory(path)) return;
   try {
-    // Not recursive: of a file system that is read-only Node would say ENOENT then.
+    // Not recursive: on a read-only file system Node would report ENOENT.
     mkdirSync(path, 0o700);
   } catch (error) {
-    // Another process was faster, or something else came there.
+    // Another process created it first, or something else is there.
     if (errorCode(error) === "EEXIST" && isOwnDirectory(path)) return;
     throw error;
   }
   if ((lstatSync(path).mode & 0o700) !== 0o700) chmodSync(path, 0o700);
 }
 
-/** Whether the directory is there. ForeignFileError when it is something else, or others could write to it. */
+/** Whether the directory exists. ForeignFileError if it is not a directory, or others can write to it. */
 export function isOwnDirectory(path: string): boolean {
   const found = statsOf(path);
   if (found === undefined) return false;
-  if (!found.isDirectory()) throw foreign(path) ?? new ForeignFileError(`${path} is no directory; remove it`);
+  if (!found.isDirectory())
+    throw foreign(path) ?? new ForeignFileError(`${path} is not a directory; remove it`);
   if (found.uid !== process.geteuid?.() || (found.mode & 0o022) !== 0) {
-    throw new ForeignFileError(`${path} can be written by others; expected mode 0700`);
+    throw new ForeignFileError(`${path} is writable by others; expected mode 0700`);
   }
   return true;
 }
 
-/** Opens a directory, to be locked. */
+/** Opens a directory for locking. */
 export function openDirectory(path: string): number {
   return openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
 /**
- * Replaces a file in one step: readers see the old content or the new, never a part. The temporary file lies in the
- * same directory; it is not synced, as the directories written here do not outlive a boot.
+ * Replaces a file atomically: readers see the old content or the new. The temporary file is in the same directory; it is
+ * not synced, since these directories do not survive a reboot.
  */
 export function writeFileAtomic(path: string, content: string, mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`;
@@ -130,7 +131,7 @@ export function writeFileAtomic(path: string, content: string, mode: number): vo
   }
 }
 
-/** Makes a file, in place of one that a killed process of our number left. */
+/** Creates a file, replacing one left by a killed process that had our PID. */
 function createAnew(path: string, mode: number): number {
   try {
     return createOwn(path, O_WRONLY, mode);
@@ -141,14 +142,14 @@ function createAnew(path: string, mode: number): number {
   }
 }
 
-/** Removes a regular file; false when it was not there. */
+/** Removes a regular file; false if there was none. */
 export function removeOwn(path: string): boolean {
   const problem = foreign(path);
   if (problem !== undefined) throw problem;
   return removeFile(path);
 }
 
-/** Removes a file, of whatever kind; false when it was not there. */
+/** Removes a file of any kind; false if there was none. */
 export function removeFile(path: string): boolean {
   try {
     unlinkSync(path);
@@ -159,11 +160,11 @@ export function removeFile(path: string): boolean {
   }
 }
 
-/** What stands in the place of a regular file; undefined for a regular file, and for nothing. */
+/** The error for something other than a regular file; undefined for a regular file or none. */
 function foreign(path: string): ForeignFileError | undefined {
   const found = statsOf(path);
   if (found === undefined || found.isFile()) return undefined;
-  const what = found.isSymbolicLink() ? "a symbolic link" : "no regular file";
+  const what = found.isSymbolicLink() ? "a symbolic link" : "not a regular file";
   return new ForeignFileError(`${path} is ${what}; remove it`);
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { getBuiltinModule } from "node:process";
 import { loadAsset } from "./asset.ts";
 
-/** What of koffi is used here; its own declarations cover the JavaScript wrapper, which is not loaded. */
+/** The part of koffi used here. Its own declarations are for its JavaScript wrapper, which we do not load. */
 export interface Koffi {
   load(path: string | null): { func(prototype: string): NativeFunction };
   errno(value?: number): number;
@@ -10,17 +10,17 @@ export interface Koffi {
 
 export type NativeFunction = (...args: (number | Uint8Array | string | null)[]) => number;
 
-/** The key of the native library among the executable's assets (build.mjs puts it there). */
+/** The native library's key among the executable's assets (see build.mjs). */
 const ASSET = "koffi.node";
-/** A hash of its content and its size in bytes, put in by build.mjs: no start pays for them. */
+/** Hash of its content and size in bytes, computed at build time. */
 declare const KOFFI_HASH: string;
 declare const KOFFI_SIZE: number;
 
 let loaded: Koffi | undefined;
 
 /**
- * koffi, loaded once. Its own wrapper spends 15 ms looking for the binary (reference figure in docs/decisions);
- * we know where it is: inside the executable, or in node_modules while developing.
+ * koffi, loaded once. Its own wrapper takes 15 ms to find the binary (measured in docs/decisions). We know where it is:
+ * in the executable, or in node_modules during development.
  */
 export function koffi(): Koffi {
   loaded ??= load();

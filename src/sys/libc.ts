@@ -2,8 +2,9 @@ import { Errno, SysError } from "./errno.ts";
 import { type NativeFunction, koffi } from "./koffi.ts";
 
 /**
- * The few functions of the C library that Node has no call for. Each throws SysError, which carries errno.
- * EINTR is retried here: Node's own signal handlers may interrupt a receive. Not that of poll, whose wait would begin anew.
+ * The C library functions that Node does not expose. Each throws SysError with the errno.
+ * EINTR is retried, since Node's signal handlers may interrupt a receive; but not for poll, where a retry would restart
+ * the timeout.
  */
 
 const prototypes = {
@@ -25,7 +26,7 @@ function call(name: keyof typeof prototypes, ...args: (number | Uint8Array | nul
   const library = koffi();
   let native = bound.get(name);
   if (native === undefined) {
-    // null: the C library that Node itself is linked with.
+    // null: the C library that Node is linked with.
     native = library.load(null).func(prototypes[name]);
     bound.set(name, native);
   }
@@ -37,7 +38,7 @@ function call(name: keyof typeof prototypes, ...args: (number | Uint8Array | nul
   }
 }
 
-/** Makes the native library ready, and throws when it cannot be: for callers that want to know beforehand. */
+/** Loads the native library now, so that the caller gets the error here rather than later. */
 export function probeLibc(): void {
   koffi();
 }
@@ -55,8 +56,8 @@ export function send(fd: number, bytes: Uint8Array, flags: number): number {
 }
 
 /**
- * Receives into `into`; the sender's address goes to `from`, whose true length comes back in `fromLength`. Both null: of a
- * stream it is known who sends.
+ * Receives into `into`. The sender's address goes to `from` and its length to `fromLength`; both are null for a
+ * connected socket.
  */
 export function recvfrom(
   fd: number,
@@ -68,19 +69,19 @@ export function recvfrom(
   return call("recvfrom", fd, into, into.length, flags, from, fromLength);
 }
 
-/** `address` is a sockaddr of the socket's family. */
+/** `address` is a sockaddr of the socket's address family. */
 export function connect(fd: number, address: Uint8Array): void {
   call("connect", fd, address, address.length);
 }
 
-/** Fills `value` with an option whose size is known. */
+/** Fills `value`, which has the option's size. */
 export function getsockopt(fd: number, level: number, option: number, value: Uint8Array): void {
   call("getsockopt", fd, level, option, value, new Uint8Array(Uint32Array.of(value.length).buffer));
 }
 
 /**
- * Waits until something of `events` can be done without waiting, or is broken; false when the time was up before. A wait
- * that a signal interrupts is over (false): the caller knows what is left of his.
+ * Waits until one of `events` is ready or the descriptor has an error; false on timeout. A signal ends the wait early,
+ * also with false: the caller knows its own deadline.
  */
 export function poll(fd: number, events: number, milliseconds: number): boolean {
   const entry = new Uint8Array(8);
@@ -100,14 +101,14 @@ export function setns(fd: number, kind: number): void {
   call("setns", fd, kind);
 }
 
-/** Takes or frees an advisory lock (sys/file.h LOCK_*); it goes with the last descriptor, also when we are killed. */
+/** Takes or releases an advisory lock (sys/file.h LOCK_*). The kernel releases it with the last descriptor, even on SIGKILL. */
 export function flock(fd: number, operation: number): void {
   call("flock", fd, operation);
 }
 
 /**
- * Ends the process, with _exit(2) when the C library is at hand already: what Node does before it ends (it waits for its
- * threads and frees its heap) takes a millisecond, and the kernel does it anyway. Nothing that is buffered is written.
+ * Ends the process, by _exit(2) if the C library is loaded already: Node's own shutdown (joining threads, freeing the
+ * heap) takes a millisecond, and the kernel cleans up anyway. Buffered output is lost.
  */
 export function exitAtOnce(status: number): never {
   if (bound.size > 0) call("_exit", status);

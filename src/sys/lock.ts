@@ -9,20 +9,20 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /**
- * Takes an exclusive lock on the file, making it if need be, or gives undefined when the wait is over. The kernel frees
- * it with the process, however that ends; the file stays, as removing it would let two holders in.
+ * Takes an exclusive lock on the file, creating it if necessary; undefined after the timeout. The kernel releases the
+ * lock when the process ends, however it ends. The file stays: removing it would allow two holders.
  *
- * A file that is there is opened for reading, so that it can be locked on a file system that is full or read-only. It is
- * made under the lock of its directory: who holds that (lockDirectory) knows that no file is being made.
+ * An existing file is opened for reading, so locking works on a full or read-only file system. A new one is created under
+ * the directory's lock, so while lockDirectory is held no lock file can appear.
  */
 export function lockFile(path: string, waitMs: number, clock: Clock): Disposable | undefined {
   const fd = openOwn(path, constants.O_RDONLY) ?? make(path, waitMs, clock);
   return fd === undefined ? undefined : lock(fd, waitMs, 10, clock);
 }
 
-/** The same for a directory itself, which must be there: what can be locked where no file can be made. */
+/** The same for an existing directory, which can be locked where no file can be created. */
 export function lockDirectory(path: string, waitMs: number, clock: Clock): Disposable | undefined {
-  // Mostly held for as long as it takes to make a file.
+  // Usually held only while a file is created.
   return lock(openDirectory(path), waitMs, 1, clock);
 }
 
@@ -33,7 +33,7 @@ function make(path: string, waitMs: number, clock: Clock): number | undefined {
     return createOwn(path, constants.O_RDONLY, 0o600);
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
-    // Another process was faster.
+    // Another process created it first.
     return openOwn(path, constants.O_RDONLY);
   }
 }

@@ -2,16 +2,16 @@ import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import { errorCode } from "./errno.ts";
 
 /**
- * Kernel parameters below /proc/sys/net, which shows the namespace of the calling **thread**: synchronous calls only,
- * as Node's asynchronous ones run on other threads, which stay in the host's namespace.
+ * Kernel parameters in /proc/sys/net, which shows the network namespace of the calling **thread**. Use synchronous calls
+ * only: Node runs asynchronous ones on other threads, which stay in the node's namespace.
  *
- * A key is a path (`ipv4/conf/eth0/rp_filter`), since interface names may hold dots.
+ * A key is a path (`ipv4/conf/eth0/rp_filter`), since interface names may contain dots.
  */
 
-/** Bytes; a value that is longer would be cut off. */
+/** Bytes; longer values are truncated. */
 const LONGEST = 256;
 
-/** The value, trimmed, or undefined when this kernel (or this interface) has no such parameter. */
+/** The trimmed value, or undefined if this kernel (or interface) lacks the parameter. */
 export function readSysctl(key: string): string | undefined {
   let fd: number;
   try {
@@ -21,7 +21,7 @@ export function readSysctl(key: string): string | undefined {
     throw error;
   }
   try {
-    // One read has it all: what is asked for here is a number.
+    // One read is enough: the values read here are numbers.
     const value = Buffer.allocUnsafe(LONGEST);
     return value.toString("latin1", 0, readSync(fd, value)).trim();
   } finally {
@@ -29,10 +29,10 @@ export function readSysctl(key: string): string | undefined {
   }
 }
 
-/** Writes the value; false when this kernel (or this interface) has no such parameter. */
+/** Writes the value; false if this kernel (or interface) lacks the parameter. */
 export function writeSysctl(key: string, value: string): boolean {
   try {
-    // r+: opening with "w" would ask for O_CREAT, which /proc refuses with EACCES where the key is missing.
+    // "w" implies O_CREAT, which /proc refuses with EACCES for a missing key; "r+" gives ENOENT.
     writeFileSync(`/proc/sys/net/${key}`, value, { flag: "r+" });
     return true;
   } catch (error) {

@@ -2,13 +2,13 @@ import { closeSync } from "node:fs";
 import { Errno, SysError } from "./errno.ts";
 import { connect, getsockopt, poll, recvfrom, send, socket } from "./libc.ts";
 
-/** A connection to a socket in the file system: every wait has a bound. A call that fails throws SysError. */
+/** A connection to a Unix socket with a timeout on every wait. Failing calls throw SysError. */
 export interface Connection extends Disposable {
-  /** Who listens: the user at the other end, by the kernel's word (SO_PEERCRED). */
+  /** The listening process's user, as the kernel reports it (SO_PEERCRED). */
   readonly peerUid: number;
-  /** How many of the bytes were taken; 0 when none were within the time. */
+  /** The number of bytes sent; 0 on timeout. */
   send(bytes: Uint8Array, waitMs: number): number;
-  /** What has come, with no bytes at the end of it all; undefined when nothing came within the time. */
+  /** The bytes received, empty at end of stream; undefined on timeout. */
   receive(waitMs: number): Uint8Array | undefined;
 }
 
@@ -21,12 +21,12 @@ const SO_PEERCRED = 17;
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
 const POLLOUT = 4;
-/** `sun_path` of struct sockaddr_un, with the NUL at its end. */
+/** Size of `sun_path` in struct sockaddr_un, including the NUL. */
 const MAX_PATH = 108;
 
 const RECEIVE_BUFFER = 64 * 1024;
 
-/** EAGAIN when nobody has accepted those before us yet (a full backlog): the caller tries again later. */
+/** Throws EAGAIN if the listener's backlog is full: the caller tries again later. */
 export function openUnixSocket(path: string): Connection {
   const address = addressOf(path);
   const fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -64,7 +64,7 @@ function readPeerUid(fd: number): number {
   return new DataView(credentials.buffer).getUint32(4, true);
 }
 
-/** Tries at once, since what is wanted is mostly there, and once more after a wait. */
+/** Tries at once, which usually succeeds, and again after a wait. */
 function whenReady<T>(fd: number, events: number, waitMs: number, action: () => T): T | undefined {
   const done = unlessItWouldWait(action);
   if (done !== undefined || waitMs <= 0) return done;

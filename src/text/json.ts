@@ -1,6 +1,6 @@
 /**
- * JSON whose numbers survive: what another plugin wrote goes out as it came in. JavaScript would turn
- * 12345678901234567890 into …7000, 1.0 into 1 and 1e400 into null; such a number is kept as its text.
+ * JSON that preserves numbers, so that what another plugin wrote is passed on unchanged. JavaScript would turn
+ * 12345678901234567890 into …7000, 1.0 into 1 and 1e400 into null; such numbers are kept as text.
  */
 
 /** A number kept as written (made by JSON.rawJSON: frozen, without a prototype). */
@@ -15,7 +15,7 @@ export interface JsonObject {
 }
 
 declare global {
-  /** Newer than the types of the language version we compile for; Node has both since 21. */
+  /** Missing from the types of our language version; Node has had both since 21. */
   interface JSON {
     parse(
       text: string,
@@ -26,13 +26,13 @@ declare global {
 }
 
 /**
- * A place where a number may stand that JavaScript would alter: after a colon that follows a quote, a comma, a bracket
- * or at the start; and then -0, 16 digits, a fraction or an exponent. It may match inside a string, which costs only
- * the slower parse; addresses do not, so that it almost never does.
+ * Matches a number that JavaScript might alter (-0, 16 digits, a fraction or an exponent) after a colon that follows a
+ * quote, a comma, a bracket or at the start. A match inside a string only costs the slower parse; addresses do not match,
+ * so it is rare.
  */
 const ALTERABLE = /(?:^|"\s*:|[[,])\s*(?:-0|-?\d{16}|-?\d+[.eE])/;
 
-/** Throws SyntaxError for what is not JSON. Of keys given twice the last counts; `__proto__` is a key like others. */
+/** Throws SyntaxError for invalid JSON. The last of duplicate keys wins; `__proto__` is an ordinary key. */
 export function parseJson(text: string): Json {
   if (!ALTERABLE.test(text)) {
     const value: Json = JSON.parse(text);
@@ -62,15 +62,15 @@ export function isInteger(value: Json | undefined): value is number {
   return Number.isSafeInteger(value);
 }
 
-/** The value of the object's own key; null counts as absent, as it does for the reference implementation. */
+/** The value of an own key; null counts as absent, as in the reference implementation. */
 export function member(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined;
 }
 
-/** Characters of a value in a message. */
+/** Most characters of a value in a message. */
 export const MAX_QUOTED = 120;
 
-/** A value for a message: as JSON, on one line, shortened. */
+/** Formats a value for a message: JSON on one line, shortened. */
 export function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;

@@ -1,4 +1,4 @@
-/** Of some known words, the one that a mistyped word most likely meant: least edit distance, case aside. */
+/** The known word closest to a mistyped one, by edit distance and ignoring case. */
 export function nearest(word: string, known: readonly string[]): string {
   let best = "";
   let least = Infinity;
@@ -9,9 +9,9 @@ export function nearest(word: string, known: readonly string[]): string {
   return best;
 }
 
-/** Insertions, deletions and substitutions that turn one word into the other (Levenshtein), row by row. */
+/** Levenshtein distance, computed row by row. */
 export function editDistance(from: string, to: string): number {
-  // A key of the configuration may be of any length; its first characters tell enough.
+  // A configuration key may have any length; its first characters are enough.
   const source = from.slice(0, 64);
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
   for (let i = 0; i < source.length; i++) {

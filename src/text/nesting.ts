@@ -1,6 +1,6 @@
 /**
- * Levels of arrays and objects that JSON may have: real configurations have some ten. V8 reads any number of them, but
- * walks and writes them by recursion, and at 4000 or so its stack ends (RangeError).
+ * Most levels of arrays and objects in JSON; real configurations have about ten. V8 parses any depth, but walks and
+ * serialises recursively and overflows its stack at about 4,000 levels (RangeError).
  */
 export const MAX_NESTING = 100;
 
@@ -8,16 +8,16 @@ const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const OPENING = [0x5b, 0x7b];
 const CLOSING = [0x5d, 0x7d];
 
-/** Whether JSON text has more levels than that; text that is no JSON may be told either. */
+/** Whether JSON text has more levels than that. For invalid JSON the result is arbitrary. */
 export function isNestedTooDeep(json: string): boolean {
-  // Nearly always: found by the engine's own search, where the loop below is interpreted.
+  // The usual case, and fast: indexOf is native, while the loop below is interpreted.
   if (occurrences(json, "[") + occurrences(json, "{") <= MAX_NESTING) return false;
   let depth = 0;
   let inText = false;
   for (let i = 0; i < json.length; i++) {
     const code = json.charCodeAt(i);
     if (code === QUOTE) inText = !inText;
-    // What follows in a text is no end of it.
+    // An escaped character does not end the string.
     else if (code === BACKSLASH) i += 1;
     else if (!inText && OPENING.includes(code)) depth += 1;
     else if (!inText && CLOSING.includes(code)) depth -= 1;
@@ -26,7 +26,7 @@ export function isNestedTooDeep(json: string): boolean {
   return false;
 }
 
-/** How often a character occurs; no further than needed. */
+/** Counts a character, but not much further than MAX_NESTING. */
 function occurrences(text: string, character: string): number {
   let count = 0;
   for (

@@ -1,17 +1,17 @@
 /**
- * Addresses as text, in the one spelling that `ip` prints (RFC 5952 for IPv6), and as the bytes that travel in
- * netlink attributes. Text is what plans, records and results hold, so that they read and compare as they are.
+ * IP addresses as text, in the canonical form that `ip` prints (RFC 5952 for IPv6), and as the bytes of netlink
+ * attributes. Plans, records and results hold canonical text, which is readable and can be compared directly.
  */
 
 export type IpFamily = 4 | 6;
 
-/** An address in its canonical spelling, with the length of its prefix in bits. */
+/** A canonical address and a prefix length in bits. */
 export interface IpPrefix {
   readonly address: string;
   readonly length: number;
 }
 
-/** The family of a canonical address, told by its separator. */
+/** The family of a canonical address. */
 export function familyOf(address: string): IpFamily {
   return address.includes(":") ? 6 : 4;
 }
@@ -21,12 +21,12 @@ export function widthOf(family: IpFamily): 32 | 128 {
   return family === 4 ? 32 : 128;
 }
 
-/** The 4 or 16 bytes of an address, or undefined when the text is none. Zones and leading zeros are refused. */
+/** The 4 or 16 bytes of an address, or undefined if the text is not one. Zones and leading zeros are rejected. */
 export function parseIp(text: string): Uint8Array | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
-/** As parseIp, for text already known to be an address: anything else is a defect of the caller. */
+/** Like parseIp, but for text known to be an address; anything else is a bug in the caller. */
 export function ipBytes(text: string): Uint8Array {
   const bytes = parseIp(text);
   if (bytes === undefined) throw new TypeError(`Cannot read address "${text}"`);
@@ -42,7 +42,7 @@ export function formatIp(bytes: Uint8Array): string {
   const [start, length] = longestZeroRun(groups);
   const hex = (part: number[]) => part.map((group) => group.toString(16)).join(":");
   const dotted = () => bytes.slice(12).join(".");
-  // Addresses that hold an IPv4 one end in its dots (RFC 5952, 5), as inet_ntop has it.
+  // An embedded IPv4 address is written with dots (RFC 5952, 5), as inet_ntop does.
   if (start === 0 && length === 6) return `::${dotted()}`;
   if (start === 0 && length === 5 && groups[5] === 0xffff) return `::ffff:${dotted()}`;
   // A single zero group is written out (RFC 5952, 4.2.2).
@@ -50,13 +50,13 @@ export function formatIp(bytes: Uint8Array): string {
   return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
 }
 
-/** The canonical spelling of an address, or undefined when the text is none. */
+/** The canonical form of an address, or undefined if the text is not one. */
 export function canonicalIp(text: string): string | undefined {
   const bytes = parseIp(text);
   return bytes === undefined ? undefined : formatIp(bytes);
 }
 
-/** `address/length` with the address made canonical, or undefined. A missing length means one whole address. */
+/** Parses `address/length`, or undefined. Without a length it is a single address (/32 or /128). */
 export function parsePrefix(text: string): IpPrefix | undefined {
   const slash = text.indexOf("/");
   const bytes = parseIp(slash < 0 ? text : text.slice(0, slash));
@@ -71,14 +71,14 @@ export function formatPrefix(prefix: IpPrefix): string {
   return `${prefix.address}/${prefix.length}`;
 }
 
-/** The first address of the network that the prefix lies in: its host bits cleared. */
+/** The network address of the prefix: its host bits cleared. */
 export function networkOf(prefix: IpPrefix): string {
   return formatIp(maskBytes(ipBytes(prefix.address), prefix.length));
 }
 
-/** Whether the address lies in the network; addresses of the other family never do. */
+/** Whether the network contains the address; never for the other family. */
 export function contains(network: IpPrefix, address: string): boolean {
-  // Texts of different families are never equal.
+  // Addresses of different families are never equal as text.
   return networkOf(network) === networkOf({ address, length: network.length });
 }
 
@@ -96,13 +96,13 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  // Dots come last in an address, so never before "::".
+  // The dotted part comes last, so never before "::".
   if (halves.length === 2 && halves[0]?.includes(".")) return undefined;
   const head = parseGroups(halves[0] ?? "");
   const tail = halves.length === 2 ? parseGroups(halves[1] ?? "") : [];
   if (head === undefined || tail === undefined) return undefined;
   const gap = 16 - head.length - tail.length;
-  // "::" stands for one group at least (RFC 4291, 2.2); without it nothing may be missing.
+  // "::" stands for at least one group (RFC 4291, 2.2); without it nothing may be missing.
   if (halves.length === 2 ? gap < 2 : gap !== 0) return undefined;
   return Uint8Array.from([...head, ...Array<number>(gap).fill(0), ...tail]);
 }

@@ -1,14 +1,14 @@
-/** MAC addresses as text, six lower-case hexadecimal pairs as `ip link` prints them, and as their six bytes. */
+/** MAC addresses as text (six lower-case hexadecimal pairs, as `ip link` prints them) and as six bytes. */
 
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 
-/** The lower-case spelling of an address, or undefined when the text is none. */
+/** The address in lower case, or undefined if the text is not one. */
 export function canonicalMac(text: string): string | undefined {
   const mac = text.toLowerCase();
   return MAC.test(mac) ? mac : undefined;
 }
 
-/** Whether the lowest bit of the first byte is set: a group's address (broadcast is one), never an interface's. */
+/** Whether the lowest bit of the first byte is set: a multicast or broadcast address, never an interface's. */
 export function isMulticastMac(mac: string): boolean {
   return (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
 }
@@ -18,8 +18,8 @@ export function isZeroMac(mac: string): boolean {
 }
 
 /**
- * Why an interface cannot have this address, or undefined when it can. The text ends a sentence that begins with the
- * value: `"01:…" is a multicast address`.
+ * Why an interface cannot have this address, or undefined if it can. The text follows the value in a sentence:
+ * `"01:…" is a multicast address`.
  */
 export function macDefect(text: string): string | undefined {
   const mac = canonicalMac(text);
@@ -33,7 +33,7 @@ export function formatMac(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
-/** For text already known to be an address: anything else is a defect of the caller. */
+/** For text known to be an address; anything else is a bug in the caller. */
 export function macBytes(text: string): Uint8Array {
   const parts = text.split(":");
   if (parts.length !== 6 || !parts.every((part) => /^[0-9a-f]{2}$/i.test(part))) {

@@ -305,15 +305,15 @@ describe.concurrent("an ADD asks the agent", () => {
 
 describe.concurrent("an agent that is not as it should be", () => {
   const lies: [string, string | Step, string][] = [
-    ["no JSON", "hello", `the agent's answer "hello" is none: it is not JSON`],
+    ["no JSON", "hello", `the agent's answer "hello" is invalid: it is not JSON`],
     ["no object", "[]", "it is not an object"],
-    ["an unknown answer", '{"answer":"perhaps"}', "answer is none of none, branch, wait, refused"],
+    ["an unknown answer", '{"answer":"perhaps"}', "answer is not none, branch, wait or refused"],
     ["another version", '{"version":2,"answer":"none"}', "version is not 1"],
     ["a wrong type", '{"answer":"branch","annotation":[],"datapath":"direct"}', "annotation is not a string"],
     ["an unknown datapath", '{"answer":"branch","annotation":"[]","datapath":"auto"}', "datapath is neither"],
     ["two lines", '{"answer":"none"}\n{"answer":"none"}', "the agent said more after its answer"],
     ["half an answer", { say: '{"answer":"no', raw: true }, "the agent closed without an answer"],
-    ["an answer without its end", { say: '{"answer":"none"}', raw: true }, "has no end"],
+    ["an answer without its end", { say: '{"answer":"none"}', raw: true }, "is incomplete"],
     ["nothing", {}, "the agent closed without an answer"],
     [
       "a line without an end, held",
@@ -442,7 +442,7 @@ describe.concurrent("an agent that is not as it should be", () => {
   });
 
   it.each([
-    ["a file", `: >${SOCKET}`, `${SOCKET} is no socket; remove it`],
+    ["a file", `: >${SOCKET}`, `${SOCKET} is not a socket; remove it`],
     [
       "a link to an agent's socket",
       `serve /run/other.sock; ln -s /run/other.sock ${SOCKET}`,
@@ -456,7 +456,7 @@ describe.concurrent("an agent that is not as it should be", () => {
     [
       "a directory that others can write to",
       "chmod 777 /run/branchline; serve",
-      "/run/branchline can be written by others",
+      "/run/branchline is writable by others",
     ],
   ])("%s in its place: code 105 at once", async (_what, prepare, message) => {
     const { answers, took, asked } = await play(`${prepare}; add; asked`, {

@@ -279,12 +279,17 @@ describe("build.mjs --check", () => {
   });
 
   it.each([
-    ["a package", "src/cni/run.ts", 'import "yargs";', /the plugin's bundle holds \S*node_modules\/yargs\//],
+    [
+      "a package",
+      "src/cni/run.ts",
+      'import "yargs";',
+      /the plugin's bundle contains \S*node_modules\/yargs\//,
+    ],
     [
       "the command line",
       "cmd/branchline/main.ts",
       'import "./cli.ts";',
-      /bundle holds cmd\/branchline\/cli\.ts/,
+      /bundle contains cmd\/branchline\/cli\.ts/,
     ],
     [
       "an import upwards",

@@ -204,7 +204,7 @@ describe.each([
     const text = readFileSync(recordFile(), "utf8");
     writeFileSync(recordFile(), spoil(text));
     await expectRefused(
-      /7:sandbox-one:eth0\.json is no attachment record of this version .*; remove it if container sandbox-one is no more$/,
+      /7:sandbox-one:eth0\.json is not an attachment record of this version; remove it if container sandbox-one is gone$/,
     );
     await pod.mustDel(call());
     expect(recordsIn(state)).toEqual([]);

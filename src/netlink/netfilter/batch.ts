@@ -4,7 +4,7 @@ import { decodeAcknowledgement } from "../extack.ts";
 import { ControlType, MessageFlag, decodeMessages, encodeMessage } from "../message.ts";
 import type { Transport } from "../transport.ts";
 
-/** Transactions of nfnetlink (linux/netfilter/nfnetlink.h): all messages between BEGIN and END take effect, or none. */
+/** nfnetlink transactions (linux/netfilter/nfnetlink.h): either all messages between BEGIN and END take effect or none. */
 
 export const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 0x10;
@@ -15,27 +15,27 @@ const AF_UNSPEC = 0;
 /** One message of a batch; its payload begins with `struct nfgenmsg`. */
 export interface BatchMessage {
   readonly type: number;
-  /** Beyond REQUEST and ACK. */
+  /** In addition to REQUEST and ACK. */
   readonly flags?: number;
   readonly payload: Uint8Array;
 }
 
-/** Datagrams to read before giving up: one answer for each message that is refused, one for the last. */
+/** Datagrams to read before giving up: one for each refused message and one for the last. */
 const ANSWER_DATAGRAMS = 64;
 
-/** `struct nfgenmsg`; the resource id is in the network's byte order. */
+/** `struct nfgenmsg`; the resource id is in network byte order. */
 export function nfgenmsg(family: number, resource = 0): Uint8Array {
   const bytes = Uint8Array.of(family, NFNETLINK_V0, 0, 0);
   viewOf(bytes).setUint16(2, resource, false);
   return bytes;
 }
 
-/** Carries out all of the messages, or throws NetlinkError for the first one that the kernel refused. */
+/** Applies all messages, or none and throws NetlinkError for the first one that the kernel refused. */
 export function commit(transport: Transport, operation: string, messages: readonly BatchMessage[]): void {
   exchange(transport, operation, messages, [batchMessage(NFNL_MSG_BATCH_END)]);
 }
 
-/** As commit, but nothing comes to be: without its END the kernel looks at a batch, answers, and drops it. */
+/** A dry run of commit: the kernel checks a batch without END, answers, and discards it. */
 export function rehearse(transport: Transport, operation: string, messages: readonly BatchMessage[]): void {
   exchange(transport, operation, messages, []);
 }
@@ -53,7 +53,7 @@ function exchange(
   messages: readonly BatchMessage[],
   end: readonly BatchMessage[],
 ): void {
-  // END is never acknowledged before Linux 6.10, so the last message before it is.
+  // Before Linux 6.10 END is never acknowledged, so ask for the ACK of the message before it.
   const last = BEGIN + messages.length;
   const all = [batchMessage(NFNL_MSG_BATCH_BEGIN), ...messages, ...end];
   transport.send(
@@ -71,7 +71,7 @@ function exchange(
       if (message.type !== ControlType.ERROR || message.sequence > last) continue;
       const { errno, ...extended } = decodeAcknowledgement(message);
       if (errno !== 0) refusal ??= new NetlinkError(operation, errno, extended, message.sequence);
-      // What is said about BEGIN is about the whole: no subsystem of that kind, no permission, no commit.
+      // An error for BEGIN is about the whole batch: unknown subsystem, no permission, or a failed commit.
       if (message.sequence !== last && message.sequence !== BEGIN) continue;
       if (refusal !== undefined) throw refusal;
       if (message.sequence === last) return;

@@ -14,8 +14,8 @@ import type { Request } from "../socket.ts";
 import { type BatchMessage, NFNL_SUBSYS_NFTABLES, nfgenmsg } from "./batch.ts";
 
 /**
- * An nftables table of its own (linux/netfilter/nf_tables.h) with one rule: what goes from one address to another gets
- * the source address of the device that it leaves by.
+ * A dedicated nftables table (linux/netfilter/nf_tables.h) with one rule: packets from one address to another are
+ * masqueraded, that is, get the source address of their output device.
  */
 export interface Masquerade {
   readonly family: IpFamily;
@@ -25,7 +25,7 @@ export interface Masquerade {
   readonly to: string;
 }
 
-/** Bytes of `struct nfgenmsg` and `struct nlattr`. */
+/** Sizes of `struct nfgenmsg` and `struct nlattr` in bytes. */
 const NFGENMSG = 4;
 const ATTRIBUTE_HEADER = 4;
 
@@ -49,7 +49,7 @@ const NFTA_HOOK_HOOKNUM = 1;
 const NFTA_HOOK_PRIORITY = 2;
 const NF_INET_POST_ROUTING = 4;
 const NF_ACCEPT = 1;
-/** Before "srcnat", where kube-proxy and aws-cni decide: the first who translates a connection has the last word. */
+/** Just before "srcnat" (100), which kube-proxy and aws-cni use: the first chain to translate a connection wins. */
 const BEFORE_SRCNAT = 99;
 
 const NFTA_RULE_TABLE = 1;
@@ -70,18 +70,18 @@ const NFTA_CMP_OP = 2;
 const NFTA_CMP_DATA = 3;
 const NFT_CMP_EQ = 0;
 const NFTA_DATA_VALUE = 1;
-/** A register of 16 bytes. */
+/** A 16-byte register. */
 const NFT_REG_1 = 1;
 
 const CHAIN = "postrouting";
 
-/** Where the addresses are in the IP header, and how long. */
+/** Offsets of the addresses in the IP header, and their length. */
 const HEADER: Readonly<Record<IpFamily, { source: number; destination: number; length: number }>> = {
   4: { source: 12, destination: 16, length: 4 },
   6: { source: 8, destination: 24, length: 16 },
 };
 
-/** Makes it so whatever the table held before: a table is replaced whole, in one transaction. */
+/** Replaces the whole table in one transaction, whatever it held before. */
 export function replaceMasquerade(masquerade: Masquerade): BatchMessage[] {
   const { family, table } = masquerade;
   return [
@@ -106,7 +106,7 @@ export function replaceMasquerade(masquerade: Masquerade): BatchMessage[] {
   ];
 }
 
-/** ENOENT when there is no such table. */
+/** ENOENT if the table does not exist. */
 export function deleteTable(family: IpFamily, table: string): BatchMessage {
   return message(NFT_MSG_DELTABLE, family, 0, [textAttribute(NFTA_TABLE_NAME, table)]);
 }
@@ -115,7 +115,7 @@ function newTable(family: IpFamily, table: string): BatchMessage {
   return message(NFT_MSG_NEWTABLE, family, MessageFlag.CREATE, [textAttribute(NFTA_TABLE_NAME, table)]);
 }
 
-/** The rules of a table; none when there is no such table. */
+/** The rules of a table; an empty list if the table does not exist. */
 export function listTableRules(family: IpFamily, table: string): Request {
   return {
     ...message(NFT_MSG_GETRULE, family, 0, [textAttribute(NFTA_RULE_TABLE, table)]),
@@ -123,7 +123,7 @@ export function listTableRules(family: IpFamily, table: string): Request {
   };
 }
 
-/** Whether a listed rule is the one of this table. */
+/** Whether a listed rule is exactly the one that replaceMasquerade writes. */
 export function isMasquerade(payload: Uint8Array, masquerade: Masquerade): boolean {
   const list = find(decodeAttributes(payload.subarray(NFGENMSG)), NFTA_RULE_EXPRESSIONS);
   const found = list === undefined ? [] : decodeAttributes(list.data).map(describeExpression);
@@ -134,13 +134,13 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((text, i) => text === b[i]);
 }
 
-/** What we say of an expression, and compare: kernels list more (a masquerade's flags). */
+/** The attributes compared for each expression. Kernels list more, such as the flags of a masquerade. */
 const TOLD: Readonly<Record<string, readonly number[]>> = {
   payload: [NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_BASE, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN],
   cmp: [NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA],
 };
 
-/** The flags of a nested attribute are left out: kernels set them or not. */
+/** Ignores the nested flag: not every kernel sets it. */
 function describeExpression({ data }: Attribute): string {
   const attributes = decodeAttributes(data);
   const name = find(attributes, NFTA_EXPR_NAME);
@@ -163,7 +163,7 @@ function expressions({ family, from, to }: Masquerade): Uint8Array[] {
   return [...isAddress(source, length, from), ...isAddress(destination, length, to), expression("masq", [])];
 }
 
-/** Whether the address at this offset is this one. */
+/** Expressions that match if the address at this offset equals `address`. */
 function isAddress(offset: number, length: number, address: string): Uint8Array[] {
   return [
     expression("payload", [
@@ -197,7 +197,7 @@ function message(
   };
 }
 
-/** nf_tables has its numbers in the network's byte order. */
+/** nf_tables uses network byte order for numbers. */
 function u32Big(type: number, value: number): Uint8Array {
   const data = new Uint8Array(4);
   viewOf(data).setUint32(0, value, false);

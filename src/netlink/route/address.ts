@@ -26,17 +26,17 @@ const IFA_FLAGS = 8;
 
 /** ifa_flags (linux/if_addr.h). */
 export const AddressFlag = {
-  /** Without duplicate address detection: the address is EC2's to give, and waiting costs a second. */
+  /** No duplicate address detection: EC2 assigns the address, and waiting costs a second. */
   NODAD: 0x02,
-  /** Another host answered for it. */
+  /** Duplicate address detection found another holder. */
   DADFAILED: 0x08,
   TENTATIVE: 0x40,
   PERMANENT: 0x80,
-  /** Without a route to the prefix. */
+  /** Do not add a route to the prefix. */
   NOPREFIXROUTE: 0x200,
 } as const;
 
-/** What of an address's flags its owner chose; the others are the kernel's account of its state. */
+/** The flags that whoever added the address chose; the others are state that the kernel reports. */
 const CHOSEN_FLAGS = AddressFlag.NODAD | AddressFlag.NOPREFIXROUTE;
 
 export interface Address {
@@ -62,7 +62,7 @@ export function decodeAddress(payload: Uint8Array): Address {
   const family = ipFamily(view.getUint8(0));
   if (family === undefined) throw new NetlinkFormatError(`An address of family ${view.getUint8(0)}`);
   const ip = (attr: Attribute) => formatIp(readBytes(attr, family === 4 ? 4 : 16));
-  // IFA_ADDRESS is the peer on a point-to-point address, and then IFA_LOCAL is ours; IPv6 often sends no IFA_LOCAL.
+  // On a point-to-point address IFA_ADDRESS is the peer and IFA_LOCAL is ours. IPv6 often omits IFA_LOCAL.
   const prefix = fields.take(IFA_ADDRESS, ip);
   const local = fields.take(IFA_LOCAL, ip) ?? prefix;
   if (local === undefined) throw new NetlinkFormatError("An address message without an address");
@@ -79,21 +79,21 @@ export function decodeAddress(payload: Uint8Array): Address {
   };
 }
 
-/** The addresses of one device, or of all (index 0). */
+/** The addresses of one device, or of all devices (index 0). */
 export function listAddresses(index: number, family?: IpFamily): Request {
   const bytes = new Uint8Array(HEADER);
   viewOf(bytes).setUint8(0, family === undefined ? AF_UNSPEC : addressFamily(family));
   viewOf(bytes).setUint32(4, index, true);
   return {
     type: RouteMessage.GETADDR,
-    // Of all devices the kernel marks a list that changed, of one it does not (devinet.c, addrconf.c).
+    // The kernel sets NLM_F_DUMP_INTR when it dumps all devices, but not for a single one (devinet.c, addrconf.c).
     ...(index !== 0 && { unwatched: true }),
     payload: bytes,
     operation: `list addresses of device ${index}`,
   };
 }
 
-/** Adds the address, or gives the one that is there these flags. */
+/** Adds the address, or updates the flags of an existing one. */
 export function addAddress(address: NewAddress): Request {
   return {
     type: RouteMessage.NEWADDR,
@@ -131,7 +131,7 @@ function describe({ address, prefixLength, index }: NewAddress): string {
   return `${address}/${prefixLength} on device ${index}`;
 }
 
-/** The scope of a listed address (rt_scope_t), without decoding the rest: a node has a link-local one for each pod. */
+/** The scope of a listed address (rt_scope_t). Skips the rest: a node has a link-local address for each pod. */
 export function scopeOf(payload: Uint8Array): number | undefined {
   return payload[3];
 }

@@ -26,19 +26,19 @@ export function addressFamily(family: 4 | 6): number {
   return family === 4 ? AF_INET : AF_INET6;
 }
 
-/** Undefined for families other than IP: bridges and MPLS speak rtnetlink too. */
+/** Undefined for other families: bridges and MPLS use rtnetlink too. */
 export function ipFamily(addressFamilyNumber: number): 4 | 6 | undefined {
   if (addressFamilyNumber === AF_INET) return 4;
   return addressFamilyNumber === AF_INET6 ? 6 : undefined;
 }
 
-/** Tables every kernel has (linux/rtnetlink.h rt_class_t). */
+/** The built-in route tables (linux/rtnetlink.h rt_class_t). */
 export const Table = { MAIN: 254, LOCAL: 255 } as const;
 
 /** rtm_scope, ifa_scope (linux/rtnetlink.h rt_scope_t). */
 export const Scope = { UNIVERSE: 0, LINK: 253, HOST: 254 } as const;
 
-/** rtm_protocol (linux/rtnetlink.h): who made a route. STATIC is an administrator's, which is what a plugin acts as. */
+/** rtm_protocol (linux/rtnetlink.h): who added a route. A plugin acts for the administrator: STATIC. */
 export const Protocol = { KERNEL: 2, STATIC: 4 } as const;
 
 /** rtm_type (linux/rtnetlink.h). */

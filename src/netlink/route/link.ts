@@ -35,12 +35,12 @@ const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
-/** In IFLA_AF_SPEC, below AF_INET: the device's IPv4 parameters, read as an array, set as attributes (net/ipv4/devinet.c). */
+/** IPv4 parameters, in IFLA_AF_SPEC under AF_INET: the kernel sends an array and takes attributes (net/ipv4/devinet.c). */
 const IFLA_INET_CONF = 1;
-/** IPV4_DEVCONF_RP_FILTER (linux/ip.h); the array starts with 1. */
+/** IPV4_DEVCONF_RP_FILTER (linux/ip.h); the array starts at 1. */
 const RP_FILTER = 8;
 
-/** Statistics are most of a link's message, and nobody here reads them. */
+/** Omits statistics, which make up most of a link message and are not needed here. */
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 
 export interface Link {
@@ -52,15 +52,15 @@ export interface Link {
   readonly mtu: number;
   /** The parent of a VLAN device, the other end of a veth pair. */
   readonly linkIndex?: number;
-  /** The namespace linkIndex counts in, by this one's number for it; absent when it is this one. */
+  /** nsid of the namespace that linkIndex belongs to; absent if it is this namespace. */
   readonly linkNetnsId?: number;
-  /** `vlan`, `veth`, …; absent for hardware. */
+  /** `vlan`, `veth`, …; absent for physical devices. */
   readonly kind?: string;
   readonly vlan?: VlanInfo;
   readonly rest: readonly Attribute[];
 }
 
-/** A VLAN device to create, in the namespace behind the descriptor, already named. */
+/** A VLAN device to create under its final name, directly in its namespace. */
 export interface NewVlan {
   readonly name: string;
   /** In the namespace of the socket that sends the request. */
@@ -68,7 +68,7 @@ export interface NewVlan {
   readonly vlanId: number;
   readonly mac: string;
   readonly mtu: number;
-  /** Descriptor of the namespace it is to live in; the sender's own when absent. */
+  /** Descriptor of the namespace to create it in; by default the sender's. */
   readonly namespaceFd?: number;
 }
 
@@ -109,7 +109,7 @@ export function getLink(device: number | string): Request {
   };
 }
 
-/** All devices of the namespace, or those of one kind: the kernel leaves the others out itself. */
+/** All devices of the namespace, or those of one kind (the kernel filters). */
 export function listLinks(kind?: string): Request {
   return {
     type: RouteMessage.GETLINK,
@@ -142,7 +142,7 @@ export function createVlan(vlan: NewVlan): Request {
   };
 }
 
-/** The device's own rp_filter; undefined when the message has none (a device without IPv4). */
+/** The device's own rp_filter; undefined if the message has none (a device without IPv4). */
 export function reversePathFilterOf({ rest }: Link): number | undefined {
   const inside = (data: Uint8Array | undefined, wanted: number): Uint8Array | undefined =>
     data === undefined ? undefined : decodeAttributes(data).find(({ type }) => type === wanted)?.data;
@@ -155,11 +155,11 @@ export function reversePathFilterOf({ rest }: Link): number | undefined {
 export interface LinkChange {
   readonly name?: string;
   readonly up?: boolean;
-  /** rp_filter, by the device's index: below /proc/sys it would go by a name, which another device may have by then. */
+  /** Set by ifindex: /proc/sys goes by name, and another device may have taken the name. */
   readonly reversePathFilter?: number;
 }
 
-/** Changes a device that exists. A new name is applied before the flags, so one request can rename and set up. */
+/** Changes an existing device. The kernel applies the name before the flags, so one request can rename and set up. */
 export function changeLink(index: number, change: LinkChange): Request {
   const { reversePathFilter: filter } = change;
   return {

@@ -15,7 +15,7 @@ import { MessageFlag } from "../message.ts";
 import type { Request } from "../socket.ts";
 import { AF_UNSPEC, RouteMessage, addressFamily, ipFamily } from "./constants.ts";
 
-/** Neighbours, of ARP and of IPv6: `struct ndmsg` and NDA_* (linux/neighbour.h). */
+/** Neighbour entries (ARP and IPv6): `struct ndmsg` and NDA_* (linux/neighbour.h). */
 
 const HEADER = 12;
 
@@ -23,17 +23,17 @@ const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NDA_IFINDEX = 8;
 
-/** ndm_state (linux/neighbour.h): set by hand, never asked for nor aged. */
+/** ndm_state (linux/neighbour.h): static; never resolved or aged. */
 export const NUD_PERMANENT = 0x80;
 
-/** ndm_state: what the code here tells apart. */
+/** ndm_state: the distinctions made here. */
 export const NeighbourState = {
   INCOMPLETE: 0x01,
-  /** Those in which the kernel has the link-layer address: REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT. */
+  /** States with a link-layer address: REACHABLE, STALE, DELAY, PROBE, NOARP, PERMANENT. */
   VALID: 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80,
 } as const;
 
-/** ndm_flags: resolve it as if there were something to send. */
+/** ndm_flags: resolve as if there were traffic. */
 const NTF_USE = 0x01;
 
 export interface Neighbour {
@@ -52,7 +52,7 @@ export interface NewNeighbour {
   readonly mac: string;
 }
 
-/** Undefined for the entries of bridges. */
+/** Undefined for bridge entries. */
 export function decodeNeighbour(payload: Uint8Array): Neighbour | undefined {
   if (payload.length < HEADER) throw new NetlinkFormatError(`A neighbour of ${payload.length} bytes`);
   const view = viewOf(payload);
@@ -100,10 +100,9 @@ export function deleteNeighbour(neighbour: NewNeighbour): Request {
   };
 }
 
-/** Which neighbour is meant. */
 export type NeighbourKey = Pick<NewNeighbour, "address" | "device">;
 
-/** What the kernel knows of one neighbour; the reply is one entry, ENOENT when there is none (Linux 5.0). */
+/** Looks up one neighbour; the reply is one entry, or ENOENT (since Linux 5.0). */
 export function getNeighbour(key: NeighbourKey): Request {
   return {
     type: RouteMessage.GETNEIGH,
@@ -113,7 +112,7 @@ export function getNeighbour(key: NeighbourKey): Request {
   };
 }
 
-/** Has the kernel ask for a neighbour's link-layer address: by ARP, or by a neighbour solicitation. */
+/** Makes the kernel resolve the neighbour's link-layer address, by ARP or neighbour solicitation. */
 export function askForNeighbour(key: NeighbourKey): Request {
   return {
     type: RouteMessage.NEWNEIGH,
@@ -123,7 +122,7 @@ export function askForNeighbour(key: NeighbourKey): Request {
   };
 }
 
-/** Deletes an entry whatever the kernel knows by it. */
+/** Deletes an entry in any state. */
 export function forgetNeighbour(key: NeighbourKey): Request {
   return {
     type: RouteMessage.DELNEIGH,

@@ -3,14 +3,14 @@ import { Fields } from "../fields.ts";
 import type { Request } from "../socket.ts";
 import { RouteMessage } from "./constants.ts";
 
-/** Numbers that a namespace has for others: `struct rtgenmsg` and NETNSA_* (linux/net_namespace.h). */
+/** nsids, the numbers a namespace has for others: `struct rtgenmsg` and NETNSA_* (linux/net_namespace.h). */
 
 /** `struct rtgenmsg` is one byte, padded. */
 const HEADER = 4;
 const NETNSA_NSID = 1;
 const NETNSA_FD = 3;
 
-/** Asks for the sender's number for the namespace behind the descriptor. */
+/** Asks for the nsid that the sender's namespace has for the one behind the descriptor. */
 export function getNetnsId(fd: number): Request {
   return {
     type: RouteMessage.GETNSID,
@@ -20,7 +20,7 @@ export function getNetnsId(fd: number): Request {
   };
 }
 
-/** The number, or undefined when the namespace has none here. */
+/** The nsid, or undefined if none is assigned. */
 export function decodeNetnsId(payload: Uint8Array): number | undefined {
   if (payload.length < HEADER)
     throw new NetlinkFormatError(`A namespace's number of ${payload.length} bytes`);

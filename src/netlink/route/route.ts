@@ -36,10 +36,10 @@ const RTA_PREFSRC = 7;
 const RTA_CACHEINFO = 12;
 const RTA_TABLE = 15;
 
-/** rtm_flags (linux/rtnetlink.h): the only one that a route's maker chooses. */
+/** rtm_flags (linux/rtnetlink.h): the only one that is set by whoever adds the route. */
 const RTNH_F_ONLINK = 4;
 
-/** An attribute that nobody here reads, in a form that a record on disk can hold. */
+/** An attribute not interpreted here, in a form that can be stored in a record. */
 export interface KeptAttribute {
   readonly type: number;
   readonly hex: string;
@@ -47,44 +47,43 @@ export interface KeptAttribute {
 
 export interface Route {
   readonly family: IpFamily;
-  /** Destination address; with length 0 the family's default. */
+  /** Destination address; with length 0, the default route of the family. */
   readonly destination: string;
   readonly length: number;
   readonly table: number;
   readonly protocol: number;
   readonly scope: number;
   readonly type: number;
-  /** Type of service that the route is for; 0, for any, is left out. */
+  /** Type of service; absent for 0 (any). */
   readonly tos?: number;
   readonly gateway?: string;
-  /** ifindex of the device it leaves by. */
+  /** ifindex of the output device. */
   readonly device?: number;
-  /** The source address chosen for what is sent along it (`src` in iproute2). */
+  /** Preferred source address (`src` in iproute2). */
   readonly source?: string;
   readonly priority?: number;
-  /** The gateway is reachable on the device without a route saying so. */
+  /** The gateway is on-link even if no route says so. */
   readonly onlink?: boolean;
   readonly rest?: readonly KeptAttribute[];
 }
 
-/** A route with the usual rest: unicast, main table, made by an administrator, link scope without a gateway. */
+/** A route with defaults: unicast, table main, protocol static, and link scope if it has no gateway. */
 export function newRoute(route: Pick<Route, "family" | "destination" | "length"> & Partial<Route>): Route {
   return {
     table: Table.MAIN,
     protocol: Protocol.STATIC,
-    // IPv6 has no scopes: the kernel reports universe whatever one says.
+    // IPv6 has no scopes: the kernel always reports universe.
     scope: route.gateway === undefined && route.family === 4 ? Scope.LINK : Scope.UNIVERSE,
     type: RouteType.UNICAST,
     ...route,
   };
 }
 
-/** The destination that matches everything. */
 export function anyDestination(family: IpFamily): { family: IpFamily; destination: string; length: 0 } {
   return { family, destination: family === 4 ? "0.0.0.0" : "::", length: 0 };
 }
 
-/** Undefined for the routes of families other than IP. */
+/** Undefined for routes of other families. */
 export function decodeRoute(payload: Uint8Array): Route | undefined {
   if (payload.length < HEADER) throw new NetlinkFormatError(`A route of ${payload.length} bytes`);
   const view = viewOf(payload);
@@ -98,7 +97,7 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
   const priority = fields.take(RTA_PRIORITY, readU32);
   const destination = fields.take(RTA_DST, ip) ?? anyDestination(family).destination;
   const table = fields.take(RTA_TABLE, readU32) ?? view.getUint8(4);
-  // Ages and use counts: an account of the route, not a part of it.
+  // Age and use count are statistics, not part of the route.
   fields.take(RTA_CACHEINFO, () => undefined);
   const rest = fields.rest().map(({ type, data }) => ({ type, hex: Buffer.from(data).toString("hex") }));
   return {
@@ -120,8 +119,8 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
 }
 
 /**
- * The routes of one family, or of all; of one table, or of all; by one device, or by any. The kernel leaves the others out
- * itself. A table that does not exist is ENOENT, in the first family that lacks it.
+ * Lists routes, optionally of one family, table or output device (the kernel filters). ENOENT if a family does not have
+ * the table.
  */
 export function listRoutes(family?: IpFamily, table?: number, device?: number): Request {
   return {
@@ -135,7 +134,7 @@ export function listRoutes(family?: IpFamily, table?: number, device?: number): 
   };
 }
 
-/** How the kernel would send to an address now; the reply is one route, with its source. */
+/** The route that the kernel would use for an address now; the reply is one route with its source address. */
 export function lookUpRoute(family: IpFamily, destination: string): Request {
   return {
     type: RouteMessage.GETROUTE,
@@ -148,7 +147,7 @@ export function lookUpRoute(family: IpFamily, destination: string): Request {
   };
 }
 
-/** Adds the route, in place of one with the same destination, table and priority if that is there. */
+/** Adds the route, replacing one with the same destination, table and priority. */
 export function replaceRoute(route: Route): Request {
   return {
     type: RouteMessage.NEWROUTE,
@@ -166,14 +165,14 @@ export function deleteRoute(route: Route): Request {
   };
 }
 
-/** Routes that end the search and send nothing, as iproute2 calls them. */
+/** Route types that end the lookup and discard the packet, by their names in iproute2. */
 const REFUSALS: Readonly<Record<number, string>> = {
   [RouteType.BLACKHOLE]: "blackhole",
   [RouteType.UNREACHABLE]: "unreachable",
   [RouteType.PROHIBIT]: "prohibit",
 };
 
-/** Whether what matches is refused, and sent nowhere. */
+/** Whether the route discards what matches it. */
 export function isRefusal({ type }: Pick<Route, "type">): boolean {
   return REFUSALS[type] !== undefined;
 }
@@ -196,7 +195,7 @@ function encode(route: Route): Uint8Array {
   return concat([
     header(route.family, route),
     ...(route.length === 0 ? [] : [attribute(RTA_DST, ipBytes(route.destination))]),
-    // Tables above 255 only fit into the attribute, and it is valid for the others too.
+    // Tables above 255 fit only into the attribute, which is valid for all tables.
     u32Attribute(RTA_TABLE, route.table),
     ...(route.device === undefined ? [] : [u32Attribute(RTA_OIF, route.device)]),
     ...(route.gateway === undefined ? [] : [attribute(RTA_GATEWAY, ipBytes(route.gateway))]),

@@ -29,7 +29,7 @@ const FRA_SRC = 2;
 const FRA_IIFNAME = 3;
 const FRA_PRIORITY = 6;
 const FRA_TABLE = 15;
-/** In every listed rule, -1 where nobody asked for it. */
+/** In every listed rule; -1 means not set. */
 const FRA_SUPPRESS_PREFIXLEN = 14;
 const NO_SUPPRESSION = 0xffff_ffff;
 const FRA_PROTOCOL = 21;
@@ -39,25 +39,25 @@ const FR_ACT_TO_TBL = 1;
 export interface Rule {
   readonly family: IpFamily;
   readonly priority: number;
-  /** The table that what matches is looked up in. */
+  /** The table to look up. */
   readonly table: number;
   readonly from?: IpPrefix;
   readonly to?: IpPrefix;
-  /** The device a packet came in by; `lo` for what this namespace itself sends. */
+  /** The input device (`iif`); `lo` for packets that this namespace sends itself. */
   readonly inputDevice?: string;
-  /** IPPROTO_* that the packet must be of. */
+  /** IPPROTO_* to match. */
   readonly ipProtocol?: number;
-  /** Who made it (linux/rtnetlink.h RTPROT_*), where that is to be said. */
+  /** Who added it (linux/rtnetlink.h RTPROT_*); optional. */
   readonly protocol?: number;
 }
 
-/** A rule as the kernel lists it: it may also do other things than look up a table. */
+/** A rule as the kernel lists it; its action may be something other than a table lookup. */
 export interface ListedRule extends Rule {
   readonly action: number;
   readonly rest: readonly Attribute[];
 }
 
-/** Undefined for the rules of families other than IP. */
+/** Undefined for rules of other families. */
 export function decodeRule(payload: Uint8Array): ListedRule | undefined {
   if (payload.length < HEADER) throw new NetlinkFormatError(`A rule of ${payload.length} bytes`);
   const view = viewOf(payload);
@@ -72,7 +72,7 @@ export function decodeRule(payload: Uint8Array): ListedRule | undefined {
   const protocol = fields.take(FRA_PROTOCOL, readU8);
   return {
     family,
-    // The kernel leaves out a priority of 0.
+    // The kernel omits a priority of 0.
     priority: fields.take(FRA_PRIORITY, readU32) ?? 0,
     table: fields.take(FRA_TABLE, readU32) ?? view.getUint8(4),
     action: view.getUint8(7),
@@ -86,8 +86,7 @@ export function decodeRule(payload: Uint8Array): ListedRule | undefined {
 }
 
 /**
- * Whether a listed rule may send what it matches to this table: read without decoding the rest, for a node has some rules
- * for each pod.
+ * Whether a listed rule may look up this table. Reads only that attribute, since a node has several rules for each pod.
  */
 export function mayLookUp(payload: Uint8Array, table: number): boolean {
   const view = viewOf(payload);
@@ -96,11 +95,11 @@ export function mayLookUp(payload: Uint8Array, table: number): boolean {
     if (view.getUint16(at + 2, true) === FRA_TABLE) return view.getUint32(at + 4, true) === table;
     at += Math.max(4, align4(length));
   }
-  // It has none, or is not what we take it for: whoever decodes it will say.
+  // No table, or malformed: let decodeRule decide.
   return true;
 }
 
-/** Whether a listed rule looks up its table for every packet, and gives whatever it finds there. */
+/** Whether a listed rule looks up its table for every packet, with no selector and no suppressor. */
 export function isForAll(rule: ListedRule): boolean {
   return (
     rule.action === FR_ACT_TO_TBL &&
@@ -112,7 +111,7 @@ export function isForAll(rule: ListedRule): boolean {
   );
 }
 
-/** What we know of a listed rule: enough to delete it, or to add it again. */
+/** The known part of a listed rule: enough to delete it or add it again. */
 export function plainRule({ action: _, rest: __, ...rule }: ListedRule): Rule {
   return rule;
 }
@@ -129,7 +128,7 @@ export function listRules(family?: IpFamily): Request {
   };
 }
 
-/** EEXIST when the same rule is there: rules are not replaced, a second one would be kept beside it. */
+/** EEXIST if the same rule exists. There is no replacing: the kernel would keep a duplicate. */
 export function addRule(rule: Rule): Request {
   return {
     type: RouteMessage.NEWRULE,
@@ -139,7 +138,7 @@ export function addRule(rule: Rule): Request {
   };
 }
 
-/** Deletes the first rule that matches in all that is given; ENOENT when there is none. */
+/** Deletes the first rule that matches every given field; ENOENT if there is none. */
 export function deleteRule(rule: Rule): Request {
   return {
     type: RouteMessage.DELRULE,

@@ -9,12 +9,12 @@ import {
 } from "../attribute.ts";
 import { Fields } from "../fields.ts";
 
-/** What makes a device a VLAN: IFLA_VLAN_* (linux/if_link.h), inside IFLA_INFO_DATA. */
+/** The VLAN part of a link message: IFLA_VLAN_* (linux/if_link.h), inside IFLA_INFO_DATA. */
 
 const IFLA_VLAN_ID = 1;
 const IFLA_VLAN_PROTOCOL = 5;
 
-/** 802.1Q (linux/if_ether.h): what EC2 tags the frames of a trunk with. */
+/** 802.1Q (linux/if_ether.h), the tag that EC2 uses on a trunk. */
 const ETH_P_8021Q = 0x8100;
 
 export interface VlanInfo {
@@ -27,7 +27,7 @@ export interface VlanInfo {
 export function encodeVlan(vlan: { id: number }): Uint8Array[] {
   return [
     u16Attribute(IFLA_VLAN_ID, vlan.id),
-    // __be16: an EtherType as it stands in the frame.
+    // __be16
     attribute(IFLA_VLAN_PROTOCOL, Uint8Array.of(ETH_P_8021Q >> 8, ETH_P_8021Q & 0xff)),
   ];
 }
@@ -35,7 +35,7 @@ export function encodeVlan(vlan: { id: number }): Uint8Array[] {
 export function decodeVlan(data: Uint8Array): VlanInfo {
   const fields = new Fields(decodeAttributes(data));
   const id = fields.take(IFLA_VLAN_ID, readU16);
-  // 0 would be a tag of its own (priority only), not the absence of one.
+  // No default: id 0 is a real tag (priority only).
   if (id === undefined) throw new NetlinkFormatError("A VLAN device without an id");
   return {
     id,
