@@ -119,9 +119,15 @@ test.each([
         ],
       },
     ];
-    const found = await connections(parties, SECONDS);
-    process.stdout.write(`${kind}, ${SECONDS} s:\n${found.map((one) => JSON.stringify(one)).join("\n")}\n`);
-    expect(found.filter(({ failed, stalls }) => Object.keys(failed).length > 0 || stalls > 0)).toEqual([]);
+    const parts = await connections(parties, SECONDS);
+    const found = parts.flatMap(({ flows }) => flows);
+    const resent = parts.map((part) => part.resent);
+    process.stdout.write(
+      `${kind}, ${SECONDS} s, resent ${resent.join(" ")}:\n${found.map((one) => JSON.stringify(one)).join("\n")}\n`,
+    );
+    expect(found.filter(({ failed }) => Object.keys(failed).length > 0)).toEqual([]);
+    // A stall is a packet that was dropped. How long an answer took says nothing of it where the processor is emulated.
+    expect(resent).toEqual(parts.map(() => 0));
     for (const { tried } of found) expect(tried).toBeGreaterThan(SECONDS);
   },
   SECONDS * 1_000 + 120_000,

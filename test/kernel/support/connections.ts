@@ -21,9 +21,7 @@ export interface Summary {
   readonly tried: number;
   /** How many, by reason. */
   readonly failed: Readonly<Record<string, number>>;
-  /** Answered, but after a second or more. */
-  readonly stalls: number;
-  /** Milliseconds. */
+  /** Milliseconds, of which an emulated processor adds many. */
   readonly slowest: number;
 }
 
@@ -33,14 +31,21 @@ export interface Party {
   readonly flows: readonly Flow[];
 }
 
+/** What one party saw. */
+export interface Account {
+  readonly flows: readonly Summary[];
+  /** Segments that the TCP of its namespace sent more than once. */
+  readonly resent: number;
+}
+
 /** All of them at the same time, for so many seconds. */
-export async function connections(parties: readonly Party[], seconds: number): Promise<Summary[]> {
+export async function connections(parties: readonly Party[], seconds: number): Promise<Account[]> {
   const started = parties.map((party) => new Running(party, seconds));
   try {
     await Promise.all(started.map((one) => one.line()));
     for (const one of started) one.go();
     const lines = await Promise.all(started.map((one) => one.line()));
-    return lines.flatMap((line) => JSON.parse(line) as Summary[]);
+    return lines.map((line) => JSON.parse(line) as Account);
   } finally {
     await Promise.all(started.map((one) => one.stop()));
   }
