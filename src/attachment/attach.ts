@@ -25,24 +25,24 @@ import type { AttachmentRecord } from "../state/record.ts";
 import { StateError, LOCK_WAIT_MS } from "../state/store.ts";
 
 /**
- * A namespace that is being torn down keeps its VLAN device for a moment after the last path to it has gone
- * (cleanup_net runs on a work queue), and nothing shows it meanwhile.
+ * A namespace that is being torn down keeps its VLAN device for a moment after the last path to it is gone (cleanup_net
+ * runs on a work queue). Meanwhile nobody can see the device.
  */
 const TEARDOWN_WAIT_MS = 5_000;
 const TEARDOWN_POLL_MS = 20;
 
 /**
- * Whether the claim's own pod has a branch by its VLAN id already, of the primary plugin's making: on the node is a VLAN
- * device without a record that leads to the pod. DatapathError `held` when that, or the id's route table, leads to
- * another pod that lives. Asked before the first change, since what the node has for a VLAN id is cleared for its next
- * owner. The caller holds the VLAN's lock and has called takeOver.
+ * Whether the primary plugin has already attached a branch by this VLAN id to the claim's own pod: the node has a VLAN
+ * device without a record, and it leads to the pod. DatapathError `held` when the device, or the id's route table,
+ * leads to another living pod. Called before the first change, since ADD clears what the node has for the VLAN id. The
+ * caller holds the VLAN's lock and has called takeOver.
  */
 export function isAttachedOnNode(
   kernel: Kernel,
   claim: Claim,
   { trunk, veth, rules, table }: Pick<NodeFacts, "trunk" | "veth" | "rules" | "table">,
 ): boolean {
-  // Nothing leads anywhere without these, and most VLAN ids have none.
+  // Without rules and routes nothing leads to a pod, and most VLAN ids have none.
   if (rules.length === 0 && table.length === 0) return false;
   const device = vlanOnNode(kernel, trunk, claim.vlanId);
   const owner =
@@ -68,10 +68,9 @@ function hasRoutesBy(vlanId: number, { name, kind }: Link): string {
 }
 
 /**
- * Carries out a plan for a pod, with its record written first. When it fails, what was done is taken back and the record
- * goes too, unless something could not be taken back: then it stays for DEL. What the node's pods share is prepared once
- * the record says that this pod needs it; the branch is attached when it is ready as well. The caller holds the VLAN's lock and has
- * called takeOver.
+ * Writes the record, then carries out its steps. On failure everything is undone and the record removed; if something
+ * cannot be undone, the record stays for DEL. `prepareNode` runs once the record says that the pod needs it; the branch
+ * counts as attached when `waitUntilReady` returns. The caller holds the VLAN's lock and has called takeOver.
  */
 export function attach(
   node: Node,
@@ -97,7 +96,7 @@ export function attach(
   }
 }
 
-/** What fails after the steps have been carried out takes them back, as a step that fails does. */
+/** A failure after the steps undoes them, as a failing step does. */
 function orUndo(kernel: Kernel, record: AttachmentRecord, wait: () => void): void {
   try {
     wait();
@@ -110,7 +109,7 @@ function orUndo(kernel: Kernel, record: AttachmentRecord, wait: () => void): voi
   }
 }
 
-/** The error that came first, with what could not be taken back for it. */
+/** The first error, with what could not be undone after it. */
 function withProblem(error: unknown, problem: unknown): unknown {
   const details = [`not taken back: ${problem instanceof Error ? problem.message : String(problem)}`];
   if (error instanceof DatapathError) {
@@ -125,8 +124,9 @@ function withProblem(error: unknown, problem: unknown): unknown {
 }
 
 /**
- * Applies the steps. An id that is taken though no record says so is freed first: its device was left by somebody who
- * lost its records, or made by aws-cni on the node, which replaces such devices as well.
+ * Applies the steps. If the VLAN id is taken although no record says so, it is freed and the steps are tried again: the
+ * device was left behind by somebody whose records are lost, or made on the node by aws-cni, which replaces such
+ * devices as well.
  */
 function applyEvicting(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   const { trunk, vlanId } = record;
@@ -147,7 +147,7 @@ function applyEvicting(node: Node, kernel: Kernel, record: AttachmentRecord): vo
     }
   };
   if (poll(node.clock, TEARDOWN_WAIT_MS, TEARDOWN_POLL_MS, attempt) === true) return;
-  // The walk through all namespaces takes long on a busy node: what was removed last leaves the id free all the same.
+  // Walking all namespaces takes long on a busy node. The time may be over although the last removal has freed the id.
   if (hasEvicted && attempt() === true) return;
   throw new DatapathError(
     "held",
@@ -156,8 +156,8 @@ function applyEvicting(node: Node, kernel: Kernel, record: AttachmentRecord): vo
 }
 
 /**
- * Whether the kernel refused because the trunk has this VLAN id already, and for nothing else: what could not be taken
- * back of this try must be told, so there is no other one.
+ * Whether the kernel refused only because the trunk has this VLAN id already. If something could not be undone there is
+ * no second try: it must be reported.
  */
 function isTaken(error: unknown): boolean {
   return (
@@ -169,7 +169,7 @@ function isTaken(error: unknown): boolean {
   );
 }
 
-/** EC2 holds one branch per VLAN id of a trunk, so another MAC is of a branch that is no more. */
+/** EC2 has one branch per VLAN id of a trunk, so another MAC belongs to a branch that no longer exists. */
 function judgeStranger(
   kernel: Kernel,
   record: AttachmentRecord,
@@ -177,7 +177,7 @@ function judgeStranger(
 ): Refusal | undefined {
   const claimant = `; asked for by ${claimantOf(record)}`;
   if (at === "node") {
-    // Its maker may have come after we looked.
+    // It may have been made after we looked.
     const pod = podBehind(kernel, record.vlanId, record.namespace.veth);
     return pod === undefined ? undefined : { refuse: leadsTo(link, pod) + claimant };
   }
@@ -188,10 +188,10 @@ function judgeStranger(
 }
 
 /**
- * Frees the VLAN id of what earlier attachments left on it: a retry of the same pod, a namespace that is gone, a pod that
- * the API server has no more. DatapathError `held` when another pod that lives has the id, or what only one branch can
- * have, and `config` when another interface of the same container has a branch. Before anything is taken from another
- * sandbox, `requireReady` may throw: an ADD that cannot succeed takes nothing from anybody.
+ * Frees the VLAN id of earlier attachments: of the same pod's earlier try, of a namespace that is gone, of a pod that
+ * the API server no longer has. DatapathError `held` when another living pod has the id, or something that only one
+ * branch can have, and `config` when another interface of the same container has a branch. `requireReady` may throw
+ * before anything is taken from another sandbox: an ADD that cannot succeed takes nothing from anybody.
  */
 export function takeOver(
   node: Node,
@@ -203,22 +203,22 @@ export function takeOver(
   const records = node.store.withVlanId(claim.vlanId);
   if (records.length === 0) return;
   for (const record of records) requireFree(node, record, claim, witness);
-  // While the sandbox itself has a branch its interface is not what a primary leaves.
+  // While the sandbox itself has a branch, its interface is not as a primary plugin leaves it.
   if (!records.some((record) => isSameSandbox(record, claim))) requireReady();
-  // Without a record of his own nobody takes anything over.
+  // An ADD that could not write its own record must not take anything over.
   node.store.tryToWrite(claim.vlanId);
   for (const record of records) detachRecord(node, record);
 }
 
 /**
- * Takes back what the same container's interface has by another VLAN id: it is asked for again, with another branch. Not
- * under the lock of the id that is asked for: two calls that each want the other's would wait for each other.
+ * Detaches what the same container's interface has by another VLAN id: ADD is repeated with another branch. Not under
+ * the lock of the new id: two calls that each want the other's id would deadlock.
  */
 export function detachOther(node: Node, claim: Claim): void {
   const { containerId, ifName } = claim;
   const attachments = node.store.attachmentsOf(containerId);
   const others = attachments.filter((one) => one.ifName !== ifName);
-  // Before anything is taken back: this interface may be the second one, whose ADD will fail.
+  // Before anything is detached: this may be the container's second interface, whose ADD fails.
   requireOnlyInterface(
     node,
     others.flatMap((one) => node.store.find(one) ?? []),

@@ -3,19 +3,19 @@ import { type Node, reopen } from "./node.ts";
 import { type AttachmentRecord, type PodIdentity, podName } from "../state/record.ts";
 
 /**
- * Who may have a VLAN id. EC2 has one branch a VLAN id of a trunk, but an annotation is only a claim: it may be stale, or
- * forged. So nothing is taken from a pod that lives unless the API server has seen it go.
+ * Who may have a VLAN id. EC2 has one branch per VLAN id of a trunk, but an annotation is only a claim: it may be stale
+ * or forged. So nothing is taken from a living pod unless the API server says that it is gone.
  */
 
-/** Who asks for a VLAN id, and for which branch. */
+/** Which pod asks for a VLAN id, and with which branch. */
 export type Claim = Pick<
   AttachmentRecord,
   "containerId" | "ifName" | "pod" | "eniId" | "vlanId" | "mac" | "addresses"
 >;
 
-/** What a claim is judged with. */
+/** What judging a claim needs besides the records. */
 export interface Witness {
-  /** Whether the API server says that this pod is no more; only a yes counts. */
+  /** Whether the API server says that this pod is gone; only a yes counts. */
   readonly podIsGone?: (pod: PodIdentity) => boolean;
   readonly warn?: (message: string) => void;
 }
@@ -25,8 +25,8 @@ export function isSameSandbox(record: AttachmentRecord, claim: Claim): boolean {
 }
 
 /**
- * A container has one branch: with the second interface of a sandbox (multus, or several configuration lists) the runtime
- * passes the same annotations. DatapathError `config` when one of the records is of another interface of it.
+ * A container has one branch. For a sandbox's second interface (multus, or several configuration lists) the runtime
+ * passes the same annotations. DatapathError `config` when one of the records is of another interface of the container.
  */
 export function requireOnlyInterface(
   node: Node,
@@ -43,12 +43,15 @@ export function requireOnlyInterface(
   );
 }
 
-/** DatapathError `held` when the record of the claim's VLAN id is of another pod that lives and that nobody saw go. */
+/**
+ * DatapathError `held` when the record of the claim's VLAN id is of another living pod that the API server still has.
+ */
 export function requireFree(node: Node, record: AttachmentRecord, claim: Claim, witness: Witness): void {
   if (isRetry(record, claim) || !lives(node, record)) return;
   const shared = sharedWith(record, claim);
   const { podIsGone = () => false, warn = () => undefined } = witness;
-  // Who has what only one branch can have is no successor. Without a name nobody can be asked about a pod.
+  // A pod that claims the other's own ENI, MAC or address is no successor. Without a name the API server cannot be
+  // asked.
   const hasGone = shared === undefined && record.pod.name !== undefined && podIsGone(record.pod);
   if (!hasGone) throw held(record, claim, shared);
   warn(
@@ -57,8 +60,9 @@ export function requireFree(node: Node, record: AttachmentRecord, claim: Claim, 
 }
 
 /**
- * DatapathError `held` when a pod that lives has the claim's ENI, MAC or address under another VLAN id, `config` when
- * another interface of the container has a branch. Only records whose text has one of these are parsed: most never do.
+ * DatapathError `held` when a living pod has the claim's ENI, MAC or address under another VLAN id, `config` when
+ * another interface of the container has a branch. Only records whose text contains one of these are parsed, which is
+ * hardly ever any.
  */
 export function requireUnshared(node: Node, claim: Claim): void {
   const { containerId, vlanId, eniId, mac, addresses } = claim;
@@ -72,13 +76,16 @@ export function requireUnshared(node: Node, claim: Claim): void {
   }
 }
 
-/** The same sandbox's interface, or the same pod's earlier sandbox: a StatefulSet's pods differ by the UID only. */
+/**
+ * The same sandbox's interface, or the same pod's earlier sandbox: successive pods of a StatefulSet differ only in
+ * their UID.
+ */
 function isRetry(record: AttachmentRecord, claim: Claim): boolean {
   if (record.containerId === claim.containerId) return record.ifName === claim.ifName;
   return record.pod.uid !== undefined && record.pod.uid === claim.pod.uid;
 }
 
-/** What both have though only one branch can. */
+/** What both have although only one branch can have it. */
 function sharedWith(record: AttachmentRecord, claim: Claim): string | undefined {
   if (record.eniId === claim.eniId) return claim.eniId;
   if (record.mac === claim.mac) return `MAC ${claim.mac}`;
@@ -91,7 +98,7 @@ function lives(node: Node, record: AttachmentRecord): boolean {
   return namespace !== undefined;
 }
 
-/** Both pods are named: a forged annotation shows. */
+/** Names both pods, so that a forged annotation can be traced. */
 function held(record: AttachmentRecord, claim: Claim, shared: string | undefined): DatapathError {
   const what = shared === undefined || shared === record.eniId ? "" : ` with ${shared}`;
   return new DatapathError(
@@ -104,7 +111,7 @@ function holderOf({ pod, containerId }: AttachmentRecord): string {
   return `${podName(pod)}, container ${containerId}`;
 }
 
-/** For messages: who asks. */
+/** For messages: the pod that asks. */
 export function claimantOf({ pod, containerId, vlanId, eniId }: Claim): string {
   return `${podName(pod)}, container ${containerId}, with VLAN id ${vlanId} (${eniId})`;
 }

@@ -10,10 +10,10 @@ import { type Node, kernelFor, reopen } from "./node.ts";
 import type { AttachmentRecord } from "../state/record.ts";
 
 /**
- * Takes back all that a record says, then the record: neither the trunk nor the namespace need be there any more. When
- * the kernel refuses something the rest is taken back all the same, the record stays for another try, and DatapathError
- * says what is left. LeftBehindError when only the record stays. The caller holds the VLAN's lock. With `releasePrimary`
- * aws-cni's rules for the primary's addresses go as well.
+ * Undoes all that a record says, then removes the record. Neither the trunk nor the namespace need exist any more. If
+ * the kernel refuses something, the rest is undone all the same, the record stays for another try, and DatapathError
+ * says what is left. LeftBehindError when only the record stays. The caller holds the VLAN's lock. With
+ * `releasePrimary`, aws-cni's rules for the primary's addresses are removed as well.
  */
 export function detachRecord(
   node: Node,
@@ -26,7 +26,7 @@ export function detachRecord(
   const operations = traitsOf(record.datapath).likeAwsCni ? withoutNextOwners(kernel, record, all) : all;
   // If the pod is gone, so is what the primary had on the node for it: restoring a rule now would leak it.
   const problems = undo(kernel, namespace === undefined ? operations.filter(takesAway) : operations);
-  // Last: routed has just put them back.
+  // Last, because undoing the routed datapath has just restored them.
   if (releasePrimary) problems.push(...undo(kernel, releasedRules(kernel, record)));
   const [first] = problems;
   if (first !== undefined) {
@@ -50,11 +50,14 @@ function withoutNextOwners(kernel: Kernel, record: AttachmentRecord, operations:
 }
 
 function takesAway(operation: Operation): boolean {
-  // A device is set down before the rules that bind what comes in by it go.
+  // A device is set down before the rules for packets that come in by it are removed.
   return "absent" in operation || (operation.kind === "link" && operation.at === "node");
 }
 
-/** Removes the record of what is no more, and with the last strict one what the node was changed for: LeftBehindError. */
+/**
+ * Removes the record, and after the last strict pod's undoes what strict mode changed for the node. LeftBehindError
+ * when the record stays.
+ */
 export function forget(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   if (record.mode === "strict") leaveStrict(node, kernel, record);
   else node.store.remove(record);

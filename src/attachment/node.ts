@@ -11,7 +11,7 @@ import type { Clock } from "../sys/clock.ts";
 import type { AttachmentRecord } from "../state/record.ts";
 import type { AttachmentStore } from "../state/store.ts";
 
-/** What attaching and detaching need of the machine; tests put in a directory, a clock and a faulty kernel. */
+/** What attaching and detaching use of the machine; tests substitute a directory, a clock and a faulty kernel. */
 export interface Node {
   readonly store: AttachmentStore;
   readonly clock: Clock;
@@ -23,20 +23,20 @@ export function kernelFor(node: Node, pod: Namespace | undefined): Kernel {
 }
 
 /**
- * The namespace that something was attached in, or undefined when it no longer exists. A path may lead to another
- * namespace by now (its name was given again), a namespace may live on when its path is gone (a process is in it), and
- * the next namespace gets the number of one that is gone (the kernel takes the lowest that is free).
+ * The namespace of an attachment, or undefined when it no longer exists. The path may lead to another namespace by now
+ * (its name was reused), a namespace may outlive its path (a process is in it), and a new namespace gets the inode
+ * number of one that is gone (the kernel takes the lowest free one).
  */
 export function reopen(node: Node, record: Attached): Namespace | undefined {
   using open = new DisposableStack();
   const found = open.use(openNumbered(record.namespace));
   if (found === undefined || !isWhereAttached(node, found, record)) return undefined;
-  // It is the caller's from here on.
+  // The caller disposes of it.
   open.move();
   return found;
 }
 
-/** Whether a namespace is the one that something was attached in, and not the next one that got its number. */
+/** Whether a namespace is that of the attachment, and not a later one with the same inode number. */
 export function isWhereAttached(node: Node, namespace: Namespace, record: Attached): boolean {
   return namespace.identity === record.namespace.identity && holds(node, namespace, record);
 }
@@ -50,7 +50,7 @@ function openNumbered({ path, identity }: AttachmentRecord["namespace"]): Namesp
   return findNamespace(identity);
 }
 
-/** Whether anything of what was attached is there: the pod's veth, or the branch's VLAN device. */
+/** Whether the namespace still has the pod's veth or the branch's VLAN device. */
 function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, trunk }: Attached): boolean {
   if (veth === undefined) return true;
   using kernel = kernelFor(node, namespace);
@@ -64,7 +64,7 @@ function holds(node: Node, namespace: Namespace, { namespace: { veth }, vlanId, 
 }
 
 /**
- * The namespace at the path if it can be a pod's; undefined also for one of another kind, and for the node's own.
+ * The namespace at the path if it can be a pod's. Undefined when it is gone, of another kind, or the node's own.
  * Teardown ignores anything that cannot be a pod's network namespace.
  */
 export function openPodNamespace(path: string): Namespace | undefined {
@@ -82,7 +82,7 @@ export function openPodNamespace(path: string): Namespace | undefined {
   return found;
 }
 
-/** The namespace at the path; undefined when there is no path, or nothing at it that is a namespace any more. */
+/** The namespace at the path; undefined when the path is empty or the namespace is gone. */
 function openIfThere(path: string): Namespace | undefined {
   if (path === "") return undefined;
   try {

@@ -7,8 +7,8 @@ import { readRoutes } from "../datapath/read.ts";
 import type { AttachmentRecord } from "../state/record.ts";
 
 /**
- * What takes aws-cni's rules for a pod's primary addresses from the node. An address that the node routes to another
- * device than the pod's veths has been given to another pod since: its rules look the same, and stay.
+ * Removes aws-cni's rules for a pod's primary addresses from the node. If the node routes an address to a device other
+ * than the pod's veths, another pod has it by now: its rules look the same and stay.
  */
 export function releasedRules(kernel: Kernel, { primary }: Pick<AttachmentRecord, "primary">): Operation[] {
   const { rules, veths } = primary ?? { rules: [], veths: [] };

@@ -10,7 +10,7 @@ import { type Node, kernelFor, openPodNamespace, reopen } from "./node.ts";
 import { leaveStrict } from "./strict.ts";
 import { StateError, type AttachmentKey, LOCK_WAIT_MS, type OnStateError } from "../state/store.ts";
 
-/** What a DEL without a record knows. */
+/** What a teardown without a record knows. */
 export interface Traces extends LostPod {
   readonly containerId: string;
   /** Path of the namespace; may be empty or gone. */
@@ -20,23 +20,23 @@ export interface Traces extends LostPod {
 }
 
 /**
- * Takes back an attachment whose record is lost or cannot be read. In the pod's own namespace what looks like a branch
- * **is** the pod's, unless a record says that the namespace is another sandbox's by now; on the node, only what belongs
- * to a VLAN id that no record claims is removed, since it may have a new owner. True when something was found.
+ * Detaches a branch whose record is lost or cannot be read. In the pod's own namespace, what looks like a branch **is**
+ * the pod's, unless a record says that the namespace belongs to another sandbox by now. On the node only things of a
+ * VLAN id that no record claims are removed, since the id may have a new owner. True when something was found.
  *
- * Where the records cannot even be listed the pod's namespace is put right all the same, and then StateError says
- * so: they may know of more. `tolerate` is told of what is wrong with the locks, LeftBehindError says that all is taken
- * back but the record.
+ * If the records cannot even be listed, the pod's namespace is restored all the same, and then StateError is thrown:
+ * the records may know of more. `tolerate` is called with errors of the locks. LeftBehindError: everything is undone,
+ * but the record stays.
  */
 export function recover(node: Node, traces: Traces, tolerate: OnStateError): boolean {
   using namespace = openPodNamespace(traces.netns);
   using kernel = kernelFor(node, namespace);
-  // A record that cannot be read says the VLAN id all the same, by its name.
+  // The file name of an unreadable record still gives the VLAN id.
   const listed = listing(node, traces);
   const recorded = listed instanceof StateError ? undefined : listed;
   const restoration = () => (namespace === undefined ? undefined : restorationOf(kernel, traces));
   const vlanId = recorded ?? restoration()?.vlanId ?? traces.branch?.vlanId;
-  // Whatever the name of an unreadable record says, aws-cni may have given the id to another pod meanwhile.
+  // Whatever that file name says, aws-cni may have given the id to another pod since.
   const leadsElsewhere = (id: number) => {
     const own = namespace === undefined ? undefined : ownVeth(kernel, traces);
     const pod = podBehind(kernel, id, own);
@@ -61,7 +61,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
         cause: problem,
       });
     }
-    // It may have been the last strict pod's.
+    // The pod may have been the last strict one.
     if (recorded !== undefined) leaveStrict(node, kernel, { ...traces, vlanId: recorded });
     return operations.length > 0;
   };
@@ -81,12 +81,12 @@ function restorationOf(kernel: Kernel, pod: LostPod) {
   return undefined;
 }
 
-/** ifindex of the node's end of the pod's veth, whichever name its own end has. */
+/** ifindex of the node's end of the pod's veth, whatever the name of the pod's end. */
 function ownVeth(kernel: Kernel, { hostInterfaceName, ifName }: Traces): number | undefined {
   return kernel.links("pod", [hostInterfaceName, ifName]).find((link) => link?.kind === "veth")?.linkIndex;
 }
 
-/** The VLAN id in the name of the attachment's record; an error when nobody can know. */
+/** The VLAN id in the file name of the attachment's record; an error when the records cannot be listed. */
 function listing(node: Node, key: AttachmentKey): number | StateError | undefined {
   try {
     return node.store.vlanIdsOf(key)[0];

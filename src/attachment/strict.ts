@@ -22,27 +22,27 @@ import type { AttachmentRecord } from "../state/record.ts";
 import { StateError, type AttachmentKey, LOCK_WAIT_MS, LeftBehindError } from "../state/store.ts";
 
 /**
- * Strict mode's changes to the node are shared by its strict pods: made for the first, put back after the last. What was
- * changed is written down first, so that only that is put back (aws-cni may have moved the rule itself), and that it is
- * put back whatever happens in between.
+ * The strict pods of a node share strict mode's changes to it: made for the first pod, undone after the last. Each
+ * change is recorded before it is made, so that it is undone whatever happens in between, and that nothing else is
+ * (aws-cni may have moved the rule itself).
  */
 
 export interface StrictOptions {
-  /** Those of the pod's branch: the other family's traffic is none of strict mode's. */
+  /** Those of the pod's branch: strict mode does not concern the other family. */
   readonly families: readonly IpFamily[];
   readonly manageEarlyDemux: boolean;
 }
 
 /**
- * Makes the node ready for a strict pod whose record is written already. True when kubelet's TCP probes cannot work:
- * tcp_early_demux is on, and it is not ours to switch off.
+ * Prepares the node for a strict pod whose record is written already. `probesFail` when kubelet's TCP probes cannot
+ * work: tcp_early_demux is on, and we may not switch it off.
  */
 export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions): { probesFail: boolean } {
   const file = fileOf(node);
   return node.store.withNode(LOCK_WAIT_MS, () => {
     file.removeUnfinished();
     const before = file.read();
-    // Somebody may have removed the rule since it was moved for an earlier pod: then the node takes nothing in.
+    // Somebody may have removed the rule since it was moved for an earlier pod: the node then accepts no packets.
     const found = localRulesToMove(kernel, [...new Set([...(before?.moved ?? []), ...options.families])]);
     const isOn = isEarlyDemuxOn(kernel);
     const switchOff = isOn && options.manageEarlyDemux;
@@ -61,9 +61,9 @@ export function enterStrict(node: Node, kernel: Kernel, options: StrictOptions):
 }
 
 /**
- * Removes a strict pod's record, and with the last one puts back what strict mode changed for the node, unless a rule
- * speaks of a strict pod still. The record goes last: a DEL that did not get so far is done again. What cannot be brought
- * up to date in the state directory is said at the end, by LeftBehindError: no retry would mend it.
+ * Removes a strict pod's record, and after the last one undoes what strict mode changed for the node, unless a rule
+ * shows that a strict pod is still there. The record is removed last, so that a DEL that is interrupted is repeated. If
+ * the state directory cannot be brought up to date, LeftBehindError says so at the end: a retry would not help.
  */
 export function leaveStrict(
   node: Node,
@@ -90,13 +90,13 @@ export function leaveStrict(
   node.store.withNode(LOCK_WAIT_MS, leave, () => undefined);
 }
 
-/** Whoever holds the lock looks at the same thing right now. */
+/** The holder of the lock is about to look at the same things. */
 const REVIEW_WAIT_MS = 1_000;
 
 /**
- * Looks again whether what strict mode changed is still needed, and puts it back if not. The last strict pod may have
- * been aws-cni's, of whose end nobody tells us, so every call that changes something about a pod asks. While it is
- * needed, a rule for table local that somebody removed is put back behind those of the pods.
+ * Undoes strict mode's changes to the node if they are no longer needed. The last strict pod may have been one of
+ * aws-cni's, and nobody tells us when it ends, so every call that changes a pod checks. While they are needed, a
+ * removed rule for table local is added again behind the pods' rules.
  */
 export function reviewStrict(node: Node, kernel: Kernel): void {
   const file = fileOf(node);
@@ -118,7 +118,7 @@ function putBack(node: Node, kernel: Kernel, record?: AttachmentKey): void {
   fileOf(node).remove();
 }
 
-/** A record that cannot be read may be a strict pod's. One whose namespace is gone was left behind. */
+/** An unreadable record may be a strict pod's. One whose namespace is gone was left behind. */
 function hasOtherStrictRecords(node: Node, own: AttachmentKey | undefined): boolean {
   return node.store.keys().some((key) => {
     if (key.containerId === own?.containerId && key.ifName === own.ifName) return false;
@@ -139,9 +139,9 @@ function fileOf({ store }: Node): StrictFile {
 }
 
 /**
- * Takes away the rules of strict mode that name a veth of these, for a pod without a branch: they are of an earlier pod of
- * its name, whose DEL has not come yet, and would send what this one sends by the other's branch. The earlier pod's own
- * veth is gone, or its name would be taken. DatapathError when the kernel refuses.
+ * Removes strict mode's rules that name one of these veths, for a pod without a branch. They belong to an earlier pod
+ * of the same name, whose DEL has not come yet, and would send this pod's packets through the other's branch. The
+ * earlier pod's veth is gone, or its name would still be taken. DatapathError when the kernel refuses.
  */
 export function clearStrictRules(node: Node, veths: readonly string[]): void {
   using kernel = kernelFor(node, undefined);

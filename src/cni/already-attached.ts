@@ -1,4 +1,4 @@
-/** aws-cni with ENABLE_POD_ENI attaches the branch itself: what its result shows of that. */
+/** aws-cni with ENABLE_POD_ENI attaches the branch itself: how its result shows that. */
 
 import type { BranchAssignment } from "../ipam/annotation.ts";
 import type { Call } from "./call.ts";
@@ -10,9 +10,9 @@ import type { CniResult } from "./result.ts";
 const LAST_VLAN_ID = 4094;
 
 /**
- * Whether the primary plugin has attached a branch: aws-cni writes the VLAN id into the mac of an interface that it calls
- * `dummy…` (0 without one), and the pod's address is the branch's. A result of our own has the branch's address as well;
- * it is told by the branch's MAC, which aws-cni's never has.
+ * Whether the primary plugin has attached a branch: aws-cni writes the VLAN id into the mac of an interface that it
+ * calls `dummy…` (0 without one), and the pod's address is the branch's. Our own result has the branch's address as
+ * well, but also its MAC, which aws-cni's never has.
  */
 export function isAttachedByPrimary(prevResult: CniResult, branch?: BranchAssignment): boolean {
   if (vlanIdOf(prevResult) !== undefined) return true;
@@ -34,9 +34,8 @@ function hasAddressOf({ ips }: CniResult, { addresses }: BranchAssignment): bool
 }
 
 /**
- * For an ADD whose primary has attached the branch: nothing may be changed any more. CniError, or with
- * `alreadyAttached: "pass"` only a note that the pod is left to aws-cni; not where the annotation is known, and is of
- * another branch than the result shows.
+ * For an ADD whose primary has attached the branch: nothing may be changed. CniError; with `alreadyAttached: "pass"`
+ * only a note that the pod is left to aws-cni, unless the annotation names another branch than the result.
  */
 export function leaveToPrimary(
   call: Call,
@@ -52,7 +51,7 @@ export function leaveToPrimary(
     call.note({ outcome: "attached by the primary plugin already" });
     return;
   }
-  // Without a VLAN id it was told by the address, or by what is on the node: that is of this branch.
+  // Without a VLAN id it was recognised by the address or by what is on the node, so it is this branch.
   const what =
     isThisOne || vlanId === undefined
       ? `${branch?.eniId ?? `the branch of VLAN id ${vlanId}`} already`

@@ -1,4 +1,7 @@
-/** CNI_ARGS, `K=V;K=V`: who the pod is. Deprecated by the specification, still the only way runtimes say it. */
+/**
+ * CNI_ARGS, `K=V;K=V`: the pod's identity. Deprecated by the specification, but still the only way for runtimes to pass
+ * it.
+ */
 
 import { CniError, ErrorCode } from "./errors.ts";
 import { quote } from "../text/json.ts";
@@ -43,7 +46,7 @@ export function parsePodArgs(text: string): PodArgs {
   return podArgs(args);
 }
 
-/** For every other verb: what can be read of it. A DEL never fails for its CNI_ARGS. */
+/** For the other verbs: whatever can be read. A DEL never fails because of its CNI_ARGS. */
 export function readPodArgs(text: string): PodArgs {
   return podArgs(split(text).args);
 }
@@ -71,7 +74,7 @@ function podArgs(args: ReadonlyMap<string, string>): PodArgs {
   };
 }
 
-/** Whether a runtime of Kubernetes calls, as any of its keys says. */
+/** Whether the call comes from a Kubernetes runtime: any of its keys shows that. */
 export function isKubernetes({ podNamespace, podName, podUid, infraContainerId }: PodArgs): boolean {
   return (podNamespace ?? podName ?? podUid ?? infraContainerId) !== undefined;
 }

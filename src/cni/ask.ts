@@ -15,21 +15,21 @@ import type { EntryConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { wantedDatapath } from "./choose-datapath.ts";
 
-/** What a person removes when the agent is gone for good; a node's list of that name is the agent's. */
+/** The agent's configuration list: to be removed by hand when the agent is gone for good. */
 const LIST = "/etc/cni/net.d/05-branchline.conflist";
 
-/** The branch that a pod has by the agent's word. */
+/** A pod's branch by the agent's answer. */
 export interface AnsweredBranch {
   readonly annotation: string;
   readonly datapath: DatapathName;
-  /** Whether the API server says that another pod is no more. */
+  /** Whether the API server says that another pod is gone. */
   readonly podIsGone: (pod: PodIdentity) => boolean;
 }
 
 /**
- * Asks the agent what branch a Kubernetes pod has; undefined when it has none. The agent's branch counts, whatever the
- * runtime passed: that may be older than what the API server has, or not be there yet. An annotation that was passed for a
- * pod that has none is code 106.
+ * Asks the agent what branch a Kubernetes pod has; undefined when it has none. The agent's branch counts, not the
+ * annotation that the runtime passed, which may be missing or older than the API server's. Code 106 when one was passed
+ * for a pod that has no branch.
  */
 export function askAgent(
   call: Call,
@@ -73,7 +73,9 @@ export function askAgent(
   return { ...found, podIsGone: (pod) => podIsGone(store.stateDirectory, clock, pod) };
 }
 
-/** The answer, or the error that the runtime is told; either is in the call's line, with the time that it took. */
+/**
+ * The answer, or the error for the runtime. Either way the log line of the call has the outcome and the time it took.
+ */
 function askNoting({ node, note, request }: Call, seconds: number, question: BranchQuestion): Found {
   const started = node.clock.now();
   let agent = "failed";
@@ -111,7 +113,7 @@ function nameOf({ podNamespace, podName }: PodArgs): string {
   return `pod ${podNamespace ?? "?"}/${podName ?? "?"}`;
 }
 
-/** Characters. An annotation has some 230, and two are to be compared. */
+/** Characters. An annotation has about 230, and a message may have two of them. */
 const MAX_TEXT = 1_000;
 
 function shortened(annotation: string): string {

@@ -1,4 +1,4 @@
-/** What GC may rely on: the attachments that are still wanted (SPEC 1.1.0, "GC"). */
+/** The attachments that GC must keep (SPEC 1.1.0, "GC"). */
 
 import { CniError, ErrorCode } from "./errors.ts";
 import { isArray, isObject, member, quote } from "../text/json.ts";
@@ -10,12 +10,12 @@ export interface ValidAttachment {
   readonly ifName: string;
 }
 
-/** The second is the key of drafts of 1.1.0; libcni writes both. */
+/** The second is from drafts of 1.1.0; libcni writes both. */
 const KEYS = ["cni.dev/valid-attachments", "cni.dev/attachments"];
 
 /**
- * The valid attachments, or undefined when the runtime does not say (null or absent): then nothing may be removed.
- * What one of the two keys lists is valid. A malformed entry is an error: half a list would delete the other half.
+ * The valid attachments, or undefined when the runtime does not say (null or absent): then nothing may be removed. An
+ * attachment in either list is valid. A malformed entry is an error: with half a list GC would delete the other half.
  */
 export function validAttachments(config: JsonObject): readonly ValidAttachment[] | undefined {
   const lists = KEYS.flatMap((key) => {

@@ -1,4 +1,4 @@
-/** What aws-cni's own DEL would read in its result, as far as ours needs it when aws-cni cannot do its part. */
+/** What aws-cni's DEL reads from its own result, as far as our DEL needs it when aws-cni cannot do its part. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { FROM_POD_PRIORITY, TO_POD_PRIORITY } from "../datapath/numbers.ts";
@@ -7,13 +7,15 @@ import { Table } from "../netlink/route/constants.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import type { CniResult, ResultInterface } from "./result.ts";
 
-/** No device: aws-cni keeps the branch's VLAN id in its `mac`, 0 for a pod without, and the ENI's number in `sandbox`. */
+/**
+ * Not a device: aws-cni keeps the branch's VLAN id in its `mac` (0 without a branch) and the ENI's number in `sandbox`.
+ */
 const DUMMY = /^dummy[0-9a-f]{11}$/;
 
 /**
- * The rules that aws-cni made on the node for the pod's addresses: what is addressed to one is looked up in table main,
- * what comes from one of a secondary ENI in that ENI's table, whose number is the `mac` of the pod's interface. None
- * when the result is another plugin's, or when aws-cni attached a branch itself.
+ * The rules that aws-cni made on the node for the pod's addresses: packets to an address use table main; packets from
+ * an address of a secondary ENI use that ENI's table, whose number is the `mac` of the pod's interface. None when the
+ * result is another plugin's, or when aws-cni attached a branch itself.
  */
 export function rulesOfAwsCni(result: CniResult): Rule[] {
   const dummy = result.interfaces.find(({ name }) => DUMMY.test(name));
@@ -42,7 +44,7 @@ function isInPod(entry: ResultInterface | undefined): boolean {
   return entry !== undefined && entry.sandbox !== "" && !DUMMY.test(entry.name);
 }
 
-/** Before 1.20 only the device number was said. Both ways of counting have had 1 for the primary ENI. */
+/** Before 1.20 only the device number was given. Both ways of counting have 1 for the primary ENI. */
 function tableOf({ mac }: ResultInterface, dummy: ResultInterface): number | undefined {
   const said = mac === "" ? numberOf(dummy.sandbox, 1) : numberOf(mac, 0);
   return said !== undefined && said <= 1 ? Table.MAIN : said;
@@ -59,8 +61,8 @@ const AWS_NODE = { directory: "/var/run/aws-node", sockets: "/proc/net/unix" };
 const LISTENS = "00010000";
 
 /**
- * Whether aws-cni's DEL is going to find no ipamd: it leaves its rules then, since it looks for its interface in a result
- * that has the branch in its place. ipamd shares the node's network, so its socket is in our list.
+ * Whether aws-cni's DEL will find ipamd down: it then looks for its interface in the final result, finds the branch
+ * there instead, and leaves its rules behind. ipamd uses the node's network, so its socket is in the node's list.
  */
 export function isIpamdDown({ directory, sockets } = AWS_NODE): boolean {
   if (!existsSync(directory)) return false;

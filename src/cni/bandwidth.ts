@@ -5,12 +5,12 @@ import type { Json, JsonObject } from "../text/json.ts";
 const ANNOTATIONS = ["kubernetes.io/ingress-bandwidth", "kubernetes.io/egress-bandwidth"];
 const RATES = ["ingressRate", "egressRate"];
 
-/** None of these is a limit: absent, empty, and the nought that stands for none. */
+/** Values that are no limit: absent, empty, and zero. */
 const NO_LIMIT = /^(?:0*(?:\.0*)?)?$/;
 
 /**
- * The limit that a pod asks for, in the words to quote: by the runtime's `bandwidth`, in bits a second, and by the pod's
- * annotations. Undefined for none.
+ * The limits that a pod asks for, as text to quote: from the runtime's `bandwidth`, in bits per second, and from the
+ * pod's annotations. Undefined for none.
  */
 export function bandwidthAskedFor(runtimeConfig: JsonObject): string | undefined {
   const asked = [

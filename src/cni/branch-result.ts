@@ -20,14 +20,15 @@ export interface BranchResult extends PodNetwork {
 }
 
 /**
- * The primary's result with the pod's network as it is now. The primary's interface keeps its place, under the name that
- * it has by now; the branch's device comes last. The branch's addresses come first and the primary's own are left out:
- * some runtimes take the first address as the pod's, others all of them. What other interfaces of the pod have stays.
+ * The primary's result with the pod's network as it is now. The primary's interface keeps its place in the list, under
+ * its present name; the branch's device comes last. The branch's addresses come first and the primary's own are left
+ * out: some runtimes take the first address as the pod's, others all of them. What other interfaces of the pod have
+ * stays.
  *
  * Where the pod keeps the primary's interface it gets its true MAC: aws-cni keeps a route table's number there, and its
  * DEL would otherwise take the branch's address for its own and delete rules that a newer sandbox may need.
  *
- * CniError 7 when the primary has made no interface, or one that has the name already.
+ * CniError 7 when the result has no interface of the primary's, or another one of the name.
  */
 export function withBranch(prev: CniResult, made: BranchResult, version: CniVersion): JsonObject {
   const { branch, ifName, sandbox } = made;

@@ -9,8 +9,8 @@ export interface Call {
   readonly node: Node;
   /** Adds to the call's line in the log. */
   readonly note: (fields: LogFields) => void;
-  /** A line of its own in the log, the first time since boot that this verb has it to say. */
+  /** Logs a warning, once per verb and boot. */
   readonly warnOnce: (message: string) => void;
-  /** A line of its own in the log. */
+  /** Logs a warning. */
   readonly warn: (message: string) => void;
 }

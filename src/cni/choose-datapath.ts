@@ -8,8 +8,8 @@ import { isObject, member, quote } from "../text/json.ts";
 export const DATAPATH_ANNOTATION = "branchline.dev/datapath";
 
 /**
- * The datapath that a pod is to get: the entry's, or that of the pod's own annotation where the entry allows it. Code 7
- * when the entry has not got what the pod's choice needs.
+ * The datapath for a pod: the entry's, or the one in the pod's own annotation if the entry allows that. Code 7 when the
+ * entry lacks what the pod's choice needs.
  */
 export function wantedDatapath({ warnOnce }: Pick<Call, "warnOnce">, config: EntryConfig): DatapathChoice {
   const annotations = member(config.runtimeConfig, POD_ANNOTATIONS);

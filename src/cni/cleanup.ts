@@ -6,11 +6,11 @@ import type { Call } from "./call.ts";
 import { ErrorCode } from "./errors.ts";
 import { toCniError } from "./failures.ts";
 
-/** How a call that changes a pod's network ends. */
+/** The end of every call that changes a pod's network. */
 
 /**
- * Looks whether what strict mode changed for the node is still needed. The call itself is done by then and does not fail
- * for it: the next one looks again.
+ * Undoes strict mode's changes to the node if they are no longer needed. The call itself is done by then and does not
+ * fail because of this: the next call checks again.
  */
 export function reviewNode(call: Call): void {
   const { node } = call;
@@ -21,15 +21,15 @@ export function reviewNode(call: Call): void {
   } catch (error) {
     const failure = toCniError(error);
     if (failure.code === ErrorCode.Internal) throw error;
-    // Another call is at it right now.
+    // Another call is doing the same right now.
     if (failure.code === ErrorCode.TryAgainLater) return;
     call.warn(`what strict mode changed for the node could not be looked at: ${failure.message}`);
   }
 }
 
 /**
- * What has been taken back whole is a success, though its record could not be removed: a retry would meet the same file
- * system, and the record harms nobody. Whoever gets the VLAN id next undoes it again, which finds nothing, and clears it.
+ * A complete teardown is a success even if its record cannot be removed: a retry would meet the same file system, and
+ * the record does no harm. The next owner of the VLAN id undoes it again, which finds nothing, and removes it.
  */
 export function tolerateLeftBehind(call: Call, takeBack: () => string): string {
   try {

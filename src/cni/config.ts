@@ -20,7 +20,7 @@ import {
   traitsOf,
 } from "../datapath/datapath.ts";
 
-/** `auto`: the agent says for each pod; routed where nobody can be asked. */
+/** `auto`: the agent decides for each pod; routed where there is no agent to ask. */
 export type DatapathChoice = DatapathName | "auto";
 /** What an ADD does for a pod whose annotation is missing: ask the agent, let it run without a branch, refuse it. */
 export type MissingAnnotation = "ask" | "pass" | "refuse";
@@ -32,20 +32,20 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export interface PluginConfig {
   readonly enablePodENI: boolean;
   readonly missingAnnotation: MissingAnnotation;
-  /** Seconds that an ADD may spend on asking the agent. */
+  /** Seconds that an ADD may wait for the agent's answer. */
   readonly branchTimeout: number;
   /** Seconds to wait until the branch's gateway answers; 0: do not wait. */
   readonly gatewayTimeout: number;
-  /** Kubernetes namespaces whose pods are never asked for. */
+  /** Kubernetes namespaces of pods that the agent is never asked about. */
   readonly exemptNamespaces: readonly string[];
   readonly alreadyAttached: AlreadyAttached;
-  /** The address families of the branch; undefined: those that the primary's interface has. */
+  /** The address families of the branch; undefined: those of the primary's interface. */
   readonly families: readonly IpFamily[] | undefined;
   readonly datapath: DatapathName;
   /** Whether a pod's own annotation may choose another datapath than the entry's. */
   readonly allowDatapathOverride: boolean;
   readonly podSGEnforcingMode: EnforcingMode;
-  /** Neither: the agent's file says. */
+  /** Empty: the trunk in the agent's file. */
   readonly trunk: TrunkSelector;
   /** Undefined: the trunk's. */
   readonly mtu: number | undefined;
@@ -62,7 +62,7 @@ export interface PluginConfig {
 /** The entry as it stands: forDatapath makes a pod's configuration of it. */
 export interface EntryConfig extends Omit<PluginConfig, "datapath"> {
   readonly datapath: DatapathChoice;
-  /** What was written, and not a default of the entry's own datapath. */
+  /** What the entry itself says, as opposed to defaults for its datapath. */
   readonly given: Given;
 }
 
@@ -74,7 +74,10 @@ interface Given {
 export interface ConfigOptions {
   /** CNI_IFNAME, from which hostInterfaceName must differ. */
   readonly ifName?: string;
-  /** For verbs that must not fail for what only ADD needs: a defect becomes a warning, the default its value. */
+  /**
+   * For verbs that must not fail because of what only ADD needs: a wrong value becomes a warning and is replaced by the
+   * default.
+   */
   readonly lenient?: boolean;
 }
 
@@ -84,7 +87,7 @@ const DEFAULT_HOST_ROUTES: readonly IpPrefix[] = [
   { address: "169.254.20.10", length: 32 }, // NodeLocal DNS
   { address: "fd00:ec2::23", length: 128 }, // EKS Pod Identity
   { address: "fd00:ec2::254", length: 128 }, // instance metadata
-  // Istio ambient: what a node probes its pods from. Its IPv4 probe address is link-local, which needs no entry.
+  // Istio ambient: the source of a node's probes. Its IPv4 counterpart is link-local, which needs no entry.
   { address: "fd16:9254:7127:1337:ffff:ffff:ffff:ffff", length: 128 },
 ];
 
@@ -109,7 +112,7 @@ const OWN_KEYS = [
   "pluginLogLevel",
 ];
 
-/** What the specification and libcni put beside them. */
+/** Keys of the specification and of libcni. */
 const STANDARD_KEYS = [
   "cniVersion",
   "name",
@@ -125,7 +128,7 @@ const STANDARD_KEYS = [
 
 const KNOWN_KEYS = [...OWN_KEYS, ...STANDARD_KEYS];
 
-/** Reads the entry; every wrong value is code 7 and quoted. Each warning is one line for the log. */
+/** Reads the entry. Code 7 for every wrong value, quoting it. Each warning is one line for the log. */
 export function readConfig(
   raw: JsonObject,
   env: Readonly<Record<string, string | undefined>>,
@@ -133,7 +136,7 @@ export function readConfig(
 ): { config: EntryConfig; warnings: string[] } {
   const warnings = unknownKeys(raw, "", KNOWN_KEYS);
 
-  /** In lenient reading, what is wrong is said and replaced. */
+  /** When lenient, a wrong value becomes a warning and is replaced. */
   function tolerate<T>(fallback: T, read: () => T): T {
     if (options.lenient !== true) return read();
     return orElse(fallback, read, ({ message }) => warnings.push(message));
@@ -186,7 +189,10 @@ export function readConfig(
   return { config, warnings };
 }
 
-/** For a pod of this datapath. Code 7 when the entry lacks what it needs, as it may for a datapath that is not its own. */
+/**
+ * The configuration for a pod of this datapath. Code 7 when the entry lacks what the datapath needs, which may happen
+ * when it is not the entry's own.
+ */
 export function forDatapath(config: EntryConfig, datapath: DatapathName): PluginConfig {
   const { given, ...entry } = config;
   if (needsServices(datapath) && !given.serviceCIDRs) missingServices(datapath);
@@ -195,7 +201,7 @@ export function forDatapath(config: EntryConfig, datapath: DatapathName): Plugin
   return { ...entry, datapath, podSGEnforcingMode: mode ?? defaultMode(datapath) };
 }
 
-/** Where and what to log; a wrong value counts as none, since what is wrong is to be found in a log. */
+/** Where and what to log. A wrong value is replaced by the default, so that it can be reported in a log. */
 export function readLogSettings(raw: JsonObject): Pick<PluginConfig, "pluginLogFile" | "pluginLogLevel"> {
   return {
     pluginLogFile: orElse(DEFAULT_LOG_FILE, () => readLogFile(member(raw, "pluginLogFile"))),
@@ -219,7 +225,7 @@ function wrong(key: string, value: Json | undefined, reason: string): never {
   throw new CniError(ErrorCode.InvalidConfig, `${key} ${quote(value)} ${reason}`);
 }
 
-/** Of more unknown keys only the number is said. */
+/** Beyond these, only the number of unknown keys is given. */
 const MAX_UNKNOWN = 10;
 
 function unknownKeys(object: JsonObject, prefix: string, known: readonly string[]): string[] {
@@ -331,7 +337,7 @@ function defaultMode(datapath: DatapathChoice): EnforcingMode {
   return traitsOf(withoutAgent(datapath)).modes[0];
 }
 
-/** What was chosen; undefined leaves it to the datapath. */
+/** The mode chosen; undefined for the datapath's default. */
 function readMode(
   raw: JsonObject,
   env: Readonly<Record<string, string | undefined>>,
@@ -348,7 +354,7 @@ function readMode(
   return value;
 }
 
-/** Services would reach a direct pod by the node, past the branch: not what strict promises. */
+/** Services would reach a direct pod through the node, around the branch: strict promises otherwise. */
 function requirePossible(key: string, mode: EnforcingMode, datapath: DatapathChoice): void {
   if (possible(datapath).every(({ modes }) => modes.includes(mode))) return;
   wrong(key, mode, `is not possible with datapath "${datapath}": use "standard", or datapath "routed"`);
@@ -381,13 +387,13 @@ function readMtu(value: Json | undefined): number | undefined {
   return mtu;
 }
 
-/** Undefined when it is not given, as it need not be unless a pod of this datapath needs it. */
+/** Undefined when it is not given, which is an error only if a pod of this datapath needs it. */
 function readServices(value: Json | undefined, datapath: DatapathChoice | undefined): IpPrefix[] | undefined {
   if (value !== undefined) return readNetworks("serviceCIDRs", value);
   return datapath !== undefined && needsServices(datapath) ? missingServices(datapath) : undefined;
 }
 
-/** A pod with a way to the node beside its branch must be told what it is for. */
+/** A pod that reaches the node beside its branch must know for which networks. */
 function needsServices(datapath: DatapathChoice): boolean {
   return possible(datapath).some(({ branchAt }) => branchAt === "pod");
 }
@@ -403,7 +409,7 @@ function readHostRoutes(value: Json | undefined): readonly IpPrefix[] {
   return value === undefined ? DEFAULT_HOST_ROUTES : readNetworks("hostRoutes", value);
 }
 
-/** Of one list: each is a route in every pod, and a step in every record. */
+/** Per list: each network is a route in every pod and a step in every record. */
 const MAX_NETWORKS = 256;
 
 function readNetworks(key: string, value: Json): IpPrefix[] {
@@ -418,7 +424,7 @@ function readNetworks(key: string, value: Json): IpPrefix[] {
   return [...new Map(networks.map((network) => [formatPrefix(network), network])).values()];
 }
 
-/** What is wider is a typing error: 0.0.0.0/1 and 128.0.0.0/1 together are everything there is. */
+/** Anything wider is a mistake: 0.0.0.0/1 and 128.0.0.0/1 together cover everything. */
 const SHORTEST_NETWORK: Readonly<Record<IpFamily, number>> = { 4: 8, 6: 32 };
 
 function readNetwork(key: string, value: Json): IpPrefix {
@@ -448,7 +454,7 @@ function readInterfaceName(key: string, value: Json): string {
   return defect === undefined ? value : wrong(key, value, defect);
 }
 
-/** stdout belongs to the result, so it is no place for a log. */
+/** Never stdout: that belongs to the result. */
 function readLogFile(value: Json | undefined): string {
   if (value === undefined) return DEFAULT_LOG_FILE;
   if (typeof value === "string" && (value === "stderr" || value.startsWith("/"))) return value;

@@ -22,9 +22,11 @@ export const ErrorCode = {
   KernelRefused: 103,
   NamespaceUnusable: 104,
   RecordUnusable: 105,
-  /** By the agent: a policy selects the pod but it asks for no branch, a NetworkPolicy would not hold, … */
+  /**
+   * By the agent: for example, a policy selects the pod but it requests no branch, or a NetworkPolicy would not apply.
+   */
   Refused: 106,
-  /** What the reference library answers for an error without a code of its own: here a defect of ours. */
+  /** The reference library's code for any other error: for us, a bug. */
   Internal: 999,
 } as const;
 
@@ -68,7 +70,7 @@ export function asCniError(thrown: unknown): CniError {
 const MAX_MSG = 1000;
 const MAX_DETAILS = 16 * 1024;
 
-/** What goes to stdout. The version is the newest one when the request's is not known (yet). */
+/** What goes to stdout. The version is the newest one if the request's is not known (yet). */
 export function errorDocument(thrown: unknown, cniVersion: string = NEWEST_VERSION): ErrorDocument {
   const { code, message, details: all } = asCniError(thrown);
   const msg = shortened(oneLine(message), MAX_MSG);
@@ -76,7 +78,7 @@ export function errorDocument(thrown: unknown, cniVersion: string = NEWEST_VERSI
   return details === "" ? { cniVersion, code, msg } : { cniVersion, code, msg, details };
 }
 
-/** Values are quoted as they came, and may hold anything. */
+/** Values are quoted as they came and may contain anything. */
 function oneLine(text: string): string {
   return text
     .replaceAll(/\s*[\n\v\f\r\u0085\u2028\u2029]+\s*/g, " ")

@@ -8,7 +8,7 @@ import { ForeignFileError } from "../sys/files.ts";
 import { AssetError } from "../sys/asset.ts";
 import { CniError, ErrorCode, asCniError } from "./errors.ts";
 
-/** The code for each way a datapath fails (docs/configuration.md, "Errors"). */
+/** The code for each kind of DatapathError (docs/configuration.md, "Errors"). */
 const CODES: Record<DatapathFailure, ErrorCode> = {
   trunk: ErrorCode.TrunkNotFound,
   assignment: ErrorCode.AnnotationInvalid,
@@ -19,7 +19,7 @@ const CODES: Record<DatapathFailure, ErrorCode> = {
   config: ErrorCode.InvalidConfig,
 };
 
-/** Each boundary's own error as the one the runtime is told; what has no code of its own is a defect of ours (999). */
+/** Turns each boundary's own error into the one for the runtime. An error without a code of its own is a bug (999). */
 export function toCniError(thrown: unknown): CniError {
   if (thrown instanceof DatapathError) {
     const details = [...thrown.details, ...kernelWords(thrown.cause)];

@@ -1,4 +1,4 @@
-/** Which address families a branch gets: an annotation carries both wherever its subnet has both. */
+/** Which address families a branch gets: an annotation has both wherever its subnet has both. */
 
 import type { WantedFamily } from "../ipam/annotation.ts";
 import { type IpFamily, familyOf } from "../values/ip.ts";
@@ -20,7 +20,7 @@ export function wantedFamilies(
     return families.map((family) => ({ family, because: `families ${value} asks for IPv${family}` }));
   }
   const { index } = requirePrimary(prevResult, ifName);
-  // An address without an index is of the pod's interface for every runtime.
+  // Every runtime takes an address without an index for the pod's interface's.
   const own = prevResult.ips.filter((ip) => ip.interface === undefined || ip.interface === index);
   const wanted = ([4, 6] as const).flatMap((family): WantedFamily[] => {
     const found = own.find(({ prefix }) => familyOf(prefix.address) === family)?.prefix;

@@ -5,13 +5,13 @@ import { errorCode } from "../sys/errno.ts";
 import { createOwn } from "../sys/files.ts";
 import type { LogLevel } from "./config.ts";
 
-/** Log lines as JSON, one a call and one a warning. Nothing about a log ever fails a call, and stdout is not its place. */
+/** The log: JSON lines, one for each call and each warning. Logging never fails a call and never writes to stdout. */
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 const STDOUT = 1;
 const STDERR = 2;
 
-/** Characters of one field: the environment and a configuration may hold any number. */
+/** Characters of one field: the environment and a configuration may contain any number. */
 const MAX_FIELD = 16 * 1024;
 
 const { O_APPEND, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
@@ -36,7 +36,7 @@ function shortened(_key: string, value: unknown): unknown {
   return typeof value === "string" && value.length > MAX_FIELD ? `${value.slice(0, MAX_FIELD)}…` : value;
 }
 
-/** One write of a whole line in append mode: lines of processes that run at the same time do not mix. */
+/** Writes a whole line at once in append mode, so that lines of concurrent processes do not mix. */
 function append(file: string, line: string): boolean {
   return quietly(() => {
     const fd = open(file);
@@ -50,10 +50,10 @@ function append(file: string, line: string): boolean {
   });
 }
 
-/** Opens the file, and makes it and its directory if need be, with their modes whatever the umask. */
+/** Opens the file; creates it and its directory if need be, with fixed modes whatever the umask. */
 function open(file: string): number {
-  // A FIFO that nobody reads would keep us waiting; a link may lead to a file that is no log. The directories on the way
-  // may be links: on some systems /var/log is.
+  // A FIFO that nobody reads would block; a link may lead to a file that is not a log. Directories on the way may be
+  // links: on some systems /var/log is one.
   const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
   try {
     return openSync(file, flags);
@@ -70,13 +70,13 @@ function open(file: string): number {
   }
 }
 
-/** Whether a path such as /dev/stdout led there, where one JSON document is to be and nothing else. */
+/** Whether a path such as /dev/stdout led to stdout, which must have one JSON document and nothing else. */
 function isStdout(fd: number): boolean {
   try {
     const [log, stdout] = [fstatSync(fd), fstatSync(STDOUT)];
     return log.dev === stdout.dev && log.ino === stdout.ino;
   } catch {
-    // It is closed.
+    // stdout is closed.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** The result of the plugins before us in the chain, checked where we read it and otherwise kept as it came. */
+/** The result of the plugins before us in the chain: checked where we read it, otherwise kept as it came. */
 
 import { parsePrefix, parseIp } from "../values/ip.ts";
 import { CniError, ErrorCode } from "./errors.ts";
@@ -14,7 +14,7 @@ export function readPrevResult(config: JsonObject, cniVersion: CniVersion): CniR
   return value === undefined ? undefined : parseResult(value, cniVersion);
 }
 
-/** For ADD and CHECK, which are nothing without a primary plugin. */
+/** For ADD and CHECK, which need a primary plugin. */
 export function requirePrevResult(config: JsonObject, cniVersion: CniVersion): CniResult {
   const result = readPrevResult(config, cniVersion);
   if (result !== undefined) return result;
@@ -24,12 +24,12 @@ export function requirePrevResult(config: JsonObject, cniVersion: CniVersion): C
   );
 }
 
-/** A result given without cniVersion is of the configuration's (SPEC 1.1.0, "Derived execution configuration"). */
+/** A result without cniVersion has the configuration's (SPEC 1.1.0, "Derived execution configuration"). */
 function parseResult(value: Json, cniVersion: CniVersion): CniResult {
   if (!isObject(value)) return malformed("prevResult", value, "is not an object");
   const version = member(value, "cniVersion") ?? cniVersion;
   if (typeof version !== "string") return malformed("prevResult.cniVersion", version, "is not a string");
-  // Go's empty string is an absent one.
+  // Go writes an absent string as "".
   const stated = version === "" ? cniVersion : version;
   if (!isSupportedVersion(stated)) {
     const known = SUPPORTED_VERSIONS.join(", ");
@@ -63,7 +63,7 @@ function text(field: string, entry: JsonObject, key: string): string {
   return typeof value === "string" ? value : malformed(`${field}.${key}`, value, "is not a string");
 }
 
-/** mac and sandbox are not judged: aws-cni keeps numbers of its own in them. */
+/** mac and sandbox are not checked: aws-cni keeps its own numbers in them. */
 function parseInterface(field: string, raw: JsonObject): ResultInterface {
   return {
     raw,
@@ -100,7 +100,7 @@ function gateway(field: string, raw: JsonObject, key: string): string | undefine
     : address;
 }
 
-/** Whether a result shows a branch of ours: the primary's interface under its other name, or the VLAN device on the node. */
+/** Whether a result shows a branch of ours: the primary's renamed interface, or the VLAN device on the node. */
 export function hasBranch({ interfaces }: Pick<CniResult, "interfaces">, hostInterfaceName: string): boolean {
   return interfaces.some(
     ({ name, sandbox }) => (name === hostInterfaceName && sandbox !== "") || name.startsWith("vlan."),

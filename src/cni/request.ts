@@ -1,6 +1,6 @@
 /**
- * One call by a runtime, read and checked. What is checked in which order, and with which code, is what the
- * reference library does (skel of CNI 1.1.2): test/binary/contract.test.ts compares. SPEC 1.1.0, section 2.
+ * One call by a runtime, read and checked. The order of the checks and their codes are the reference library's (skel of
+ * CNI 1.1.2); test/binary/contract.test.ts compares the two. SPEC 1.1.0, section 2.
  */
 
 import { parsePodArgs, readPodArgs } from "./args.ts";
@@ -26,12 +26,12 @@ export interface CniRequest {
   readonly command: Command;
   /** Empty for GC, STATUS and VERSION. */
   readonly containerId: string;
-  /** Path of the namespace. May be empty for DEL: it is gone. */
+  /** Path of the namespace. Empty for a DEL whose namespace is gone. */
   readonly netns: string;
   readonly ifName: string;
   /** CNI_ARGS as given. */
   readonly args: string;
-  /** What CNI_ARGS say of the pod. A malformed one is an error for ADD only; for the others, what can be read. */
+  /** The pod, by CNI_ARGS. Malformed ones are an error only for ADD; other verbs take what can be read. */
   readonly pod: PodArgs;
   readonly path: string;
   /** All of stdin. Empty for VERSION, which reads none. */
@@ -40,10 +40,10 @@ export interface CniRequest {
   readonly networkName: string;
 }
 
-/** A caller may stop reading one byte after this: what is longer is refused. */
+/** Longer input is refused, so a caller may stop reading one byte after this. */
 export const MAX_STDIN_BYTES = 1024 * 1024;
 
-/** The variables a verb cannot do without. An unknown verb is told only after its configuration is read. */
+/** The variables that each verb requires. An unknown verb is reported only after its configuration has been read. */
 const REQUIRED: Readonly<Record<Command, readonly string[]>> = {
   ADD: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
   CHECK: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
@@ -53,7 +53,7 @@ const REQUIRED: Readonly<Record<Command, readonly string[]>> = {
   VERSION: [],
 };
 
-/** readStdin is called once, and not at all for VERSION; what it throws is code 5. */
+/** readStdin is called once, but not for VERSION. Its errors become code 5. */
 export function readRequest(env: Environment, readStdin: () => Uint8Array): CniRequest {
   const verb = env["CNI_COMMAND"] ?? "";
   const command = isCommand(verb) ? verb : undefined;
@@ -92,7 +92,7 @@ function isCommand(text: string): text is Command {
 }
 
 function refuseMissing(env: Environment, command: Command | undefined, verb: string): void {
-  // An empty variable is a missing one.
+  // An empty variable counts as missing.
   const missing = (command === undefined ? [] : REQUIRED[command]).filter((name) => !env[name]);
   if (verb === "") missing.unshift("CNI_COMMAND");
   if (missing.length === 0) return;
@@ -118,7 +118,7 @@ function readAll(readStdin: () => Uint8Array): string {
       `The configuration on stdin is longer than ${MAX_STDIN_BYTES} bytes`,
     );
   }
-  // A byte order mark stays, and makes it no JSON: as for the reference.
+  // A byte order mark stays and makes it invalid JSON, as for the reference library.
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }
 
@@ -148,8 +148,8 @@ function decode(text: string): JsonObject {
 }
 
 /**
- * A string that decides before anything else is read, by the reference decoder's rules: keys match without regard to
- * case, the last one counts, null changes nothing.
+ * Reads a top-level string by the reference decoder's rules: keys match regardless of case, the last one counts, null
+ * changes nothing.
  */
 function readString(config: JsonObject, name: string): string {
   let found = "";
@@ -189,7 +189,7 @@ function checkContainer(containerId: string, ifName: string): void {
 function readVersion(config: JsonObject, command: Command): CniVersion {
   const version = readString(config, "cniVersion") || ASSUMED_VERSION;
   const since = VERB_SINCE[command];
-  // To compare it with a floor the reference takes it apart, and calls what has no parts undecodable.
+  // The reference library splits the version to compare it, and answers 6 if it cannot be split.
   if (since !== undefined && !/^[+-]?\d+(?:\.[+-]?\d+){0,2}$/.test(version)) {
     throw new CniError(ErrorCode.DecodingFailure, `cniVersion ${quote(version)} is not a version`);
   }

@@ -22,14 +22,14 @@ export interface ResultInterface {
   readonly name: string;
   /** "" where there is none; not always a MAC address. */
   readonly mac: string;
-  /** "" on the host; not always a path. */
+  /** "" on the node; not always a path. */
   readonly sandbox: string;
 }
 
 export interface ResultIp {
   readonly raw: JsonObject;
   readonly prefix: IpPrefix;
-  /** Index into interfaces; it may lie outside. */
+  /** Index into interfaces; may be out of range. */
   readonly interface: number | undefined;
   readonly gateway: string | undefined;
 }
@@ -40,15 +40,15 @@ export interface ResultRoute {
   readonly gw: string | undefined;
 }
 
-/** Fields that came with 1.1.0 and that an older reader need not know. */
+/** Fields that 1.1.0 introduced; older readers do not know them. */
 const SINCE_1_1_0 = {
   interfaces: ["mtu", "socketPath", "pciID"],
   routes: ["mtu", "advmss", "priority", "table", "scope"],
 } as const;
 
 /**
- * The result in the version asked for. In its own version it is the same object, completed by cniVersion if that was
- * left out: nothing another plugin wrote is lost.
+ * The result in the version asked for. In its own version it is the same object, with cniVersion added if it was left
+ * out: nothing that another plugin wrote is lost.
  */
 export function convertResult(result: CniResult, version: CniVersion): JsonObject {
   const { raw } = result;
@@ -62,7 +62,7 @@ export function convertResult(result: CniResult, version: CniVersion): JsonObjec
   };
 }
 
-/** The pod's interface as the primary plugin made it: it has a sandbox, while its peer on the host has none. */
+/** The pod's interface as the primary plugin made it: it has a sandbox, its peer on the node has none. */
 export function primaryInterface(
   result: CniResult,
   ifName: string,
@@ -72,7 +72,7 @@ export function primaryInterface(
   return found === undefined ? undefined : { index, interface: found };
 }
 
-/** As primaryInterface, for who can do nothing without it: code 7. */
+/** As primaryInterface, but code 7 when there is none. */
 export function requirePrimary(prev: CniResult, ifName: string) {
   const primary = primaryInterface(prev, ifName);
   if (primary !== undefined) return primary;
@@ -82,7 +82,7 @@ export function requirePrimary(prev: CniResult, ifName: string) {
   );
 }
 
-/** Nothing for a list that is absent or null: it stays so. */
+/** A list that is absent or null stays so. */
 function convertList(raw: JsonObject, key: string, convert: (entry: JsonObject) => JsonObject): JsonObject {
   const value = member(raw, key);
   if (!isArray(value)) return {};

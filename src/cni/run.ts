@@ -12,19 +12,19 @@ import { type CniRequest, type Environment, readRequest } from "./request.ts";
 import { warningsToLog } from "../state/warned.ts";
 import { type Command, NEWEST_VERSION, versionDocument } from "./versions.ts";
 
-/** What one call has of the world. */
+/** What a call uses of the outside world. */
 export interface Ports {
   readonly env: Environment;
   readonly readStdin: () => Uint8Array;
-  /** Where the one JSON document goes, or nothing (DEL, CHECK, GC and STATUS succeed in silence). */
+  /** Takes the one JSON document. Not called when DEL, CHECK, GC or STATUS succeed. */
   readonly writeStdout: (text: string) => void;
-  /** The machine; tests put in a faulty kernel or another clock. */
+  /** The machine; tests substitute a faulty kernel or another clock. */
   readonly node?: Node;
 }
 
 type Verb = (call: Call) => Promise<Json> | Json | undefined;
 
-/** Evaluated only for the verb that is called: most of a start is what it loads. */
+/** Only the called verb is loaded: loading is most of the start-up time. */
 const VERBS: Record<Exclude<Command, "VERSION">, () => Promise<Verb>> = {
   ADD: async () => (await import("./verbs/add.ts")).add,
   DEL: async () => (await import("./verbs/del.ts")).del,
@@ -33,7 +33,7 @@ const VERBS: Record<Exclude<Command, "VERSION">, () => Promise<Verb>> = {
   STATUS: async () => (await import("./verbs/status.ts")).status,
 };
 
-/** One call from its environment to its answer; gives the exit status. */
+/** Runs one call, from its environment to its answer. Returns the exit status. */
 export async function run(ports: Ports): Promise<0 | 1> {
   let request: CniRequest | undefined;
   let failure: ErrorDocument | undefined;
@@ -48,12 +48,12 @@ export async function run(ports: Ports): Promise<0 | 1> {
     failure = errorDocument(toCniError(error), request?.cniVersion ?? NEWEST_VERSION);
     answer = JSON.stringify(failure);
   }
-  // Written once, outside: nothing that fails behind it may add a second document.
+  // Written once, outside the try above: a failure while writing must not add a second document.
   let isDelivered = true;
   try {
     if (answer !== undefined) ports.writeStdout(answer);
   } catch (error) {
-    // The runtime takes it for a failure, and the log is the only place that can say why.
+    // The runtime takes this for a failure, and only the log can say why.
     isDelivered = false;
     const why = errorCode(error) ?? String(error);
     Object.assign(noted, { undelivered: `the answer could not be written to stdout: ${why}` });
@@ -92,7 +92,7 @@ function systemNode(): Node {
   return { store: new AttachmentStore(STATE_DIRECTORY, systemClock), clock: systemClock };
 }
 
-/** One line a call. VERSION and STATUS are asked all the time and say nothing unless they fail. */
+/** One line for each call. VERSION and STATUS are called all the time and are logged only when they fail. */
 function logCall(
   request: CniRequest | undefined,
   env: Environment,
@@ -108,7 +108,7 @@ function logCall(
   logFor(request).write(level, verb, { verb, ...identity(request), ...fields, durationMs });
 }
 
-/** Where the entry says, as far as it can be read; a call that failed for its configuration is logged all the same. */
+/** The log that the entry names, as far as it can be read: even a call with a broken configuration is logged. */
 function logFor(request: CniRequest | undefined): Log {
   const { pluginLogFile, pluginLogLevel } = readLogSettings(request?.config ?? {});
   return openLog(pluginLogFile, pluginLogLevel);

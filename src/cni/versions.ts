@@ -1,4 +1,4 @@
-/** Versions of the specification that we speak, oldest first, and the verbs that came later. */
+/** The supported versions of the specification, oldest first, and the verbs that later ones introduced. */
 
 export const SUPPORTED_VERSIONS = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 
@@ -6,12 +6,12 @@ export type CniVersion = (typeof SUPPORTED_VERSIONS)[number];
 
 export const NEWEST_VERSION: CniVersion = "1.1.0";
 
-/** What a configuration without cniVersion means (as the reference library reads it): too old for us. */
+/** The version of a configuration without cniVersion, as in the reference library. It is too old for us. */
 export const ASSUMED_VERSION = "0.1.0";
 
 export type Command = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
-/** The version that brought a verb, for those that the first ones do not have (SPEC 1.1.0, "CNI operations"). */
+/** The version that introduced a verb, for verbs that the first versions lack (SPEC 1.1.0, "CNI operations"). */
 export const VERB_SINCE: Partial<Record<Command, CniVersion>> = {
   CHECK: "0.4.0",
   GC: "1.1.0",

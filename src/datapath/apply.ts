@@ -13,9 +13,9 @@ interface Failure {
 }
 
 /**
- * Carries out the steps in order. Neighbouring netlink operations on one socket travel in one datagram. When a step
- * fails, all that were carried out are taken back, last first, and DatapathError says what the kernel said; its details
- * are what could not be taken back.
+ * Carries out the steps in order. Consecutive netlink operations on one socket are sent in one datagram. When a step
+ * fails, the steps before it are undone in reverse order and DatapathError gives the kernel's reason; its details list
+ * what could not be undone.
  */
 export function apply(kernel: Kernel, steps: readonly Step[]): void {
   const done: Step[] = [];
@@ -26,8 +26,8 @@ export function apply(kernel: Kernel, steps: readonly Step[]): void {
       run.map((step) => step.do),
       (index) => (last = Math.max(last, index)),
     );
-    // The kernel goes on after a step that it refuses. Undo a refused step too if a later one succeeded: its undo may rely
-    // on it (a device renamed, then set up again).
+    // The kernel carries on after a step that it refuses. Undo a refused step too if a later one succeeded: its undo
+    // may rely on it (a device renamed, then set up again).
     done.push(...run.slice(0, last + 1));
     if (failure === undefined) continue;
     const left = undo(kernel, undoOf(done));
@@ -40,8 +40,8 @@ export function apply(kernel: Kernel, steps: readonly Step[]): void {
 }
 
 /**
- * Takes back what these operations say, all of them, whatever fails; gives what failed. What lay in a pod's namespace
- * that is gone went with it, and so did what belonged to a device that is gone.
+ * Carries out all of the operations, even when some fail, and returns the failures. Operations in a pod's namespace
+ * that is gone, or on a device that is gone, do not count: what they would remove went with it.
  */
 export function undo(kernel: Kernel, operations: readonly Operation[]): Error[] {
   const reachable = operations.filter((operation) => operation.at === "node" || !kernel.podIsGone);
@@ -60,30 +60,30 @@ function deviceOf(operation: Operation): string | undefined {
 }
 
 /**
- * The device that a refusal shows to be gone. What else is said about one may be refused in other words: a route by a
- * device that is not there has a gateway that cannot be reached.
+ * The device that a refusal shows to be gone. The kernel may refuse later operations on it for another reason: without
+ * the device, a route's gateway is merely unreachable.
  */
 function goneDevice(operation: Operation, error: Error): string | undefined {
   return operation.kind === "link" && isAbsence(error) ? deviceOf(operation) : undefined;
 }
 
-/** Splits a list where the kind of call changes: sysctls are files, and each socket takes a datagram of its own. */
+/** Splits the list where the kind of call changes: sysctls are files, and each socket gets its own datagram. */
 function runsOf<T>(items: readonly T[], operationOf: (item: T) => Operation): T[][] {
   const runs: T[][] = [];
   let last: string | undefined;
   for (const item of items) {
     const operation = operationOf(item);
     const channel = channelOf(operation);
-    // Deleting a VLAN device looks at it first, so what comes before must have been carried out.
+    // Deleting a VLAN device looks it up first, so everything before it must have been carried out.
     if (channel !== last || operation.kind === "vlan") runs.push([]);
     runs.at(-1)?.push(item);
-    // What comes after its creation may be about it.
+    // What follows its creation may refer to it.
     last = operation.kind === "vlan" ? undefined : channel;
   }
   return runs;
 }
 
-/** What is not a message to rtnetlink. */
+/** Operations that are not rtnetlink messages. */
 function isNotRtnetlink(operation: Operation): operation is Exclude<Operation, NetlinkOperation> {
   return operation.kind === "sysctl" || operation.kind === "dad" || operation.kind === "hairpin";
 }
@@ -93,7 +93,7 @@ function channelOf(operation: Operation): string {
   return Kernel.socketOf(operation);
 }
 
-/** Carries out one run, all of it; `succeeded` is told the index of each operation that is now so. */
+/** Carries out one run to the end; `succeeded` is called with the index of each operation that took effect. */
 function carryOut(kernel: Kernel, run: readonly Operation[], succeeded: (index: number) => void): Failure[] {
   const [first] = run;
   if (first?.kind !== "sysctl") return carryOutHere(kernel, run, succeeded);
@@ -114,7 +114,7 @@ function carryOutHere(
   for (const [index, operation] of run.entries()) {
     attempt(operation, failures, () => {
       if (isNotRtnetlink(operation)) {
-        // Should the answer not come, it may have been carried out: it is taken back with the rest.
+        // Without an answer it may have taken effect all the same, so it is undone with the rest.
         if (operation.kind === "hairpin") succeeded(index);
         if (operation.kind === "sysctl") writeSysctl(kernel, operation);
         else if (operation.kind === "hairpin") setHairpin(kernel, operation);
@@ -130,7 +130,7 @@ function carryOutHere(
   const [first] = sent;
   if (first === undefined) return failures;
   let outcomes: Outcome[] = [];
-  // Should the answer not come, any of them may have been carried out: all count as such, and are taken back.
+  // Without an answer any of them may have taken effect, so all of them are undone.
   attempt(first.operation, failures, () => {
     outcomes = kernel.socket(Kernel.socketOf(first.operation)).batch(sent.map(({ request }) => request));
   });

@@ -3,18 +3,21 @@ import { widthOf } from "../values/ip.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 import { FROM_POD_PRIORITY, STRICT_PRIORITY, TO_POD_PRIORITY } from "./numbers.ts";
 
-/** What is one branch's alone on the node, from its attaching on. */
+/** What belongs to one branch alone on the node once it is attached. */
 export interface Claims {
   /** The route table of its VLAN id. */
   readonly table: number;
-  /** Names of the pod's veth and of the branch's VLAN device: the next device of a name is caught by the rules of the last. */
+  /**
+   * Names of the pod's veth and of the branch's VLAN device: a rule left by an earlier device of the name would match
+   * them too.
+   */
   readonly devices: readonly string[];
   readonly addresses: readonly string[];
 }
 
 /**
- * Whether a rule of the node takes hold of a branch's packets, though it was made for another one, of whichever maker:
- * that led to its table, named a device of the same name, or had the same address.
+ * Whether a rule on the node would match a branch's packets although it was made for another branch, by us or by
+ * aws-cni: it leads to the branch's table, names a device of the same name, or has the same address.
  */
 export function isAbout(rule: Rule, { table, devices, addresses }: Claims): boolean {
   const isOne = (prefix: IpPrefix | undefined) =>

@@ -23,8 +23,8 @@ export interface Traits {
    */
   readonly branchAt: Netns;
   /**
-   * Whether what it makes on the node has aws-cni's names and numbers. By the time of a late DEL they may be those of a pod
-   * of aws-cni's, of which there is no record: each thing is looked at before it is deleted.
+   * Whether what it makes on the node has aws-cni's names and numbers. When a DEL comes late, one of aws-cni's pods may
+   * have them, and has no record: everything is looked at before it is deleted.
    */
   readonly likeAwsCni: boolean;
 }
@@ -48,7 +48,7 @@ export interface Options {
 export interface PodNetwork {
   /** The branch's VLAN device. */
   readonly branch: { readonly at: Netns; readonly name: string };
-  /** The primary's interface in the pod. Its MAC where those who read the result need the true one, once it is known. */
+  /** The primary's interface in the pod. The MAC where readers of the result need the true one, once it is known. */
   readonly primary: { readonly name: string; readonly mac?: string | undefined };
   /** On the branch's device where that is in the pod, else on the primary's interface. */
   readonly addresses: readonly (IpPrefix & { readonly gateway: string })[];
@@ -64,7 +64,7 @@ export interface Datapath {
   validate(branch: BranchAssignment, options: Omit<Options, "mtu">): void;
   /** The steps from what is there to what shall be. */
   plan(kernel: Kernel, branch: BranchAssignment, facts: Facts, options: Options): Step[];
-  /** What the plan makes; `primary` is the pod's interface as it was found, once it was looked at. */
+  /** What the plan makes. `primary` is the pod's interface as it was found, once that is known. */
   describe(branch: BranchAssignment, options: Options, primary?: Link): PodNetwork;
 }
 
@@ -85,14 +85,20 @@ export interface Known {
   readonly mac?: string | undefined;
 }
 
-/** A datapath as a DEL without a record uses it: `recovery.ts` of its folder. With a record its steps say all. */
+/**
+ * A datapath as a DEL without a record uses it: `recovery.ts` of its folder. With a record, its steps are all that is
+ * needed.
+ */
 export interface Recovery {
-  /** What gives the pod its primary interface back, by what is in its namespace. Undefined when nothing there tells. */
+  /**
+   * Gives the pod its primary interface back, judging by its namespace. Undefined when nothing there is of this
+   * datapath.
+   */
   readonly restore?: (
     kernel: Kernel,
     pod: LostPod,
   ) => { vlanId: number; operations: Operation[] } | undefined;
-  /** What takes away what was left on the node for a VLAN id that no other pod's record claims. */
+  /** Removes what was left on the node for a VLAN id that no other pod's record claims. */
   readonly leftovers: (kernel: Kernel, vlanId: number, known: Known) => Operation[];
 }
 

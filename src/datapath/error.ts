@@ -4,7 +4,7 @@ import type { Operation } from "./operation.ts";
 export type DatapathFailure =
   /** There is no such trunk. */
   | "trunk"
-  /** The VLAN id belongs to another pod that lives. */
+  /** The VLAN id belongs to another living pod. */
   | "held"
   /** The branch's gateway does not answer yet. */
   | "gateway"
@@ -14,15 +14,15 @@ export type DatapathFailure =
   | "config"
   /** The assignment does not fit what is on this node. */
   | "assignment"
-  /** The pod's namespace is not what it should be. */
+  /** The pod's network namespace cannot be used. */
   | "namespace";
 
 export class DatapathError extends Error {
   override name = "DatapathError";
   readonly failure: DatapathFailure;
-  /** What else is known, one item a line. */
+  /** More findings, one a line. */
   readonly details: readonly string[];
-  /** What was being done when the kernel refused. */
+  /** The operation that the kernel refused. */
   readonly operation?: Operation;
 
   constructor(

@@ -6,7 +6,7 @@ import type { Rule } from "../netlink/route/rule.ts";
 import type { SysctlFact } from "./sysctl.ts";
 import type { IpFamily } from "../values/ip.ts";
 
-/** What the kernel says before anything is changed: all that a plan may know. */
+/** The kernel's state before any change: all that a plan may know. */
 
 /** The interface that the primary plugin gave the pod. */
 export interface PrimaryFacts {
@@ -19,7 +19,7 @@ export interface PrimaryFacts {
 
 export interface PodFacts {
   readonly primary: PrimaryFacts;
-  /** Default routes in table main by other interfaces than the primary's: another plugin made them. */
+  /** Default routes in table main by interfaces other than the primary's, made by another plugin. */
   readonly otherDefaults: readonly Route[];
   readonly loopbackUp: boolean;
   /** Parameters of its devices that a datapath may change; those that this kernel lacks are left out. */
@@ -28,21 +28,21 @@ export interface PodFacts {
 
 export interface NodeFacts {
   readonly trunk: Link;
-  /** Whether the node has a device with the name that the branch shall have in the pod. */
+  /** Whether the node has a device of the name that the branch will have in the pod. */
   readonly nameIsTaken: boolean;
   /** The node's end of the primary's veth pair. */
   readonly veth: Link;
   /** The node's global addresses, of both families, without duplicates. */
   readonly addresses: readonly string[];
-  /** rp_filter of that end; undefined on a kernel that does not say. */
+  /** rp_filter of that end; undefined on a kernel that does not report it. */
   readonly vethFilter?: number;
-  /** The primary's IPv4 routes by that end: they go with the last IPv4 address of a device. */
+  /** The primary's IPv4 routes by that end: the kernel removes them with a device's last IPv4 address. */
   readonly vethRoutes?: readonly Route[];
   /** The address that the node sends from by default: the one its primary ENI has. */
   readonly source: Readonly<Partial<Record<IpFamily, string>>>;
   /**
-   * What is already in the table that belongs to the VLAN id, and the rules that lead to it or take hold of the branch's
-   * packets (src/datapath/claims.ts): their owner is no more.
+   * What an earlier owner left: the routes in the VLAN id's table, and the rules that lead to it or match the branch's
+   * packets (src/datapath/claims.ts).
    */
   readonly table: readonly Route[];
   readonly rules: readonly Rule[];

@@ -13,9 +13,9 @@ import { type Kernel, isAbsence } from "./kernel.ts";
 import type { Device, Netns } from "./operation.ts";
 
 /**
- * EC2 may take seconds, after an association, until a branch carries packets. The first sign that it does is an answer
- * of the branch's gateway, to ARP or to a neighbour solicitation: the kernel is asked to resolve it on the branch's
- * device, and its neighbour entry is watched.
+ * After an association EC2 may take seconds until a branch carries packets. The first sign is that the branch's gateway
+ * answers ARP or a neighbour solicitation: we ask the kernel to resolve it on the branch's device and watch its
+ * neighbour entry.
  */
 
 export interface Gateways {
@@ -29,7 +29,7 @@ export interface Gateways {
   readonly seconds: number;
 }
 
-/** The kernel itself asks once a second, three times: too seldom, and then no more. */
+/** The kernel itself asks only three times, once a second. */
 const ASK_AGAIN_MS = 200;
 /** Between two looks: short at first, since most answer within a millisecond. */
 const FIRST_POLL_MS = 1;
@@ -38,7 +38,10 @@ const LAST_POLL_MS = 20;
 /** What a neighbour entry says about a gateway. */
 export type GatewayState = "answers" | "asked" | "failed";
 
-/** By its state (ndm_state), undefined when there is none: every one with a link-layer address counts. */
+/**
+ * By the entry's state (ndm_state), undefined without an entry: any state with a link-layer address counts as an
+ * answer.
+ */
 export function gatewayState(state: number | undefined): GatewayState {
   if (state === undefined) return "failed";
   if ((state & NeighbourState.VALID) !== 0) return "answers";
@@ -49,13 +52,13 @@ export function gatewayState(state: number | undefined): GatewayState {
 interface Waiting {
   readonly address: string;
   askedAt: number;
-  /** Milliseconds until it is asked again; at first soon, while the device's own IPv6 address is being made. */
+  /** Milliseconds until it is asked again; short at first, while the device still gets its own IPv6 address. */
   patience: number;
 }
 
 /**
- * Waits until every gateway answers. DatapathError `gateway` names the first one that does not in time. What the kernel
- * has learned stays: the pod's first packet need not ask again.
+ * Waits until every gateway answers. DatapathError `gateway` names the first that does not answer in time. The
+ * neighbour entries stay, so the pod's first packet need not resolve them again.
  */
 export function waitForGateways(kernel: Kernel, clock: Clock, gateways: Gateways): void {
   const { at, addresses, vlanId, eniId, seconds } = gateways;
@@ -77,7 +80,7 @@ export function waitForGateways(kernel: Kernel, clock: Clock, gateways: Gateways
     waiting = waiting.filter((gateway, i) => {
       const reply = outcomes[i]?.replies[0];
       const found = gatewayState(reply === undefined ? undefined : decodeNeighbour(reply.payload)?.state);
-      // The kernel has given up, or nobody asked it: no reason to wait for the time to be over.
+      // The kernel has given up or was not asked: ask again without waiting for the interval to end.
       if (found === "failed") gateway.patience = LAST_POLL_MS;
       return found !== "answers";
     });
@@ -94,7 +97,7 @@ export function waitForGateways(kernel: Kernel, clock: Clock, gateways: Gateways
   }
 }
 
-/** Asked again by a new entry: the kernel asks no more often for one that it waits for. */
+/** Asks again through a new entry: the kernel does not repeat its question for one that is pending. */
 function ask(device: number, gateway: Waiting, now: number): Request[] {
   const { address } = gateway;
   const isFirst = gateway.askedAt === -Infinity;

@@ -17,8 +17,8 @@ import type { Operation } from "./operation.ts";
 type Hairpin = Extract<Operation, { kind: "hairpin" }>;
 
 /**
- * What a kernel answers that lacks nfnetlink, nf_tables, a family of it, chains of type nat or masquerading. Replacing a
- * table asks for nothing else that could be missing.
+ * Answers of a kernel without nfnetlink, nf_tables, one of its families, chains of type nat, or masquerading. Replacing
+ * a table needs nothing else that could be missing.
  */
 const UNSUPPORTED: readonly number[] = [
   Errno.ENOENT,
@@ -31,7 +31,7 @@ function isUnsupported(error: unknown): error is NetlinkError | SysError {
   return (error instanceof NetlinkError || error instanceof SysError) && UNSUPPORTED.includes(error.errno);
 }
 
-/** Makes the operation true. Where the kernel cannot, it stays so with a warning: the pod does everything else. */
+/** Carries out the operation. Where the kernel lacks it, this is only a warning: everything else works for the pod. */
 export function setHairpin(kernel: Kernel, hairpin: Hairpin): void {
   const { table } = hairpin;
   try {
@@ -51,7 +51,7 @@ export function setHairpin(kernel: Kernel, hairpin: Hairpin): void {
   }
 }
 
-/** Whether it is so; undefined where the kernel cannot make it so. */
+/** Whether the table is as it should be; undefined where the kernel cannot have it. */
 export function isHairpin(kernel: Kernel, hairpin: Masquerade): boolean | undefined {
   const rules = rulesOf(kernel, hairpin.family, hairpin.table);
   if (rules.length > 0) {

@@ -25,9 +25,9 @@ export type Judge = (holder: Holder) => Refusal | undefined;
 type Trunk = Pick<Link, "index" | "name">;
 
 /**
- * Looks for the VLAN device that keeps an id of the trunk taken, wherever it is, and removes it unless the judge refuses.
- * True when one was removed; false when there is none to be found, as while a namespace is being torn down.
- * DatapathError `held` when the judge refuses.
+ * Finds the VLAN device that holds an id of the trunk, in whichever namespace, and removes it unless the judge refuses.
+ * True when one was removed; false when none is found, as while a namespace is being torn down. DatapathError `held`
+ * when the judge refuses.
  */
 export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: TransportFactory): boolean {
   using node = openOwnNamespace();
@@ -48,11 +48,12 @@ export function evict(trunk: Trunk, vlanId: number, judge: Judge, open?: Transpo
   return false;
 }
 
-/** A device's parent counts in the namespace that linkNetnsId names: another namespace's ifindex may be the same. */
+/** linkIndex is an ifindex in the namespace that linkNetnsId names; other namespaces have the same numbers. */
 function isOnTrunk(kernel: Kernel, at: Netns, link: Link, trunk: Trunk, nodeFd: number): boolean {
   if (link.linkIndex !== trunk.index) return false;
   if (at === "node") return link.linkNetnsId === undefined;
-  // Without a number the parent is in the device's own namespace; a namespace without one for the node has nothing of it.
+  // Without linkNetnsId the parent is in the device's own namespace. A namespace that has no id for the node's has no
+  // device of the trunk.
   if (link.linkNetnsId === undefined) return false;
   const reply = kernel.socket(at).request(getNetnsId(nodeFd))[0];
   return reply !== undefined && decodeNetnsId(reply.payload) === link.linkNetnsId;

@@ -39,7 +39,7 @@ export interface Inspection {
   readonly addresses: readonly string[];
 }
 
-/** Reads what a plan needs to know. Throws DatapathError when the pod's interface is not what a primary leaves. */
+/** Reads what a plan needs to know. DatapathError when the pod's interface is not as a primary plugin leaves it. */
 export function inspect(kernel: Kernel, what: Inspection): Facts {
   const pod = inspectPod(kernel, what);
   return { pod, node: inspectNode(kernel, what, pod.primary.link) };
@@ -119,7 +119,7 @@ function inspectNode(
   };
 }
 
-/** A rule outlives the device it names, the address and the routes it led to, so an empty table may have some. */
+/** A rule outlives its device, its address and the routes it led to, so even an empty table may have rules. */
 function leftOnNode(kernel: Kernel, claims: Claims): Pick<NodeFacts, "table" | "rules"> {
   return {
     table: readRoutes(kernel, "node", undefined, claims.table),
@@ -127,14 +127,14 @@ function leftOnNode(kernel: Kernel, claims: Claims): Pick<NodeFacts, "table" | "
   };
 }
 
-/** A node without a default route of a family has no such source; then probes of that family name none. */
+/** A node without a default route of a family has no such source; probes of that family are then left to the kernel. */
 function defaultSources(socket: NetlinkSocket, own: ReadonlySet<string>): Partial<Record<IpFamily, string>> {
   const outcomes = socket.batch(FAMILIES.map((family) => lookUpRoute(family, SOMEWHERE[family])));
   const sources: Partial<Record<IpFamily, string>> = {};
   for (const [i, family] of FAMILIES.entries()) {
     const reply = outcomes[i]?.replies[0];
     const source = reply === undefined ? undefined : decodeRoute(reply.payload)?.source;
-    // Without a route IPv6 may answer with an unreachable one over lo, whose source is none of the node's.
+    // Without a route IPv6 may answer with an unreachable one over lo, whose source is not one of the node's addresses.
     if (source !== undefined && own.has(source)) sources[family] = source;
   }
   return sources;

@@ -28,19 +28,18 @@ import { DatapathError } from "./error.ts";
 import type { Device, Operation, Netns, VlanDevice } from "./operation.ts";
 
 /**
- * Opens the way to rtnetlink, or to another family of netlink, in the namespace the thread is in; tests put a faulty one
- * in between.
+ * Opens a netlink socket, of rtnetlink unless told, in the thread's current namespace; tests substitute a faulty one.
  */
 export type TransportFactory = (at: Netns, protocol?: number) => Transport;
 
-/** Those that are one message to rtnetlink. */
+/** Operations that are one rtnetlink message. */
 export type NetlinkOperation = Exclude<Operation, { kind: "sysctl" | "dad" | "hairpin" }>;
 
-/** As aws-cni waits. */
+/** aws-cni waits as long. */
 const DAD_LIMIT_MS = 10_000;
 const DAD_POLL_MS = 50;
 
-/** What a delete may answer when there is nothing to delete. */
+/** Errors of a delete when there is nothing to delete. */
 const ABSENT: readonly number[] = [Errno.ENOENT, Errno.ESRCH, Errno.ENODEV, Errno.ENXIO, Errno.EADDRNOTAVAIL];
 
 /** Whether the kernel refused because the thing in question, or its device, is not there. */
@@ -48,24 +47,27 @@ export function isAbsence(error: unknown): boolean {
   return error instanceof NetlinkError && ABSENT.includes(error.errno);
 }
 
-/** Whether a device's parent is not in its own namespace, where that is a pod's; or is, on the node. */
+/**
+ * Whether a device's parent or peer is on the node: for a device in a pod, in another namespace; for one on the node,
+ * in its own.
+ */
 export function isLinkOnNode(at: Netns, link: Pick<Link, "linkNetnsId">): boolean {
   return (at === "node") === (link.linkNetnsId === undefined);
 }
 
-/** Both ends of a datapath: the node's namespace and, while it lives, the pod's. */
+/** Both ends of a datapath: the node's namespace and, while it exists, the pod's. */
 export class Kernel implements Disposable {
   readonly #sockets: Partial<Record<Netns, NetlinkSocket>> = {};
   readonly #indexes = new Map<string, number>();
   readonly #node: Namespace;
   readonly #pod: Namespace | undefined;
-  /** What could not be done and need not be, one line each, for whoever reads the log. */
+  /** What could not be done but is not essential, one line each, for the log. */
   readonly warnings = new Set<string>();
   #inPod = false;
   readonly #open: TransportFactory;
   readonly #clock: Clock;
 
-  /** Without a namespace for the pod nothing can be done in it: undo leaves that out. */
+  /** Without the pod's namespace, undo skips what is in the pod. */
   constructor(
     pod: Namespace | undefined,
     open: TransportFactory = (_at, protocol) => openTransport(undefined, protocol),
@@ -93,7 +95,7 @@ export class Kernel implements Disposable {
     return (this.#sockets[at] ??= this.within(at, () => new NetlinkSocket(this.#open(at))));
   }
 
-  /** A way to netfilter: its own for each use, since its transactions are rare. */
+  /** A socket for netfilter, a new one for each of its rare transactions. */
   openNetfilter(at: Netns): Transport {
     return this.within(at, () => this.#open(at, NETLINK_NETFILTER));
   }
@@ -103,7 +105,7 @@ export class Kernel implements Disposable {
     return this.links(at, [device])[0];
   }
 
-  /** Several of them, asked for at once. */
+  /** Several devices in one request. */
   links(at: Netns, devices: readonly Device[]): (Link | undefined)[] {
     return this.socket(at)
       .batch(devices.map(getLink))
@@ -114,8 +116,8 @@ export class Kernel implements Disposable {
   }
 
   /**
-   * Runs the callback with the thread in the namespace of that place: several sysctls are then reached with one entering
-   * and leaving. What is about the node cannot be done in it.
+   * Runs the callback with the thread in that namespace, so that several sysctls cost one switch. Nothing on the node
+   * can be done inside it.
    */
   within<T>(at: Netns, callback: () => NotAPromise<T>): T {
     if ((at === "pod") === this.#inPod) return callback();
@@ -140,12 +142,14 @@ export class Kernel implements Disposable {
     });
   }
 
-  /** Whether the sysctl is there; it has the value now. */
+  /** Writes the value; false when there is no such parameter. */
   writeSysctl(at: Netns, key: string, value: string): boolean {
     return this.within(at, () => writeSysctl(key, value));
   }
 
-  /** All devices of the place, or those of one kind, or those whose message has these bytes in it (such as a MAC). */
+  /**
+   * All devices of the namespace, or those of one kind, or those whose message contains these bytes (such as a MAC).
+   */
   allLinks(at: Netns, { kind, having }: { kind?: string; having?: Uint8Array } = {}): Link[] {
     return this.socket(at)
       .dump(listLinks(kind))
@@ -154,8 +158,8 @@ export class Kernel implements Disposable {
   }
 
   /**
-   * Waits until duplicate address detection is done with an address. DatapathError when somebody else has it, or when it
-   * takes longer than 10 s.
+   * Waits until duplicate address detection has finished. DatapathError when another host has the address, or after 10
+   * s.
    */
   waitForDad(at: Netns, device: Device, address: string): void {
     const index = this.#index(at, device);
@@ -183,8 +187,8 @@ export class Kernel implements Disposable {
   }
 
   /**
-   * The request that makes the operation true. Undefined when nothing has to be sent: the device it is about is not
-   * there, and the operation takes something away.
+   * The request that carries out the operation. Undefined when nothing has to be sent: the device to be deleted is not
+   * there.
    */
   request(operation: NetlinkOperation): Request | undefined {
     const { at } = operation;
@@ -233,24 +237,24 @@ export class Kernel implements Disposable {
     }
   }
 
-  /** The socket that a request for this operation goes to: a VLAN device is always made from the trunk's side. */
+  /** Which socket a request for this operation goes to: a VLAN device is always created from the trunk's side. */
   static socketOf(operation: Operation): Netns {
     return operation.kind === "vlan" && operation.absent !== true ? "node" : operation.at;
   }
 
-  /** Whether a refusal means that what was asked for is so already. */
+  /** Whether a refusal means that there was nothing to do. */
   static alreadySatisfied(operation: Operation, error: NetlinkError): boolean {
     if ("absent" in operation) return isAbsence(error);
     return operation.kind === "rule" && error.errno === Errno.EEXIST;
   }
 
   /**
-   * The VLAN device that is meant, whatever it is called by now: a trunk has each id once, and what is in a pod may have
-   * been renamed or given another MAC there. On the node another MAC is another branch's: aws-cni keeps its devices there
-   * too, and the id may be its pod's by now.
+   * The VLAN device, whatever its name is by now: a trunk has each id once, and inside a pod the device may have been
+   * renamed or given another MAC. On the node another MAC means another branch: aws-cni keeps its devices there too,
+   * and one of its pods may have the id by now.
    */
   #ownVlan(at: Netns, vlan: VlanDevice): Link | undefined {
-    // A pod may have a VLAN device of its own over an interface that has the trunk's ifindex there.
+    // A pod may have its own VLAN device on an interface whose ifindex happens to be the trunk's.
     const isIt = (link: Link) =>
       link.vlan?.id === vlan.vlanId &&
       link.linkIndex === vlan.trunk &&

@@ -1,22 +1,22 @@
 import { DatapathError } from "./error.ts";
 
-/** Rule priorities, tables and a name, as aws-cni uses them, so that a node may hold pods of both. */
+/** Rule priorities, route tables and device names, the same as aws-cni's, so that a node can have pods of both. */
 
-/** Rules that send what is addressed to a pod. */
+/** Rules for packets to a pod. */
 export const TO_POD_PRIORITY = 512;
-/** Rules that send what comes from a pod. */
+/** Rules for packets from a pod. */
 export const FROM_POD_PRIORITY = 1536;
 
-/** Rules of strict mode: what comes from a pod, or from its branch, sees no table but the branch's. */
+/** Rules of strict mode: packets from a pod or from its branch see no table but the branch's. */
 export const STRICT_PRIORITY = 10;
-/** Where strict mode moves the rule for table local, which otherwise comes first. */
+/** The rule for table local in strict mode; otherwise it comes first. */
 export const LOCAL_PRIORITY_STRICT = 20;
 
 const TABLE_BASE = 100;
 /** default, main and local (linux/rtnetlink.h rt_class_t). */
 const KERNEL_TABLES = [253, 254, 255];
 
-/** Whether a VLAN id has a route table of its own: those that have none are never attached. */
+/** Whether a VLAN id has a route table of its own. An id without one is never attached. */
 export function hasTable(vlanId: number): boolean {
   return !KERNEL_TABLES.includes(TABLE_BASE + vlanId);
 }
@@ -41,7 +41,7 @@ export function hairpinTable(vlanId: number): string {
   return `branchline-${vlanId}`;
 }
 
-/** The VLAN device's name on the node, where it stays there; tools of the node look for it. */
+/** Name of a VLAN device that stays on the node, as tools for EKS nodes expect it. */
 export function vlanName(vlanId: number): string {
   return `vlan.eth.${vlanId}`;
 }

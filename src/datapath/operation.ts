@@ -6,9 +6,9 @@ import type { Route } from "../netlink/route/route.ts";
 import type { Rule } from "../netlink/route/rule.ts";
 
 /**
- * What a datapath does to the kernel, as data: a plan is a list of these, a record on disk keeps them, an undo is made
- * of them, and a check reads them back. Each says what shall **be**: adding what is there and deleting what is not
- * there both succeed, so every list can be run again from the start after a crash.
+ * What a datapath does to the kernel, as data: a plan is a list of operations, a record on disk keeps them, undo
+ * consists of them, and CHECK reads them back. Each states a desired state: adding what exists and deleting what does
+ * not both succeed, so after a crash every list can be run again from the start.
  */
 
 /** The node's own network namespace, or the pod's. */
@@ -61,11 +61,11 @@ export type Operation =
       readonly neighbour: Omit<NewNeighbour, "device">;
       readonly absent?: true;
     }
-  /** Nothing to do but wait: until the kernel has found no other owner of an IPv6 address (DAD). */
+  /** Waits for the kernel's duplicate address detection of an IPv6 address. */
   | { readonly kind: "dad"; readonly at: Netns; readonly device: Device; readonly address: string }
   /**
-   * The node masquerades what comes from one address of the pod for another one of the same pod, in an nftables table of
-   * its own. Kernels without nftables are fine: a pod can do without.
+   * The node masquerades packets from one of the pod's addresses to another, in an nftables table of its own. Kernels
+   * without nftables are fine: it is not essential.
    */
   | ({ readonly kind: "hairpin"; readonly at: Netns } & Masquerade & { readonly absent?: never })
   | {
@@ -84,13 +84,13 @@ export type Operation =
       readonly optional?: true;
     };
 
-/** One operation, and what takes it back. The undos of a list are run last step first. */
+/** One operation, and the operations that undo it. A list is undone from its last step to its first. */
 export interface Step {
   readonly do: Operation;
   readonly undo: readonly Operation[];
 }
 
-/** What takes back a list of steps, in the order to run it in. */
+/** The operations that undo a list of steps, in the order to run them. */
 export function undoOf(steps: readonly Step[]): Operation[] {
   return steps.toReversed().flatMap((step) => step.undo);
 }

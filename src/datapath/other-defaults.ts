@@ -5,31 +5,35 @@ import type { PodFacts } from "./facts.ts";
 import type { Operation, Step } from "./operation.ts";
 
 /**
- * Default routes that another plugin made by an interface of its own, such as egress-cni's by v4if0. Beside the branch's
- * one would be a way past its security groups, whatever its metric. So would what amounts to one, such as 0.0.0.0/1 with
- * 128.0.0.0/1, or 2000::/3.
+ * Default routes that another plugin made by its own interface, as egress-cni does by v4if0. Beside the branch's
+ * default route, whatever the metric, one would lead around the security groups. So would its equivalents, such as
+ * 0.0.0.0/1 with 128.0.0.0/1, or 2000::/3.
  */
 
-/** Bits. No network of an organisation is wider, in either family. */
+/** Bits. No organisation's network is wider, in either family. */
 const SHORTEST_NETWORK = 8;
 
-/** Whether a route is a default route, or as wide as a part of one. */
+/** Whether a route is a default route, or wide enough to be part of an equivalent. */
 export function isWide({ length, type }: Pick<Route, "length" | "type">): boolean {
   return length < SHORTEST_NETWORK && type === RouteType.UNICAST;
 }
 
-/** Those of the pod's routes: in table main, by another device than the primary's (several devices count as another). */
+/**
+ * The default routes among the pod's: in table main, by a device other than the primary's. A multipath route counts
+ * too.
+ */
 export function otherDefaults(routes: readonly Route[], primary: number): Route[] {
   return routes.filter((route) => isWide(route) && route.table === Table.MAIN && route.device !== primary);
 }
 
-/** Takes those of the branch's families away; undone, they come back as they were. The other family's are left alone. */
+/** Removes those of the branch's families; undo restores them. The other family's stay. */
 export function replaceOtherDefaults(branch: BranchAssignment, pod: PodFacts): Step[] {
   return pod.otherDefaults
     .filter((route) => branch.addresses.some(({ family }) => family === route.family))
     .map(({ device, ...route }): Step => {
       const operation = { kind: "route", at: "pod", ...(device !== undefined && { device }), route } as const;
-      // It was up, or there was no such route. Asked for first, so that undo sees when the device is gone.
+      // The device was up, or it would have had no route. This comes first so that undo notices when the device is
+      // gone.
       const owner: Operation[] = device === undefined ? [] : [{ kind: "link", at: "pod", device, up: true }];
       return { do: { ...operation, absent: true }, undo: [...owner, operation] };
     });

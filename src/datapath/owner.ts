@@ -8,7 +8,7 @@ import { tableOf } from "./numbers.ts";
 import { readRoutes, readRulesTo } from "./read.ts";
 
 /**
- * Whose a VLAN device on the node is that no record tells of: aws-cni leaves its pods' devices there, with the same
+ * Finds the owner of a VLAN device on the node that has no record: aws-cni's pods have such devices, with the same
  * tables, rules and priorities as the routed datapath.
  */
 
@@ -20,14 +20,14 @@ export function vlanOnNode(kernel: Kernel, trunk: Pick<Link, "index">, vlanId: n
 }
 
 /**
- * The veth of a living pod that the VLAN id's table and rules lead to. A veth lives no longer than its other end's
- * namespace, and a route no longer than its device; a rule outlives the device that it names, and a pod of the same name
- * has a veth of the same name, so by a rule alone it is not the pod with the veth `own`.
+ * The veth of a living pod that the VLAN id's table and rules lead to. A veth goes with its other end's namespace, and
+ * a route with its device. A rule outlives the device it names, and the next pod of the same name has a veth of the
+ * same name; so if only a rule names the veth `own`, that is not a match.
  */
 export function podBehind(kernel: Kernel, vlanId: number, own: number | undefined): Link | undefined {
   const table = tableOf(vlanId);
   const rules = readRulesTo(kernel, "node", table);
-  // Standard mode sends what is for the pod by table main.
+  // Standard mode routes to the pod in table main.
   const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
   const routes = [
     ...readRoutes(kernel, "node", undefined, table),
@@ -45,9 +45,9 @@ export function podBehind(kernel: Kernel, vlanId: number, own: number | undefine
 }
 
 /**
- * Of the devices that the routes of a VLAN id's table go by, one that says that the table is somebody's though no VLAN
- * device is on the node: the veth of a living pod, or one that no branch's table has, such as another ENI. A route goes
- * with its device. What the direct datapath left is its next owner's to clear: there the VLAN device says who lives.
+ * A device in the routes of a VLAN id's table that shows that the table is in use although the node has no VLAN device:
+ * the veth of a living pod, or a device that no branch's table has, such as another ENI. A route goes with its device.
+ * Routes of the direct datapath do not count: there the VLAN device shows who lives, and the next owner clears them.
  */
 export function ownerOfTable(
   kernel: Kernel,

@@ -8,32 +8,33 @@ import type { Operation } from "./operation.ts";
 import { readRoutes, readRules } from "./read.ts";
 
 /**
- * Whether what stands on the node under a VLAN id is still what an attachment made. A DEL may come late: EC2 has given
- * the id to another branch by then, which aws-cni attached, with the same names and numbers and no record of ours.
+ * Whether the node's device, routes and rules of a VLAN id are still those of an attachment. When a DEL comes late, EC2
+ * may have given the id to another branch that aws-cni attached, with the same names and numbers but without a record
+ * of ours.
  */
 
-/** What a routed attachment is known by. */
+/** What identifies a routed attachment. */
 export interface Owner {
   readonly vlanId: number;
   readonly mac: string;
   readonly addresses: readonly string[];
   /** ifindex of the trunk. */
   readonly trunk: number;
-  /** ifindex, on the node, of the pod's veth: none is given twice. */
+  /** ifindex, on the node, of the pod's veth: never reused. */
   readonly veth?: number;
 }
 
-/** What stands there. */
+/** What the node has under the VLAN id. */
 export interface Standing {
-  /** The device by the name that the branch's has. */
+  /** The device that has the name of the branch's. */
   readonly device?: Link;
   /** Routes of the id's table. */
   readonly table: readonly Route[];
-  /** Routes of table main to the attachment's addresses. */
+  /** Routes to the attachment's addresses in table main. */
   readonly toPod: readonly Route[];
-  /** Whether the pod that those lead to, if it is another one, has its branch by another VLAN id. */
+  /** If those lead to another pod: whether its branch has another VLAN id. */
   readonly isElsewhere?: boolean;
-  /** ifindex of the devices that rules name, where they are there. */
+  /** ifindex of the devices that rules name, where they exist. */
   readonly indexes: ReadonlyMap<string, number>;
 }
 
@@ -71,7 +72,7 @@ function isFromElsewhere(kernel: Kernel, { vlanId, addresses }: Owner): boolean 
   );
 }
 
-/** Of what takes an attachment back, that which takes nothing from the id's or the address's next owner. */
+/** Those of the operations that take nothing from the next owner of the VLAN id or of the addresses. */
 export function withoutOthers(
   operations: readonly Operation[],
   owner: Owner,
@@ -83,7 +84,7 @@ export function withoutOthers(
   );
 }
 
-/** Whether the VLAN id is another branch's by now. */
+/** Whether the VLAN id belongs to another branch by now. */
 export function hasNextOwner(owner: Owner, standing: Standing): boolean {
   const { device } = standing;
   const isOtherDevice =
@@ -92,14 +93,14 @@ export function hasNextOwner(owner: Owner, standing: Standing): boolean {
   return isOtherDevice || leadsToAnotherPod(owner, standing) || isOfNextSandbox(owner, standing);
 }
 
-/** As the table of a strict pod leads to that pod. */
+/** A strict pod's table leads to the pod. */
 function leadsToAnotherPod({ veth }: Owner, { device, table }: Standing): boolean {
   const isToPod = (route: Route) =>
     !isRefusal(route) && route.device !== undefined && route.device !== device?.index;
   return veth !== undefined && table.some((route) => isToPod(route) && route.device !== veth);
 }
 
-/** As table main leads to a standard pod: the same ENI's, in its next sandbox, whose device has the same MAC. */
+/** Table main leads to a standard pod. This is the same ENI in the pod's next sandbox, with the same MAC. */
 function isOfNextSandbox(owner: Owner, { toPod, isElsewhere }: Standing): boolean {
   return isToAnother(owner, toPod) && isElsewhere !== true;
 }
@@ -110,21 +111,22 @@ function isOfNextOwner(operation: Operation, isTaken: boolean, owner: Owner, sta
     return operation.absent === true && isRuleOfNextOwner(operation.rule, isTaken, owner, standing);
   }
   if (!isTaken || kind === "vlan") return isTaken;
-  // By its ifindex a device is known, the name is the next owner's. The last resort of a table is nobody's but ours.
+  // An ifindex identifies our device; the name belongs to the next owner's. Only branchline puts a last resort into a
+  // table.
   return "device" in operation && operation.device === vlanName(owner.vlanId);
 }
 
 function isRuleOfNextOwner(rule: Rule, isTaken: boolean, owner: Owner, standing: Standing): boolean {
   const isOtherPod = (address: string) =>
     standing.toPod.some((route) => route.destination === address && route.device !== owner.veth);
-  // Standard mode has the same rule for every pod that has the address.
+  // In standard mode every pod with the address has the same rule.
   if (rule.table === Table.MAIN) return rule.to !== undefined && isOtherPod(rule.to.address);
   if (!isTaken || rule.table !== tableOf(owner.vlanId)) return false;
   if (rule.from !== undefined) return isOtherPod(rule.from.address);
   if (rule.inputDevice === undefined) return false;
-  // Only a strict pod has a rule by the VLAN device: for a standard one it leads astray what comes in.
+  // Only a strict pod has a rule for the VLAN device: for a standard pod it would misroute incoming packets.
   if (rule.inputDevice === vlanName(owner.vlanId)) return leadsToAnotherPod(owner, standing);
-  // By the old veth's name: the next owner's if its table leads to a device of that name.
+  // The rule names the old veth: it is the next owner's if the table leads to a device of that name.
   const index = standing.indexes.get(rule.inputDevice);
   return index !== undefined && index !== owner.veth && standing.table.some(({ device }) => device === index);
 }

@@ -5,7 +5,7 @@ import { type Route, newRoute } from "../netlink/route/route.ts";
 import type { PrimaryFacts } from "./facts.ts";
 import type { Operation } from "./operation.ts";
 
-/** What a primary plugin gave the pod's interface, and the operations that give it again. */
+/** What a primary plugin set on the pod's interface, and the operations that restore it. */
 
 /** A family's address on the interface, and the gateway of its default route. */
 export interface PrimaryFamily {
@@ -28,7 +28,7 @@ export function primaryFamilies(primary: PrimaryFacts): PrimaryFamily[] {
   return found;
 }
 
-/** The routes that the primary made, as opposed to those that come with an address or a device. */
+/** The routes that the primary made, not those that the kernel adds with an address or a device. */
 export function ownRoutes(primary: PrimaryFacts): Route[] {
   return primary.routes.filter((route) => route.protocol !== Protocol.KERNEL);
 }
@@ -39,17 +39,17 @@ export function byDependency(routes: readonly Route[]): Route[] {
   return routes.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** Link-local addresses are the kernel's: it derives them when a device comes up. */
+/** The kernel makes link-local addresses when a device comes up. */
 export function isKernelMade(address: Address): boolean {
   return address.scope === Scope.LINK && familyOf(address.address) === 6;
 }
 
-/** The address without its device, with these flags (AddressFlag). */
+/** The address as it can be set again: with these flags (AddressFlag), without its device. */
 export function asNewAddress({ index: _, rest: __, ...address }: Address, flags: number) {
   return { ...address, flags };
 }
 
-/** The route that the kernel makes for an address with a prefix: each time its device comes up, or it is set. */
+/** The route to its prefix that the kernel adds whenever the address is set or its device comes up. */
 export function prefixRoute(address: Address): Omit<Route, "device"> | undefined {
   const family = familyOf(address.address);
   if ((address.flags & AddressFlag.NOPREFIXROUTE) !== 0) return undefined;
@@ -60,12 +60,12 @@ export function prefixRoute(address: Address): Omit<Route, "device"> | undefined
     destination: networkOf(network),
     length: network.length,
     protocol: Protocol.KERNEL,
-    // Of IPv6 it has a metric of its own (IP6_RT_PRIO_ADDRCONF, linux/ipv6_route.h) and no source.
+    // An IPv6 one has its own metric (IP6_RT_PRIO_ADDRCONF, linux/ipv6_route.h) and no source.
     ...(family === 4 ? { source: address.address } : { priority: 256 }),
   });
 }
 
-/** Gives the interface its addresses again, with only those routes to their prefixes that were there. */
+/** Restores the interface's addresses, with only those routes to their prefixes that it had. */
 export function restoreAddresses(primary: PrimaryFacts): Operation[] {
   return ownAddresses(primary).flatMap((address) => restoreAddress(primary, address));
 }
@@ -89,7 +89,7 @@ export function restoreAddress(primary: PrimaryFacts, address: Address): Operati
   ];
 }
 
-/** Sets the primary's own routes again. */
+/** Restores the primary's own routes. */
 export function restoreRoutes(primary: PrimaryFacts): Operation[] {
   const pod = { at: "pod", device: primary.link.index } as const;
   return byDependency(ownRoutes(primary)).map(({ device: _, ...route }) => ({
@@ -99,7 +99,7 @@ export function restoreRoutes(primary: PrimaryFacts): Operation[] {
   }));
 }
 
-/** Sets the primary's permanent neighbours again. */
+/** Restores the primary's permanent neighbours. */
 export function restoreNeighbours(primary: PrimaryFacts): Operation[] {
   return primary.permanentNeighbours.flatMap(({ address, mac }): Operation[] =>
     mac === undefined

@@ -29,7 +29,7 @@ import { type Claims, isAbout } from "./claims.ts";
 import { type Kernel, isAbsence } from "./kernel.ts";
 import type { Netns } from "./operation.ts";
 
-/** Lists of what one place has, decoded. */
+/** Addresses, routes, rules and neighbours of a namespace, decoded. */
 
 /** The addresses of one device, or of all (index 0); those of one scope (rt_scope_t), or of any. */
 export function readAddresses(kernel: Kernel, at: Netns, index: number, scope?: number): Address[] {
@@ -58,13 +58,16 @@ export function readRoutes(
         .filter((route) => family === undefined || route.family === family)
     );
   } catch (error) {
-    // A table that nobody used yet does not exist.
+    // A table does not exist until it is used.
     if (table !== undefined && isAbsence(error)) return [];
     throw error;
   }
 }
 
-/** The IPv4 routes by the node's end of a pod's veth that neither the kernel made nor a branch of that table. */
+/**
+ * The IPv4 routes by the node's end of a pod's veth, except the kernel's own and those in that table, which are a
+ * branch's.
+ */
 export function readRoutesOfPrimary(kernel: Kernel, device: number, table: number): Route[] {
   return readRoutes(kernel, "node", 4, undefined, device).filter(
     (route) => route.protocol !== Protocol.KERNEL && route.table !== table,
@@ -76,7 +79,7 @@ export function readRules(kernel: Kernel, at: Netns, family?: IpFamily): ListedR
   return dumpRules(kernel, at, family).flatMap(({ payload }) => decodeRule(payload) ?? []);
 }
 
-/** The rules of both families that send what they match to one table. */
+/** The rules of both families that look up one table. */
 export function readRulesTo(kernel: Kernel, at: Netns, table: number): Rule[] {
   return dumpRules(kernel, at)
     .filter(({ payload }) => mayLookUp(payload, table))
@@ -85,9 +88,9 @@ export function readRulesTo(kernel: Kernel, at: Netns, table: number): Rule[] {
     .map(plainRule);
 }
 
-/** The rules of both families that take hold of a branch's packets, or lead to its table. */
+/** The rules of both families that match a branch's packets or look up its table. */
 export function readRulesAbout(kernel: Kernel, at: Netns, claims: Claims): Rule[] {
-  // A node has some rules for each pod: only those with one of these in them are decoded.
+  // A node has rules for every pod: only those that contain one of these are decoded.
   const marks = [
     ...claims.devices.map((name) => Buffer.from(`${name}\0`)),
     ...claims.addresses.map((address) => Buffer.from(ipBytes(address))),

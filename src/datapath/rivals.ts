@@ -7,9 +7,9 @@ import type { Kernel } from "./kernel.ts";
 import { readRoutes } from "./read.ts";
 
 /**
- * Rules about the branch's address that lead elsewhere are cleared away: their pod is no more. Where a pod that lives has
- * the address, the annotation contradicts the node, and nothing is taken from anybody: DatapathError `held`. A pod's veth
- * goes with its namespace, and the route by it with the veth, so a route says that its pod lives, whoever made it.
+ * Rules for the branch's address that lead elsewhere are removed: their pod is gone. If a living pod has the address,
+ * the annotation contradicts the node and nothing is changed: DatapathError `held`. A pod's veth goes with its
+ * namespace, and a route with the veth, so a route proves that its pod is alive, whoever made it.
  */
 export function requireNoRival(kernel: Kernel, rules: readonly Rule[], table: number, veth: number): void {
   for (const rule of rules) {

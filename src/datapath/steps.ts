@@ -9,12 +9,12 @@ import { hairpinTable, tableOf } from "./numbers.ts";
 import type { Operation, Netns, Step } from "./operation.ts";
 import { DISABLE_IPV6, factOf, sysctlKey } from "./sysctl.ts";
 
-/** Steps that every datapath takes. */
+/** Steps that the datapaths have in common. */
 
-/** ifindex of lo in every namespace (net/core/dev.c gives it out first). */
+/** ifindex of lo in every namespace: the first one that net/core/dev.c assigns. */
 const LOOPBACK = 1;
 
-/** What vanishes with its device, or when that is set down, needs no undo of its own. */
+/** What goes with its device, or when that is set down, needs no undo of its own. */
 export function step(operation: Operation, undo: readonly Operation[] = []): Step {
   return { do: operation, undo };
 }
@@ -25,17 +25,17 @@ export function routeStep(at: Netns, device: number | string, route: Omit<Route,
   return step(operation, [{ ...operation, absent: true }]);
 }
 
-/** The worst metric there is. */
+/** The largest metric. */
 const LAST_RESORT = 0xffff_ffff;
 
-/** Whether a listed route is a last resort of ours. */
+/** Whether a listed route is one of our last resorts. */
 export function isLastResort(route: Route): boolean {
   return isRefusal(route) && route.priority === LAST_RESORT && route.protocol === Protocol.STATIC;
 }
 
 /**
- * A table's last resort: it needs no device, so it stands before there is one and while that is down. Without it what
- * finds nothing in the table goes on to the next rule, and out by the node.
+ * A table's last resort: an unreachable route needs no device, so it works before there is one and while it is down.
+ * Without it a packet that finds no route in the table would go on to the next rule and leave by the node.
  */
 export function lastResortStep(
   at: Netns,
@@ -70,16 +70,16 @@ export function routeAbsent({ device, ...route }: Route): Operation {
 export function bringUp({ node, pod }: Facts): Step[] {
   const loopback = { kind: "link", at: "pod", device: LOOPBACK } as const;
   return [
-    // Left up on DEL: other pods' branches hang on it by then.
+    // Left up on DEL: other pods' branches may use it by then.
     ...(node.trunk.up ? [] : [step({ kind: "link", at: "node", device: node.trunk.index, up: true })]),
-    // Without an address at all a namespace has no table local, and then resolves every neighbour to broadcast.
+    // A namespace without any address has no table local, and then resolves every neighbour to broadcast.
     ...(pod.loopbackUp ? [] : [step({ ...loopback, up: true }, [{ ...loopback, up: false }])]),
   ];
 }
 
 /** Removes rules and routes left by the VLAN id's previous owner: those that lead to its table or name its devices, and the table. */
 export function clearStale({ node }: Facts, { vlanId }: Pick<BranchAssignment, "vlanId">): Step[] {
-  // A direct pod's rule says that it may have had this too.
+  // A direct pod's rule shows that its nftables table may be there too.
   const ofTable = node.rules.filter((rule) => isDirectRule(rule) && rule.table === tableOf(vlanId));
   const directs = new Set(ofTable.map(({ family }) => family));
   const table = hairpinTable(vlanId);
@@ -90,7 +90,7 @@ export function clearStale({ node }: Facts, { vlanId }: Pick<BranchAssignment, "
   ];
 }
 
-/** Makes the branch's VLAN device in one place, and deletes it again. */
+/** Creates the branch's VLAN device in one namespace, and deletes it again. */
 export function vlanStep(
   at: Netns,
   name: string,

@@ -1,10 +1,10 @@
-/** A parameter that every device has of its own: /proc/sys/net/<family>/conf/<device>/<parameter>. */
+/** A per-device parameter: /proc/sys/net/<family>/conf/<device>/<parameter>. */
 export interface DeviceSysctl {
   readonly family: "ipv4" | "ipv6";
   readonly parameter: string;
 }
 
-/** Runtimes switch IPv6 off in namespaces that they take for IPv4's. */
+/** Runtimes switch IPv6 off in namespaces that they consider IPv4-only. */
 export const DISABLE_IPV6: DeviceSysctl = { family: "ipv6", parameter: "disable_ipv6" };
 
 /** A parameter as it was found. */

@@ -12,17 +12,17 @@ import { isWide } from "./other-defaults.ts";
 import type { Device, Operation, Netns, Step } from "./operation.ts";
 import { readAddresses, readPermanentNeighbours, readRoutes, readRules } from "./read.ts";
 
-/** What plugins that came after ours in the chain say of the pod, in the chain's result. */
+/** What plugins later in the chain say about the pod, by the chain's result. */
 export interface LaterPlugins {
-  /** Bytes. Undefined: they do not say, and may have set another one (tuning does). */
+  /** Bytes. Undefined when they do not say: they may still have changed it, as tuning does. */
   readonly mtu?: number;
 }
 
 /**
- * Reads the kernel back and holds it against what the steps made. Gives one line for each difference, naming the place,
- * the thing, what it should be and what it is. In the pod only what its groups depend on, and whether it is reachable,
- * counts: a later plugin of the chain may have changed MTU and sysctls there (SPEC 1.1.0, CHECK). With IPv6 switched off
- * its address is missing, which is a difference.
+ * Compares the kernel's state with what the steps made. Returns one line for each difference: where, what, the value
+ * wanted and the value found. In the pod only that counts which its groups and its reachability depend on: a later
+ * plugin of the chain may have changed MTU and sysctls there (SPEC 1.1.0, CHECK). With IPv6 switched off the address is
+ * missing, which is a difference.
  */
 export function verify(kernel: Kernel, steps: readonly Step[], later: LaterPlugins = {}): string[] {
   const view = new KernelView(kernel, later);
@@ -35,7 +35,7 @@ export function verify(kernel: Kernel, steps: readonly Step[], later: LaterPlugi
   return [...new Set(found)];
 }
 
-/** Devices are known by the name they got last. */
+/** Devices are looked up by their last name. */
 function underLastName(operation: Operation, all: readonly Operation[]): Operation {
   const lastName = (name: string): string => {
     const renamed = all.find(
@@ -50,7 +50,7 @@ function underLastName(operation: Operation, all: readonly Operation[]): Operati
   return { ...operation, device: lastName(operation.device) };
 }
 
-/** What was read, kept for the next comparison of one CHECK. */
+/** Keeps what was read for the other comparisons of the same CHECK. */
 class KernelView {
   readonly later: LaterPlugins;
   readonly #kernel: Kernel;
@@ -138,7 +138,7 @@ function compare(what: string, is: number | string | undefined, shouldBe: number
   return is === shouldBe ? [] : [`${what} ${is ?? "none"} instead of ${shouldBe}`];
 }
 
-/** A device is set down to be renamed, then up: what all the steps say of it together is said once, at the last. */
+/** A device is set down, renamed and set up: its steps are merged and compared once, at the last. */
 function isLast(operation: Of<"link">, all: readonly Operation[]): boolean {
   return aboutSame(operation, all).at(-1) === operation;
 }
@@ -188,10 +188,10 @@ function differentRoute(view: KernelView, { at, device, route }: Of<"route">): s
   const all = view.routes(at, route.family, route.table);
   const rivals = all
     .filter((found) => found.destination === route.destination && found.length === route.length)
-    // What sends nothing anywhere, the last resort above all, is no other way.
+    // Routes that refuse packets, above all the last resort, are no rivals.
     .filter((found) => isRefusal(found) === isRefusal(route));
   const isThere = rivals.some((found) => sameRoute(found, named));
-  // A second default by another device, whatever its metric, is a way past the branch.
+  // A second default route by another device, whatever its metric, leads around the branch.
   const strangers =
     route.length === 0 && route.table === Table.MAIN && !isRefusal(route)
       ? all.filter((found) => isWide(found) && !sameRoute(found, named) && !isByDevice(found, named))
@@ -212,11 +212,11 @@ function isByDevice(a: Route, b: Route): boolean {
 
 function sameRoute(a: Route, b: Route): boolean {
   if (a.type !== b.type) return false;
-  // IPv6 lists those that send nothing as leaving by lo.
+  // IPv6 lists refusing routes with device lo.
   return isRefusal(a) || (a.gateway === b.gateway && a.device === b.device && a.source === b.source);
 }
 
-/** On the node another rule of the same place that leads elsewhere, made for an earlier pod, may come first. */
+/** On the node a rule of the same priority that leads elsewhere, left by an earlier pod, may match first. */
 function differentRule(view: KernelView, { at, rule }: Of<"rule">): string | undefined {
   const found = view.rules(at, rule.family);
   if (!found.some((other) => sameRule(other, rule))) return `rule "${describeRule(rule)}" is missing`;
@@ -234,7 +234,7 @@ function isRival(a: ListedRule, b: Rule): boolean {
     a.table !== b.table &&
     (sameText(a.to, b.to) ||
       sameText(a.from, b.from) ||
-      // Every packet of the node's own has the input device lo.
+      // Every packet that the node itself sends has input device lo.
       (b.to === undefined && a.inputDevice !== undefined && a.inputDevice === b.inputDevice))
   );
 }

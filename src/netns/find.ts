@@ -1,9 +1,9 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { type Namespace, NamespaceError, openNamespace } from "./namespace.ts";
 
-/** Where a namespace's path may be. */
+/** Where to look for paths to namespaces. */
 export interface Places {
-  /** Where programs mount namespaces to keep them. */
+  /** Where programs mount namespaces to keep them alive. */
   readonly mountDirectories: readonly string[];
   readonly proc: string;
 }
@@ -12,24 +12,24 @@ export interface Places {
 const PLACES: Places = { mountDirectories: ["/run/netns", "/run/docker/netns"], proc: "/proc" };
 
 /**
- * Every network namespace that a path leads to: those mounted in the usual places and those of running processes.
- * Slow (it walks /proc), so for what is not expected only.
+ * Every network namespace that has a path: those mounted in the usual directories and those of running processes. Slow
+ * (it walks /proc), so only for the unexpected.
  */
 export function* allNamespaces(places: Places = PLACES): Generator<Namespace> {
   const seen = new Set<string>();
   const links = new Set<string>();
   for (const { path, link } of candidates(places)) {
-    // Most processes share a namespace: one of each is opened.
+    // Most processes share a namespace: each link is opened once.
     if (link !== undefined && links.has(link)) continue;
     let namespace: Namespace;
     try {
       namespace = openNamespace(path);
     } catch (error) {
-      // Processes end and mounts go while we look.
+      // Processes end and mounts disappear while we look.
       if (error instanceof NamespaceError) continue;
       throw error;
     }
-    // Not before: a process may end in between, and another one with the same link leads there as well.
+    // Only now: had this process ended before it was opened, another one with the same link would still lead there.
     if (link !== undefined) links.add(link);
     if (seen.has(namespace.identity)) namespace[Symbol.dispose]();
     else {
@@ -39,7 +39,7 @@ export function* allNamespaces(places: Places = PLACES): Generator<Namespace> {
   }
 }
 
-/** The namespace of that identity under whatever path; undefined when none leads to it. The caller disposes of it. */
+/** The namespace of that identity, by any path; undefined when there is none. The caller disposes of it. */
 export function findNamespace(identity: string): Namespace | undefined {
   for (const namespace of allNamespaces()) {
     if (namespace.identity === identity) return namespace;
@@ -48,7 +48,7 @@ export function findNamespace(identity: string): Namespace | undefined {
   return undefined;
 }
 
-/** Paths to try, those of processes with the text of the link. */
+/** Paths to try; those of processes come with the link's text. */
 function* candidates({ mountDirectories, proc }: Places): Generator<{ path: string; link?: string }> {
   for (const directory of mountDirectories) {
     for (const entry of entriesOf(directory)) yield { path: `${directory}/${entry}` };

@@ -11,7 +11,7 @@ const NSFS_MAGIC = 0x6e736673;
 /** The caller's own network namespace; every thread has one, and the main thread is the only one used here. */
 const OWN = "/proc/thread-self/ns/net";
 
-/** A namespace cannot be used. `gone` tells the ones that no longer exist from those that are no namespace. */
+/** A namespace cannot be used. `gone`: it no longer exists, as opposed to a path to something else. */
 export class NamespaceError extends Error {
   override name = "NamespaceError";
   readonly path: string;
@@ -33,13 +33,13 @@ export interface Namespace extends Disposable {
 }
 
 /**
- * Opens the namespace at a path. Throws NamespaceError: `gone` when nothing is there, or when only the file is left
- * that the namespace was once mounted on.
+ * Opens the namespace at a path. NamespaceError `gone` when nothing is there, or only the file on which the namespace
+ * was mounted.
  */
 export function openNamespace(path: string): Namespace {
   let fd: number;
   try {
-    // Nobody may keep us waiting: a FIFO would, until somebody writes to it.
+    // Never block: opening a FIFO would, until somebody writes to it.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = errorCode(error);
@@ -65,13 +65,13 @@ export function openOwnNamespace(): Namespace {
   return openNamespace(OWN);
 }
 
-/** Nothing that finishes later may run in the namespace: by then the thread has left it. */
+/** The callback must not return a promise: when that settles, the thread has left the namespace. */
 export type NotAPromise<T> = T extends PromiseLike<unknown> ? never : T;
 
 /**
  * Runs the callback with the thread inside the namespace and comes back, also when it throws. Sockets opened and
  * sysctls touched **synchronously** in it belong to that namespace; Node's asynchronous calls run on other threads.
- * `home` is where the thread is now, for callers that have it open already.
+ * `home` is the thread's present namespace, for callers that have it open already.
  */
 export function inNamespace<T>(namespace: Namespace, callback: () => NotAPromise<T>, home?: Namespace): T {
   using opened = home === undefined ? openOwnNamespace() : undefined;
@@ -92,7 +92,7 @@ export function inNamespace<T>(namespace: Namespace, callback: () => NotAPromise
   try {
     return callback();
   } finally {
-    // Should this fail, the process is in the wrong namespace and must not go on: the error ends it.
+    // If this fails, the process is in the wrong namespace and must not go on: the error ends it.
     setns(own.fd, CLONE_NEWNET);
   }
 }

@@ -29,7 +29,7 @@ import { reviewNode } from "../cleanup.ts";
 
 export { clearStrictRules } from "../../attachment/strict.ts";
 
-/** ADD of a pod that has a branch: look, plan, write the record, carry out. Gives the chain's new result. */
+/** ADD of a pod with a branch: inspect, plan, write the record, apply. Returns the chain's new result. */
 export function addBranch(
   call: Call,
   config: PluginConfig,
@@ -61,7 +61,7 @@ export function addBranch(
       const { ifName, netns: sandbox, cniVersion } = request;
       return withBranch(prevResult, { ...network, ifName, sandbox, mac: branch.mac, mtu }, cniVersion);
     };
-    // Before anything is touched: prevResult may be none that a branch can be added to.
+    // Before anything is changed: prevResult may not allow for a branch.
     resultOf(datapath.describe(branch, options));
     const look = () =>
       inspect(kernel, {
@@ -127,7 +127,7 @@ function podIdentity(args: PodArgs): PodIdentity {
   };
 }
 
-/** The kernel is asked only where the pod has more network cards than the one that was looked at. */
+/** Asks the kernel only if the pod has more network cards than the one already inspected. */
 function madeByAwsCni(kernel: Kernel, veth: Link, prevResult: CniResult): Pick<AttachmentRecord, "primary"> {
   const rules = rulesOfAwsCni(prevResult);
   if (rules.length === 0) return {};
@@ -144,14 +144,14 @@ function warnOfBandwidth(call: Call, { datapath, runtimeConfig }: PluginConfig):
   call.warn(`${pod} asks for ${asked}: datapath "${datapath}" does not limit the branch, "routed" does`);
 }
 
-/** Bytes. The kernel would refuse a VLAN device larger than its parent; said here with the key to change. */
+/** Bytes. The kernel would refuse an MTU above the trunk's; this error names the key to change. */
 function mtuFor(config: PluginConfig, trunk: { name: string; mtu: number }): number {
   const mtu = config.mtu ?? trunk.mtu;
   if (mtu <= trunk.mtu) return mtu;
   throw new CniError(ErrorCode.InvalidConfig, `mtu ${mtu} is above the ${trunk.mtu} of trunk ${trunk.name}`);
 }
 
-/** The gateway answers: until then the branch carries no packets. */
+/** Waits until the gateway answers: before that the branch carries no packets. */
 function waitUntilReady(
   call: Call,
   config: PluginConfig,
@@ -176,7 +176,7 @@ function waitUntilReady(
   }
 }
 
-/** What strict mode changes for the whole node, done before its first pod. */
+/** Strict mode's changes to the whole node, made before its first pod. */
 function prepareNode(call: Call, config: PluginConfig, branch: BranchAssignment, kernel: Kernel): void {
   if (config.podSGEnforcingMode !== "strict") return;
   const { probesFail } = enterStrict(call.node, kernel, {

@@ -17,7 +17,7 @@ import type { JsonObject } from "../../text/json.ts";
 import { requirePrevResult } from "../prevresult.ts";
 import { type CniResult, convertResult } from "../result.ts";
 
-/** ADD (SPEC 1.1.0, section 2): the pod's branch becomes its interface, or prevResult goes out as it came. */
+/** ADD (SPEC 1.1.0, section 2): attaches the pod's branch, or passes prevResult on as it came. */
 export async function add(call: Call): Promise<JsonObject> {
   const { request, env } = call;
   const { config, warnings } = readConfig(request.config, env, { ifName: request.ifName });
@@ -27,7 +27,7 @@ export async function add(call: Call): Promise<JsonObject> {
     call.note({ outcome: "not enabled" });
     return convertResult(prevResult, request.cniVersion);
   }
-  // A result that says so needs no answer: while a cluster moves over, such a pod waits for nobody.
+  // If the result says so, the agent need not be asked: while a cluster migrates, such a pod must not wait.
   const found = isAttachedByPrimary(prevResult) ? passedBranch(config) : await findBranch(call, config);
   const branch =
     found === undefined
@@ -44,14 +44,14 @@ export async function add(call: Call): Promise<JsonObject> {
   }
   call.note({ vlan: branch.vlanId, eni: branch.eniId });
   const podConfig = forDatapath(config, found.datapath);
-  // Most pods have no branch, and pay for nothing of this.
+  // Most pods have no branch and should not pay for this.
   const { addBranch } = await import("./add-branch.ts");
   return addBranch(call, podConfig, prevResult, branch, found.podIsGone);
 }
 
 /**
- * Where pods are routed, an earlier pod of the same name, whose DEL has not come yet, may have been strict: its rules name
- * this pod's veth, and so does its record.
+ * Where pods may be strict: an earlier pod of the same name, whose DEL has not come yet, may have left rules and a
+ * record that name this pod's veth.
  */
 async function leaveNamesake({ request, node }: Call, { interfaces }: CniResult): Promise<void> {
   const veths = interfaces.filter(({ sandbox }) => sandbox === "").map(({ name }) => name);
@@ -63,18 +63,18 @@ async function leaveNamesake({ request, node }: Call, { interfaces }: CniResult)
 
 interface FoundBranch {
   readonly annotation: string;
-  /** Not asked for where the pod is left to the primary plugin. */
+  /** Not needed if the pod is left to the primary plugin. */
   readonly datapath?: DatapathName;
   readonly podIsGone?: (pod: PodIdentity) => boolean;
 }
 
-/** What the runtime passed, for comparison only. */
+/** The annotation that the runtime passed, only to be compared. */
 function passedBranch(config: EntryConfig): FoundBranch | undefined {
   const annotation = podEniAnnotation(config.runtimeConfig);
   return annotation === undefined ? undefined : { annotation };
 }
 
-/** Which branch the pod has; undefined for none. By the agent's word, or by the annotation where nobody is asked. */
+/** The pod's branch; undefined for none. The agent's answer counts, or the annotation where the agent is not asked. */
 async function findBranch(call: Call, config: EntryConfig): Promise<FoundBranch | undefined> {
   const { pod } = call.request;
   const isExempt = pod.podNamespace !== undefined && config.exemptNamespaces.includes(pod.podNamespace);
@@ -94,8 +94,8 @@ async function findBranch(call: Call, config: EntryConfig): Promise<FoundBranch 
 }
 
 /**
- * A runtime that passes no annotations at all cannot say which pods have a branch: for a Kubernetes pod that is an error,
- * or it would run with the node's groups unnoticed.
+ * Without any annotations nobody knows which pods have a branch. For a Kubernetes pod that is an error: otherwise it
+ * would run unnoticed with the node's groups.
  */
 function requireAnnotations({ runtimeConfig }: EntryConfig, args: PodArgs): void {
   if (!isKubernetes(args) || Object.hasOwn(runtimeConfig, POD_ANNOTATIONS)) return;
@@ -105,7 +105,7 @@ function requireAnnotations({ runtimeConfig }: EntryConfig, args: PodArgs): void
   );
 }
 
-/** By missingAnnotation "refuse"; the runtime has it when the sandbox is asked for again. */
+/** For missingAnnotation "refuse": the runtime will pass the annotation when kubelet asks for the sandbox again. */
 function withoutAnnotation({ podNamespace, podName }: PodArgs): CniError {
   const who = podName === undefined ? "this pod" : `pod ${podNamespace ?? "?"}/${podName}`;
   return new CniError(

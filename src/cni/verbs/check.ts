@@ -15,7 +15,10 @@ import { isInteger, member } from "../../text/json.ts";
 import { hasBranch, requirePrevResult } from "../prevresult.ts";
 import type { CniResult } from "../result.ts";
 
-/** CHECK (SPEC 1.1.0, section 2): reads the kernel back; the error's details have a line for each difference. */
+/**
+ * CHECK (SPEC 1.1.0, section 2): compares the kernel with the record. The error's details have one line for each
+ * difference.
+ */
 export function check(call: Call): undefined {
   const { request, node } = call;
   const prevResult = requirePrevResult(request.config, request.cniVersion);
@@ -51,11 +54,14 @@ export function check(call: Call): undefined {
   );
 }
 
-/** CniError when the pod should have a branch: by the annotation, or by the result, where that came late. */
+/**
+ * CniError when the pod should have a branch: by its annotation, or by the result if the annotation came too late to be
+ * passed.
+ */
 function withoutRecord({ request, env }: Call, prevResult: CniResult): string {
   const { config } = readConfig(request.config, env, { lenient: true });
   const annotation = config.enablePodENI ? podEniAnnotation(config.runtimeConfig) : undefined;
-  // The annotation may have addresses that ADD did not read, so it is only looked at where the result says nothing.
+  // The annotation may have addresses that ADD did not read, so it is used only if the result says nothing.
   const isPrimarys = () =>
     isAttachedByPrimary(prevResult) ||
     (annotation !== undefined && isAttachedByPrimary(prevResult, decodeBranch(annotation)));
@@ -76,8 +82,8 @@ function withoutRecord({ request, env }: Call, prevResult: CniResult): string {
 }
 
 /**
- * With table local first, traffic within the node goes past a strict pod's branch: as after aws-cni was started in
- * standard mode. Without a rule for it the node takes nothing in, whatever the pod's mode.
+ * With table local first, traffic within the node bypasses a strict pod's branch; that happens when aws-cni is
+ * restarted in standard mode. Without a rule for table local the node accepts no packets, whatever the pod's mode.
  */
 function localRuleDifferences(kernel: Kernel, { addresses, mode }: AttachmentRecord): string[] {
   return [...new Set(addresses.map(familyOf))].flatMap((family) => {
@@ -91,7 +97,7 @@ function localRuleDifferences(kernel: Kernel, { addresses, mode }: AttachmentRec
   });
 }
 
-/** What the chain's result, to which later plugins may have had their say, states of the pod's interface. */
+/** What the chain's result, which later plugins may have changed, states about the pod's interface. */
 function statedBy(result: CniResult, { ifName }: AttachmentRecord): LaterPlugins {
   const entry = result.interfaces.find(({ name, sandbox }) => name === ifName && sandbox !== "");
   const mtu = entry === undefined ? undefined : member(entry.raw, "mtu");
@@ -99,12 +105,12 @@ function statedBy(result: CniResult, { ifName }: AttachmentRecord): LaterPlugins
   return isInteger(mtu) && mtu > 0 ? { mtu } : {};
 }
 
-/** What the runtime believes must be what was attached: its result may be another sandbox's. */
+/** The runtime's result must match the attachment: it may be another sandbox's. */
 function resultDifferences(result: CniResult, record: AttachmentRecord): string[] {
   const named = result.interfaces.filter((entry) => entry.name === record.ifName);
   const addresses = result.ips.map(({ prefix }) => prefix.address);
   return [
-    // The routed datapath leaves the pod its veth, and aws-cni writes a table's number into that one's mac.
+    // With the branch on the node the pod keeps its veth, and aws-cni writes a table's number into the mac of that.
     ...(traitsOf(record.datapath).branchAt === "node" ||
     named.some((entry) => entry.mac.toLowerCase() === record.mac)
       ? []

@@ -11,9 +11,9 @@ import { hasBranch, readPrevResult } from "../prevresult.ts";
 import { reviewNode, tolerateLeftBehind } from "../cleanup.ts";
 
 /**
- * DEL (SPEC 1.1.0, section 2): takes back what the record says was attached; without a record, what can be told from the
- * annotation, prevResult and the namespace. Needs neither trunk, namespace nor a correct configuration, nor a state
- * directory that can be written to: see docs/decisions/del-without-a-state-directory.md.
+ * DEL (SPEC 1.1.0, section 2): undoes what the record says; without a record, what the annotation, prevResult and the
+ * namespace show. Needs no trunk, no namespace, no correct configuration and no writable state directory: see
+ * docs/decisions/del-without-a-state-directory.md.
  */
 export function del(call: Call): undefined {
   const { request, node } = call;
@@ -33,7 +33,7 @@ export function del(call: Call): undefined {
   }
   call.note({ vlan: record.vlanId, eni: record.eniId });
   const detach = () => {
-    // Another call may have taken the VLAN id over while we waited: then nothing of it is ours any more.
+    // Another call may have taken over the VLAN id while we waited. Then nothing is left for us to detach.
     const current = findRecord(call);
     if (current === undefined) return "taken over meanwhile";
     return tolerateLeftBehind(call, () => {
@@ -45,7 +45,7 @@ export function del(call: Call): undefined {
   reviewNode(call);
 }
 
-/** A record that cannot be read is no reason to leave a pod's network behind: the other ways are tried. */
+/** An unreadable record is no reason to leave a pod's network behind: DEL goes on as without a record. */
 function findRecord(call: Call): AttachmentRecord | undefined {
   const { request, node } = call;
   try {
@@ -57,12 +57,12 @@ function findRecord(call: Call): AttachmentRecord | undefined {
   }
 }
 
-/** What is wrong with the state directory keeps nothing from being taken back; somebody should know. */
+/** A broken state directory does not stop a teardown, but is logged. */
 function warnOf(call: Call): OnStateError {
   return ({ message }) => call.warn(message);
 }
 
-/** Whether no file says anything of the attachment, not even one that cannot be read. */
+/** Whether the attachment has no record at all, not even an unreadable one. */
 function isUnlisted({ node, request }: Call): boolean {
   try {
     return node.store.vlanIdsOf({ containerId: request.containerId, ifName: request.ifName }).length === 0;
@@ -77,13 +77,13 @@ interface Hints {
   readonly macs: readonly string[];
   readonly hostInterfaceName: string;
   /**
-   * Nothing hints at a branch, neither the annotation nor an interface of prevResult: most pods. Then the namespace is not
-   * looked into, which needs the native library.
+   * Neither the annotation nor an interface of prevResult hints at a branch, as for most pods. The namespace is then
+   * not inspected, which would need the native library.
    */
   readonly isOrdinary: boolean;
 }
 
-/** What the call itself says about the branch: it is ADD's annotation, and the result of the whole chain. */
+/** What the call itself says about the branch: the same annotation as ADD's, and the chain's final result. */
 function hints(call: Call): Hints {
   const { request, env } = call;
   const { config } = readConfig(request.config, env, { lenient: true });

@@ -8,9 +8,8 @@ import { toCniError } from "../failures.ts";
 import { reviewNode, tolerateLeftBehind } from "../cleanup.ts";
 
 /**
- * GC (SPEC 1.1.0, section 2): takes back the attachments of this network that the runtime does not list. A runtime that
- * lists none at all (null, absent) does not know, and nothing is removed. One that cannot be taken back does not keep
- * the others.
+ * GC (SPEC 1.1.0, section 2): detaches the attachments of this network that the runtime does not list. If there is no
+ * list at all (null, absent), nothing is removed. One failure does not stop the others.
  */
 export function gc(call: Call): undefined {
   const { request, node } = call;

@@ -8,9 +8,9 @@ import { CniError, ErrorCode } from "../errors.ts";
 import { toCniError } from "../failures.ts";
 
 /**
- * STATUS (SPEC 1.1.0, section 2). A failure makes the whole node NotReady, so only what would fail every pod that has a
- * branch, and that waiting does not mend, is one: a wrong configuration, a state directory or a kernel that cannot be
- * used. A node whose trunk is not there yet still serves all other pods: that is a warning in the log.
+ * STATUS (SPEC 1.1.0, section 2). A failure makes the whole node NotReady, so it fails only for what would break every
+ * pod with a branch and does not mend by waiting: a wrong configuration, or a state directory or kernel that cannot be
+ * used. A missing trunk is only a warning in the log: the node still serves all other pods.
  */
 export function status(call: Call): undefined {
   const { request, env, node } = call;
@@ -39,8 +39,8 @@ export function status(call: Call): undefined {
 }
 
 /**
- * A warning, though the node answers nobody then: a runtime that is told "not ready" asks for no ADD, and that of the
- * next strict pod puts the rule back.
+ * Only a warning, although the node accepts no packets then: a runtime that is told "not ready" calls no ADD, and the
+ * next strict pod's ADD would add the rule again.
  */
 function warnAboutLocalRule(call: Call, kernel: Kernel): void {
   for (const { family } of localRulesMissing(kernel)) {

@@ -1,4 +1,4 @@
-/** Networks of the entry that would take past the branch what its security groups are for. */
+/** Configured networks that would lead traffic around the branch and its security groups. */
 
 import type { BranchAssignment } from "../../ipam/annotation.ts";
 import { IPV6_GATEWAY } from "../../ipam/subnet.ts";
@@ -6,16 +6,16 @@ import { type IpPrefix, contains, formatPrefix, parsePrefix } from "../../values
 import type { Options } from "../datapath.ts";
 import { DatapathError } from "../error.ts";
 
-/** Where neighbours and routers are: on each device's own link, so never by another one. */
+/** Neighbours and routers: on each device's own link, so never reached through another one. */
 const LINK_LOCAL: readonly IpPrefix[] = [
   { address: "169.254.0.0", length: 16 },
   { address: "fe80::", length: 64 },
 ];
 
 /**
- * The direct datapath sends `serviceCIDRs` and `hostRoutes` by the primary's veth. Code 7 for one that overlaps with the
- * branch's subnet, whose hosts would be reached and reach the pod by the node, and for one that holds the branch's
- * gateway or all link-local addresses.
+ * The direct datapath sends `serviceCIDRs` and `hostRoutes` by the primary's veth. DatapathError `config` for one that
+ * overlaps the branch's subnet, since the pod and the hosts there would then reach each other through the node, and for
+ * one that contains the branch's gateway or all link-local addresses.
  */
 export function refuseNetworksPastBranch(
   branch: BranchAssignment,
@@ -30,7 +30,7 @@ export function refuseNetworksPastBranch(
   }
 }
 
-/** Why the network may not go by the node; undefined when it may. */
+/** Why the network must not be reached through the node; undefined when it may be. */
 function pastBranch(network: IpPrefix, branch: BranchAssignment): string | undefined {
   const text = formatPrefix(network);
   for (const { subnet: cidr } of branch.addresses) {

@@ -32,25 +32,25 @@ import { renamePrimary } from "./rename-primary.ts";
 
 /**
  * The direct datapath: the VLAN device is made inside the pod's namespace and is the pod's interface. The primary's
- * veth stays beside it under another name, for what lives on the node; nothing else leaves by it.
+ * veth stays beside it under another name, for traffic to and from the node; nothing else leaves by it.
  */
 
 /**
- * Link-local IPv4 is the node's to use, never the VPC's: agents on the node, a service mesh that probes from such an
- * address. What arrives from there is answered there.
+ * Link-local IPv4 belongs to the node, never to the VPC: agents on the node use it, and a service mesh may probe from
+ * it. Answers go back the way the packet came.
  */
 const LINK_LOCAL: IpPrefix = { address: "169.254.0.0", length: 16 };
 
-/** rp_filter: any way back will do. */
+/** rp_filter: any route back to the source is enough. */
 const LOOSE = 2;
 
-/** But for this: the VPC answers there as DNS (.253) and time (.123). */
+/** The exception: here the VPC itself serves DNS (.253) and time (.123). */
 const VPC_SERVICES: IpPrefix = { address: "169.254.169.0", length: 24 };
 
-/** Of the options, those that this datapath has a use for. */
+/** The options that this datapath uses. */
 export type DirectOptions = Omit<Options, "mode">;
 
-/** The steps from what is there to what shall be. No kernel is asked, and the same facts give the same steps. */
+/** The steps from the state found to the state wanted. Pure: the same facts give the same steps. */
 export function planDirect(branch: BranchAssignment, facts: Facts, options: DirectOptions): Step[] {
   const { node, pod } = facts;
   const table = tableOf(branch.vlanId);
@@ -75,7 +75,9 @@ export function planDirect(branch: BranchAssignment, facts: Facts, options: Dire
   ];
 }
 
-/** The pod's main table, by the primary: the node's own addresses, Services, agents. Nothing wider. */
+/**
+ * Routes by the primary's interface in the pod's main table: the node's own addresses, Services, agents. Nothing wider.
+ */
 function nodeRoutes(
   { family, address, gateway }: PrimaryFamily,
   primary: PrimaryFacts,
@@ -120,7 +122,9 @@ function nodeRoutes(
   ];
 }
 
-/** What is addressed to the primary's address is answered by it: the primary's own routes, in a table of their own. */
+/**
+ * Packets to the primary's address are answered from its interface: the primary's own routes, in a table of their own.
+ */
 function answerFrom({ family, address }: PrimaryFamily, primary: PrimaryFacts, table: number): Step[] {
   const rule = {
     family,
@@ -140,8 +144,9 @@ function answerFrom({ family, address }: PrimaryFamily, primary: PrimaryFacts, t
 function branchDevice(branch: BranchAssignment, facts: Facts, options: DirectOptions): Step[] {
   const { node } = facts;
   const name = options.interfaceName;
-  // Kernels before 6.15 look a new device's name up in the sender's namespace, though it goes to the pod's: EEXIST when
-  // the node has an eth0 as well. Then it is made under a name that nobody has, which costs a rename (and an RCU wait).
+  // Kernels before 6.15 look up a new device's name in the sender's namespace even if the device goes to the pod's:
+  // EEXIST when the node has an eth0 too. The device is then created under an unused name and renamed, which costs an
+  // RCU wait.
   const madeAs = node.nameIsTaken ? `branchline${branch.vlanId}` : name;
   const ipv6 = (parameter: string, value: string) => ipv6Step("pod", name, branch, parameter, value);
   return [
@@ -155,7 +160,7 @@ function branchDevice(branch: BranchAssignment, facts: Facts, options: DirectOpt
     }),
     // On lo as well: without it the pod reaches neither ::1 nor its own address.
     ...(usesIpv6(branch) ? [ipv6InPod(facts, "lo"), ipv6("disable_ipv6", "0")] : []),
-    // Its address and its router are EC2's to say, not a router advertisement's.
+    // EC2 assigns its address and its router, not a router advertisement.
     ipv6("accept_ra", "0"),
     ipv6("accept_dad", "0"),
   ];
@@ -175,7 +180,7 @@ function podAddress(address: BranchAddress, options: DirectOptions): Step {
   });
 }
 
-/** What leaves by the branch: everything, and of link-local IPv4 what the VPC itself serves. */
+/** What leaves by the branch: everything, including the link-local IPv4 addresses that the VPC itself serves. */
 function branchRoutes({ family, gateway }: BranchAddress, options: DirectOptions): Step[] {
   const route = (to: { family: IpFamily; destination: string; length: number }) =>
     step({ kind: "route", at: "pod", device: options.interfaceName, route: newRoute({ ...to, gateway }) });
@@ -184,11 +189,11 @@ function branchRoutes({ family, gateway }: BranchAddress, options: DirectOptions
   return [all, route({ family, destination: VPC_SERVICES.address, length: VPC_SERVICES.length })];
 }
 
-/** Where what goes by the branch ends while the trunk is down. */
+/** Where the branch's traffic ends while the trunk is down. */
 function lastResorts(family: IpFamily, options: DirectOptions): Step[] {
   return [
     lastResortStep("pod", family, Table.MAIN),
-    // These must not fall back to the node's way to all that is link-local.
+    // These must not fall back to the node's route for all link-local addresses.
     ...(family === 6 || isGivenToTheNode(VPC_SERVICES, options)
       ? []
       : [lastResortStep("pod", family, Table.MAIN, VPC_SERVICES)]),
@@ -199,7 +204,7 @@ function isGivenToTheNode(network: IpPrefix, { hostRoutes, serviceCidrs }: Direc
   return [...hostRoutes, ...serviceCidrs].some((given) => formatPrefix(given) === formatPrefix(network));
 }
 
-/** The networks that are reached by the node. */
+/** The networks that are reached through the node. */
 function nodeNetworks(branch: BranchAssignment, options: DirectOptions): IpPrefix[] {
   return [
     ...options.serviceCidrs,
@@ -209,8 +214,8 @@ function nodeNetworks(branch: BranchAssignment, options: DirectOptions): IpPrefi
 }
 
 /**
- * The short way for what the node itself sends, such as kubelet's probes. The rule asks for `iif lo`, so that other
- * pods' packets, which the node only forwards, go through the VPC, where the branch's groups apply.
+ * The short way for packets that the node itself sends, such as kubelet's probes. The rule matches `iif lo`, so that
+ * packets of other pods, which the node only forwards, take the VPC, where the branch's groups apply.
  */
 function fromTheNode(address: BranchAddress, table: number, node: NodeFacts, primary: PrimaryFacts): Step[] {
   const family: IpFamily = address.family;
@@ -221,15 +226,15 @@ function fromTheNode(address: BranchAddress, table: number, node: NodeFacts, pri
     destination: to.address,
     length: to.length,
     table,
-    // Without it the kernel may pick the link-local address of an agent.
+    // Without a source the kernel may pick an agent's link-local address.
     ...(source !== undefined && { source }),
   });
   const rule = { family, priority: TO_POD_PRIORITY, table, to, inputDevice: "lo" };
   const steps = [routeStep("node", node.veth.index, route), ruleStep("node", rule)];
   if (family === 4) steps.push(...passReversePath(node));
   if (primary.link.mac !== undefined) {
-    // The branch's address is not on this interface: IPv6 then answers no solicitation (RFC 4861, 7.2.3), and IPv4 none
-    // with arp_ignore=1, which kube-proxy sets for IPVS (strictARP).
+    // The branch's address is not on this interface, so IPv6 answers no solicitation for it (RFC 4861, 7.2.3), and IPv4
+    // no ARP request with arp_ignore=1, which kube-proxy sets for IPVS (strictARP).
     const neighbour = { address: address.address, mac: primary.link.mac };
     const operation = { kind: "neighbour", at: "node", device: node.veth.index, neighbour } as const;
     steps.push(step(operation, [{ ...operation, absent: true }]));
@@ -238,9 +243,9 @@ function fromTheNode(address: BranchAddress, table: number, node: NodeFacts, pri
 }
 
 /**
- * A pod that calls a Service which leads back to itself does so from the primary's address, by host0; the node sends the
- * call on to the branch's address, through the VPC. From there the pod would not take it, with one of its own addresses
- * as the source. So the node puts its own in place.
+ * When a pod calls a Service that leads back to itself, the call leaves by host0 from the primary's address, and the
+ * node forwards it through the VPC to the branch's address. The pod would drop a packet from there with one of its own
+ * addresses as the source, so the node masquerades it.
  */
 function ownService(
   { family, address: from }: PrimaryFamily,
@@ -254,27 +259,27 @@ function ownService(
 }
 
 /**
- * Lets the pod's answers to masqueraded connections (node ports, load balancers) pass the node's reverse-path filter. Once
- * they are translated back, the way to their source, the branch's address, is the node's default: strict filtering drops
- * them, and so does loose filtering by a device without any address.
+ * Lets the pod's answers to masqueraded connections (node ports, load balancers) pass the node's reverse-path filter.
+ * Once translated back, their source is the branch's address, which the node would reach by its default route: strict
+ * filtering drops them, and so does loose filtering on a device without an address.
  */
 function passReversePath(node: NodeFacts): Step[] {
   const device = { at: "node", device: node.veth.index } as const;
   const steps: Step[] = [];
   if (node.vethFilter !== undefined && node.vethFilter !== LOOSE) {
-    // The greater of this and the node's "all" counts, so this is loose whatever that is.
+    // The kernel uses the greater of this and the node's "all", so this is loose whatever "all" says.
     const filter = { kind: "link", ...device } as const;
     steps.push(
       step({ ...filter, reversePathFilter: LOOSE }, [{ ...filter, reversePathFilter: node.vethFilter }]),
     );
   }
-  // The node's own once more, as on an unnumbered interface: no new address, and no route that comes with it.
+  // One of the node's own addresses, as on an unnumbered interface: no new address, and no route comes with it.
   const borrowed = node.source[4] ?? node.addresses.find((address) => familyOf(address) === 4);
   if (borrowed === undefined) return steps;
   const flags = AddressFlag.NOPREFIXROUTE;
   const address = { address: borrowed, prefixLength: widthOf(4), scope: Scope.UNIVERSE, flags };
   const operation = { kind: "address", ...device, address } as const;
-  // With the last IPv4 address of a device the kernel takes all IPv4 routes by it.
+  // The kernel removes all IPv4 routes of a device together with its last IPv4 address.
   const again = byDependency(node.vethRoutes ?? []).map(({ device: _, ...route }): Operation => ({
     kind: "route",
     ...device,

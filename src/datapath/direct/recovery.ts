@@ -27,8 +27,8 @@ import { RENAMED_SYSCTLS, renamePrimary } from "./rename-primary.ts";
 export const direct: Recovery = { restore, leftovers };
 
 /**
- * What gives a pod its primary interface back when no record says how: the VLAN device has the branch's MAC, the
- * primary is under the name it was set aside with, and the routes it had are in the table of the VLAN id.
+ * Gives a pod its primary interface back without a record: the VLAN device has the branch's MAC, the primary's
+ * interface has the name it was renamed to, and its former routes are in the table of the VLAN id.
  */
 function restore(kernel: Kernel, pod: LostPod): { vlanId: number; operations: Operation[] } | undefined {
   const branch = kernel.link("pod", pod.ifName);
@@ -56,7 +56,7 @@ function restore(kernel: Kernel, pod: LostPod): { vlanId: number; operations: Op
     operations: [
       { kind: "vlan", at: "pod", vlan, absent: true },
       ...rules.map((rule): Operation => ({ kind: "rule", at: "pod", rule, absent: true })),
-      // They have no device to go with; IPv6 lists lo.
+      // They belong to no device and so outlive the branch's; IPv6 lists them with lo.
       ...lastResorts.map(({ device: _, ...route }): Operation => ({
         kind: "route",
         at: "pod",
@@ -69,24 +69,27 @@ function restore(kernel: Kernel, pod: LostPod): { vlanId: number; operations: Op
   };
 }
 
-/** The primary as it was, as far as that can be told from what was made of it. */
+/** The primary as it was, as far as its present state shows. */
 function restoredPrimary(kernel: Kernel, link: Link, table: number): PrimaryFacts {
   const facts = inspectPrimary(kernel, link);
   const own = readRoutes(kernel, "pod", undefined, table).map((route) => ({ ...route, table: Table.MAIN }));
-  // Setting the primary aside put this on its IPv6 addresses.
+  // Renaming the primary's interface set this flag on its IPv6 addresses.
   const addresses = facts.addresses.map((address) =>
     familyOf(address.address) === 6
       ? { ...address, flags: address.flags & ~AddressFlag.NOPREFIXROUTE }
       : address,
   );
-  // The kernel's own route to a prefix was there, unless the primary had put one of its own in its place (as ptp does).
+  // The kernel's own route to a prefix was there unless the primary had replaced it with its own (as ptp does).
   const isReplaced = (route: Omit<Route, "device">) =>
     own.some(({ destination, length }) => destination === route.destination && length === route.length);
   const routes = addresses.flatMap((address) => prefixRoute(address) ?? []);
   return { ...facts, link, addresses, routes: [...own, ...routes.filter((route) => !isReplaced(route))] };
 }
 
-/** What a new device in the pod's namespace has, and so the primary's had unless the primary plugin changed it. */
+/**
+ * The defaults of a new device in the pod's namespace, which the primary's interface had unless its plugin changed
+ * them.
+ */
 function usualSysctls(kernel: Kernel, device: string): SysctlFact[] {
   return RENAMED_SYSCTLS.flatMap(({ family, parameter }) => {
     const value = kernel.readSysctl("pod", sysctlKey({ family, parameter }, "default"));
@@ -94,18 +97,19 @@ function usualSysctls(kernel: Kernel, device: string): SysctlFact[] {
   });
 }
 
-/** Where a runtime switched IPv6 off in the pod, it had been so on lo as well. */
+/** A runtime that switches IPv6 off in the pod switches it off on lo too. */
 function loopbackAsUsual(kernel: Kernel): Operation[] {
   if (kernel.readSysctl("pod", sysctlKey(DISABLE_IPV6, "default")) !== "1") return [];
   return [{ kind: "sysctl", at: "pod", key: sysctlKey(DISABLE_IPV6, "lo"), value: "1", optional: true }];
 }
 
 /**
- * What takes away what a lost direct attachment left on the node for its VLAN id. No rule and no route while a VLAN device
- * of that id is on the node: then the table is a routed pod's, aws-cni's perhaps, which nobody here has a record of.
+ * Removes what a direct attachment without a record left on the node for its VLAN id. Rules and routes stay while the
+ * node has a VLAN device of that id: the table then belongs to a routed pod, possibly one of aws-cni's, for which there
+ * is no record either.
  */
 function leftovers(kernel: Kernel, vlanId: number): Operation[] {
-  // Its name is ours alone.
+  // Only branchline uses this name.
   const hairpins = ([4, 6] as const).flatMap((family) => hairpinLeft(kernel, family, vlanId));
   if (kernel.link("node", vlanName(vlanId)) !== undefined) return hairpins;
   const table = tableOf(vlanId);
@@ -131,7 +135,7 @@ function hairpinLeft(kernel: Kernel, family: IpFamily, vlanId: number): Operatio
     : [];
 }
 
-/** The permanent neighbour that goes with an IPv6 route to a pod. */
+/** The permanent neighbour that was added with a route to a pod. */
 function neighboursOf(kernel: Kernel, { destination, device }: Route): Operation[] {
   if (device === undefined) return [];
   return readPermanentNeighbours(kernel, "node", device).flatMap(({ address, mac }): Operation[] =>
@@ -141,7 +145,10 @@ function neighboursOf(kernel: Kernel, { destination, device }: Route): Operation
   );
 }
 
-/** The pod's veth on the node, if it is still there: without the node's address, and filtering as a new device does. */
+/**
+ * Resets the pod's veth on the node, if it is still there: removes the borrowed address and sets rp_filter to the
+ * default.
+ */
 function vethAsUsual(kernel: Kernel, { family, device, table }: Route): Operation[] {
   if (family !== 4 || device === undefined || kernel.link("node", device) === undefined) return [];
   const filter = kernel.readSysctl("node", "ipv4/conf/default/rp_filter");
@@ -159,7 +166,7 @@ function vethAsUsual(kernel: Kernel, { family, device, table }: Route): Operatio
         address: asNewAddress(address, address.flags),
         absent: true,
       })),
-    // They go with the last address.
+    // The kernel removes them with the last address.
     ...byDependency(readRoutesOfPrimary(kernel, device, table)).map(({ device: _, ...route }): Operation => ({
       kind: "route",
       at: "node",

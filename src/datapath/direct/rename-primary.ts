@@ -13,17 +13,16 @@ import {
 import { type DeviceSysctl, type SysctlFact, factOf, sysctlKey } from "../sysctl.ts";
 
 /**
- * The primary's interface under another name. Only a device that is down can be renamed, and setting one down loses its
- * routes, its neighbours and its IPv6 addresses: what of them is still wanted comes back afterwards, and all of it when
- * the branch goes.
+ * Renames the primary's interface. A device must be down to be renamed, and loses its routes, neighbours and IPv6
+ * addresses when it is set down: those still needed are restored right away, all of them when the branch is detached.
  */
 
-/** Parameters of the primary's interface that change while it is set aside. */
+/** Parameters of the primary's interface that change with its name. */
 export const RENAMED_SYSCTLS: readonly (DeviceSysctl & { readonly value: string })[] = [
-  // Strict: what comes in here and would be answered by the branch has passed the branch's groups by, as what kube-proxy's
-  // IPVS forwards from the node's other pods would.
+  // Strict: a packet that comes in here but would be answered by the branch has bypassed the branch's groups.
+  // kube-proxy's IPVS forwards such packets from other pods of the node.
   { family: "ipv4", parameter: "rp_filter", value: "1" },
-  // Its addresses come back after the rename; they were checked for duplicates when the primary set them.
+  // Its addresses are restored after the rename; they were checked for duplicates when the primary set them.
   { family: "ipv6", parameter: "accept_dad", value: "0" },
 ];
 
@@ -46,7 +45,7 @@ export function renamePrimary(
       undo: [
         { kind: "link", ...pod, up: false },
         { kind: "link", ...pod, name: link.name },
-        // Under the old name: a DEL that could not write one must find it again after it gave the name back.
+        // Under the old name: a DEL that fails to write one must find it again after it has restored the name.
         ...changed.map(({ old, ...sysctl }): Operation => ({
           kind: "sysctl",
           at: "pod",
@@ -65,7 +64,7 @@ export function renamePrimary(
   ];
 }
 
-/** After the rename: IPv6 addresses come back, and no address brings a route to its neighbours with it. */
+/** After the rename: restores IPv6 addresses and removes the routes to neighbours that addresses bring with them. */
 function keepAddress(pod: { at: "pod"; device: number }, address: Address): Step[] {
   if (familyOf(address.address) === 6) {
     if (isKernelMade(address)) return [];
@@ -74,11 +73,11 @@ function keepAddress(pod: { at: "pod"; device: number }, address: Address): Step
   }
   const route = prefixRoute(address);
   if (route === undefined) return [];
-  // Neighbours on the primary's network would be reached around the branch, whose groups would not apply.
+  // Neighbours on the primary's network would be reached around the branch and its groups.
   return [{ do: { kind: "route", ...pod, route, absent: true }, undo: [] }];
 }
 
-/** What brings the interface back to what the primary left, once it has its old name. */
+/** Restores what the primary had set on the interface, once it has its old name again. */
 function restore(primary: PrimaryFacts): Operation[] {
   const { link } = primary;
   if (!link.up) return [];

@@ -9,14 +9,14 @@ import type { Operation } from "../operation.ts";
 import { readRules } from "../read.ts";
 
 /**
- * What strict mode changes for the whole node, as aws-cni does: the rule for table local comes after those of the pods,
- * so that even traffic between pods of one node, or to the node, leaves by the branch.
+ * What strict mode changes for the whole node, as aws-cni does: the rule for table local moves behind the pods' rules,
+ * so that even traffic to the node and between its pods leaves by the branch.
  */
 
 const FAMILIES: readonly IpFamily[] = [4, 6];
 const IPPROTO_ICMPV6 = 58;
 
-/** tcp_early_demux delivers what comes for a local socket before the rules are asked; both families obey it. */
+/** tcp_early_demux delivers packets for a local socket before rules are consulted, in both families. */
 export const EARLY_DEMUX = "ipv4/tcp_early_demux";
 
 /** For the log: what strict mode loses while it is on. */
@@ -38,8 +38,8 @@ export function setEarlyDemux(kernel: Kernel, value: string): void {
 export type LocalRulePlace = "before" | "behind" | "missing";
 
 /**
- * Whoever removes rules that it did not make (systemd-networkd does, unless it is told not to) may have removed this one:
- * then the node takes nothing in any more. Undefined for a family that this kernel lacks.
+ * Software that removes foreign rules (systemd-networkd does, unless configured not to) may have removed this one: the
+ * node then accepts no packets at all. Undefined for a family that this kernel lacks.
  */
 export function localRulePlace(kernel: Kernel, family: IpFamily): LocalRulePlace | undefined {
   const found = localRules(kernel, family);
@@ -54,7 +54,7 @@ export interface LocalRules {
   readonly rules: readonly Rule[];
 }
 
-/** Those of the families that have none of the kernel's behind the strict pods' rules, or any before them. */
+/** The families without a rule of protocol kernel behind the strict pods' rules, or with any rule before them. */
 export function localRulesToMove(kernel: Kernel, families: readonly IpFamily[]): LocalRules[] {
   return families.flatMap((family) => {
     const rules = localRules(kernel, family);
@@ -62,24 +62,28 @@ export function localRulesToMove(kernel: Kernel, families: readonly IpFamily[]):
   });
 }
 
-/** Whether there is one behind the strict pods' rules that nobody takes for his own to remove. */
+/**
+ * Whether there is one behind the strict pods' rules that has protocol kernel, so that no other software removes it.
+ */
 function hasKernelRule(rules: readonly Rule[]): boolean {
   return rules.some((rule) => !isBefore(rule) && rule.protocol === Protocol.KERNEL);
 }
 
-/** Those of the families that have none. */
+/** The families without such a rule. */
 export function localRulesMissing(kernel: Kernel, families: readonly IpFamily[] = FAMILIES): LocalRules[] {
   return families.flatMap((family) =>
     localRulePlace(kernel, family) === "missing" ? [{ family, rules: [] }] : [],
   );
 }
 
-/** Of those, the ones that the kernel had in its own place, or nobody: what another maker put behind is not ours to undo. */
+/**
+ * Whether the rule is in the kernel's own place or missing. One that somebody else has moved is not ours to put back.
+ */
 export function isOursToUndo({ rules }: LocalRules): boolean {
   return rules.length === 0 || rules.some(isBefore);
 }
 
-/** Puts the rule for table local behind those of the pods: it is there before the one in front goes. */
+/** Moves the rule for table local behind the pods' rules: the new one is added before the old one is removed. */
 export function moveLocalRule(kernel: Kernel, found: readonly LocalRules[]): void {
   carryOut(kernel, [
     ...found.filter(({ rules }) => !hasKernelRule(rules)).flatMap(putBehind),
@@ -94,7 +98,7 @@ export function moveLocalRule(kernel: Kernel, found: readonly LocalRules[]): voi
   ]);
 }
 
-/** What aws-cni put there, or an earlier version of ours, is replaced, and the node never without. */
+/** Replaces a rule made by aws-cni or an earlier version of ours; the node is never without one. */
 function putBehind({ family, rules }: LocalRules): Operation[] {
   const ours = localRule(family, LOCAL_PRIORITY_STRICT);
   if (!rules.some(({ priority }) => priority === LOCAL_PRIORITY_STRICT)) return [added(ours)];
@@ -103,7 +107,7 @@ function putBehind({ family, rules }: LocalRules): Operation[] {
   return [added(meanwhile), removed(theirs), added(ours), removed(meanwhile)];
 }
 
-/** Puts the rule for table local back to where the kernel has it. */
+/** Moves the rule for table local back to the kernel's own place. */
 export function restoreLocalRule(kernel: Kernel, families: readonly IpFamily[]): void {
   const found = families.map((family) => ({ family, rules: localRules(kernel, family) ?? [] }));
   carryOut(kernel, [
@@ -119,7 +123,7 @@ export function restoreLocalRule(kernel: Kernel, families: readonly IpFamily[]):
   ]);
 }
 
-/** Whether some pod of the node, of whichever maker, is bound to its branch in strict mode. */
+/** Whether any pod of the node, ours or aws-cni's, is in strict mode. */
 export function hasStrictPods(kernel: Kernel): boolean {
   return FAMILIES.some((family) =>
     readRules(kernel, "node", family).some(
@@ -128,13 +132,13 @@ export function hasStrictPods(kernel: Kernel): boolean {
   );
 }
 
-/** While a rule is replaced; a call that was killed then leaves this one, which does as well. */
+/** Used while a rule is replaced. If the call is killed then, this one stays and serves as well. */
 const LOCAL_PRIORITY_MEANWHILE = LOCAL_PRIORITY_STRICT + 1;
 
-/** systemd-networkd takes what the kernel made itself for nobody's to remove. */
+/** systemd-networkd does not remove rules of protocol kernel. */
 const BY_KERNEL = { protocol: Protocol.KERNEL } as const;
 
-/** The router's neighbour discovery is answered by the node itself, whatever device it comes in by. */
+/** The node itself answers the router's neighbour discovery, whichever device it comes in by. */
 const ROUTER_ICMP: Rule = {
   family: 6,
   priority: 0,
@@ -147,10 +151,10 @@ function localRule(family: IpFamily, priority: number): Rule {
   return { family, priority, table: Table.LOCAL, ...BY_KERNEL };
 }
 
-/** The rules themselves, not those that ask table local for some packets only. */
+/** The rules for all packets, not those that look up table local for some. */
 function localRules(kernel: Kernel, family: IpFamily): ListedRule[] | undefined {
   const rules = readRules(kernel, "node", family);
-  // A kernel without IPv6 has none of its rules at all; one with it has those for main and default.
+  // A kernel without IPv6 has no IPv6 rules at all; one with IPv6 has those for main and default.
   if (family === 6 && rules.length === 0) return undefined;
   return rules.filter((rule) => rule.table === Table.LOCAL && isForAll(rule));
 }
@@ -167,7 +171,7 @@ function removed(rule: Rule): Operation {
   return { kind: "rule", at: "node", rule, absent: true };
 }
 
-/** One after the other: were the old rule gone although the new one was refused, the node would be cut off. */
+/** One at a time: if the new rule is refused, the old one must not be removed, or the node is cut off. */
 function carryOut(kernel: Kernel, operations: readonly Operation[]): void {
   for (const operation of operations) {
     const [problem] = undo(kernel, [operation]);

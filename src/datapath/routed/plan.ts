@@ -25,16 +25,16 @@ import { type NodePrimaryFacts, removePrimary } from "./remove-primary.ts";
 
 /**
  * The routed datapath, as aws-cni has it with ENABLE_POD_ENI: the VLAN device stays on the node, and policy routing
- * binds the pod's veth to it. Names, tables and priorities are aws-cni's, so that a node may hold pods of both.
+ * binds the pod's veth to it. Names, tables and priorities are aws-cni's, so that a node can have pods of both.
  */
 
-/** Of the options, those that this datapath has a use for. */
+/** The options that this datapath uses. */
 export type RoutedOptions = Pick<Options, "interfaceName" | "mtu" | "mode">;
 
-/** Where the pod sends everything: no such host is there, its neighbour entry is the veth's other end. */
+/** Where the pod sends everything. No host has this address: its neighbour entry is the veth's other end. */
 export const POD_GATEWAY: Readonly<Record<IpFamily, string>> = { 4: "169.254.1.1", 6: "fe80::1" };
 
-/** The steps from what is there to what shall be. No kernel is asked, and the same facts give the same steps. */
+/** The steps from the state found to the state wanted. Pure: the same facts give the same steps. */
 export function planRouted(
   branch: BranchAssignment,
   facts: Facts,
@@ -45,7 +45,8 @@ export function planRouted(
   const { addresses, vlanId } = branch;
   return [
     ...bringUp(facts),
-    // First: where the id is taken, nothing of whoever has it is touched. It is down until all else is there.
+    // First, so that nothing of another owner is touched if the id is taken. The device stays down until everything
+    // else is in place.
     vlanStep("node", vlanName(vlanId), branch, facts, options.mtu),
     ...clearStale(facts, branch),
     ...replaceOtherDefaults(branch, facts.pod),
@@ -53,8 +54,8 @@ export function planRouted(
       ...onNode,
       rules: onNode.rules.filter(isNoneOf(facts.node.rules)),
     }),
-    // From here on what the pod sends ends in the branch's table, and nothing leaves it until there is a way by the
-    // branch. The pod gets the address last, and an undo takes it first.
+    // From here on the pod's packets end in the branch's table, where they are refused until the branch's routes are
+    // there. The pod gets the address last, and undo removes it first.
     ...addresses.map(({ family }) => lastResortStep("node", family, table)),
     ...addresses.flatMap((address) => rules(address, vlanId, table, facts, options.mode)),
     ...vlanUp(branch),
@@ -67,7 +68,7 @@ export function planRouted(
   ];
 }
 
-/** The branch's address on the pod's veth, alone on its network, and the way out by the other end. */
+/** The branch's address on the pod's veth, as a single address, and the route out by the other end. */
 function inPod({ family, address }: BranchAddress, { node, pod }: Facts): Step[] {
   const device = pod.primary.link.index;
   const gateway = POD_GATEWAY[family];
@@ -90,22 +91,22 @@ function inPod({ family, address }: BranchAddress, { node, pod }: Facts): Step[]
 
 function vlanUp(branch: BranchAssignment): Step[] {
   const name = vlanName(branch.vlanId);
-  // Before it is up: no router may tell it an address, and it is no router itself.
+  // Before it is up: it must not accept addresses from a router, and is no router itself.
   const ipv6 = (parameter: string, value: string) => ipv6Step("node", name, branch, parameter, value);
   return [
     ipv6("accept_ra", "0"),
     ipv6("accept_redirects", "1"),
     ipv6("forwarding", "0"),
-    // Its link-local address asks for the gateway, so it must not be waited for.
+    // Neighbour solicitations for the gateway come from its link-local address, so that must not wait for DAD.
     ...(usesIpv6(branch) ? [ipv6("accept_dad", "0")] : []),
-    // Down before the rules go: what comes in must not find the node's table main instead.
+    // Set down before the rules are removed: incoming packets must not be looked up in the node's table main.
     step({ kind: "link", at: "node", device: name, up: true }, [
       { kind: "link", at: "node", device: name, up: false },
     ]),
   ];
 }
 
-/** What leads to the branch's table, and from it to the pod. */
+/** The rules that lead to the branch's table, and the route from it to the pod. */
 function rules(
   branch: BranchAddress,
   vlanId: number,
@@ -130,7 +131,7 @@ function rules(
       ];
 }
 
-/** The branch's table: the way out by the VLAN device. */
+/** The branch's table: the routes out by the VLAN device. */
 function routes({ family, gateway }: BranchAddress, vlanId: number, table: number): Step[] {
   const device = vlanName(vlanId);
   return [
@@ -139,7 +140,7 @@ function routes({ family, gateway }: BranchAddress, vlanId: number, table: numbe
   ];
 }
 
-/** What is cleared away for good must not come back with what gives way to the branch. */
+/** Rules that are cleared for good must not be restored with those that are only removed for the branch. */
 function isNoneOf(cleared: readonly Rule[]): (rule: Rule) => boolean {
   const key = (rule: Rule) => `${rule.family} ${describeRule(rule)}`;
   const keys = new Set(cleared.map(key));

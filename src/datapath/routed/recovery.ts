@@ -6,12 +6,12 @@ import type { Operation } from "../operation.ts";
 import { readRoutes, readRulesTo } from "../read.ts";
 import { routeAbsent, ruleAbsent } from "../steps.ts";
 
-/** What a DEL without a record can do for a pod whose branch was on the node. Nothing in the pod tells of it. */
+/** What a DEL without a record can do for a pod whose branch was on the node. Nothing in the pod shows it. */
 export const routed: Recovery = { leftovers };
 
 /**
- * What takes away what a routed attachment left on the node for its VLAN id: only for one that is known to be ours, since
- * aws-cni's pods look the same. Where the branch's MAC is known, a device of another one is the id's next owner's.
+ * Removes what a routed attachment left on the node for its VLAN id: only for one that is known to be ours, since
+ * aws-cni's pods look the same. If the branch's MAC is known, a device with another MAC belongs to the id's next owner.
  */
 function leftovers(kernel: Kernel, vlanId: number, { isRecorded, mac: branchMac }: Known): Operation[] {
   if (!isRecorded) return [];
@@ -21,7 +21,7 @@ function leftovers(kernel: Kernel, vlanId: number, { isRecorded, mac: branchMac 
   const { name, mac, mtu, linkIndex: trunk } = link;
   const table = tableOf(vlanId);
   const rules = readRulesTo(kernel, "node", table);
-  // Standard mode sends what is for the pod by table main.
+  // Standard mode routes to the pod in table main.
   const pods = new Set(rules.flatMap(({ from }) => (from === undefined ? [] : [from.address])));
   const toPods = readRulesTo(kernel, "node", Table.MAIN).filter(
     ({ priority, to }) => priority === TO_POD_PRIORITY && to !== undefined && pods.has(to.address),

@@ -11,8 +11,8 @@ import { step } from "../steps.ts";
 import { plainRule } from "../../netlink/route/rule.ts";
 
 /**
- * The primary's address gives way to the branch's on the same interface. What sends the primary's address to the pod, on
- * the node, would send it to a pod that no longer has it: it is taken away, and comes back with the address on DEL, so
+ * The branch's address replaces the primary's on the same interface. The node's routes and rules for the primary's
+ * address would then lead to a pod that no longer has it: they are removed with the address, and DEL restores both, so
  * that the primary's own DEL finds what it made.
  */
 
@@ -22,7 +22,7 @@ export interface NodePrimaryFacts {
   readonly rules: readonly Rule[];
 }
 
-/** Reads what the primary made on the node for its addresses: main-table routes by the pod's veth, and rules. */
+/** Reads what the primary made on the node for its addresses: routes by the pod's veth in table main, and rules. */
 export function inspectOnNode(kernel: Kernel, node: NodeFacts, primary: PrimaryFacts): NodePrimaryFacts {
   const own = new Set(ownAddresses(primary).map(({ address }) => address));
   const isOwn = (prefix: IpPrefix | undefined) =>
@@ -37,7 +37,7 @@ export function inspectOnNode(kernel: Kernel, node: NodeFacts, primary: PrimaryF
   };
 }
 
-/** Takes all that the primary set from its interface and from the node, the node first. */
+/** Removes everything that the primary set on the node and on its interface, the node first. */
 export function removePrimary(primary: PrimaryFacts, onNode: NodePrimaryFacts): Step[] {
   const pod = { at: "pod", device: primary.link.index } as const;
   return [
@@ -48,7 +48,7 @@ export function removePrimary(primary: PrimaryFacts, onNode: NodePrimaryFacts): 
     ...primary.permanentNeighbours.flatMap(({ address, mac }) =>
       mac === undefined ? [] : [removal({ kind: "neighbour", ...pod, neighbour: { address, mac } })],
     ),
-    // The last ones first, so that no route is left without the one to its gateway.
+    // In reverse, so that no route is left without the one to its gateway.
     ...byDependency(ownRoutes(primary))
       .toReversed()
       .map(({ device: _, ...route }) => removal({ kind: "route", ...pod, route })),
@@ -61,7 +61,7 @@ export function removePrimary(primary: PrimaryFacts, onNode: NodePrimaryFacts): 
   ];
 }
 
-/** Takes something away that comes back. */
+/** Removes something that undo restores. */
 function removal(operation: Extract<Operation, { kind: "rule" | "route" | "neighbour" }>): Step {
   return step({ ...operation, absent: true }, [operation]);
 }
