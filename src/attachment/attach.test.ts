@@ -134,7 +134,7 @@ describe("takeOver", () => {
     const take = () => takeOver(node(), recordOf({ containerId: "second", ...claim }));
     expect(take).toThrow(DatapathError);
     expect(take).toThrow(
-      /^VLAN id 7 \(eni-1\)( with (MAC|address) \S+)? is held by .*, container first, whose namespace \S+ lives; asked for by .*, container second, with VLAN id 7 \(eni-\d\)$/,
+      /^VLAN id 7 \(eni-1\)( with (MAC|address) \S+)? is held by .*, container first, which is alive in namespace \S+; asked for by .*, container second, with VLAN id 7 \(eni-\d\)$/,
     );
     expect(take).toThrow(expect.objectContaining({ failure: "held" }));
     expect(sent).toEqual([]);
@@ -171,7 +171,7 @@ describe("takeOver", () => {
       const warnings: string[] = [];
       takeOver(node(), claim, undefined, { podIsGone: () => true, warn: (line) => warnings.push(line) });
       expect(warnings).toEqual([
-        "VLAN id 7 is taken from default/web-0, container first, which the API server has no more, and given to default/evil, container second, with VLAN id 7 (eni-2)",
+        "VLAN id 7 is taken from default/web-0, container first, which the API server no longer has, and given to default/evil, container second, with VLAN id 7 (eni-2)",
       ]);
       expect(sent).toEqual([RouteMessage.DELRULE]);
       expect(files()).toEqual([]);
@@ -382,7 +382,7 @@ describe("attach", () => {
     expect(attempt).toThrow(
       expect.objectContaining({
         message: "first",
-        details: [`not taken back: Cannot remove ${file}: EISDIR`],
+        details: [`not undone: Cannot remove ${file}: EISDIR`],
       }),
     );
   });
@@ -412,7 +412,7 @@ describe("attach", () => {
       expect.objectContaining({
         failure: "gateway",
         message: silent.message,
-        details: [expect.stringMatching(/^not taken back: delete rule .*EBUSY$/)],
+        details: [expect.stringMatching(/^not undone: delete rule .*EBUSY$/)],
       }),
     );
     expect(files()).toEqual(["7:first:eth0.json"]);
@@ -424,7 +424,7 @@ describe("attach", () => {
     const vlan = { name: "vlan.eth.7", vlanId: 7, mac: "02:b1:00:00:00:07", mtu: 1500, trunk: 3 };
     const device: Step = { do: { kind: "vlan", at: "node", vlan }, undo: [] };
     expect(() => attachRecord(recordOf({ steps: [step, device] }))).toThrow(
-      expect.objectContaining({ details: [expect.stringMatching(/^not taken back: delete rule .*EBUSY$/)] }),
+      expect.objectContaining({ details: [expect.stringMatching(/^not undone: delete rule .*EBUSY$/)] }),
     );
     expect(sent).toEqual([RouteMessage.NEWRULE, RouteMessage.NEWLINK, RouteMessage.DELRULE]);
     expect(files()).toEqual(["7:first:eth0.json"]);
@@ -437,7 +437,9 @@ describe("attach", () => {
     expect(() => attachRecord(record)).toThrow(DatapathError);
     expect(files()).toEqual(["7:first:eth0.json"]);
 
-    expect(() => detachRecord(node(), record)).toThrow(/^VLAN 7 could not be taken back whole: delete rule/);
+    expect(() => detachRecord(node(), record)).toThrow(
+      /^VLAN 7 could not be detached completely: delete rule/,
+    );
     expect(files()).toEqual(["7:first:eth0.json"]);
     refuses = {};
     detachRecord(node(), record);

@@ -101,7 +101,7 @@ function orUndo(kernel: Kernel, record: AttachmentRecord, wait: () => void): voi
   try {
     wait();
   } catch (error) {
-    const details = undo(kernel, undoOf(record.steps)).map(({ message }) => `not taken back: ${message}`);
+    const details = undo(kernel, undoOf(record.steps)).map(({ message }) => `not undone: ${message}`);
     const [failure, message] =
       error instanceof DatapathError ? [error.failure, error.message] : (["kernel", String(error)] as const);
     const cause = error instanceof DatapathError ? error.cause : error;
@@ -111,7 +111,7 @@ function orUndo(kernel: Kernel, record: AttachmentRecord, wait: () => void): voi
 
 /** The first error, with what could not be undone after it. */
 function withProblem(error: unknown, problem: unknown): unknown {
-  const details = [`not taken back: ${problem instanceof Error ? problem.message : String(problem)}`];
+  const details = [`not undone: ${problem instanceof Error ? problem.message : String(problem)}`];
   if (error instanceof DatapathError) {
     const { failure, message, cause, operation } = error;
     return new DatapathError(failure, message, {

@@ -39,7 +39,7 @@ export function requireOnlyInterface(
   if (other === undefined) return;
   throw new DatapathError(
     "config",
-    `the branch of ${podName(pod)} is held by ${other.ifName} of this container ${containerId} already (VLAN id ${other.vlanId}, ${other.eniId}): ${ifName} cannot have VLAN id ${vlanId} (${eniId}), there is one branch a sandbox`,
+    `the branch of ${podName(pod)} is held by ${other.ifName} of this container ${containerId} already (VLAN id ${other.vlanId}, ${other.eniId}): ${ifName} cannot have VLAN id ${vlanId} (${eniId}); a sandbox has only one branch`,
   );
 }
 
@@ -55,7 +55,7 @@ export function requireFree(node: Node, record: AttachmentRecord, claim: Claim, 
   const hasGone = shared === undefined && record.pod.name !== undefined && podIsGone(record.pod);
   if (!hasGone) throw held(record, claim, shared);
   warn(
-    `VLAN id ${record.vlanId} is taken from ${holderOf(record)}, which the API server has no more, and given to ${claimantOf(claim)}`,
+    `VLAN id ${record.vlanId} is taken from ${holderOf(record)}, which the API server no longer has, and given to ${claimantOf(claim)}`,
   );
 }
 
@@ -103,7 +103,7 @@ function held(record: AttachmentRecord, claim: Claim, shared: string | undefined
   const what = shared === undefined || shared === record.eniId ? "" : ` with ${shared}`;
   return new DatapathError(
     "held",
-    `VLAN id ${record.vlanId} (${record.eniId})${what} is held by ${holderOf(record)}, whose namespace ${record.namespace.path} lives; asked for by ${claimantOf(claim)}`,
+    `VLAN id ${record.vlanId} (${record.eniId})${what} is held by ${holderOf(record)}, which is alive in namespace ${record.namespace.path}; asked for by ${claimantOf(claim)}`,
   );
 }
 

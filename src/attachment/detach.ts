@@ -32,7 +32,7 @@ export function detachRecord(
   if (first !== undefined) {
     throw new DatapathError(
       "kernel",
-      `VLAN ${record.vlanId} could not be taken back whole: ${first.message}`,
+      `VLAN ${record.vlanId} could not be detached completely: ${first.message}`,
       {
         cause: first,
         details: problems.map((problem) => problem.message),

@@ -57,7 +57,7 @@ export function recover(node: Node, traces: Traces, tolerate: OnStateError): boo
       : [...(restoration()?.operations ?? []), ...(isUnclaimed ? onNode() : [])];
     const [problem] = undo(kernel, operations);
     if (problem !== undefined) {
-      throw new DatapathError("kernel", `VLAN ${id} could not be taken back whole: ${problem.message}`, {
+      throw new DatapathError("kernel", `VLAN ${id} could not be detached completely: ${problem.message}`, {
         cause: problem,
       });
     }

@@ -155,7 +155,7 @@ export function clearStrictRules(node: Node, veths: readonly string[]): void {
   if (problem === undefined) return;
   throw new DatapathError(
     "kernel",
-    `rules of an earlier pod of the same veth could not be removed: ${problem.message}`,
+    `rules left by an earlier pod with the same veth name could not be removed: ${problem.message}`,
     { cause: problem },
   );
 }

@@ -66,7 +66,7 @@ export function askAgent(
   if (datapath !== "auto" && found.datapath !== datapath) {
     throw new CniError(
       ErrorCode.Refused,
-      `the agent answers datapath "${found.datapath}" for ${nameOf(request.pod)}, which is to get "${datapath}"`,
+      `the agent answers datapath "${found.datapath}" for ${nameOf(request.pod)}, which must get "${datapath}"`,
     );
   }
   const { store, clock } = call.node;

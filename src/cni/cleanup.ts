@@ -23,7 +23,7 @@ export function reviewNode(call: Call): void {
     if (failure.code === ErrorCode.Internal) throw error;
     // Another call is doing the same right now.
     if (failure.code === ErrorCode.TryAgainLater) return;
-    call.warn(`what strict mode changed for the node could not be looked at: ${failure.message}`);
+    call.warn(`strict mode's changes to the node could not be reviewed: ${failure.message}`);
   }
 }
 
@@ -37,7 +37,7 @@ export function tolerateLeftBehind(call: Call, takeBack: () => string): string {
   } catch (error) {
     if (!(error instanceof LeftBehindError)) throw error;
     call.warn(
-      `${error.message}; all else is taken back, and the next ADD by this VLAN id clears it once the pod is gone`,
+      `${error.message}; everything else is detached, and the next ADD with this VLAN id removes the record once the pod is gone`,
     );
     return "detached, the record left";
   }

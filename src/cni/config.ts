@@ -476,5 +476,5 @@ function readObject(key: string, value: Json | undefined): JsonObject {
 /** Without the capability the runtime passes no annotations, and every pod looks as if it had no branch. */
 function capabilityWarnings(value: Json | undefined): string[] {
   if (isObject(value) && member(value, POD_ANNOTATIONS) === true) return [];
-  return [`capabilities lacks "${POD_ANNOTATIONS}": true, so the runtime names no pod's branch`];
+  return [`capabilities lacks "${POD_ANNOTATIONS}": true, so the runtime passes no annotations of pods`];
 }

@@ -63,7 +63,7 @@ export function asCniError(thrown: unknown): CniError {
       cause: thrown,
     });
   }
-  return new CniError(ErrorCode.Internal, `something was thrown that is no error: ${describe(thrown)}`);
+  return new CniError(ErrorCode.Internal, `something other than an error was thrown: ${describe(thrown)}`);
 }
 
 /** Characters. Kubernetes cuts the note of an event at 1024. */

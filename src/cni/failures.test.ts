@@ -59,9 +59,9 @@ describe("toCniError", () => {
     expect(toCniError(cause).details).toBe(details);
     const datapath = new DatapathError("kernel", "add route default", {
       cause,
-      details: ["not taken back: x"],
+      details: ["not undone: x"],
     });
-    expect(toCniError(datapath).details).toBe(`not taken back: x\n${details}`);
+    expect(toCniError(datapath).details).toBe(`not undone: x\n${details}`);
   });
 
   it("gives what else is known of the records in the details", () => {

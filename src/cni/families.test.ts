@@ -77,7 +77,7 @@ describe("the families of a branch", () => {
     ["one of none", { interfaces, ips: [{ ...four, interface: 9 }] }],
   ])("are not guessed: %s", (_what, previous) => {
     expect(() => of(previous)).toThrow(
-      /prevResult has no address of interface "eth0".* or the entry families/,
+      /prevResult has no address of interface "eth0".* or the entry must set families/,
     );
   });
 

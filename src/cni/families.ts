@@ -30,6 +30,6 @@ export function wantedFamilies(
   if (wanted.length > 0) return wanted;
   throw new CniError(
     ErrorCode.InvalidConfig,
-    `prevResult has no address of interface "${ifName}", so the address families of the branch are not known: the primary plugin must say one, or the entry families`,
+    `prevResult has no address of interface "${ifName}", so the address families of the branch are not known: the primary plugin must give it one, or the entry must set families`,
   );
 }

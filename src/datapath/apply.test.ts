@@ -124,7 +124,7 @@ describe("apply", () => {
     fake.refuses["+3"] = Errno.EPERM;
     fake.refuses["-2"] = Errno.EBUSY;
     const error = thrownBy(() => apply(fake.open(), [step(1), step(2), step(3)]));
-    expect(error.details).toEqual(["not taken back: delete rule 2: from all lookup 107: EBUSY"]);
+    expect(error.details).toEqual(["not undone: delete rule 2: from all lookup 107: EBUSY"]);
     expect(fake.datagrams.slice(1).flat()).toContain("-1");
   });
 

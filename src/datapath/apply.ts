@@ -34,7 +34,7 @@ export function apply(kernel: Kernel, steps: readonly Step[]): void {
     throw new DatapathError("kernel", failure.error.message, {
       cause: failure.error,
       operation: failure.operation,
-      details: left.map((problem) => `not taken back: ${problem.message}`),
+      details: left.map((problem) => `not undone: ${problem.message}`),
     });
   }
 }

@@ -56,7 +56,7 @@ function inspectPod(kernel: Kernel, { primary, sysctls }: Inspection): PodFacts 
   if (link.kind !== "veth") {
     throw new DatapathError(
       "config",
-      `the pod's "${primary}" is no veth device (${link.kind ?? "hardware"}): the primary plugin must be one that makes veth pairs`,
+      `the pod's "${primary}" is not a veth device (${link.kind ?? "hardware"}): the primary plugin must be one that makes veth pairs`,
     );
   }
   const routes = readRoutes(kernel, "pod");

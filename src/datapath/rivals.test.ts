@@ -89,7 +89,7 @@ describe("the address of a pod that lives", () => {
   ])("is not taken: $what", ({ one, route }) => {
     const check = () => requireNoRival(kernelOf({ routes: [route] }), [one], 107, VETH);
     expect(check).toThrow(DatapathError);
-    expect(check).toThrow(/^address \S+ is held by another pod, which lives: .* and a route by eni12 lead/);
+    expect(check).toThrow(/^address \S+ is held by another living pod: .* and a route by eni12 lead/);
   });
 
   it.each<{ what: string; one: Rule; routes: Route[] }>([

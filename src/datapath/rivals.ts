@@ -21,7 +21,7 @@ export function requireNoRival(kernel: Kernel, rules: readonly Rule[], table: nu
     const device = kernel.link("node", route.device ?? 0)?.name ?? `ifindex ${route.device}`;
     throw new DatapathError(
       "held",
-      `address ${address} is held by another pod, which lives: on the node rule "${describeRule(rule)}" and a route by ${device} lead to it`,
+      `address ${address} is held by another living pod: on the node rule "${describeRule(rule)}" and a route by ${device} lead to it`,
     );
   }
 }

@@ -120,7 +120,7 @@ describe("verify", () => {
     [
       "kind",
       { links: [{ ...eth0, vlan: undefined as never, kind: "dummy" }, host0] },
-      ["eth0 is no VLAN device but dummy"],
+      ["eth0 is not a VLAN device but dummy"],
     ],
     ["down", { links: [{ ...eth0, up: false }, host0] }, ["eth0 is down"]],
     ["primary down", { links: [eth0, { ...host0, up: false }] }, ["host0 is down"]],

@@ -123,7 +123,8 @@ type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
 function differentVlan(view: KernelView, { at, vlan }: Of<"vlan">): string | undefined {
   const link = view.link(at, vlan.name);
   if (link === undefined) return `device ${vlan.name} is missing`;
-  if (link.vlan === undefined) return `device ${vlan.name} is no VLAN device but ${link.kind ?? "hardware"}`;
+  if (link.vlan === undefined)
+    return `device ${vlan.name} is not a VLAN device but ${link.kind ?? "hardware"}`;
   const mtu = at === "pod" ? view.later.mtu : vlan.mtu;
   const wrong = [
     ...compare("VLAN id", link.vlan.id, vlan.vlanId),

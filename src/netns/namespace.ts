@@ -57,7 +57,7 @@ export function openNamespace(path: string): Namespace {
   } catch (error) {
     closeSync(fd);
     if (error instanceof NamespaceError) throw error;
-    throw new NamespaceError(path, false, `cannot be looked at: ${errorCode(error)}`, error);
+    throw new NamespaceError(path, false, `cannot be inspected: ${errorCode(error)}`, error);
   }
 }
 
@@ -85,7 +85,7 @@ export function inNamespace<T>(namespace: Namespace, callback: () => NotAPromise
     throw new NamespaceError(
       namespace.path,
       false,
-      notNetwork ? "is no network namespace" : "cannot be entered",
+      notNetwork ? "is not a network namespace" : "cannot be entered",
       error,
     );
   }

@@ -275,7 +275,7 @@ describe.concurrent("an ADD asks the agent", () => {
     expect(answers).toEqual([
       expect.objectContaining({
         code: 106,
-        msg: 'the agent answers datapath "routed" for pod shop/web-0, which is to get "direct"',
+        msg: 'the agent answers datapath "routed" for pod shop/web-0, which must get "direct"',
       }),
     ]);
   });

@@ -261,7 +261,7 @@ function changeDefects(
     return isClean || after.records.length > 0 ? [] : [`ADD left no record of\n${changed.join("\n")}`];
   const added = after.records.filter((file) => !before.records.includes(file));
   // It may be that only the answer did not come.
-  const isSaid = details.includes("not taken back");
+  const isSaid = details.includes("not undone");
   if (isClean) return isSaid ? [] : added.map((file) => `a failed ADD left ${file} and nothing else`);
   return (isSaid || code === 103) && after.records.length > 0
     ? []

@@ -321,7 +321,7 @@ describe("broken by hand, in the pod or on the node", () => {
     // The annotation came late: only the result shows the branch.
     expect((await pod.check({ annotations: {} })).failure).toMatchObject({
       code: 3,
-      msg: expect.stringMatching(/has a branch by its prevResult, but nothing was attached/),
+      msg: expect.stringMatching(/has a branch according to its prevResult, but nothing was attached/),
     });
   });
 });
@@ -383,7 +383,7 @@ describe("a device of somebody else in the branch's place", () => {
 
   test("no VLAN device at all", async () => {
     await ipBatch(victim.netns, ["link add eth0 type dummy", "link set eth0 up"]);
-    expect(wordsOf(await checked(victim))).toMatch(/device eth0 is no VLAN device but dummy/);
+    expect(wordsOf(await checked(victim))).toMatch(/device eth0 is not a VLAN device but dummy/);
   });
 
   test("host0 is missing, and the node's end with it", async () => {

@@ -279,7 +279,7 @@ describe("the same ENI", () => {
     expect(failure).toMatchObject({
       code: 102,
       msg: expect.stringMatching(
-        /VLAN id 30 \(eni-0b\w+\) is held by default\/first, container sandbox-first, .*\/run\/netns\/pod-first lives/,
+        /VLAN id 30 \(eni-0b\w+\) is held by default\/first, container sandbox-first, which is alive in namespace \/run\/netns\/pod-first;/,
       ),
     });
     await expectUnharmed(first, before);

@@ -612,7 +612,7 @@ describe("one pod, many ways to ask", () => {
           ips: [{ interface: 0, address: "10.0.0.50/32" }],
         },
       });
-      expect(failure).toMatchObject({ code: 7, msg: expect.stringMatching(/"lonely" is no veth.*dummy/) });
+      expect(failure).toMatchObject({ code: 7, msg: expect.stringMatching(/"lonely" is not a veth.*dummy/) });
     });
 
     test("and nothing is changed by any of them", async () => {

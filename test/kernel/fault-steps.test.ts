@@ -75,7 +75,7 @@ const OPERATIONS: Readonly<Record<string, RegExp>> = {
 /** Code 103; the operation, the errno's name and, where it said something, the kernel's text. */
 function expectRefusal(answer: Answer, type: string, what: string): void {
   const { msg = "", details = "" } = answer;
-  const parts = /^(?:VLAN 7 could not be taken back whole: )?(.*): (E[A-Z]+)(?: \((.+)\))?$/.exec(msg);
+  const parts = /^(?:VLAN 7 could not be detached completely: )?(.*): (E[A-Z]+)(?: \((.+)\))?$/.exec(msg);
   const [, operation = msg, errno, text] = parts ?? [];
   expect({ what, ...answer, operation, errno, details }).toMatchObject({
     what,

@@ -107,7 +107,7 @@ describe("entering a namespace", () => {
     expect(error).toBeInstanceOf(NamespaceError);
     expect(error).toMatchObject({
       gone: false,
-      message: 'network namespace "/proc/self/ns/mnt" is no network namespace',
+      message: 'network namespace "/proc/self/ns/mnt" is not a network namespace',
     });
     expect(here()).toBe(before);
   });

@@ -525,7 +525,7 @@ describe("one pod, IPv4", () => {
       await ipBatch(undefined, ["rule del priority 20 table local"]);
       expect((await pod.check()).failure).toMatchObject({
         code: 103,
-        msg: "VLAN 7: on the node: there is no IPv4 rule for table local, so the node answers nobody",
+        msg: "VLAN 7: on the node: there is no IPv4 rule for table local, so the node accepts no packets",
       });
       const config = {
         cniVersion: "1.1.0",
@@ -654,7 +654,7 @@ describe("one pod, IPv4", () => {
       const { failure } = await other.add();
       rmSync(attachments, { recursive: true });
       renameSync(`${attachments}.aside`, attachments);
-      expect(failure).toMatchObject(refused(`address ${B[4]} is held by another pod, which lives`));
+      expect(failure).toMatchObject(refused(`address ${B[4]} is held by another living pod`));
       expect(diffSnapshots(before, await snapshot())).toEqual([]);
     });
   });

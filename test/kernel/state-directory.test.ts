@@ -169,7 +169,7 @@ describe.each([
       await pod.mustDel(call(more));
       expect(since(before)).toEqual(nothing);
       expect(lastWarning()).toMatch(
-        /Cannot remove .*\/7:sandbox-one:eth0\.json: EROFS; all else is taken back, and the next ADD/,
+        /Cannot remove .*\/7:sandbox-one:eth0\.json: EROFS; everything else is detached, and the next ADD/,
       );
     }
     expect(logOf(ground).at(-1)?.message).toBe("DEL");

@@ -101,7 +101,7 @@ function requireAnnotations({ runtimeConfig }: EntryConfig, args: PodArgs): void
   if (!isKubernetes(args) || Object.hasOwn(runtimeConfig, POD_ANNOTATIONS)) return;
   throw new CniError(
     ErrorCode.InvalidConfig,
-    `the runtime passed no annotations of pod ${args.podNamespace ?? "?"}/${args.podName ?? "?"}, so whether it has a branch is not known: the entry needs capabilities {"${POD_ANNOTATIONS}": true}, the runtime containerd 1.5 or CRI-O 1.29`,
+    `the runtime passed no annotations of pod ${args.podNamespace ?? "?"}/${args.podName ?? "?"}, so whether it has a branch is not known: the entry needs capabilities {"${POD_ANNOTATIONS}": true}, and the runtime must be containerd 1.5, CRI-O 1.29 or newer`,
   );
 }
 

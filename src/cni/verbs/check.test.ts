@@ -77,7 +77,10 @@ it.each(OFF)("with branches off, by %j and %j, another plugin's interface is no 
 
 it.each(ON)("with branches on, by %j and %j, a branch without a record is an error", (entry, env) => {
   const says = (what: string) =>
-    new CniError(3, `container c1 has a branch by its ${what}, but nothing was attached to its eth0`);
+    new CniError(
+      3,
+      `container c1 has a branch according to its ${what}, but nothing was attached to its eth0`,
+    );
   for (const other of [host0, vlan]) {
     expect(() => outcome(entry, env, [other])).toThrow(says("prevResult"));
     expect(() => outcome(entry, env, [other])).toThrow(expect.objectContaining({ code: 3 }));

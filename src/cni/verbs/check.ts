@@ -32,7 +32,7 @@ export function check(call: Call): undefined {
   if (!isWhereAttached(node, namespace, record)) {
     throw new CniError(
       ErrorCode.NamespaceUnusable,
-      `network namespace "${request.netns}" is not the one that VLAN ${record.vlanId} was attached in, or nothing of that is left in it`,
+      `network namespace "${request.netns}" is not the one that VLAN ${record.vlanId} was attached in, or its veth and its VLAN device are gone`,
     );
   }
   using kernel = kernelFor(node, namespace);
@@ -77,7 +77,7 @@ function withoutRecord({ request, env }: Call, prevResult: CniResult): string {
   if (says === undefined) return "no branch";
   throw new CniError(
     ErrorCode.UnknownContainer,
-    `container ${request.containerId} has a branch by its ${says}, but nothing was attached to its ${request.ifName}`,
+    `container ${request.containerId} has a branch according to its ${says}, but nothing was attached to its ${request.ifName}`,
   );
 }
 
@@ -89,7 +89,7 @@ function localRuleDifferences(kernel: Kernel, { addresses, mode }: AttachmentRec
   return [...new Set(addresses.map(familyOf))].flatMap((family) => {
     const place = localRulePlace(kernel, family);
     if (place === "missing") {
-      return [`on the node: there is no IPv${family} rule for table local, so the node answers nobody`];
+      return [`on the node: there is no IPv${family} rule for table local, so the node accepts no packets`];
     }
     return place === "before" && mode === "strict"
       ? [`on the node: the IPv${family} rule for table local is before those of strict mode`]

@@ -45,7 +45,7 @@ export function status(call: Call): undefined {
 function warnAboutLocalRule(call: Call, kernel: Kernel): void {
   for (const { family } of localRulesMissing(kernel)) {
     call.warnOnce(
-      `the node has no IPv${family} rule for table local, so it answers nobody: add it with "ip -${family} rule add priority 0 table local protocol kernel", and keep systemd-networkd from removing it (ManageForeignRoutingPolicyRules=no)`,
+      `the node has no IPv${family} rule for table local, so it accepts no packets: add it with "ip -${family} rule add priority 0 table local protocol kernel", and keep systemd-networkd from removing it (ManageForeignRoutingPolicyRules=no)`,
     );
   }
 }

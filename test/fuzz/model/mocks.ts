@@ -25,7 +25,7 @@ export function namespaces(real: typeof Namespaces): Partial<typeof Namespaces> 
     openNamespace,
     openOwnNamespace: () => handle(NODE, "node"),
     inNamespace: (namespace, callback) => {
-      if (namespace.path === JUNK) throw new real.NamespaceError(JUNK, false, "is no network namespace");
+      if (namespace.path === JUNK) throw new real.NamespaceError(JUNK, false, "is not a network namespace");
       const world = here();
       const before = world.place;
       world.place = namespace.identity === "pod" ? "pod" : "node";
