@@ -24,7 +24,7 @@ export function ofAdd(world: World, add: Add): Outcome[] {
   const vlanId = vlanIdOf(eni);
   finishFiles(world, vlanId);
   const holder = holderOf(world, vlanId);
-  const isHeld = holder !== undefined && hasNextOwner(world, holder, add) ? lives(world, holder) : false;
+  const isHeld = holder !== undefined && isOfAnotherPod(world, holder, add) ? lives(world, holder) : false;
   const held = isHeld === false ? [] : [refused(Code.held, holder === undefined ? [] : [holder.sandbox])];
   if (isHeld === true) return held;
   return [...held, ...(state.veth ? [attached(world, add, eni)] : withoutPrimary(world, add, refused))];
@@ -44,7 +44,7 @@ function attached(before: World, add: Add, eni: number): Outcome {
 }
 
 /** Another pod's, with the same branch or another: nobody says that it is gone, so who has the VLAN id keeps it. */
-function hasNextOwner(world: World, holder: Attachment, { sandbox }: Add): boolean {
+function isOfAnotherPod(world: World, holder: Attachment, { sandbox }: Add): boolean {
   return holder.sandbox !== sandbox.id && !isSamePod(world, holder.sandbox, sandbox.id);
 }
 
