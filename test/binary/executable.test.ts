@@ -305,9 +305,9 @@ describe("build.mjs --check", () => {
     ],
     [
       "a package outside its folder",
-      "src/datapath/trunk.ts",
+      "src/datapath/read.ts",
       'import "koffi";',
-      /src\/datapath\/trunk\.ts imports the package koffi: only src\/sys may/,
+      /src\/datapath\/read\.ts imports the package koffi: only src\/sys may/,
     ],
     [
       "more than the budget",
