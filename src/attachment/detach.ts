@@ -4,7 +4,10 @@ import { DatapathError } from "../datapath/error.ts";
 import { type Operation, undoOf } from "../datapath/operation.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import { readStanding, withoutOthers } from "../datapath/ownership.ts";
-import { releasedRules } from "./primary-rules.ts";
+import { readRoutes } from "../datapath/read.ts";
+import { Table } from "../netlink/route/constants.ts";
+import type { Rule } from "../netlink/route/rule.ts";
+import { widthOf } from "../values/ip.ts";
 import { leaveStrict } from "./strict.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
 import type { AttachmentRecord } from "../state/record.ts";
@@ -61,4 +64,25 @@ function takesAway(operation: Operation): boolean {
 export function forget(node: Node, kernel: Kernel, record: AttachmentRecord): void {
   if (record.mode === "strict") leaveStrict(node, kernel, record);
   else node.store.remove(record);
+}
+
+/**
+ * Removes aws-cni's rules for a pod's primary addresses from the node. If the node routes an address to a device other
+ * than the pod's veths, another pod has it by now: its rules look the same and stay.
+ */
+export function releasedRules(kernel: Kernel, { primary }: Pick<AttachmentRecord, "primary">): Operation[] {
+  const { rules, veths } = primary ?? { rules: [], veths: [] };
+  if (rules.length === 0) return [];
+  const elsewhere = new Set(
+    readRoutes(kernel, "node", undefined, Table.MAIN)
+      .filter(({ length, family, device }) => length === widthOf(family) && !veths.includes(device ?? 0))
+      .map(({ destination }) => destination),
+  );
+  return rules
+    .filter((rule) => !elsewhere.has(addressOf(rule)))
+    .map((rule) => ({ kind: "rule", at: "node", rule, absent: true }));
+}
+
+function addressOf({ to, from }: Rule): string {
+  return (to ?? from)?.address ?? "";
 }

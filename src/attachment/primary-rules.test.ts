@@ -3,7 +3,7 @@ import type { Kernel } from "../datapath/kernel.ts";
 import { Table } from "../netlink/route/constants.ts";
 import { type Route, newRoute, replaceRoute } from "../netlink/route/route.ts";
 import { type Rule, describeRule } from "../netlink/route/rule.ts";
-import { releasedRules } from "./primary-rules.ts";
+import { releasedRules } from "./detach.ts";
 
 const VETH = 9;
 /** Of another network card. */

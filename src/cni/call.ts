@@ -1,5 +1,5 @@
 import type { Node } from "../attachment/node.ts";
-import type { LogFields } from "./log.ts";
+import type { LogFields } from "../text/log-line.ts";
 import type { CniRequest, Environment } from "./request.ts";
 
 /** One call, as every verb gets it. */

@@ -8,6 +8,7 @@ import { CniError, ErrorCode } from "./errors.ts";
 import { isArray, isInteger, isObject, member, quote } from "../text/json.ts";
 import type { Json, JsonObject } from "../text/json.ts";
 import { interfaceNameDefect } from "./names.ts";
+import { LOG_LEVELS, type LogLevel } from "../text/log-line.ts";
 import { nearest } from "../text/nearest.ts";
 import type { TrunkSelector } from "../attachment/trunk.ts";
 import {
@@ -26,7 +27,6 @@ export type DatapathChoice = DatapathName | "auto";
 export type MissingAnnotation = "ask" | "pass" | "refuse";
 /** What an ADD does for a pod whose branch aws-cni has attached already. */
 export type AlreadyAttached = "refuse" | "pass";
-export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** The entry, read for a pod whose datapath is known. */
 export interface PluginConfig {
@@ -463,9 +463,9 @@ function readLogFile(value: Json | undefined): string {
 
 function readLogLevel(value: Json | undefined): LogLevel {
   if (value === undefined) return "info";
-  const level = typeof value === "string" ? value.toLowerCase() : value;
-  if (level === "debug" || level === "info" || level === "warn" || level === "error") return level;
-  return wrong("pluginLogLevel", value, "is none of debug, info, warn, error");
+  const text = typeof value === "string" ? value.toLowerCase() : value;
+  const level = LOG_LEVELS.find((one) => one === text);
+  return level ?? wrong("pluginLogLevel", value, `is none of ${LOG_LEVELS.join(", ")}`);
 }
 
 function readObject(key: string, value: Json | undefined): JsonObject {

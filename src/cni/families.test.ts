@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { wantedFamilies } from "./families.ts";
+import { wantedFamilies } from "./result.ts";
 import type { JsonObject } from "../text/json.ts";
 import { requirePrevResult } from "./prevresult.ts";
 

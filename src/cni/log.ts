@@ -3,20 +3,14 @@ import { dirname } from "node:path";
 import { timestamp } from "../sys/clock.ts";
 import { errorCode } from "../sys/errno.ts";
 import { createOwn } from "../sys/files.ts";
-import type { LogLevel } from "./config.ts";
+import { type LogFields, type LogLevel, isLogged, logLine } from "../text/log-line.ts";
 
-/** The log: JSON lines, one for each call and each warning. Logging never fails a call and never writes to stdout. */
+/** The log: one line for each call and each warning. Logging never fails a call and never writes to stdout. */
 
-const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 const STDOUT = 1;
 const STDERR = 2;
 
-/** Characters of one field: the environment and a configuration may contain any number. */
-const MAX_FIELD = 16 * 1024;
-
 const { O_APPEND, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
-
-export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface Log {
   write(level: LogLevel, message: string, fields?: LogFields): void;
@@ -24,16 +18,12 @@ export interface Log {
 
 export function openLog(file: string, least: LogLevel, now: () => number = Date.now): Log {
   return {
-    write(level, message, fields = {}) {
-      if (RANK[level] < RANK[least]) return;
-      const line = `${JSON.stringify({ time: timestamp(now()), level, message, ...fields }, shortened)}\n`;
+    write(level, message, fields) {
+      if (!isLogged(level, least)) return;
+      const line = logLine(timestamp(now()), level, message, fields);
       if (file === "stderr" || !append(file, line)) quietly(() => writeSync(STDERR, line));
     },
   };
-}
-
-function shortened(_key: string, value: unknown): unknown {
-  return typeof value === "string" && value.length > MAX_FIELD ? `${value.slice(0, MAX_FIELD)}…` : value;
 }
 
 /** Writes a whole line at once in append mode, so that lines of concurrent processes do not mix. */

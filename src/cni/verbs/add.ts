@@ -12,10 +12,9 @@ import { wantedDatapath } from "../choose-datapath.ts";
 import type { DatapathName } from "../../datapath/datapath.ts";
 import { type EntryConfig, forDatapath, mayBeStrict, readConfig, withoutAgent } from "../config.ts";
 import { CniError, ErrorCode } from "../errors.ts";
-import { wantedFamilies } from "../families.ts";
 import type { JsonObject } from "../../text/json.ts";
 import { requirePrevResult } from "../prevresult.ts";
-import { type CniResult, convertResult } from "../result.ts";
+import { type CniResult, convertResult, wantedFamilies } from "../result.ts";
 
 /** ADD (SPEC 1.1.0, section 2): attaches the pod's branch, or passes prevResult on as it came. */
 export async function add(call: Call): Promise<JsonObject> {
