@@ -113,7 +113,7 @@ demo: demo-plan build guest ## Groups that decide who reaches a real PostgreSQL,
 	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s"
 	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO)
 
-dist/floor: dist/branchline bench/macvlan-transport.ts
+dist/floor: dist/branchline $(wildcard test/ground/macvlan/*)
 	node build.mjs --bench
 
 bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic: bench/results/latest.json (ROUNDS=30 PART=native or guest)

@@ -3,11 +3,11 @@
 //   esbuild → scripts, V8's code cache of each → SEA blob → injected into a stripped copy of Node
 //
 // Fails if the plugin exceeds its budget or contains a module of the command line, or if a file imports what its folder
-// may not (build/imports.mjs). `node build.mjs --check` stops after these checks and writes nothing; `--bench` also builds
-// the executables for the benchmark.
+// may not (build/imports.mjs). `node build.mjs --check` stops after these checks and writes nothing; `--macvlan` also builds
+// dist/macvlan/branchline, and `--bench` that and the executables for the benchmark.
 
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { makeBenchmarks, standInScripts } from "./build/bench.mjs";
+import { makeBenchmarks, makeMacvlan, standInScripts } from "./build/bench.mjs";
 import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
 import { codeCaches, makeExecutable } from "./build/executable.mjs";
@@ -55,6 +55,7 @@ try {
     thirdPartyNotices([plugin, boot, cli].map(({ metafile }) => metafile)),
   );
   console.log(`dist/branchline ${version}`);
+  if (process.argv.includes("--macvlan")) await makeMacvlan({ main, assets: common, scratch });
   if (process.argv.includes("--bench")) await makeBenchmarks({ main, assets: common, scratch });
 } finally {
   rmSync(scratch, { recursive: true });

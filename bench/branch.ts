@@ -1,7 +1,7 @@
 // Run inside a namespace of its own: `ip netns exec NAME node bench/branch.ts DIST ROUNDS`. Prints JSON.
 //
-// A whole ADD with a branch on the host's kernel, which may lack 8021q: dist/branchline-macvlan is the plugin, but that it
-// asks for a macvlan where a VLAN device belongs.
+// A whole ADD with a branch on the host's kernel, which may lack 8021q: dist/macvlan/branchline is the plugin with
+// macvlans for VLAN devices.
 import { mkdirSync, rmSync } from "node:fs";
 import { STATE_DIRECTORY } from "../src/state/store.ts";
 import { cniCommand } from "./cni.ts";
@@ -33,7 +33,7 @@ function main(dist: string, rounds: number): Measured[] {
     before: () => {
       pod = createPod("a", VLAN);
     },
-    command: () => cniCommand(`${dist}/branchline-macvlan`, "ADD", configFor(living(), datapath), living()),
+    command: () => cniCommand(`${dist}/macvlan/branchline`, "ADD", configFor(living(), datapath), living()),
     after: () => {
       // DEL looks for a VLAN device; what ADD made on the node for this pod goes by hand.
       forget(living());

@@ -1,6 +1,7 @@
 // The network configuration list a runtime would find: a primary plugin, and branchline behind it.
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { distDirectory } from "./macvlan/iproute.ts";
 import { vpcMtu } from "./vpc.ts";
 
 const root = path.join(import.meta.dirname, "..", "..");
@@ -105,7 +106,7 @@ export async function writeConflist(dir: string, options: ConflistOptions): Prom
   await writeFile(path.join(configDir, "10-ground.conflist"), `${JSON.stringify(conflist, undefined, 2)}\n`);
   // A checkout may have lost the bit (an archive, a file share).
   await chmod(path.join(import.meta.dirname, "primary-aws"), 0o755).catch(() => undefined);
-  const pluginDirs = options.pluginDirs ?? [path.join(root, "dist")];
+  const pluginDirs = options.pluginDirs ?? [path.join(root, distDirectory)];
   return {
     name: nameOf(options),
     primary: options.primary,

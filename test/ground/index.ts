@@ -17,6 +17,7 @@ export {
   writeConflist,
 } from "./conflist.ts";
 export type { ConflistOptions, Network } from "./conflist.ts";
+export { distDirectory } from "./macvlan/iproute.ts";
 export type { GroupRule, Plug } from "./groups.ts";
 export * from "./netns.ts";
 export { createPod, podEni, Pod, type PodOptions } from "./pods.ts";

@@ -1,4 +1,5 @@
 // Named network namespaces, by iproute2: slow beside netlink, but independent of the code under test.
+import { ipLine, ipObject } from "./macvlan/iproute.ts";
 import { must, run, type Outcome, type RunOptions } from "./run.ts";
 
 /** A namespace's name under /run/netns, or undefined for the one the caller is in. */
@@ -60,7 +61,7 @@ export function mustExec(
 /** Runs many `ip` commands in one process; each line is what would follow `ip`. */
 export async function ipBatch(netns: Netns, lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
-  await must(["ip", ...flags(netns), "-batch", "-"], { input: `${lines.join("\n")}\n` });
+  await must(["ip", ...flags(netns), "-batch", "-"], { input: `${lines.map(ipLine).join("\n")}\n` });
 }
 
 /** An object of iproute2's JSON: what it holds depends on the command. */
@@ -95,5 +96,5 @@ function flags(netns: Netns): string[] {
 function parseArray<T extends object>(text: string): T[] {
   const parsed: T[] = text.trim() === "" ? [] : JSON.parse(text);
   // iproute2 prints empty objects for what a filter left out.
-  return parsed.filter((item) => Object.keys(item).length > 0);
+  return parsed.filter((item) => Object.keys(item).length > 0).map(ipObject);
 }

@@ -10,6 +10,7 @@ import {
   type GroupRule,
   type Plug,
 } from "./groups.ts";
+import { branchDevice, strayText } from "./macvlan/iproute.ts";
 import { createNetns, deleteNetns, exec, ipBatch, ipJson, mustExec, type Netns } from "./netns.ts";
 import { sumFlows, type FlowFilter, type Seen } from "./seen.ts";
 
@@ -216,6 +217,7 @@ ${baseTable()}${groupText(nodeGroup)}NFT
       ],
       [],
     );
+    await this.#nft(strayText({ device: "trunk0", mac: trunk.mac }));
     await this.#setUpNode();
   }
 
@@ -290,7 +292,7 @@ ${baseTable()}${groupText(nodeGroup)}NFT
       branches,
       branches.map(
         (one) =>
-          `link add link ${this.#trunkOf.get(one.device) ?? "trunk0"} name ${one.device} mtu ${vpcMtu} type vlan id ${one.vlanId}`,
+          `link add link ${this.#trunkOf.get(one.device) ?? "trunk0"} name ${one.device} mtu ${vpcMtu} ${branchDevice(one)}`,
       ),
     );
   }
@@ -368,6 +370,7 @@ ${baseTable()}${groupText(nodeGroup)}NFT
           `link add ${plug.device} mtu ${vpcMtu} type veth peer name ${inside} address ${plug.mac} mtu ${vpcMtu} netns ${netns}`,
       ),
     );
+    await this.#nft(strayText(trunk));
     await mustExec(netns, [
       "sh",
       "-ec",

@@ -9,6 +9,7 @@ import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import {
   createPod,
   createVpc,
+  distDirectory,
   deleteNetns,
   must,
   run,
@@ -84,7 +85,7 @@ test("ADD, CHECK at once, and GC at the runtime's start: one pod is known still,
   // The runtime was killed, and lost a sandbox whose namespace is gone too.
   await deleteNetns(lost.netns);
   const valid = [{ containerID: kept.containerId, ifname: "eth0" }];
-  const gc = await run([path.resolve(import.meta.dirname, "../../dist/branchline")], {
+  const gc = await run([path.resolve(import.meta.dirname, "../..", distDirectory, "branchline")], {
     env: { CNI_COMMAND: "GC", CNI_PATH: network.pluginPath },
     input: JSON.stringify({
       cniVersion: "1.1.0",

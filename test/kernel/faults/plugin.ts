@@ -3,9 +3,9 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import type { Node } from "../../../src/attachment/node.ts";
 import { run } from "../../../src/cni/run.ts";
-import { netnsPath, podAnnotations, podEni, type CniResult } from "../../ground/index.ts";
+import { distDirectory, netnsPath, podAnnotations, podEni, type CniResult } from "../../ground/index.ts";
 
-export const executable = path.resolve(import.meta.dirname, "../../../dist/branchline");
+export const executable = path.resolve(import.meta.dirname, "../../..", distDirectory, "branchline");
 
 /** One sandbox of a pod. */
 export interface Sandbox {

@@ -3,6 +3,7 @@
 import path from "node:path";
 import {
   createNetns,
+  distDirectory,
   debianPlugins,
   deleteNetns,
   ipBatch,
@@ -307,7 +308,7 @@ export class World {
       },
     };
     // Its records are its own node's. The command ends with its mount namespace, and the pod with this file.
-    const executable = path.resolve(import.meta.dirname, "../../../dist/branchline");
+    const executable = path.resolve(import.meta.dirname, "../../..", distDirectory, "branchline");
     await mustExec(
       netns,
       [
