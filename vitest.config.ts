@@ -1,4 +1,6 @@
-import { defineConfig } from "vitest/config";
+import path from "node:path";
+import { defineConfig, type Plugin } from "vitest/config";
+import { renamed, sourceOf } from "./test/ground/macvlan/facade.ts";
 
 // One project for each kind of ground a test needs; the Makefile says which run where.
 const project = (name: string, include: string[], testTimeout: number) => ({
@@ -18,12 +20,28 @@ function onOneKernel(name: string) {
   };
 }
 
+/** Between the plugin and the kernel: macvlans for VLAN devices, on a kernel without 8021q. */
+const macvlan: Plugin = {
+  name: "macvlan",
+  enforce: "pre",
+  // Vite names what is below its root from there.
+  resolveId: (source) =>
+    [renamed, renamed.slice(import.meta.dirname.length)].includes(source) ? renamed : undefined,
+  load: (id) => sourceOf(id),
+};
+
 export default defineConfig({
   // The guest sees the checkout read-only: nothing may be cached beside the sources.
   cacheDir: "/tmp/branchline-vite",
   test: {
     // Namespaces belong to a thread and are entered on the main one: forks, never worker threads.
     pool: "forks",
+    tags: [
+      {
+        name: "vlan",
+        description: "Needs real VLAN devices: not native, and in the guest by --tags-filter=vlan.",
+      },
+    ],
     projects: [
       // Pure: no kernel, no executable.
       project(
@@ -32,6 +50,7 @@ export default defineConfig({
           "src/**/*.test.ts",
           "cmd/**/*.test.ts",
           "test/fuzz/**/*.test.ts",
+          "test/ground/**/*.test.ts",
           "test/chaos/*.test.ts",
           "test/chaos/model/*.test.ts",
         ],
@@ -41,6 +60,17 @@ export default defineConfig({
       project("binary", ["test/binary/**/*.test.ts"], 60_000),
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
+      // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.
+      {
+        plugins: [macvlan],
+        test: {
+          ...project("native", ["test/kernel/**/*.test.ts"], 60_000).test,
+          // They mostly wait: for pings that shall not be answered, for processes.
+          maxWorkers: 4,
+          execArgv: ["--require", path.resolve("test/native/namespaces.ts")],
+          env: { VLAN_STAND_IN: "macvlan" },
+        },
+      },
       // The same on more than one processor, so that calls really are at the same time.
       onOneKernel("smp"),
       // The same called by containerd; the guest only.

@@ -176,7 +176,7 @@ describe("whatever the call says, and whatever else is there", () => {
 
   test("lo and what else is in the pod stays", async () => {
     await ipBatch(used.pod.netns, [
-      "link add own type dummy",
+      "link add own type bridge",
       "addr add 192.0.2.1/32 dev own",
       "link set own up",
     ]);
@@ -275,7 +275,7 @@ describe("a pod that is going", () => {
     await createNetns(pod.netns);
     // It looks like a pod of ours that was set up under the same names.
     await ipBatch(pod.netns, [
-      "link add eth0 type dummy",
+      "link add eth0 type bridge",
       "link add host0 type veth peer name other",
       "link set eth0 up",
     ]);
@@ -290,25 +290,29 @@ describe("a pod that is going", () => {
     expect(await leftOnNode()).toEqual([]);
   });
 
-  test("the annotation is another pod's, which lives, and whose record is lost: nothing of it is taken", async () => {
-    const first = await sandboxForTest(ground, { name: "one", primary: "veth", addresses, branch });
-    const second = await sandboxForTest(ground, {
-      name: "two",
-      primary: "veth",
-      addresses: ["10.0.0.51", "2001:db8:1::51"],
-      branch,
-    });
-    const unattached = await snapshot();
-    await first.mustAdd();
-    await rm(record);
-    const before = await Promise.all([snapshot(), first.snapshot(), second.snapshot()]);
-    expect((await second.add()).failure?.code).toBe(102);
-    await second.mustDel();
-    const after = await Promise.all([snapshot(), first.snapshot(), second.snapshot()]);
-    expect(before.map((one, i) => diffSnapshots(one, after[i] as Snapshot))).toEqual([[], [], []]);
-    await first.mustDel();
-    expect(diffSnapshots(unattached, await snapshot())).toEqual([]);
-  });
+  test(
+    "the annotation is another pod's, which lives, and whose record is lost: nothing of it is taken",
+    { tags: "vlan" },
+    async () => {
+      const first = await sandboxForTest(ground, { name: "one", primary: "veth", addresses, branch });
+      const second = await sandboxForTest(ground, {
+        name: "two",
+        primary: "veth",
+        addresses: ["10.0.0.51", "2001:db8:1::51"],
+        branch,
+      });
+      const unattached = await snapshot();
+      await first.mustAdd();
+      await rm(record);
+      const before = await Promise.all([snapshot(), first.snapshot(), second.snapshot()]);
+      expect((await second.add()).failure?.code).toBe(102);
+      await second.mustDel();
+      const after = await Promise.all([snapshot(), first.snapshot(), second.snapshot()]);
+      expect(before.map((one, i) => diffSnapshots(one, after[i] as Snapshot))).toEqual([[], [], []]);
+      await first.mustDel();
+      expect(diffSnapshots(unattached, await snapshot())).toEqual([]);
+    },
+  );
 
   test("aws-cni leaves the veth to the namespace, and the branch's table is empty all the same", async () => {
     const pod = await createSandbox(ground, { name: "one", addresses, branch });

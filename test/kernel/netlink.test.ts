@@ -237,7 +237,7 @@ describe("written with ours, read with ip", () => {
 });
 
 describe("made with ip, read with ours", () => {
-  test("links", () => {
+  test("links", { tags: "vlan" }, () => {
     const { rest: _, ...other } = linkOf(inPod, "other");
     expect(other).toMatchObject({
       name: "other",
@@ -330,7 +330,7 @@ describe("made with ip, read with ours", () => {
 });
 
 describe("what the kernel refuses", () => {
-  test("a VLAN id that the trunk has already, in whichever namespace", () => {
+  test("a VLAN id that the trunk has already, in whichever namespace", { tags: "vlan" }, () => {
     const { error } = onNode.batch([vlan("again", 7)])[0] ?? {};
     expect(error).toMatchObject({ code: "EEXIST", extended: { text: "8021q: VLAN device already exists" } });
     expect(onNode.batch([getLink("again")])[0]?.error?.code).toBe("ENODEV");

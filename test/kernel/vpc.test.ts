@@ -163,7 +163,8 @@ test.each([
   await exec("client", ["ip", "addr", "del", cidr, "dev", "eth0"]);
 });
 
-test("another MAC than the branch's own is dropped", async () => {
+// Native, the MAC is what says whose a frame is.
+test("another MAC than the branch's own is dropped", { tags: "vlan" }, async () => {
   await vpc.forget();
   await ipBatch("stranger", ["link set eth0 address 02:00:00:00:00:77"]);
   await ping("stranger", String(db.ipv4), 1);
