@@ -244,7 +244,8 @@ describe("a pod that is going, or comes again", () => {
     ]);
   });
 
-  test("a pod of the same name, whose veth has the old one's name, before the old sandbox's DEL", async () => {
+  /** A pod that has a branch, and the next pod of its name, whose veth the primary has called as it called the old one's. */
+  async function sameName(nextBranch?: string): Promise<{ readonly old: Sandbox; readonly next: Sandbox }> {
     const old = await sandboxOf("web", "uid-old", 60);
     await old.mustAdd();
     // aws-cni deletes the veth of that name and makes it anew; the old pod's namespace lives on without it.
@@ -254,7 +255,7 @@ describe("a pod that is going, or comes again", () => {
       uid: "uid-new",
       primary: "veth",
       addresses: ["10.0.0.61"],
-      branch: annotationOf({ vlanId: 8, ipv4: "10.0.0.21" }),
+      ...(nextBranch !== undefined && { branch: nextBranch }),
       settings: routed("strict"),
     });
     onTestFinished(() => next.remove());
@@ -262,6 +263,11 @@ describe("a pod that is going, or comes again", () => {
     onTestFinished(async () => {
       await run(["ip", "link", "del", "eni-web"]);
     });
+    return { old, next };
+  }
+
+  test("a pod of the same name, whose veth has the old one's name, before the old sandbox's DEL", async () => {
+    const { old, next } = await sameName(annotationOf({ vlanId: 8, ipv4: "10.0.0.21" }));
     await next.mustAdd();
     const byVeth = async () =>
       (await networkOf(undefined))[4].rules.filter((line) => line.includes("iif=eni-web"));
@@ -279,21 +285,7 @@ describe("a pod that is going, or comes again", () => {
   });
 
   test("a pod of the same name without a branch: nothing that it sends takes the old one's", async () => {
-    const old = await sandboxOf("web", "uid-old", 60);
-    await old.mustAdd();
-    await ipBatch(undefined, ["link set vlan.eth.7 up", "link del eni-web"]);
-    const next = await createSandbox(ground, {
-      name: "web-next",
-      uid: "uid-new",
-      primary: "veth",
-      addresses: ["10.0.0.61"],
-      settings: routed("strict"),
-    });
-    onTestFinished(() => next.remove());
-    await ipBatch(undefined, ["link set eni-web-next down", "link set eni-web-next name eni-web up"]);
-    onTestFinished(async () => {
-      await run(["ip", "link", "del", "eni-web"]);
-    });
+    const { old, next } = await sameName();
     const [, pod] = next.primaryResult.interfaces ?? [];
     const prevResult = { ...next.primaryResult, interfaces: [{ name: "eni-web" }, pod] };
     const strictRules = async () =>
