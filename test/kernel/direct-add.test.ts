@@ -616,7 +616,10 @@ describe("one pod, many ways to ask", () => {
           ips: [{ interface: 0, address: "10.0.0.50/32" }],
         },
       });
-      expect(failure).toMatchObject({ code: 7, msg: expect.stringMatching(/"lonely" is not a veth.*bridge/) });
+      expect(failure).toMatchObject({
+        code: 7,
+        msg: expect.stringMatching(/"lonely" is not a veth.*bridge/),
+      });
     });
 
     test("and nothing is changed by any of them", async () => {
