@@ -4,8 +4,6 @@ import { describe, expect, it } from "vitest";
 import { encodeMessage } from "./message.ts";
 import { AddressFlag, addAddress, deleteAddress, listAddresses } from "./route/address.ts";
 import { changeLink, createVlan, deleteLink, getLink, listLinks } from "./route/link.ts";
-import { deleteNeighbour, listNeighbours, replaceNeighbour } from "./route/neighbour.ts";
-import { getNetnsId } from "./route/nsid.ts";
 import {
   anyDestination,
   deleteRoute,
@@ -14,7 +12,6 @@ import {
   newRoute,
   replaceRoute,
 } from "./route/route.ts";
-import { addRule, deleteRule, listRules } from "./route/rule.ts";
 import type { Request } from "./socket.ts";
 
 const { ifla, rt } = netlink;
@@ -27,13 +24,6 @@ function read(request: Request): { type: number; payload: Buffer } {
   expect(message).toMatchObject({ flags: request.flags ?? 0, seq: 1, port: 0 });
   expect(message.data.length).toBe(request.payload.length);
   return { type: message.type, payload: message.data };
-}
-
-/** Attributes of what the package has no types for: `type` to bytes. */
-function attributes(bytes: Buffer): [number, string][] {
-  const found: [number, string][] = [];
-  netlink.parseAttributes(bytes, ({ type, data }) => found.push([type, data.toString("hex")]));
-  return found;
 }
 
 /** IPv6 addresses of these tests, written out: not by the code under test. */
@@ -211,85 +201,4 @@ describe("routes", () => {
     const look = rt.parseRouteMessage(read(lookUpRoute(4, "10.0.0.1")).payload);
     expect(look).toMatchObject({ data: { family: 2, dstLen: 32 }, attrs: { dst: ip("10.0.0.1") } });
   });
-});
-
-describe("rules, which the package reads as attributes only", () => {
-  it.each([
-    [
-      "to, iif",
-      {
-        family: 4,
-        priority: 512,
-        table: 107,
-        to: { address: "10.0.0.9", length: 32 },
-        inputDevice: "lo",
-      } as const,
-      [2, 32, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0],
-      [
-        [6, u32(512)],
-        [15, u32(107)],
-        [1, ip("10.0.0.9")],
-        [3, Buffer.from("lo\0")],
-      ] as const,
-    ],
-    [
-      "from, IPv6",
-      { family: 6, priority: 0, table: 300, from: { address: "2001:db8::", length: 64 } } as const,
-      [10, 0, 64, 0, 0, 0, 0, 1, 0, 0, 0, 0],
-      [
-        [6, u32(0)],
-        [15, u32(300)],
-        [2, ip("2001:db8::")],
-      ] as const,
-    ],
-  ])("%s", (_, rule, header, attrs) => {
-    for (const [request, expected] of [
-      [addRule(rule), rt.MessageType.NEWRULE],
-      [deleteRule(rule), rt.MessageType.DELRULE],
-    ] as const) {
-      const { type, payload } = read(request);
-      expect(type).toBe(expected);
-      expect([...payload.subarray(0, 12)]).toEqual(header);
-      expect(attributes(payload.subarray(12))).toEqual(
-        attrs.map(([key, data]) => [key, data.toString("hex")]),
-      );
-    }
-  });
-
-  it("list", () => {
-    const { type, payload } = read(listRules(4));
-    expect([type, payload.length]).toEqual([rt.MessageType.GETRULE, 12]);
-  });
-});
-
-describe("neighbours", () => {
-  it.each(["10.0.0.1", "fe80:ec2::1"])("%s", (address) => {
-    const given = { address, device: 5, mac: "02:00:00:00:00:01" };
-    for (const [request, expected] of [
-      [replaceNeighbour(given), rt.MessageType.NEWNEIGH],
-      [deleteNeighbour(given), rt.MessageType.DELNEIGH],
-    ] as const) {
-      const { type, payload } = read(request);
-      const { data, attrs } = rt.parseNeighborMessage(payload);
-      expect(type).toBe(expected);
-      expect(data).toMatchObject({
-        family: address.includes(":") ? 10 : 2,
-        ifindex: 5,
-        state: { permanent: true },
-      });
-      expect(attrs).toEqual({ dst: ip(address), lladdr: mac(given.mac) });
-    }
-  });
-
-  it("list", () => {
-    const { type, payload } = read(listNeighbours(5));
-    expect(type).toBe(rt.MessageType.GETNEIGH);
-    expect(rt.parseNeighborMessage(payload).attrs).toEqual({ ifindex: u32(5) });
-  });
-});
-
-it("a namespace's number", () => {
-  const { type, payload } = read(getNetnsId(20));
-  expect(type).toBe(rt.MessageType.GETNSID);
-  expect(attributes(payload.subarray(4))).toEqual([[3, "14000000"]]);
 });

@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import type { Asked } from "./answers.ts";
 import { type Value, changed, textOf, texts } from "./hostile.ts";
-import { JUNK, NODE, POD, TRUNK_MAC } from "./model/world.ts";
+import { JUNK, NODE, POD, TRUNK_MAC } from "./paths.ts";
 
 export const VERSIONS = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 export const CAPABILITY = "io.kubernetes.cri.pod-annotations";

@@ -1,6 +1,4 @@
 // Plays a scene in this process, and says what is wrong with what came of it.
-import { NETLINK_NETFILTER } from "../../src/netlink/transport.ts";
-import { Errno, SysError } from "../../src/sys/errno.ts";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Node } from "../../src/attachment/node.ts";
@@ -10,9 +8,9 @@ import { lockFile } from "../../src/sys/lock.ts";
 import { type Answer, type Judgement, branchDefects, judge } from "./answers.ts";
 import { askedBy, branch, previous, verbs } from "./configurations.ts";
 import { textOf } from "./hostile.ts";
-import { World, enter } from "./model/world.ts";
 import { type Scene, isHonest } from "./scenes.ts";
 import { makeTrouble } from "./troubles.ts";
+import { World, enter } from "./world.ts";
 
 export interface Outcome {
   /** A line each. */
@@ -46,8 +44,7 @@ export class Stage {
 
   async play(scene: Scene): Promise<Outcome> {
     rmSync(this.#state, { recursive: true, force: true });
-    const world = new World(scene.world);
-    enter(world);
+    using world = enter(new World(scene.world));
     const untouched = this.#look(world);
     const prior =
       scene.prior === undefined ? undefined : await this.#rightCall(world, "ADD", scene.priorId, scene.prior);
@@ -89,7 +86,7 @@ export class Stage {
     return [
       ...(world.handles === 0 ? [] : [`${world.handles} namespaces are open`]),
       ...(world.kernel.openSockets === 0 ? [] : [`${world.kernel.openSockets} sockets are open`]),
-      ...(world.place === "node" ? [] : ["the thread is in the pod's namespace"]),
+      ...(world.isOnNode ? [] : ["the thread is in the pod's namespace"]),
       ...this.#files("locks")
         .filter((file) => !this.#isFree(file))
         .map((file) => `lock ${file} is held`),
@@ -192,12 +189,7 @@ export class Stage {
     return {
       store: new AttachmentStore(this.#state, clock),
       clock,
-      // Holders of a VLAN id are looked for in every namespace: there the plugin calls each of them the pod's.
-      openTransport: (_at, protocol) => {
-        // The model has no nftables, as some kernels do not.
-        if (protocol === NETLINK_NETFILTER) throw new SysError("socket", Errno.EPROTONOSUPPORT);
-        return world.kernel.transport(world.place);
-      },
+      openTransport: (_at, protocol) => world.transport(protocol),
     };
   }
 }
@@ -279,7 +271,7 @@ function outcomeOf(verb: string, { code }: Judgement, before: Look, after: Look)
 /** What is not as it was. What others had left for the VLAN id is cleared by who gets it; and a trunk stays up. */
 function lost(before: readonly string[], after: readonly string[]): string[] {
   return differences(before, after).filter(
-    (line) => !/^-.*("vlanId":7|"table":107|vlan\.eth\.7|stray)|"name":"eth1"/.test(line),
+    (line) => !/^-.*( vlan 7 |"table":107|vlan\.eth\.7|stray)|link eth1 /.test(line),
   );
 }
 

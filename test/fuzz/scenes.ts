@@ -1,8 +1,8 @@
 // A call and all that it meets: what is on the node, what was attached before, what the runtime passes, what goes wrong.
 import * as fc from "fast-check";
 import { type LogFiles, environments, stdins } from "./configurations.ts";
-import type { Mishap } from "./model/rtnetlink.ts";
-import type { SysctlMishap, WorldOptions } from "./model/world.ts";
+import type { Mishap } from "./faults.ts";
+import type { SysctlMishap, WorldOptions } from "./world.ts";
 import { TROUBLES, type Trouble } from "./troubles.ts";
 
 export interface Scene {

@@ -16,7 +16,15 @@ const PERMANENT = 0x80;
 const UNICAST_TO_PROHIBIT = [1, 2, 3, 6, 7, 8];
 const switches = {
   ipv4: ["rp_filter", "arp_ignore", "arp_announce", "proxy_arp", "forwarding", "accept_local"],
-  ipv6: ["disable_ipv6", "accept_ra", "accept_dad", "keep_addr_on_down", "autoconf", "addr_gen_mode"],
+  ipv6: [
+    "disable_ipv6",
+    "accept_ra",
+    "accept_dad",
+    "keep_addr_on_down",
+    "autoconf",
+    "addr_gen_mode",
+    "accept_redirects",
+  ],
 };
 
 /** The namespace at a path, or the caller's own. */
