@@ -11,10 +11,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 KERNELS ?= 6.1 6.12
 DATAPATH ?= direct
 VITEST := node node_modules/vitest/vitest.mjs run
-REPORTS := .cache/reports
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build check fuzz test test-kernel test-smp test-runtime test-chaos chaos demo demo-plan bench bench-floor clean packages guest
+.PHONY: help build check fuzz ground test test-all test-kernel chaos demo demo-plan bench bench-floor clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,8 +34,7 @@ check: node_modules/.package-lock.json ## Types, lint, format, import direction,
 	oxlint --type-aware
 	prettier --check .
 	node build.mjs --check
-	@mkdir -p $(REPORTS)
-	$(VITEST) --project unit --reporter=default --reporter=json --outputFile.json=$(REPORTS)/unit.json
+	$(VITEST) --project unit
 
 fuzz: build packages ## Property-based tests, longer than the others run them (RUNS=20000 SEED=)
 	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) $(VITEST) --project unit --project binary fuzz
@@ -49,49 +47,21 @@ guest: packages
 	@test/setup/kernels.sh $(KERNELS)
 	@test/setup/cnitool.sh
 
-test-binary: build packages
-	@mkdir -p $(REPORTS)
-	$(VITEST) --project binary --reporter=default --reporter=json --outputFile.json=$(REPORTS)/binary.json
+# The plugin with macvlans for VLAN devices, for kernels without 8021q.
+dist/macvlan/branchline: dist/branchline $(wildcard test/ground/macvlan/*)
+	node build.mjs --macvlan
 
-test-harness: node_modules/.package-lock.json guest
-	@mkdir -p $(REPORTS)
-	$(VITEST) --project harness --reporter=default --reporter=json --outputFile.json=$(REPORTS)/harness.json
-
-ifeq ($(NATIVE),1)
-test-kernel: build packages ## The kernel suite in each kernel's guest (KERNELS="6.1 6.12"), or on this host's (NATIVE=1)
-	@test/setup/cnitool.sh
-	node test/vm/run-suite.ts --native
-
-test-smp: build packages
-	@test/setup/cnitool.sh
-	node test/vm/run-suite.ts --project smp --native
-
-test-chaos: build packages
-	node test/vm/run-suite.ts --project chaos --native
-else
-test-kernel: build guest
-	node test/vm/run-suite.ts --at-once --timeout 2400 $(addprefix --kernel ,$(KERNELS))
-
-test-smp: build guest ## Many calls at the same time, in each kernel's guest with two processors
-	node test/vm/run-suite.ts --project smp --cpus 2 --timeout 900 $(addprefix --kernel ,$(KERNELS))
-
-test-chaos: build guest ## 500 rounds of chaos in each kernel's guest, and whether it finds a defect
-	node test/vm/run-suite.ts --project chaos --at-once --timeout 1800 $(addprefix --kernel ,$(KERNELS))
-endif
-
-test-runtime: build guest ## Pods by containerd and runc, in each kernel's guest (KERNELS="6.1 6.12")
+ground: build dist/macvlan/branchline guest
 	@test/setup/packages.sh runtime
-	node test/vm/run-suite.ts --project runtime --at-once --timeout 1800 $(addprefix --kernel ,$(KERNELS))
 
-# One that fails does not keep the others from being seen: each guest takes minutes.
-SUITES := check test-binary test-harness test-kernel test-smp test-runtime test-chaos
-IN_GUESTS := $(foreach suite,kernel smp runtime chaos,$(addprefix $(suite)-,$(KERNELS)))
+test: ground ## The gate, some 12 minutes: checks, executable, kernel suite natively, guests for the rest
+	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
 
-test: ## Everything: check, the executable, the harness; in both kernels the kernel suite, containerd, chaos
-	@rm -rf $(REPORTS)
-	@status=0; for suite in $(SUITES); do $(MAKE) $$suite || status=1; done; \
-	node test/summary.ts unit binary harness $(IN_GUESTS) || status=1; \
-	exit $$status
+test-all: ground ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
+	node test/suites/run.ts all --report docs/test-all.md $(addprefix --only ,$(SUITES))
+
+test-kernel: build guest ## Test files in each kernel's guest (KERNELS="6.1 6.12" FILES= PROJECT=kernel), or NATIVE=1
+	node test/vm/run-suite.ts --project $(or $(PROJECT),kernel) --timeout 3600 $(if $(NATIVE),--native,$(addprefix --kernel ,$(KERNELS))) -- $(FILES)
 
 # Four seconds for a round are enough where others are at work too.
 chaos: KERNELS := $(or $(KERNEL),6.12)

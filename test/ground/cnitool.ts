@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { sharedCache } from "../setup/cache.ts";
 import { podAnnotations, type Network } from "./conflist.ts";
 import { run } from "./run.ts";
 
-const cnitoolPath = path.join(import.meta.dirname, "..", "..", ".cache", "bin", "cnitool");
+const cnitoolPath = path.join(sharedCache, "cnitool", "current", "cnitool");
 
 export type Verb = "add" | "check" | "del" | "gc" | "status";
 
@@ -52,7 +53,7 @@ export interface CniAnswer {
 
 /** Calls the whole chain of a network for one verb. */
 export async function cnitool(verb: Verb, call: CniCall): Promise<CniAnswer> {
-  if (!existsSync(cnitoolPath)) throw new Error("no cnitool in .cache/bin: run test/setup/cnitool.sh");
+  if (!existsSync(cnitoolPath)) throw new Error(`no ${cnitoolPath}: run test/setup/cnitool.sh`);
   const { network, annotations } = call;
   const outcome = await run([cnitoolPath, verb, network.name, call.netns], {
     timeout: call.timeout ?? 60_000,

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Builds cnitool, the CNI project's own caller, into .cache/bin/. Does nothing when it is there already.
+# Builds cnitool, the CNI project's own caller, into ~/.cache/branchline/cnitool/<version>/ (below XDG_CACHE_HOME if set),
+# with a link `current` to it. Does nothing when it is there and whole.
 #
 # Debian does not package it. The Go at hand decides the version: 1.3.1 (verbs gc and status, CNI 1.1.0) from
 # Go 1.21 on; with Debian 12's own Go 1.19 only 1.1.2 builds, which knows neither and speaks up to CNI 1.0.0.
 set -eu
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-bin=$root/.cache/bin
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/branchline/cnitool
 
 go_minor() { # 21 for go1.21.3; 0 without Go
   version=$(go version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
@@ -30,12 +30,25 @@ else
   echo "cnitool: $(go version) is older than 1.21: building cnitool $version, without gc and status" >&2
 fi
 
-# The version is recorded beside the binary, so that a newer Go, or a newer pin here, rebuilds it.
-if [ -x "$bin/cnitool" ] && [ "$(cat "$bin/cnitool.version" 2>/dev/null)" = "$version" ]; then
+mkdir -p "$cache"
+# One at a time: whoever waited finds it there.
+exec 9>"$cache/.lock"
+flock -w 600 9 || {
+  echo "cnitool: another cnitool.sh has been at work for 10 minutes" >&2
+  exit 1
+}
+if [ -e "$cache/$version/SHA256SUMS" ] && (cd "$cache/$version" && sha256sum --check --status SHA256SUMS); then
+  ln -sfn "$version" "$cache/current"
   exit 0
 fi
-mkdir -p "$bin"
+rm -rf "$cache"/.incomplete.*
+work=$(mktemp -d "$cache/.incomplete.XXXXXX")
+trap 'rm -rf "$work"' EXIT
 echo "cnitool: building $version with $(go version)" >&2
 # Static, so that it runs in a guest or a container whatever its libc.
-GOBIN=$bin CGO_ENABLED=0 GOFLAGS=-trimpath go install "github.com/containernetworking/cni/cnitool@$version"
-echo "$version" >"$bin/cnitool.version"
+GOBIN=$work CGO_ENABLED=0 GOFLAGS=-trimpath go install "github.com/containernetworking/cni/cnitool@$version"
+(cd "$work" && sha256sum cnitool >SHA256SUMS)
+chmod 755 "$work"
+rm -rf "${cache:?}/$version"
+mv -T "$work" "$cache/$version"
+ln -sfn "$version" "$cache/current"

@@ -1,15 +1,17 @@
 #!/bin/sh
 # Fetches stock Debian kernels for the guests: kernels.sh SERIES... (such as 6.1 6.12)
 #
-# Each lands in .cache/kernels/<series>/ of the checkout, unpacked and never installed:
+# Each lands in ~/.cache/branchline/kernels/<release>/ (below XDG_CACHE_HOME if set), unpacked and never installed, with
+# a link <series> to it:
 #   vmlinuz       what qemu boots
 #   release       what uname -r will say
 #   lib/modules/  the modules a guest can use, not compressed: decompressing in an emulated guest is slow
+#   SHA256SUMS    of all of these
 #
-# A kernel that is there is kept, without a look at the network: remove its directory to get a newer one.
+# A kernel that is there and whole is kept, without a look at the network: remove its directory to get a newer one.
 set -eu
 
-cache=$(cd "$(dirname "$0")/../.." && pwd)/.cache/kernels
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/branchline/kernels
 
 # What no guest has hardware for, which is nine tenths of it.
 keep_drivers="block char net virtio"
@@ -62,6 +64,11 @@ prune() {
   rm -rf "$1/sound"
 }
 
+# Whether the series' kernel is there, with every byte that was written.
+is_whole() {
+  [ -e "$cache/$1/SHA256SUMS" ] && (cd "$cache/$1" && sha256sum --check --status SHA256SUMS)
+}
+
 # Builds the series' directory beside its final place, and moves it there once it is whole.
 fetch() {
   work=$(mktemp -d "$cache/.incomplete.XXXXXX")
@@ -80,8 +87,11 @@ fetch() {
   depmod -b "$work/kernel" "$release"
   mv "$work/package/boot/vmlinuz-$release" "$work/kernel/vmlinuz"
   echo "$release" >"$work/kernel/release"
+  (cd "$work/kernel" && find . -type f -exec sha256sum {} + >"$work/sums" && mv "$work/sums" SHA256SUMS)
 
-  mv -T "$work/kernel" "$cache/$1"
+  rm -rf "${cache:?}/$release"
+  mv -T "$work/kernel" "$cache/$release"
+  ln -sfn "$release" "$cache/$1"
   rm -rf "$work"
   echo "kernels.sh: $1 is $release"
 }
@@ -96,7 +106,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 for series in "$@"; do
-  if [ -e "$cache/$series/release" ]; then
+  if is_whole "$series"; then
     echo "kernels.sh: $series is there: $(cat "$cache/$series/release")"
     continue
   fi
@@ -104,7 +114,7 @@ for series in "$@"; do
   # One at a time: whoever waited finds it there.
   exec 9>"$cache/.lock"
   flock -w 600 9 || fail "another kernels.sh has been at work for 10 minutes"
-  [ -e "$cache/$series/release" ] || {
+  is_whole "$series" || {
     # Only what a killed run left behind, now that the lock is ours.
     rm -rf "$cache"/.incomplete.*
     fetch "$series"

@@ -7,6 +7,7 @@ import { initramfs } from "./initramfs.ts";
 import type { Kernel } from "./kernel.ts";
 import { runMachine } from "./machine.ts";
 import { qemuCommand } from "./qemu.ts";
+import { sharedCache } from "../setup/cache.ts";
 import { repository } from "./repository.ts";
 import { Share } from "./share.ts";
 import { judge } from "./verdict.ts";
@@ -46,6 +47,7 @@ export interface GuestResult {
 
 /** The guest's environment: the pinned Node comes before any other. */
 const baseEnv: Readonly<Record<string, string>> = {
+  BRANCHLINE_CACHE: sharedCache,
   HOME: "/root",
   LANG: "C.UTF-8",
   // The console goes to logs as often as to a terminal.
@@ -87,7 +89,7 @@ async function bootOnce(run: GuestRun): Promise<GuestResult> {
     cwd,
     env: { ...baseEnv, ...run.env },
     modules: join(run.kernel.base, "lib/modules"),
-    visible: [repository, realpathSync(join(repository, "node_modules")), cwd],
+    visible: [repository, realpathSync(join(repository, "node_modules")), sharedCache, cwd],
   });
   const image = join(share.path, "initramfs");
   writeFileSync(image, initramfs(run.kernel));

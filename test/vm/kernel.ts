@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
-import { repository } from "./repository.ts";
+import { sharedCache } from "../setup/cache.ts";
 
 /** A kernel that a guest can boot, as test/setup/kernels.sh unpacks it. */
 export interface Kernel {
@@ -13,14 +13,17 @@ export interface Kernel {
   readonly base: string;
 }
 
-/** Finds the kernel of a series such as "6.1" below .cache/kernels; throws when it was not fetched. */
+/** Finds the kernel of a series such as "6.1" in the shared cache; throws when it was not fetched. */
 export function findKernel(series: string): Kernel {
-  const base = join(repository, ".cache", "kernels", series);
+  const kernels = join(sharedCache, "kernels");
+  let base: string;
   let release: string;
   try {
+    // The guest's init sees no links out of what is mounted for it.
+    base = realpathSync(join(kernels, series));
     release = readFileSync(join(base, "release"), "utf8").trim();
   } catch (cause) {
-    throw new Error(`No kernel "${series}" in .cache/kernels: run test/setup/kernels.sh ${series}`, {
+    throw new Error(`No kernel "${series}" in ${kernels}: run test/setup/kernels.sh ${series}`, {
       cause,
     });
   }

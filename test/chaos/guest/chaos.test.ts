@@ -9,12 +9,14 @@ function seedOfKernel(): number {
   return 100 * (major ?? 0) + (minor ?? 0);
 }
 
-test("500 rounds", async () => {
+const rounds = process.env["CHAOS_ROUNDS"] ?? "500";
+
+test(`${rounds} rounds`, async () => {
   const { status, output } = await runChaos(
     "--seed",
     String(seedOfKernel()),
     "--rounds",
-    "500",
+    rounds,
     "--out",
     "/run/out",
   );

@@ -1,0 +1,199 @@
+/** Every suite of tests: what it runs, where, in which tier, and why there. */
+
+/** `gate` is `make test`, which CI runs; `all` is `make test-all`, before a release. */
+export type Tier = "gate" | "all";
+
+/** `here`: this machine's own kernel. Otherwise a guest with Debian's kernel of that series. */
+export type Place = "here" | "6.1" | "6.12";
+
+export interface Suite {
+  /** Of its report, so unique in a tier. */
+  readonly name: string;
+  /** Whose minutes it uses. */
+  readonly part: Part;
+  readonly tiers: readonly Tier[];
+  readonly place: Place;
+  /** Projects of vitest.config.ts. */
+  readonly projects: readonly string[];
+  /** Arguments for vitest: files, filters. */
+  readonly args?: readonly string[];
+  /** Checks that are no tests: run one after the other, and vitest is not. */
+  readonly commands?: readonly (readonly string[])[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Processors of its guest; 1 unless given. Suites of one place and number share a boot. */
+  readonly cpus?: number;
+  /** Bound in minutes, beside another guest. */
+  readonly bound: number;
+  readonly why: string;
+}
+
+/** Minutes of `make test` that each part may use on two cores, with warm caches. */
+export const SHARES = { plugin: 12 } as const;
+
+export type Part = keyof typeof SHARES;
+
+/** Into how many pieces the kernel suite is cut for the gate's second kernel. */
+export const PIECES = 10;
+
+const NATIVE = ["--tags-filter=!vlan"];
+const VLAN = [
+  "--tags-filter=vlan",
+  // Named, because an emulated processor takes seconds to load a file that has none.
+  ...["budget", "check", "conflict", "direct-", "mixed", "netlink", "routed-del", "routed-state", "vpc"].map(
+    (name) => `test/kernel/${name}`,
+  ),
+];
+
+/** The suites, with the piece of the kernel suite (1 to PIECES) that is this commit's. */
+export function suites(piece: number): readonly Suite[] {
+  const all = ["all"] as const;
+  const both = ["gate", "all"] as const;
+  const plugin = { part: "plugin" } as const;
+  const guest = ["6.1", "6.12"] as const;
+  return [
+    {
+      ...plugin,
+      name: "static",
+      tiers: both,
+      place: "here",
+      projects: [],
+      commands: [
+        ["tsc", "--noEmit", "-p", "."],
+        ["oxlint", "--type-aware"],
+        ["prettier", "--check", "."],
+        ["node", "build.mjs", "--check"],
+      ],
+      bound: 10,
+      why: "types, lint, format, imports, the size of the plugin",
+    },
+    {
+      ...plugin,
+      name: "unit",
+      tiers: both,
+      place: "here",
+      projects: ["unit"],
+      bound: 15,
+      why: "needs no kernel",
+    },
+    {
+      ...plugin,
+      name: "binary",
+      tiers: both,
+      place: "here",
+      projects: ["binary"],
+      bound: 20,
+      why: "the executable, and what needs namespaces only",
+    },
+    {
+      ...plugin,
+      name: "native",
+      tiers: both,
+      place: "here",
+      projects: ["native"],
+      args: NATIVE,
+      bound: 20,
+      why: "the kernel suite on this kernel, with macvlans for VLAN devices",
+    },
+    {
+      ...plugin,
+      name: "vlan-6.12",
+      tiers: ["gate"],
+      place: "6.12",
+      projects: ["kernel"],
+      args: VLAN,
+      bound: 20,
+      why: "what needs real VLAN ids; kernel-6.12 has it too",
+    },
+    {
+      ...plugin,
+      name: "lifecycle-6.12",
+      tiers: ["gate"],
+      place: "6.12",
+      projects: ["runtime"],
+      args: ["test/runtime/lifecycle.test.ts"],
+      bound: 15,
+      why: "pods by containerd; runtime-6.12 has it too",
+    },
+    {
+      ...plugin,
+      name: "tenth-6.1",
+      tiers: ["gate"],
+      place: "6.1",
+      projects: ["kernel"],
+      args: [`--shard=${piece}/${PIECES}`],
+      bound: 20,
+      why: "the oldest kernel, a tenth of the kernel suite's files, another one for each commit",
+    },
+    {
+      ...plugin,
+      name: "chaos-6.1",
+      tiers: ["gate"],
+      place: "6.1",
+      projects: ["chaos"],
+      args: ["test/chaos/guest/chaos.test.ts"],
+      env: { CHAOS_ROUNDS: "150" },
+      bound: 15,
+      why: "a random sequence of calls, kills and accidents",
+    },
+    ...guest.flatMap((place): Suite[] => [
+      {
+        ...plugin,
+        name: `kernel-${place}`,
+        tiers: all,
+        place,
+        projects: ["kernel"],
+        bound: 60,
+        why: "the kernel suite with real VLAN devices, every fault",
+      },
+      {
+        ...plugin,
+        name: `runtime-${place}`,
+        tiers: all,
+        place,
+        projects: ["runtime"],
+        bound: 30,
+        why: "pods by containerd, also when something goes wrong",
+      },
+      {
+        ...plugin,
+        name: `thousand-${place}`,
+        tiers: all,
+        place,
+        projects: ["chaos"],
+        env: { CHAOS_ROUNDS: "1000" },
+        bound: 45,
+        why: "1,000 rounds of chaos, and whether it finds planted defects",
+      },
+      {
+        ...plugin,
+        name: `smp-${place}`,
+        tiers: all,
+        place,
+        projects: ["smp"],
+        cpus: 2,
+        bound: 20,
+        why: "thirty calls at once on two processors",
+      },
+    ]),
+    {
+      ...plugin,
+      name: "fuzz",
+      tiers: all,
+      place: "here",
+      projects: ["unit", "binary"],
+      args: ["fuzz"],
+      env: { FUZZ_RUNS: "20000" },
+      bound: 60,
+      why: "20,000 examples a property, others each time",
+    },
+    {
+      ...plugin,
+      name: "harness",
+      tiers: all,
+      place: "here",
+      projects: ["harness"],
+      bound: 15,
+      why: "the virtual machines themselves",
+    },
+  ];
+}
