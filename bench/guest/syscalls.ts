@@ -6,7 +6,7 @@ import { configFor, createPod, deletePod } from "./sandbox.ts";
 /** What one call asks of the kernel, by strace: the runtime's own start is left out. */
 export interface Syscalls {
   readonly name: string;
-  /** Of the main thread, from the first byte of stdin on. */
+  /** Of the main thread, from the first byte of stdin on, without those of {@link MEMORY}. */
   readonly all: number;
   /** Datagrams to rtnetlink: each is a round trip. */
   readonly netlinkSent: number;
@@ -38,6 +38,9 @@ const FILES = [
   "statfs",
 ];
 
+/** What the allocator and the garbage collector ask for when they see fit. */
+const MEMORY = ["brk", "futex", "getpid", "madvise", "mmap", "mprotect", "munmap"];
+
 export function syscalls(dist: string): Syscalls[] {
   // The first call of all also writes the native library.
   run(cniCommand(`${dist}/branchline`, "STATUS", STATUS));
@@ -65,7 +68,7 @@ function count(trace: string): Omit<Syscalls, "name"> {
   const named = (...names: string[]) =>
     own.filter((call) => names.some((name) => call.startsWith(`${name}(`))).length;
   return {
-    all: own.length,
+    all: own.filter((call) => !call.startsWith("+++")).length - named(...MEMORY),
     netlinkSent: named("sendto"),
     netlinkReceived: named("recvfrom"),
     setns: named("setns"),
