@@ -49,6 +49,7 @@ export default defineConfig({
           "test/fuzz/**/*.test.ts",
           "test/ground/**/*.test.ts",
           "test/suites/*.test.ts",
+          "test/vm/!(guest).test.ts",
           "test/chaos/*.test.ts",
           "test/chaos/model/*.test.ts",
         ],
@@ -80,8 +81,8 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      // The virtual machine harness itself.
-      project("harness", ["test/vm/**/*.test.ts"], 300_000),
+      // Guests that panic, hang or never start.
+      project("harness", ["test/vm/guest.test.ts"], 300_000),
     ],
   },
 });

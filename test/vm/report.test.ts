@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { defectOf, parseReport, readReport, type Report } from "./report.ts";
-import { summarize } from "./summarize.ts";
 
 const json = {
   numPassedTests: 3,
@@ -40,37 +39,4 @@ test.each<[string, Report | undefined, string | undefined]>([
   ["a file that did not load", { ...report, success: false }, "not a success, though no test failed"],
 ])("defect of %s", (_, given, defect) => {
   expect(defectOf(given)).toBe(defect);
-});
-
-test("a summary has a line for each report and the totals last", () => {
-  const reports = [
-    { name: "unit", report },
-    { name: "kernel-6.1", report: { ...report, kernel: "6.1.0-56-amd64" } },
-  ];
-  expect(summarize(reports)).toEqual({
-    ok: true,
-    lines: [
-      "unit: 3 passed, 0 failed, 2 skipped in 2.5 s",
-      "kernel-6.1 (6.1.0-56-amd64): 3 passed, 0 failed, 2 skipped in 2.5 s",
-      "6 passed, 0 failed",
-    ],
-  });
-});
-
-test.each([
-  ["missing", undefined, "3 passed, 1 failed"],
-  ["unreadable", new Error("Cannot read"), "3 passed, 1 failed"],
-  ["empty", { ...report, passed: 0 }, "3 passed, 1 failed"],
-  ["failed", { ...report, passed: 1, failed: 2, success: false }, "4 passed, 2 failed"],
-])("one report %s: the summary fails and counts it", (_, other, totals) => {
-  const summary = summarize([
-    { name: "unit", report },
-    { name: "binary", report: other },
-  ]);
-  expect(summary.ok).toBe(false);
-  expect(summary.lines.at(-1)).toBe(totals);
-});
-
-test("no report at all is no success", () => {
-  expect(summarize([])).toEqual({ ok: false, lines: ["0 passed, 0 failed"] });
 });

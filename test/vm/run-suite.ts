@@ -6,7 +6,6 @@
  *
  * --project NAME     which one, default kernel
  * --native           on this machine's own kernel instead, in private namespaces
- * --at-once          all guests together instead of one after the other
  * --timeout SECONDS  for each guest, default 3600
  * --memory MIB       for each guest, default 4096
  * --cpus N           for each guest, default 1
@@ -84,7 +83,6 @@ async function main(): Promise<number> {
       project: { type: "string", default: "kernel" },
       kernel: { type: "string", multiple: true, default: ["6.1", "6.12"] },
       native: { type: "boolean", default: false },
-      "at-once": { type: "boolean", default: false },
       timeout: { type: "string", default: "3600" },
       memory: { type: "string", default: "4096" },
       cpus: { type: "string", default: "1" },
@@ -128,15 +126,9 @@ async function main(): Promise<number> {
 
   mkdirSync(reports, { recursive: true });
   const verdicts: SuiteVerdict[] = [];
-  if (values["at-once"]) {
-    verdicts.push(
-      ...(await Promise.all([...runners].map(([name, runner]) => runSuite(project, name, runner)))),
-    );
-  } else {
-    for (const [name, runner] of runners) {
-      if (signal.aborted) break;
-      verdicts.push(await runSuite(project, name, runner));
-    }
+  for (const [name, runner] of runners) {
+    if (signal.aborted) break;
+    verdicts.push(await runSuite(project, name, runner));
   }
   for (const { line } of verdicts) process.stdout.write(`${line}\n`);
   return interrupt.status ?? (verdicts.every(({ ok }) => ok) ? 0 : 1);
