@@ -31,13 +31,13 @@ describe("readBranchAnswer", () => {
     ["null", "it is not an object"],
     ['["none"]', "it is not an object"],
     ['"none"', "it is not an object"],
-    ["{}", "answer is not none"],
-    ['{"answer":"None"}', "answer is not none"],
-    ['{"answer":["none"]}', "answer is not none"],
-    ['{"answer":null}', "answer is not none"],
-    ['{"answer":"toString"}', "answer is not none"],
-    ['{"answer":"gone"}', "answer is not none"],
-    ['{"__proto__":{"answer":"none"}}', "answer is not none"],
+    ["{}", 'answer is none of "none", "branch", "wait", "refused"'],
+    ['{"answer":"None"}', 'answer is none of "none", "branch", "wait", "refused"'],
+    ['{"answer":["none"]}', 'answer is none of "none", "branch", "wait", "refused"'],
+    ['{"answer":null}', 'answer is none of "none", "branch", "wait", "refused"'],
+    ['{"answer":"toString"}', 'answer is none of "none", "branch", "wait", "refused"'],
+    ['{"answer":"gone"}', 'answer is none of "none", "branch", "wait", "refused"'],
+    ['{"__proto__":{"answer":"none"}}', 'answer is none of "none", "branch", "wait", "refused"'],
     ['{"answer":"none","version":2}', "version is not 1"],
     ['{"answer":"none","version":"1"}', "version is not 1"],
     ['{"answer":"branch"}', "annotation is not a string"],
@@ -55,7 +55,7 @@ describe("readBranchAnswer", () => {
 
   it("quotes what came, shortened", () => {
     expect(() => readBranchAnswer('{"answer":"perhaps"}')).toThrow(
-      'the agent\'s answer "{\\"answer\\":\\"perhaps\\"}" is invalid: answer is not none, branch, wait or refused',
+      'the agent\'s answer "{\\"answer\\":\\"perhaps\\"}" is invalid: answer is none of "none", "branch", "wait", "refused"',
     );
     const long = (() => {
       try {

@@ -31,7 +31,7 @@ export function readBranchAnswer(line: string): BranchAnswer {
     case "refused":
       return { answer, reason: readReason(line, fields) };
     default:
-      return reject(line, "answer is not none, branch, wait or refused");
+      return reject(line, 'answer is none of "none", "branch", "wait", "refused"');
   }
 }
 

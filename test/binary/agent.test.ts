@@ -307,7 +307,7 @@ describe.concurrent("an agent that is not as it should be", () => {
   const lies: [string, string | Step, string][] = [
     ["no JSON", "hello", `the agent's answer "hello" is invalid: it is not JSON`],
     ["no object", "[]", "it is not an object"],
-    ["an unknown answer", '{"answer":"perhaps"}', "answer is not none, branch, wait or refused"],
+    ["an unknown answer", '{"answer":"perhaps"}', 'answer is none of "none", "branch", "wait", "refused"'],
     ["another version", '{"version":2,"answer":"none"}', "version is not 1"],
     ["a wrong type", '{"answer":"branch","annotation":[],"datapath":"direct"}', "annotation is not a string"],
     ["an unknown datapath", '{"answer":"branch","annotation":"[]","datapath":"auto"}', "datapath is neither"],
