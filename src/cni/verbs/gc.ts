@@ -45,7 +45,7 @@ export function gc(call: Call): undefined {
   if (failed.length === 0) return;
   throw new CniError(
     ErrorCode.KernelRefused,
-    `${failed.length} attachments that are no longer valid could not be removed: ${failed[0]}`,
+    `${failed.length} of the attachments that are no longer valid could not be removed: ${failed[0]}`,
     failed.join("\n"),
   );
 }
