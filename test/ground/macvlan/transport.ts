@@ -2,7 +2,7 @@ import type { Transport, openTransport } from "../../../src/netlink/transport.ts
 import { toMacvlan, toVlan } from "./messages.ts";
 
 /**
- * The transport of the project `native` and of dist/macvlan/branchline (plugin.ts puts it there): the plugin makes and reads
+ * The transport of the project `native` and of dist/macvlan/branchline (facade.ts puts it there): the plugin makes and reads
  * VLAN devices, the kernel, which may be without 8021q, has macvlans of the same parents in the same namespaces.
  */
 export function overMacvlan(open: typeof openTransport): typeof openTransport {
