@@ -354,7 +354,7 @@ function readMode(
   return value;
 }
 
-/** Services would reach a direct pod through the node, around the branch: strict promises otherwise. */
+/** A direct pod reaches Services through the node, around the branch: strict promises otherwise. */
 function requirePossible(key: string, mode: EnforcingMode, datapath: DatapathChoice): void {
   if (possible(datapath).every(({ modes }) => modes.includes(mode))) return;
   wrong(key, mode, `is not possible with datapath "${datapath}": use "standard", or datapath "routed"`);
