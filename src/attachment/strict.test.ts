@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Kernel } from "../datapath/kernel.ts";
 import type { Operation } from "../datapath/operation.ts";
-import { localRulesToMove, moveLocalRule, restoreLocalRule } from "../datapath/routed/local-rule.ts";
+import { localRulesToMove, moveLocalRule, restoreLocalRule } from "../datapath/local-rule.ts";
 import { NetlinkError } from "../netlink/error.ts";
 import { type Rule, addRule, describeRule } from "../netlink/route/rule.ts";
 import type { Request } from "../netlink/socket.ts";

@@ -13,7 +13,7 @@ import {
   moveLocalRule,
   restoreLocalRule,
   setEarlyDemux,
-} from "../datapath/routed/local-rule.ts";
+} from "../datapath/local-rule.ts";
 import type { IpFamily } from "../values/ip.ts";
 import { StrictFile } from "../state/strict.ts";
 import { plainRule } from "../netlink/route/rule.ts";

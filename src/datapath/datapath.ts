@@ -1,6 +1,6 @@
 /**
- * The datapaths. Each has a folder beside this file and a line in the table below: what configuration, records and CHECK
- * must know of it before any of its code is loaded.
+ * The datapaths. Each has a folder beside this file, a line in setups.ts and recoveries.ts, and one in the table below:
+ * what configuration, records and CHECK must know of it before any of its code is loaded.
  */
 
 import type { BranchAssignment } from "../ipam/annotation.ts";

@@ -21,7 +21,7 @@ import { bandwidthAskedFor } from "../bandwidth.ts";
 import { withBranch } from "../branch-result.ts";
 import type { Call } from "../call.ts";
 import type { PluginConfig } from "../config.ts";
-import { EARLY_DEMUX_WARNING } from "../../datapath/routed/local-rule.ts";
+import { EARLY_DEMUX_WARNING } from "../../datapath/local-rule.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import type { JsonObject } from "../../text/json.ts";
 import { type CniResult, convertResult } from "../result.ts";

@@ -2,7 +2,7 @@ import { isWhereAttached, kernelFor } from "../../attachment/node.ts";
 import type { AttachmentRecord } from "../../state/record.ts";
 import type { Kernel } from "../../datapath/kernel.ts";
 import { traitsOf } from "../../datapath/datapath.ts";
-import { localRulePlace } from "../../datapath/routed/local-rule.ts";
+import { localRulePlace } from "../../datapath/local-rule.ts";
 import { type LaterPlugins, verify } from "../../datapath/verify.ts";
 import { decodeBranch, podEniAnnotation } from "../../ipam/annotation.ts";
 import { familyOf } from "../../values/ip.ts";

@@ -3,7 +3,7 @@ import type { Kernel } from "../../datapath/kernel.ts";
 import { findTrunk } from "../../attachment/trunk.ts";
 import type { Call } from "../call.ts";
 import { readConfig } from "../config.ts";
-import { EARLY_DEMUX_WARNING, isEarlyDemuxOn, localRulesMissing } from "../../datapath/routed/local-rule.ts";
+import { EARLY_DEMUX_WARNING, isEarlyDemuxOn, localRulesMissing } from "../../datapath/local-rule.ts";
 import { CniError, ErrorCode } from "../errors.ts";
 import { toCniError } from "../failures.ts";
 

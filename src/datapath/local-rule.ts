@@ -1,12 +1,12 @@
-import type { IpFamily } from "../../values/ip.ts";
-import { Protocol, Table } from "../../netlink/route/constants.ts";
-import { type ListedRule, type Rule, isForAll } from "../../netlink/route/rule.ts";
-import { undo } from "../apply.ts";
-import { DatapathError } from "../error.ts";
-import type { Kernel } from "../kernel.ts";
-import { LOCAL_PRIORITY_STRICT, STRICT_PRIORITY } from "../numbers.ts";
-import type { Operation } from "../operation.ts";
-import { readRules } from "../read.ts";
+import type { IpFamily } from "../values/ip.ts";
+import { Protocol, Table } from "../netlink/route/constants.ts";
+import { type ListedRule, type Rule, isForAll } from "../netlink/route/rule.ts";
+import { undo } from "./apply.ts";
+import { DatapathError } from "./error.ts";
+import type { Kernel } from "./kernel.ts";
+import { LOCAL_PRIORITY_STRICT, STRICT_PRIORITY } from "./numbers.ts";
+import type { Operation } from "./operation.ts";
+import { readRules } from "./read.ts";
 
 /**
  * What strict mode changes for the whole node, as aws-cni does: the rule for table local moves behind the pods' rules,
