@@ -243,6 +243,7 @@ describe("build.mjs --check", () => {
     "build.mjs",
     "bench",
     "package.json",
+    "test/ground/macvlan",
     "tsconfig.json",
     ".oxlintrc.json",
     "cmd",
