@@ -320,13 +320,13 @@ describe("build.mjs --check", () => {
       "a clock that Node must load first",
       "src/netlink/transport.ts",
       "Object.assign(globalThis, { started: performance.now() });",
-      /the script (core|attach) asks for performance, which loads perf_hooks/,
+      /the script (core|attach) uses performance, which loads perf_hooks/,
     ],
     [
       "the time zone",
       "src/cni/run.ts",
       "Object.assign(globalThis, { started: new Date() });",
-      /the script core makes a Date, which reads the time zone/,
+      /the script core creates a Date, which loads the time zone/,
     ],
   ])("fails for %s", (_what, file, line, said) => {
     const { status, stderr } = withLine(file, line, build);
