@@ -33,6 +33,8 @@ export default defineConfig({
   test: {
     // Namespaces belong to a thread and are entered on the main one: forks, never worker threads.
     pool: "forks",
+    // Vitest leaves one core free, which on two cores is half of them.
+    maxWorkers: "100%",
     tags: [
       {
         name: "vlan",
@@ -56,7 +58,10 @@ export default defineConfig({
         5_000,
       ),
       // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
-      project("binary", ["test/binary/**/*.test.ts"], 60_000),
+      {
+        // They mostly wait for processes.
+        test: { ...project("binary", ["test/binary/**/*.test.ts"], 60_000).test, maxWorkers: 3 },
+      },
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.

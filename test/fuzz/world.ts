@@ -97,10 +97,7 @@ export class World implements Disposable {
   view(): string[] {
     return [
       ...(["node", "pod"] as const).flatMap((at) =>
-        viewOf(`/proc/self/fd/${this.#places[at].fd}`)
-          // The kernel adds an IPv6 address's own route some moments after the address.
-          .filter((line) => !/^route \{"family":6.*"table":255,"protocol":2/.test(line))
-          .map((line) => `${at}: ${line}`),
+        viewOf(`/proc/self/fd/${this.#places[at].fd}`).map((line) => `${at}: ${line}`),
       ),
       `node: tcp_early_demux ${readFileSync("/proc/sys/net/ipv4/tcp_early_demux", "latin1").trim()}`,
     ];

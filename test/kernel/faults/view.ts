@@ -13,6 +13,7 @@ import { inNamespace, openNamespace, openOwnNamespace } from "../../../src/netns
 export type View = readonly string[];
 
 const PERMANENT = 0x80;
+const LOCAL = 255;
 const UNICAST_TO_PROHIBIT = [1, 2, 3, 6, 7, 8];
 const switches = {
   ipv4: ["rp_filter", "arp_ignore", "arp_announce", "proxy_arp", "forwarding", "accept_local"],
@@ -56,8 +57,10 @@ function read(): string[] {
       }),
     ...families
       .flatMap((family) => list(listRoutes(family)).flatMap((payload) => decodeRoute(payload) ?? []))
-      .filter(({ type, destination, length, protocol }) => {
+      .filter(({ family, type, destination, length, protocol, table }) => {
         if (isAutomatic(destination) || !UNICAST_TO_PROHIBIT.includes(type)) return false;
+        // The kernel adds an IPv6 address's own route to table local some moments after the address.
+        if (family === 6 && table === LOCAL && protocol === 2) return false;
         return !(destination === "fe80::" && length === 64 && protocol === 2);
       })
       .map(({ device, ...route }) => `route ${JSON.stringify({ ...route, device: nameOf(device) })}`),

@@ -34,7 +34,7 @@ export interface Party {
 /** What one party saw. */
 export interface Account {
   readonly flows: readonly Summary[];
-  /** Segments that the TCP of its namespace sent more than once. */
+  /** Segments that the TCP of its namespace sent again because they were lost. */
   readonly resent: number;
 }
 
