@@ -1,7 +1,7 @@
 /**
- * Netlink attributes: `struct nlattr` (linux/netlink.h), a 4-byte header (length and type, in host byte order), the
- * payload, and padding to 4 bytes. All supported machines are little-endian; accessors for fields in network byte
- * order have `Big` in their names.
+ * Netlink attributes: `struct nlattr` (linux/netlink.h), a 4-byte header (length and type, in the machine's byte
+ * order), the payload, and padding to 4 bytes. All supported machines are little-endian; accessors for fields in network
+ * byte order have `Big` in their names.
  */
 
 const HEADER = 4;
