@@ -5,10 +5,23 @@
 //       node node_modules/vitest/vitest.mjs run --project kernel test/kernel/matrix
 //     cp .cache/matrix/datapaths.md docs/datapaths.md
 import { readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { exec, ping } from "../../ground/index.ts";
 import type { Agent, Target } from "./agent.ts";
 import { splitPage, tableOf, type Row } from "./table.ts";
-import { World, agentIp, clusterIp, kinds, nodeIp, ports, type Kind, type Subject } from "./world.ts";
+import { callsOf } from "./calls.ts";
+import {
+  World,
+  agentIp,
+  clusterIp,
+  families,
+  kinds,
+  nodeIp,
+  ports,
+  regularIp,
+  type Kind,
+  type Subject,
+} from "./world.ts";
 
 let world: World;
 
@@ -53,17 +66,17 @@ const flows: readonly Flow[] = [
   {
     what: "the pod → a ClusterIP Service",
     from: ({ agent }) => agent,
-    to: (_, port) => ({ host: clusterIp, port }),
+    to: (_, port) => ({ host: clusterIp.ipv4, port }),
   },
   {
     what: "the pod → its own Service, itself the endpoint",
     from: ({ agent }) => agent,
-    to: ({ ownService }, port) => ({ host: ownService, port }),
+    to: ({ ownService }, port) => ({ host: ownService.ipv4, port }),
   },
   {
     what: "the pod → an agent on the node (169.254.170.23)",
     from: ({ agent }) => agent,
-    to: (_, port) => ({ host: agentIp, port }),
+    to: (_, port) => ({ host: agentIp.ipv4, port }),
   },
   {
     what: "the pod → the internet, where the node does NAT",
@@ -73,17 +86,17 @@ const flows: readonly Flow[] = [
   {
     what: "a machine in the VPC → the primary's address",
     from: () => world.machine,
-    to: ({ primary }, port) => ({ host: primary, port }),
+    to: ({ primary }, port) => ({ host: primary.ipv4, port }),
   },
   {
     what: "an application bound to the primary's address → a machine in the VPC",
     from: ({ agent }) => agent,
-    to: ({ primary }, port) => ({ host: world.machineHost.ipv4 ?? "", port, localAddress: primary }),
+    to: ({ primary }, port) => ({ host: world.machineHost.ipv4 ?? "", port, localAddress: primary.ipv4 }),
   },
 ];
 
 const toClusterNodePort = ({ clusterNodePort }: Subject, port: number): Target => ({
-  host: nodeIp,
+  host: nodeIp.ipv4,
   port: clusterNodePort(port),
 });
 
@@ -91,7 +104,7 @@ const nodePortFlows: readonly Flow[] = [
   {
     what: "a node port, `externalTrafficPolicy: Local` → the pod",
     from: () => world.machine,
-    to: ({ nodePort }, port) => ({ host: nodeIp, port: nodePort(port) }),
+    to: ({ nodePort }, port) => ({ host: nodeIp.ipv4, port: nodePort(port) }),
   },
   {
     what: "a node port, `Cluster`: a machine in another subnet → the pod",
@@ -105,7 +118,10 @@ const nodePortFlows: readonly Flow[] = [
   },
 ];
 
-const toHostPort = ({ hostPort }: Subject, port: number): Target => ({ host: nodeIp, port: hostPort(port) });
+const toHostPort = ({ hostPort }: Subject, port: number): Target => ({
+  host: nodeIp.ipv4,
+  port: hostPort(port),
+});
 
 /** Observed last: what the node sends to itself leaves connections that a probe's may be told from by another port only. */
 const hostPortFlows: readonly Flow[] = [
@@ -298,20 +314,80 @@ test("whom a NetworkPolicy that is enforced on the node's end of the veth takes 
   );
 }, 120_000);
 
-test("same-node traffic passes the VPC where the pod's groups decide, and does not where none do", async () => {
-  const seen: Record<string, boolean> = {};
-  for (const kind of kinds) {
-    const { branch } = of(world.subjects, kind);
-    const neighbour = of(world.neighbours, kind).branch;
-    await world.ground.vpc.forget();
-    await inPortions(of(world.neighbours, kind).agent, toPod(of(world.subjects, kind), ports.both));
-    const { delivered } = await world.ground.vpc.seen(branch, {
-      from: neighbour.ipv4 ?? "",
-      port: ports.both,
-    });
-    seen[kind] = delivered >= TRIES;
-  }
-  expect(seen).toEqual({ direct: true, "routed, standard": false, "routed, strict": true });
+describe.each(families)("over %s", (family) => {
+  test("same-node traffic passes the VPC where the pod's groups decide, and does not where none do", async () => {
+    const { vpc } = world.ground;
+    const seen: Record<string, number> = {};
+    for (const kind of kinds) {
+      const [pod, neighbour] = [of(world.subjects, kind), of(world.neighbours, kind)];
+      const target = { host: String(pod.branch[family]), port: ports.both };
+      const flow = { from: String(neighbour.branch[family]), to: target.host, port: ports.both };
+      await vpc.forget();
+      expect(await inPortions(neighbour.agent, target)).toBe(TRIES);
+      const [out, arrived] = [await vpc.seen(neighbour.branch, flow), await vpc.seen(pod.branch, flow)];
+      // What one sends is what the other gets.
+      expect({ ...out, delivered: out.sent, sent: 0 }).toEqual(arrived);
+      expect(arrived).toMatchObject({ spoofed: 0, refused: 0 });
+      seen[kind] = Math.min(arrived.delivered, TRIES);
+    }
+    expect(seen).toEqual({ direct: TRIES, "routed, standard": 0, "routed, strict": TRIES });
+  });
+
+  test("direct: who answers whom, as whom, and what of it the VPC carries", async () => {
+    const { vpc } = world.ground;
+    const [pod, neighbour] = [of(world.subjects, "direct"), of(world.neighbours, "direct")];
+    const calls = callsOf(world, family);
+    await vpc.forget();
+    const replies = await Promise.all(
+      calls.map(async ({ what, agent, to, reply }) => [
+        what,
+        (await agent.try(to, 1, reply === "" ? CLOSED_MS : PATIENCE_MS)).reply,
+      ]),
+    );
+    expect(Object.fromEntries(replies)).toEqual(
+      Object.fromEntries(calls.map(({ what, reply }) => [what, reply])),
+    );
+
+    const [own, primary] = [String(pod.branch[family]), pod.primary[family]];
+    expect(await ping(undefined, own)).toBe(true);
+    // A probe takes the short way, and so does its answer, which the node's ENI could not have got from this address.
+    expect(await vpc.seen(vpc.nodePlug, { from: nodeIp[family], to: own })).toMatchObject({ sent: 0 });
+    expect(await vpc.seen(pod.branch, { to: nodeIp[family] })).toMatchObject({ sent: 0 });
+    for (const to of [agentIp, clusterIp])
+      expect(await vpc.seen(pod.branch, { to: to[family] })).toMatchObject({ sent: 0 });
+    expect(await vpc.seen(neighbour.branch, { to: pod.ownService[family] })).toMatchObject({ sent: 0 });
+    // To the primary's address the primary answers.
+    expect(await vpc.seen(pod.branch, { from: primary })).toMatchObject({ sent: 0, spoofed: 0 });
+    // A Service's endpoint on the same node is asked through the VPC.
+    const asEndpoint = { from: neighbour.primary[family], port: ports.both };
+    expect((await vpc.seen(pod.branch, asEndpoint)).delivered).toBeGreaterThan(0);
+    for (const [from, port] of [
+      [neighbour.branch[family], ports.nobody],
+      [regularIp[family], ports.node],
+    ] as const) {
+      const closed = await vpc.seen(pod.branch, { from: String(from), port });
+      expect(closed).toMatchObject({ delivered: 0 });
+      expect(closed.refused).toBeGreaterThan(0);
+    }
+  });
+
+  // Over IPv6 the kernel looks for a source first, and the primary's address leads by host0 here as it does where an
+  // application binds to it. It is taken because it has more in common with the machine's than the branch's address has.
+  test("direct: a socket that is bound to host0 gets no further than the node, but over IPv6 as the primary", async () => {
+    const { vpc } = world.ground;
+    const { pod, branch, primary } = of(world.subjects, "direct");
+    const target = String(world.machineHost[family]);
+    expect(await ping(pod.netns, nodeIp[family])).toBe(true);
+    expect(await ping(pod.netns, target)).toBe(true);
+    await vpc.forget();
+    const flag = family === "ipv4" ? "-4" : "-6";
+    const bound = ["ping", flag, "-n", "-c", "1", "-W", "1", "-I", "host0", target] as const;
+    expect((await exec(pod.netns, bound)).status === 0).toBe(family === "ipv6");
+    const sent = family === "ipv6" ? 1 : 0;
+    const byNode = { to: target, from: primary[family] };
+    expect(await vpc.seen(vpc.nodePlug, byNode)).toMatchObject({ sent, spoofed: 0 });
+    expect(await vpc.seen(branch, { to: target })).toMatchObject({ sent: 0 });
+  });
 });
 
 test("a host port that does not work from outside: the node may not send for others", async () => {

@@ -35,13 +35,18 @@ const settingsOf: Record<Kind, Readonly<Record<string, unknown>>> = {
 export const ports = { branch: 8001, node: 8002, nobody: 8003, both: 8004 } as const;
 const servedPorts = Object.values(ports);
 
-export const clusterIp = "172.20.0.10";
-export const agentIp = "169.254.170.23";
-export const nodeIp = "10.0.0.10";
+/** The table is of IPv4; the checks beside it are of both. */
+export const families = ["ipv4", "ipv6"] as const;
+export type Family = (typeof families)[number];
+type Addresses = Readonly<Record<Family, string>>;
+
+export const clusterIp: Addresses = { ipv4: "172.20.0.10", ipv6: "fd00:20::10" };
+export const agentIp: Addresses = { ipv4: "169.254.170.23", ipv6: "fd00:ec2::23" };
+export const nodeIp: Addresses = { ipv4: "10.0.0.10", ipv6: "2001:db8:1::10" };
 /** What istio-cni puts in place of the node's address. */
 const meshIp = "169.254.7.127";
-const regularIp = "10.0.0.59";
-const vpcRange = "10.0.0.0/16";
+export const regularIp: Addresses = { ipv4: "10.0.0.59", ipv6: "2001:db8:1::59" };
+const vpcRange: Addresses = { ipv4: "10.0.0.0/16", ipv6: "2001:db8:1::/64" };
 /** The nodes, the pods and one machine are in the VPC's first subnet; another machine is in this one. */
 const otherSubnet = { ipv4: "10.0.1.0/24", ipv6: "2001:db8:2::/64" };
 /** Each pod with a branch has a number: its addresses, ports and VLAN id follow from it. In the order of the kinds. */
@@ -56,8 +61,8 @@ const internet = { ipv4: "203.0.113.0/24", ipv6: "2001:db8:3::/64" };
 export interface Subject {
   readonly pod: Sandbox;
   readonly branch: Branch;
-  /** Its primary's address. */
-  readonly primary: string;
+  /** Its primary's addresses. */
+  readonly primary: Addresses;
   /** Node port 300nx leads to its port 800x. */
   readonly nodePort: (port: number) => number;
   /** Node port 320nx, the same with `externalTrafficPolicy: Cluster`. */
@@ -65,7 +70,7 @@ export interface Subject {
   /** Host port 310nx leads to its port 800x, by aws-cni's own entry for portmap. */
   readonly hostPort: (port: number) => number;
   /** A ClusterIP Service whose only endpoint it is. */
-  readonly ownService: string;
+  readonly ownService: Addresses;
   readonly agent: Agent;
 }
 
@@ -119,13 +124,14 @@ export class World {
     await this.#portmap("DEL");
     for (const pod of this.#pods) await pod.remove();
     await deleteNetns("pod-far");
-    for (const command of [
-      ["nft", "delete", "table", "ip", "cluster"],
-      ["ip", "addr", "del", `${agentIp}/32`, "dev", "lo"],
-      ["ip", "rule", "del", "priority", "1024"],
-      ["ip", "rule", "del", "priority", "512", "to", regularIp],
-    ] as const)
-      await mustExec(undefined, command);
+    for (const family of ["ip", "ip6"])
+      await mustExec(undefined, ["nft", "delete", "table", family, "cluster"]);
+    await ipBatch(undefined, [
+      `addr del ${agentIp.ipv4}/32 dev lo`,
+      `addr del ${agentIp.ipv6}/128 dev lo`,
+      "rule del priority 1024",
+      `rule del priority 512 to ${regularIp.ipv4}`,
+    ]);
     await closeGround(this.ground);
   }
 
@@ -141,7 +147,7 @@ export class World {
       "ip mesh",
       `chain nat {
     type nat hook postrouting priority srcnat;
-    ip saddr ${nodeIp} ip daddr { ${targets} } meta l4proto tcp snat to ${meshIp}
+    ip saddr ${nodeIp.ipv4} ip daddr { ${targets} } meta l4proto tcp snat to ${meshIp}
   }`,
       act,
     );
@@ -160,18 +166,16 @@ export class World {
   /** Inbound to the node's ENI or to a branch: by port. Inbound to a machine: by port and the sender's group. */
   async #groups(): Promise<void> {
     const { vpc } = this.ground;
-    const from = { fromCidr: vpcRange };
-    const open = (first: number) => [
-      { port: first, ...from },
-      { port: ports.both, ...from },
-    ];
+    const from = { fromCidr: vpcRange.ipv4 };
+    const open = (first: number) =>
+      families.flatMap((family) => [first, ports.both].map((port) => ({ port, fromCidr: vpcRange[family] })));
     await vpc.createGroup("subject", open(ports.branch));
     await vpc.createGroup("neighbour", open(ports.branch));
     await vpc.allow(
       nodeGroup,
       ...open(ports.node),
       ...[...subjectNumbers, ...strictNumbers].flatMap((n) =>
-        open(ports.node).flatMap(({ port }) =>
+        [ports.node, ports.both].flatMap((port) =>
           [nodePortOf, clusterNodePortOf, hostPortOf].map((of) => ({ port: of(n, port), ...from })),
         ),
       ),
@@ -181,12 +185,19 @@ export class World {
       { port: ports.both, fromGroup: "subject" },
       { port: ports.node, fromGroup: nodeGroup },
       { port: ports.both, fromGroup: nodeGroup },
+      { protocol: "icmp", fromGroup: "subject" },
+      { protocol: "icmp", fromGroup: nodeGroup },
     ]);
   }
 
   async #machines(): Promise<void> {
     const { vpc } = this.ground;
-    this.machineHost = await vpc.addHost({ name: "machine", ipv4: "10.0.0.30", groups: ["machine"] });
+    this.machineHost = await vpc.addHost({
+      name: "machine",
+      ipv4: "10.0.0.30",
+      ipv6: "2001:db8:1::30",
+      groups: ["machine"],
+    });
     this.elsewhereHost = await vpc.addHost({
       name: "elsewhere",
       ipv4: "10.0.1.30",
@@ -205,7 +216,8 @@ export class World {
   /** What is on every node: an agent's address, and aws-cni's rule for what it has marked. */
   async #wire(): Promise<void> {
     await ipBatch(undefined, [
-      `addr add ${agentIp}/32 dev lo`,
+      `addr add ${agentIp.ipv4}/32 dev lo`,
+      `addr add ${agentIp.ipv6}/128 dev lo nodad`,
       "rule add priority 1024 fwmark 0x80/0x80 table main",
     ]);
   }
@@ -222,12 +234,15 @@ export class World {
         numbers.map((number) => ({
           vlanId: 10 + number,
           ipv4: `10.0.0.${100 + number}`,
+          ipv6: `2001:db8:1::${100 + number}`,
           groups: [group],
         })),
       ),
     );
     const numbers = all.flatMap((one) => one.numbers);
-    await vpc.assignSecondary(...numbers.map(primaryOf), regularIp);
+    await vpc.assignSecondary(
+      ...[...numbers.map(primaryOf), regularIp].flatMap((addresses) => Object.values(addresses)),
+    );
     for (const { pods, numbers: these, filter } of all) {
       await vpc.setReversePathFilter(filter);
       for (const [i, number] of these.entries()) {
@@ -240,11 +255,11 @@ export class World {
     const regular = await createSandbox(this.ground, {
       name: "regular",
       primary: "veth",
-      addresses: [regularIp],
+      addresses: Object.values(regularIp),
     });
     this.#pods.push(regular);
     // aws-cni makes one for each pod; without it what a standard pod answers would go by its branch.
-    await ipBatch(undefined, [`rule add priority 512 to ${regularIp} table main`]);
+    await ipBatch(undefined, [`rule add priority 512 to ${regularIp.ipv4} table main`]);
     this.regular = this.#agent(regular.netns);
   }
 
@@ -253,7 +268,7 @@ export class World {
     const pod = await createSandbox(this.ground, {
       name: `pod${number}`,
       primary: "veth",
-      addresses: [primary],
+      addresses: Object.values(primary),
       branch: branch.annotation,
       // The usual time: the VPC answers for the gateway.
       settings: { ...settingsOf[kind], gatewayTimeout: undefined },
@@ -269,7 +284,7 @@ export class World {
       nodePort: (port) => nodePortOf(number, port),
       clusterNodePort: (port) => clusterNodePortOf(number, port),
       hostPort: (port) => hostPortOf(number, port),
-      ownService: `172.20.0.${100 + number}`,
+      ownService: { ipv4: `172.20.0.${100 + number}`, ipv6: `fd00:20::${100 + number}` },
     };
   }
 
@@ -338,11 +353,19 @@ export class World {
     const nodePorts = this.served.flatMap(({ branch, nodePort, clusterNodePort }) =>
       servedPorts.flatMap((port) =>
         [nodePort, clusterNodePort].map(
-          (of) => `iifname "eth0" ip daddr ${nodeIp} tcp dport ${of(port)} dnat to ${branch.ipv4}:${port}`,
+          (of) =>
+            `iifname "eth0" ip daddr ${nodeIp.ipv4} tcp dport ${of(port)} dnat to ${branch.ipv4}:${port}`,
         ),
       ),
     );
-    const own = this.served.map(({ branch, ownService }) => ({ ip: branch.ipv4, ownService }));
+    const own = this.served.map(({ branch: { ipv4 } }) => `${ipv4} . ${ipv4}`);
+    const services = (family: Family, ip: string) =>
+      [
+        `${ip} daddr ${clusterIp[family]} dnat to ${this.machineHost[family]}`,
+        ...this.served.map(
+          ({ branch, ownService }) => `${ip} daddr ${ownService[family]} dnat to ${branch[family]}`,
+        ),
+      ].join("\n    ");
     await mustExec(undefined, ["nft", "-f", "-"], {
       input: `table ip cluster {
   chain marks {
@@ -352,23 +375,28 @@ export class World {
   }
   chain services {
     type nat hook prerouting priority dstnat;
-    ip daddr ${clusterIp} dnat to ${this.machineHost.ipv4}
-    ${own.map(({ ip, ownService }) => `ip daddr ${ownService} dnat to ${ip}`).join("\n    ")}
+    ${services("ipv4", "ip")}
     ${nodePorts.join("\n    ")}
-    iifname "eni*" ip daddr != ${vpcRange} ct mark set 0x80 meta mark set 0x80
+    iifname "eni*" ip daddr != ${vpcRange.ipv4} ct mark set 0x80 meta mark set 0x80
   }
   chain nat {
     type nat hook postrouting priority srcnat;
     meta l4proto tcp ct original proto-dst ${clusterNodePorts} masquerade
-    ct status dnat ip saddr . ip daddr { ${own.map(({ ip }) => `${ip} . ${ip}`).join(", ")} } masquerade
-    oifname "eth0" ip saddr ${vpcRange} ip daddr != ${vpcRange} snat to ${nodeIp}
+    ct status dnat ip saddr . ip daddr { ${own.join(", ")} } masquerade
+    oifname "eth0" ip saddr ${vpcRange.ipv4} ip daddr != ${vpcRange.ipv4} snat to ${nodeIp.ipv4}
+  }
+}
+table ip6 cluster {
+  chain services {
+    type nat hook prerouting priority dstnat;
+    ${services("ipv6", "ip6")}
   }
 }
 `,
     });
   }
 
-  /** portmap behind branchline in the chain, by aws-cni's own entry. */
+  /** portmap behind branchline in the chain, by aws-cni's own entry; the table asks about IPv4 only. */
   async #portmap(command: "ADD" | "DEL"): Promise<void> {
     for (const { pod, hostPort } of this.served) {
       const portMappings = servedPorts.map((port) => ({
@@ -383,7 +411,10 @@ export class World {
           type: "portmap",
           snat: true,
           runtimeConfig: { portMappings },
-          prevResult: pod.result,
+          prevResult: {
+            ...pod.result,
+            ips: pod.result?.ips?.filter(({ address }) => !address.includes(":")),
+          },
         }),
         env: {
           PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -414,8 +445,8 @@ async function withTable<T>(table: string, chains: string, act: () => Promise<T>
   }
 }
 
-function primaryOf(number: number): string {
-  return `10.0.0.${50 + number}`;
+function primaryOf(number: number): Addresses {
+  return { ipv4: `10.0.0.${50 + number}`, ipv6: `2001:db8:1::${50 + number}` };
 }
 
 function nodePortOf(number: number, port: number): number {
