@@ -2,24 +2,12 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import { diffSnapshots, eventually, podEni } from "../ground/index.ts";
-import {
-  annotationOf,
-  closeGround,
-  createGround,
-  records,
-  sandboxForTest,
-  type Ground,
-} from "./support/sandbox.ts";
+import { annotationOf, records, sandboxForTest, useGround } from "./support/sandbox.ts";
 
-let ground: Ground;
-
-beforeAll(async () => {
-  ground = await createGround();
-});
-afterAll(() => closeGround(ground));
+const ground = useGround();
 
 const SERVER = join(import.meta.dirname, "../ground/scripted-agent.mjs");
 

@@ -1,18 +1,10 @@
 // A limit of bandwidth that a pod asks for: nothing keeps it on a direct pod's branch, and the log says so.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { podEni } from "../ground/index.ts";
 import { logOf } from "./support/routed.ts";
-import { annotationOf, closeGround, createGround, sandboxForTest, type Ground } from "./support/sandbox.ts";
+import { annotationOf, sandboxForTest, useGround } from "./support/sandbox.ts";
 
-let ground: Ground;
-
-beforeAll(async () => {
-  ground = await createGround();
-});
-
-afterAll(async () => {
-  await closeGround(ground);
-});
+const ground = useGround();
 
 const said =
   'default/limited-direct asks for kubernetes.io/egress-bandwidth "1M": datapath "direct" does not limit the branch, "routed" does';

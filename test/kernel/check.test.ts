@@ -5,24 +5,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { STATE_DIRECTORY } from "../../src/state/store.ts";
 import { debianPlugins, deleteNetns, eventually, ipBatch, ipJson, run } from "../ground/index.ts";
 import type { Failure } from "./support/plugin.ts";
-import {
-  annotationOf,
-  closeGround,
-  createGround,
-  createSandbox,
-  sandboxForTest,
-  type Ground,
-  type Sandbox,
-} from "./support/sandbox.ts";
+import { annotationOf, createSandbox, sandboxForTest, useGround, type Sandbox } from "./support/sandbox.ts";
 
-let ground: Ground;
+const ground = useGround();
 let pod: Sandbox;
 
 const branch = annotationOf({ vlanId: 7, ipv4: "10.0.0.20", ipv6: "2001:db8:1::20" });
 let hostVeth: string;
 
 beforeAll(async () => {
-  ground = await createGround();
   pod = await createSandbox(ground, {
     name: "checked",
     primary: "veth",
@@ -34,7 +25,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await pod.remove();
-  await closeGround(ground);
 });
 
 /** What a failed CHECK said; undefined when all is well. */

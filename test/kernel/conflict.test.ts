@@ -1,7 +1,7 @@
 // A VLAN id that is on the trunk already: whose it is decides. And GC, which decides by the runtime's list.
 import { closeSync, openSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Node } from "../../src/attachment/node.ts";
 import { AttachmentStore, STATE_DIRECTORY } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
@@ -20,23 +20,17 @@ import {
 import { callPlugin, type Answer } from "./support/plugin.ts";
 import {
   annotationOf,
-  closeGround,
-  createGround,
   createSandbox,
   records,
+  useGround,
   type CallOptions,
-  type Ground,
   type Sandbox,
   type SandboxOptions,
 } from "./support/sandbox.ts";
 
-let ground: Ground;
+const ground = useGround();
 /** What each test may have made, to be taken down in reverse. */
 let open: Sandbox[] = [];
-
-beforeAll(async () => {
-  ground = await createGround();
-});
 
 afterEach(async () => {
   for (const sandbox of open.toReversed()) {
@@ -46,10 +40,6 @@ afterEach(async () => {
   open = [];
   await rm(`${STATE_DIRECTORY}/attachments`, { recursive: true, force: true });
   await settled(undefined, ground.before);
-});
-
-afterAll(async () => {
-  await closeGround(ground);
 });
 
 let count = 0;

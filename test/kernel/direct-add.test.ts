@@ -19,26 +19,16 @@ import {
 import { resultOf } from "./support/plugin.ts";
 import {
   annotationOf,
-  closeGround,
-  createGround,
   createSandbox,
   records,
   sandboxForTest,
+  useGround,
   type CallOptions,
-  type Ground,
   type Sandbox,
 } from "./support/sandbox.ts";
 
-let ground: Ground;
-
-beforeAll(async () => {
-  // Strict, so that the veth's has to be made loose.
-  ground = await createGround({ reversePathFilter: "strict" });
-});
-
-afterAll(async () => {
-  await closeGround(ground);
-});
+// Strict, so that the veth's has to be made loose.
+const ground = useGround({ reversePathFilter: "strict" });
 
 const ipv4 = "10.0.0.20";
 const ipv6 = "2001:db8:1::20";

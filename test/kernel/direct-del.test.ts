@@ -17,25 +17,15 @@ import {
 } from "../ground/index.ts";
 import {
   annotationOf,
-  closeGround,
-  createGround,
   createSandbox,
   records,
-  type CallOptions,
   sandboxForTest,
-  type Ground,
+  useGround,
+  type CallOptions,
   type Sandbox,
 } from "./support/sandbox.ts";
 
-let ground: Ground;
-
-beforeAll(async () => {
-  ground = await createGround();
-});
-
-afterAll(async () => {
-  await closeGround(ground);
-});
+const ground = useGround();
 
 const branch = annotationOf({ vlanId: 7, ipv4: "10.0.0.20", ipv6: "2001:db8:1::20" });
 const addresses = ["10.0.0.50", "2001:db8:1::50"];

@@ -1,18 +1,11 @@
 // The direct datapath on nodes as they are: reverse-path filters, strictARP, agents at link-local addresses, a trunk that
 // goes down, pods whose runtime switched IPv6 off.
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { connect, exec, ipBatch, mustExec, ping, serve, type Branch, type Host } from "../ground/index.ts";
 import { records } from "./support/sandbox.ts";
-import {
-  closeGround,
-  createGround,
-  createSandbox,
-  sandboxForTest,
-  type Ground,
-  type Sandbox,
-} from "./support/sandbox.ts";
+import { createSandbox, sandboxForTest, useGround, type Sandbox } from "./support/sandbox.ts";
 
-let ground: Ground;
+const ground = useGround();
 let branch: Branch;
 let outside: Host;
 
@@ -23,7 +16,6 @@ const PORT = 8080;
 const NODE_PORT = 30_080;
 
 beforeAll(async () => {
-  ground = await createGround();
   const { vpc } = ground;
   await vpc.createGroup("client");
   await vpc.createGroup("db");
@@ -33,8 +25,6 @@ beforeAll(async () => {
   branch = await vpc.attachBranch({ vlanId: 7, ipv4: b4, ipv6: b6, groups: ["db"] });
   outside = await vpc.addHost({ name: "out", ipv4: "10.0.0.30", ipv6: "2001:db8:1::30", groups: ["client"] });
 });
-
-afterAll(async () => closeGround(ground));
 
 async function podForTest(name: string, before?: (pod: Sandbox) => Promise<unknown>): Promise<Sandbox> {
   const pod = await sandboxForTest(ground, {

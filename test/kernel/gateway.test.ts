@@ -3,21 +3,12 @@ import { spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { diffSnapshots, ipBatch, ipJson, settled, snapshot } from "../ground/index.ts";
 import { routed, vpcGateway } from "./support/routed.ts";
-import {
-  annotationOf,
-  closeGround,
-  createGround,
-  records,
-  sandboxForTest,
-  type Ground,
-  type Sandbox,
-} from "./support/sandbox.ts";
+import { annotationOf, records, sandboxForTest, useGround, type Sandbox } from "./support/sandbox.ts";
 
-let ground: Ground;
+const ground = useGround();
 let annotation: string;
 
 beforeAll(async () => {
-  ground = await createGround();
   await ground.vpc.createGroup("db");
   const branch = await ground.vpc.attachBranch({
     vlanId: 7,
@@ -30,7 +21,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await settled(undefined, ground.before);
-  await closeGround(ground);
 });
 
 const settingsOf = {

@@ -21,31 +21,22 @@ import {
   type Pod,
 } from "../ground/index.ts";
 import { rulesOf } from "./support/routed.ts";
-import {
-  annotationOf,
-  closeGround,
-  createGround,
-  records,
-  sandboxForTest,
-  type Ground,
-} from "./support/sandbox.ts";
+import { annotationOf, records, sandboxForTest, useGround } from "./support/sandbox.ts";
 
 const AWS_NODE = "/var/run/aws-node";
 
-let ground: Ground;
+const ground = useGround();
 let scratch: string;
 let count = 0;
 
 beforeAll(async () => {
   scratch = mkdtempSync(path.join(tmpdir(), "ipamd-"));
-  ground = await createGround();
   mkdirSync(AWS_NODE, { recursive: true });
 });
 
 afterAll(async () => {
   rmSync(AWS_NODE, { recursive: true, force: true });
   await settled(undefined, ground.before);
-  await closeGround(ground);
   await rm(scratch, { recursive: true, force: true });
 });
 

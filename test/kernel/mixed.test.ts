@@ -1,7 +1,7 @@
 // Pods of both datapaths, both modes and both makers on one node and one trunk: each goes by what was done for it, and
 // nobody touches another's. What aws-cni leaves is made by iproute2 here, as its own code does it.
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import {
   createNetns,
   deleteNetns,
@@ -17,25 +17,12 @@ import {
 } from "../ground/index.ts";
 import { callPlugin } from "./support/plugin.ts";
 import { linkOf, networkOf, routed, rulesOf, type Mode } from "./support/routed.ts";
-import {
-  annotationOf,
-  closeGround,
-  createGround,
-  createSandbox,
-  records,
-  type Ground,
-  type Sandbox,
-} from "./support/sandbox.ts";
+import { annotationOf, createSandbox, records, useGround, type Sandbox } from "./support/sandbox.ts";
 
-let ground: Ground;
-
-beforeAll(async () => {
-  ground = await createGround();
-});
+const ground = useGround();
 
 afterAll(async () => {
   await settled(undefined, ground.before);
-  await closeGround(ground);
 });
 
 /** A pod with a branch that aws-cni attached: no record of ours, and its own kind of result. */

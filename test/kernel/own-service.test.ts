@@ -1,17 +1,10 @@
 // A direct pod that calls a Service whose endpoint it is itself, behind a node that forwards Services as kube-proxy does.
 import { readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { connect, exec, mustExec, serve, settled, snapshot, type Branch } from "../ground/index.ts";
-import {
-  closeGround,
-  createGround,
-  records,
-  sandboxForTest,
-  type Ground,
-  type Sandbox,
-} from "./support/sandbox.ts";
+import { records, sandboxForTest, useGround, type Sandbox } from "./support/sandbox.ts";
 
-let ground: Ground;
+const ground = useGround();
 let own: Branch;
 let shut: Branch;
 let others: Branch;
@@ -26,7 +19,6 @@ const others4 = "10.0.0.21";
 const others6 = "2001:db8:1::21";
 
 beforeAll(async () => {
-  ground = await createGround();
   const { vpc } = ground;
   await vpc.createGroup("client");
   await vpc.createGroup("db", [
@@ -38,8 +30,6 @@ beforeAll(async () => {
   shut = await vpc.attachBranch({ vlanId: 9, ipv4: "10.0.0.22", ipv6: "2001:db8:1::22", groups: ["shut"] });
   others = await vpc.attachBranch({ vlanId: 8, ipv4: others4, ipv6: others6, groups: ["client"] });
 });
-
-afterAll(async () => closeGround(ground));
 
 async function podForTest(name: string, branch: Branch, addresses: readonly string[]): Promise<Sandbox> {
   const pod = await sandboxForTest(ground, { name, primary: "veth", addresses, branch: branch.annotation });

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { ipBatch, mustExec, type Branch, type Host } from "../ground/index.ts";
 import { connections, type Party } from "./support/connections.ts";
 import { routed } from "./support/routed.ts";
-import { closeGround, createGround, sandboxForTest, type Ground } from "./support/sandbox.ts";
+import { sandboxForTest, useGround } from "./support/sandbox.ts";
 
 const SECONDS = Number(process.env["PROBES_SECONDS"] ?? "15");
 const PORT = 8080;
@@ -21,12 +21,11 @@ const machineService = "172.20.0.11";
 const range = { first: 40_000, last: 44_095 };
 const reused = [range.first, range.first + 1, range.first + 2, range.first + 3];
 
-let ground: Ground;
+const ground = useGround();
 let branch: Branch;
 let machine: Host;
 
 beforeAll(async () => {
-  ground = await createGround();
   const { vpc } = ground;
   const all = { protocol: "all", fromCidr: "10.0.0.0/16" } as const;
   await vpc.createGroup("open", [all]);
@@ -64,7 +63,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await mustExec(undefined, ["nft", "delete", "table", "ip", "services"]);
   await ipBatch(undefined, ["rule del priority 1024"]);
-  await closeGround(ground);
 });
 
 function setForTest(key: string, value: string): void {

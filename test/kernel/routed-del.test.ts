@@ -7,24 +7,14 @@ import { callPlugin } from "./support/plugin.ts";
 import { B, P, linkOf, networkOf, routed } from "./support/routed.ts";
 import {
   annotationOf,
-  closeGround,
-  createGround,
   createSandbox,
   records,
+  useGround,
   type CallOptions,
-  type Ground,
   type Sandbox,
 } from "./support/sandbox.ts";
 
-let ground: Ground;
-
-beforeAll(async () => {
-  ground = await createGround();
-});
-
-afterAll(async () => {
-  await closeGround(ground);
-});
+const ground = useGround();
 
 const branch = annotationOf({ vlanId: 7, ipv4: B[4] });
 

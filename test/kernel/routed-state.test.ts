@@ -32,21 +32,18 @@ import {
 } from "./support/routed.ts";
 import {
   annotationOf,
-  closeGround,
-  createGround,
   createSandbox,
   records,
   sandboxForTest,
+  useGround,
   type CallOptions,
-  type Ground,
   type Sandbox,
 } from "./support/sandbox.ts";
 
-let ground: Ground;
+const ground = useGround();
 let clean: View;
 
 beforeAll(async () => {
-  ground = await createGround();
   clean = viewOf();
 });
 
@@ -66,7 +63,6 @@ beforeEach(expectClean);
 
 afterAll(async () => {
   await settled(undefined, ground.before);
-  await closeGround(ground);
 });
 
 const main = { 4: ["32766: lookup main", "32767: lookup default"], 6: ["32766: lookup main"] } as const;

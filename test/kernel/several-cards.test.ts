@@ -1,20 +1,12 @@
 // A pod of several network cards (k8s.amazonaws.com/nicConfig), as aws-cni 1.23 makes it: a second veth with an address,
 // a rule and a table of its own. Only the first one's network is branchline's business.
 import { mkdirSync, rmSync } from "node:fs";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { diffSnapshots, ipBatch, snapshot } from "../ground/index.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { diffSnapshots, exec, ipBatch, snapshot } from "../ground/index.ts";
 import { networkOf } from "./support/routed.ts";
-import { annotationOf, closeGround, createGround, sandboxForTest, type Ground } from "./support/sandbox.ts";
+import { annotationOf, sandboxForTest, useGround } from "./support/sandbox.ts";
 
-let ground: Ground;
-
-beforeAll(async () => {
-  ground = await createGround();
-});
-
-afterAll(async () => {
-  await closeGround(ground);
-});
+const ground = useGround();
 
 const AWS_NODE = "/var/run/aws-node";
 
@@ -24,6 +16,10 @@ async function podOfTwoCards(settings: Readonly<Record<string, unknown>>) {
   const branch = annotationOf({ vlanId: 7, ipv4: "10.0.0.20" });
   const pod = await sandboxForTest(ground, { name: "cards", addresses: ["10.0.0.50"], branch, settings });
   const { name, address, veth, mac } = second;
+  // It goes with the pod's namespace only some time after that.
+  onTestFinished(async () => {
+    await exec(undefined, ["ip", "link", "del", veth]);
+  });
   await ipBatch(undefined, [
     `link add ${veth} address ${mac} mtu 9001 type veth peer name ${name} mtu 9001 netns ${pod.netns}`,
     `link set ${veth} up`,

@@ -10,27 +10,14 @@ import { mustExec, settled } from "../ground/index.ts";
 import { recordsIn } from "./faults/setting.ts";
 import { changes, viewOf, type View } from "./faults/view.ts";
 import { B, P, logOf, routed } from "./support/routed.ts";
-import {
-  annotationOf,
-  closeGround,
-  createGround,
-  createSandbox,
-  type CallOptions,
-  type Ground,
-  type Sandbox,
-} from "./support/sandbox.ts";
+import { annotationOf, createSandbox, useGround, type CallOptions, type Sandbox } from "./support/sandbox.ts";
 
-let ground: Ground;
+const ground = useGround();
 let state: string;
 
 beforeAll(async () => {
-  ground = await createGround();
   state = path.join(ground.scratch, "state");
   mkdirSync(state);
-});
-
-afterAll(async () => {
-  await closeGround(ground);
 });
 
 const branch = annotationOf({ vlanId: 7, ipv4: B[4] });

@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 import type { Node } from "../../../src/attachment/node.ts";
 import { STATE_DIRECTORY } from "../../../src/state/store.ts";
 import {
@@ -52,6 +52,16 @@ export async function closeGround({ vpc, scratch }: Ground): Promise<void> {
   await vpc.close();
   await rm(scratch, { recursive: true, force: true });
   await rm(STATE_DIRECTORY, { recursive: true, force: true });
+}
+
+/** For all tests of a file: filled in before the first, closed after the last. Call it before the file's own hooks. */
+export function useGround(options?: VpcOptions): Ground {
+  const ground = {} as Ground;
+  beforeAll(async () => {
+    Object.assign(ground, await createGround(options));
+  });
+  afterAll(() => closeGround(ground));
+  return ground;
 }
 
 /** The names of the attachment records; their shape is `<vlan>:<container id>:<interface>.json`. */
