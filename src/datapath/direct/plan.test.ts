@@ -1,91 +1,27 @@
 import { describe, expect, it } from "vitest";
+import {
+  VETH,
+  address,
+  aws,
+  branchOf,
+  done,
+  kernels,
+  link,
+  prefix,
+  primaryFacts,
+  route,
+  trunk,
+  undone,
+  veth,
+} from "../../../test/unit/plan.ts";
 import type { BranchAssignment } from "../../ipam/annotation.ts";
-import { parsePrefix, type IpFamily, type IpPrefix } from "../../values/ip.ts";
-import type { Address } from "../../netlink/route/address.ts";
-import { AddressFlag } from "../../netlink/route/address.ts";
-import { Protocol, Scope } from "../../netlink/route/constants.ts";
-import { anyDestination, describeRoute, newRoute, type Route } from "../../netlink/route/route.ts";
-import { describeRule } from "../../netlink/route/rule.ts";
+import { Scope } from "../../netlink/route/constants.ts";
+import type { IpPrefix } from "../../values/ip.ts";
 import { DatapathError } from "../error.ts";
 import type { Facts, PrimaryFacts } from "../facts.ts";
-import { undoOf, type Operation, type Step } from "../operation.ts";
 import { planDirect, type DirectOptions } from "./plan.ts";
 
-const POD = 2;
-const TRUNK = 3;
-const VETH = 9;
-
-function prefix(text: string): IpPrefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`${text} is no prefix`);
-  return parsed;
-}
-
-function address(text: string, fields: Partial<Address> = {}): Address {
-  const { address: ip, length } = prefix(text);
-  return {
-    index: POD,
-    address: ip,
-    prefixLength: length,
-    scope: Scope.UNIVERSE,
-    flags: 0,
-    rest: [],
-    ...fields,
-  };
-}
-
-/** `10.0.9.0/24 via 10.0.9.1`, as the primary makes it. */
-function route(text: string, fields: Partial<Route> = {}): Route {
-  const [destination = "", gateway] = text.split(" via ");
-  const family: IpFamily = (gateway ?? destination).includes(":") ? 6 : 4;
-  const { address: ip, length } =
-    destination === "default"
-      ? { address: anyDestination(family).destination, length: 0 }
-      : prefix(destination);
-  return newRoute({
-    family,
-    destination: ip,
-    length,
-    device: POD,
-    protocol: 3,
-    ...(gateway !== undefined && { gateway }),
-    ...fields,
-  });
-}
-
-const kernels = { protocol: Protocol.KERNEL };
-
-const link = { index: POD, name: "eth0", up: true, mac: "02:aa:00:00:00:01", mtu: 9001, rest: [] };
-
-const aws4 = {
-  addresses: [address("10.0.0.50/32")],
-  routes: [route("default via 169.254.1.1"), route("169.254.1.1/32")],
-  permanentNeighbours: [
-    { address: "169.254.1.1", device: POD, state: 0x80, mac: "02:bb:00:00:00:01", rest: [] },
-  ],
-};
-const aws6 = {
-  addresses: [
-    address("2001:db8:1::50/128"),
-    address("fe80::aa:ff:fe00:1/64", { scope: Scope.LINK, flags: AddressFlag.PERMANENT }),
-  ],
-  routes: [
-    route("default via fe80::1", { priority: 1024 }),
-    route("fe80::1/128", { priority: 1024 }),
-    route("2001:db8:1::50/128", { ...kernels, priority: 256 }),
-    route("fe80::/64", { ...kernels, priority: 256 }),
-  ],
-  permanentNeighbours: [{ address: "fe80::1", device: POD, state: 0x80, mac: "02:bb:00:00:00:01", rest: [] }],
-};
-
-function primary(...parts: Omit<PrimaryFacts, "link">[]): PrimaryFacts {
-  return {
-    link,
-    addresses: parts.flatMap((part) => part.addresses),
-    routes: parts.flatMap((part) => part.routes),
-    permanentNeighbours: parts.flatMap((part) => part.permanentNeighbours),
-  };
-}
+const [aws4, aws6] = [aws[4], aws[6]];
 
 interface Changes {
   readonly primary?: PrimaryFacts;
@@ -93,7 +29,7 @@ interface Changes {
   readonly pod?: Partial<Facts["pod"]>;
 }
 
-function factsOf({ primary: given = primary(aws4, aws6), node, pod }: Changes = {}): Facts {
+function factsOf({ primary: given = primaryFacts(aws4, aws6), node, pod }: Changes = {}): Facts {
   return {
     pod: {
       primary: given,
@@ -106,11 +42,11 @@ function factsOf({ primary: given = primary(aws4, aws6), node, pod }: Changes = 
       ...pod,
     },
     node: {
-      trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
+      trunk,
       nameIsTaken: false,
       vethFilter: 1,
       vethRoutes: [route("10.0.0.50/32", { device: VETH })],
-      veth: { index: VETH, name: "eni1", up: true, mtu: 9001, mac: "02:bb:00:00:00:01", rest: [] },
+      veth,
       addresses: ["10.0.0.10", "2001:db8:1::10"],
       source: { 4: "10.0.0.10", 6: "2001:db8:1::10" },
       table: [],
@@ -120,29 +56,9 @@ function factsOf({ primary: given = primary(aws4, aws6), node, pod }: Changes = 
   };
 }
 
-const v4 = {
-  family: 4,
-  address: "10.0.0.20",
-  prefixLength: 24,
-  subnet: "10.0.0.0/24",
-  gateway: "10.0.0.1",
-} as const;
-const v6 = {
-  family: 6,
-  address: "2001:db8:1::20",
-  prefixLength: 128,
-  subnet: "2001:db8:1::/64",
-  gateway: "fe80:ec2::1",
-} as const;
-
-const branch: BranchAssignment = {
-  eniId: "eni-0b",
-  mac: "02:b1:00:00:00:07",
-  vlanId: 7,
-  addresses: [v4, v6],
-};
-const only4 = { ...branch, addresses: [v4] };
-const only6 = { ...branch, addresses: [v6] };
+const branch = branchOf([4, 6]);
+const only4 = branchOf([4]);
+const only6 = branchOf([6]);
 
 const options: DirectOptions = {
   interfaceName: "eth0",
@@ -151,51 +67,6 @@ const options: DirectOptions = {
   serviceCidrs: [prefix("172.20.0.0/16"), prefix("fd00:20::/108")],
   hostRoutes: [prefix("169.254.170.23/32"), prefix("fd00:ec2::23/128")],
 };
-
-/** One line for an operation, as one would type it. */
-function say(operation: Operation): string {
-  const { at } = operation;
-  const verb = "absent" in operation && operation.absent ? "- " : "";
-  switch (operation.kind) {
-    case "vlan": {
-      const { name, vlanId, mac, mtu, trunk } = operation.vlan;
-      return `${at}: ${verb}vlan ${name} id ${vlanId} mac ${mac} mtu ${mtu} on ${trunk}`;
-    }
-    case "link": {
-      const { device, name, up, reversePathFilter: filter } = operation;
-      const flags = up === undefined ? "" : up ? " up" : " down";
-      const filtering = filter === undefined ? "" : ` rp_filter ${filter}`;
-      return `${at}: link ${device}${name === undefined ? "" : ` name ${name}`}${flags}${filtering}`;
-    }
-    case "address": {
-      const { address: ip, prefixLength, flags } = operation.address;
-      const names = Object.entries(AddressFlag).flatMap(([flag, bit]) => ((flags & bit) === 0 ? [] : [flag]));
-      return [`${at}: ${verb}addr ${ip}/${prefixLength} dev ${operation.device}`, ...names].join(" ");
-    }
-    case "route": {
-      const by = operation.route.protocol === Protocol.KERNEL ? " (kernel's)" : "";
-      const dev = operation.device === undefined ? "" : ` dev ${operation.device}`;
-      return `${at}: ${verb}route ${describeRoute(operation.route)}${dev}${by}`;
-    }
-    case "rule":
-      return `${at}: ${verb}rule ${describeRule(operation.rule)}`;
-    case "neighbour": {
-      const { address: ip, mac } = operation.neighbour;
-      return `${at}: ${verb}neigh ${ip} mac ${mac} dev ${operation.device}`;
-    }
-    case "sysctl":
-      return `${at}: ${operation.key}=${operation.value}${operation.optional === true ? " if there" : ""}`;
-    case "hairpin": {
-      const pair = operation.absent === true ? "" : ` from ${operation.from} to ${operation.to}`;
-      return `${at}: ${verb}nft IPv${operation.family} ${operation.table}${pair}`;
-    }
-    case "dad":
-      return `${at}: wait for ${operation.address}`;
-  }
-}
-
-const done = (steps: readonly Step[]) => steps.map((step) => say(step.do));
-const undone = (steps: readonly Step[]) => undoOf(steps).map(say);
 
 const gateway4 = "via 169.254.1.1 src 10.0.0.50 dev 2";
 const gateway6 = "via fe80::1 src 2001:db8:1::50 dev 2";
@@ -220,7 +91,7 @@ const vlan = "vlan eth0 id 7 mac 02:b1:00:00:00:07 mtu 9001 on 3";
 
 describe("planDirect", () => {
   it("of IPv4, behind aws-cni: every step, in order", () => {
-    expect(done(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
+    expect(done(planDirect(only4, factsOf({ primary: primaryFacts(aws4) }), options))).toEqual([
       ...renamePrimary,
       "pod: route unreachable default",
       "pod: route unreachable 169.254.169.0/24",
@@ -251,7 +122,7 @@ describe("planDirect", () => {
   });
 
   it("of IPv4: the undo takes back the branch first, then gives the primary all it had", () => {
-    expect(undone(planDirect(only4, factsOf({ primary: primary(aws4) }), options))).toEqual([
+    expect(undone(planDirect(only4, factsOf({ primary: primaryFacts(aws4) }), options))).toEqual([
       "node: - nft IPv4 branchline-7",
       "node: - neigh 10.0.0.20 mac 02:aa:00:00:00:01 dev 9",
       "node: - addr 10.0.0.10/32 dev 9 NOPREFIXROUTE",
@@ -272,7 +143,7 @@ describe("planDirect", () => {
   });
 
   it("of IPv6, behind aws-cni: every step, in order", () => {
-    expect(done(planDirect(only6, factsOf({ primary: primary(aws6) }), options))).toEqual([
+    expect(done(planDirect(only6, factsOf({ primary: primaryFacts(aws6) }), options))).toEqual([
       ...renamePrimary,
       "pod: addr 2001:db8:1::50/128 dev 2 NODAD NOPREFIXROUTE",
       "pod: route unreachable ::/0",
@@ -301,7 +172,7 @@ describe("planDirect", () => {
   });
 
   it("of IPv6: the undo leaves the kernel's own routes and addresses to the kernel", () => {
-    expect(undone(planDirect(only6, factsOf({ primary: primary(aws6) }), options))).toEqual([
+    expect(undone(planDirect(only6, factsOf({ primary: primaryFacts(aws6) }), options))).toEqual([
       "node: - nft IPv6 branchline-7",
       "node: - neigh 2001:db8:1::20 mac 02:aa:00:00:00:01 dev 9",
       "node: - rule 512: from all to 2001:db8:1::20/128 iif lo lookup 107",
@@ -320,8 +191,8 @@ describe("planDirect", () => {
   it("of both families: the steps of each, and none twice", () => {
     const both = done(planDirect(branch, factsOf(), options));
     const each = [
-      ...done(planDirect(only4, factsOf({ primary: primary(aws4) }), options)),
-      ...done(planDirect(only6, factsOf({ primary: primary(aws6) }), options)),
+      ...done(planDirect(only4, factsOf({ primary: primaryFacts(aws4) }), options)),
+      ...done(planDirect(only6, factsOf({ primary: primaryFacts(aws6) }), options)),
     ].filter((line) => !line.endsWith(" if there"));
     expect(both.toSorted()).toEqual([...new Set(each)].toSorted());
   });
@@ -338,7 +209,7 @@ describe("planDirect", () => {
 
 describe("planDirect behind other primaries", () => {
   it("ptp, which put its own route in the place of the kernel's: that one is not given back", () => {
-    const ptp = primary({
+    const ptp = primaryFacts({
       addresses: [address("10.0.9.2/24"), address("2001:db8:9::2/80")],
       routes: [
         route("default via 10.0.9.1"),
@@ -376,7 +247,7 @@ describe("planDirect behind other primaries", () => {
   });
 
   it("bridge, whose pods are neighbours: not reached past the branch, and given back by the kernel", () => {
-    const bridge = primary({
+    const bridge = primaryFacts({
       addresses: [address("10.244.0.5/24", { broadcast: "10.244.0.255" })],
       routes: [
         route("default via 10.244.0.1"),
@@ -396,7 +267,7 @@ describe("planDirect behind other primaries", () => {
   });
 
   it("one without IPv6: the branch has it, the node has no short way to it", () => {
-    const lines = done(planDirect(branch, factsOf({ primary: primary(aws4) }), options));
+    const lines = done(planDirect(branch, factsOf({ primary: primaryFacts(aws4) }), options));
     expect(lines).toContain("pod: addr 2001:db8:1::20/128 dev eth0 NODAD");
     expect(lines).toContain("pod: route default via fe80:ec2::1 dev eth0");
     expect(lines.filter((line) => /^node: .*2001/.test(line))).toEqual([]);
@@ -404,19 +275,19 @@ describe("planDirect behind other primaries", () => {
   });
 
   it("one without IPv4, and a branch without it", () => {
-    const lines = done(planDirect(only6, factsOf({ primary: primary(aws6) }), options));
+    const lines = done(planDirect(only6, factsOf({ primary: primaryFacts(aws6) }), options));
     expect(lines.filter((line) => /\b\d+\.\d+\.\d+\.\d+/.test(line))).toEqual([]);
   });
 
   it("one that gave no default route: what is on the node is on the link", () => {
-    const bare = primary({ addresses: [address("10.0.0.50/32")], routes: [], permanentNeighbours: [] });
+    const bare = primaryFacts({ addresses: [address("10.0.0.50/32")], routes: [], permanentNeighbours: [] });
     const lines = done(planDirect(only4, factsOf({ primary: bare }), options));
     expect(lines).toContain("pod: route 10.0.0.10/32 src 10.0.0.50 dev 2");
     expect(lines).toContain("pod: rule 1536: from 10.0.0.50/32 lookup 107");
   });
 
   it("two defaults: the better one's gateway leads to the node", () => {
-    const two = primary(aws4, {
+    const two = primaryFacts(aws4, {
       addresses: [],
       routes: [route("default via 169.254.9.9", { priority: 50 })],
       permanentNeighbours: [],
@@ -428,7 +299,7 @@ describe("planDirect behind other primaries", () => {
   });
 
   it("one that left its interface down: given back down, with nothing on it", () => {
-    const down = { ...primary(aws4), link: { ...link, up: false } };
+    const down = { ...primaryFacts(aws4), link: { ...link, up: false } };
     const lines = undone(planDirect(only4, factsOf({ primary: down }), options));
     expect(lines.slice(-4)).toEqual(givenBack.slice(0, 4));
   });
@@ -562,7 +433,7 @@ describe("planDirect on other nodes", () => {
     ]);
     const given = prefix("169.254.169.0/24");
     expect(vpc([given])).toEqual([`pod: route 169.254.169.0/24 ${gateway4}`, all]);
-    const without6 = { primary: primary(aws6) };
+    const without6 = { primary: primaryFacts(aws6) };
     expect(done(planDirect(only6, factsOf(without6), options)).filter((line) => / 169/.test(line))).toEqual(
       [],
     );
@@ -589,13 +460,13 @@ describe("planDirect on other nodes", () => {
     expect(masqueraded(branch, factsOf(), "fd00:20::/108")).toEqual([nft6]);
     expect(masqueraded(branch, factsOf())).toEqual([]);
     expect(masqueraded(only4, factsOf(), "172.20.0.0/16", "fd00:20::/108")).toEqual([nft4]);
-    const without4 = factsOf({ primary: primary(aws6) });
+    const without4 = factsOf({ primary: primaryFacts(aws6) });
     expect(masqueraded(branch, without4, "172.20.0.0/16", "fd00:20::/108")).toEqual([nft6]);
   });
 
   it("a kernel without IPv6 has no parameters of it to put back", () => {
     const facts = factsOf({
-      primary: primary(aws4),
+      primary: primaryFacts(aws4),
       pod: { sysctls: [{ device: "eth0", family: "ipv4", parameter: "rp_filter", value: "0" }] },
     });
     const steps = planDirect(only4, facts, options);
@@ -626,7 +497,7 @@ describe("the table of a VLAN id", () => {
     [156, 256],
     [4094, 4194],
   ])("of %i is %i", (vlanId, table) => {
-    const lines = done(planDirect({ ...only4, vlanId }, factsOf({ primary: primary(aws4) }), options));
+    const lines = done(planDirect({ ...only4, vlanId }, factsOf({ primary: primaryFacts(aws4) }), options));
     expect(lines).toContain(`node: rule 512: from all to 10.0.0.20/32 iif lo lookup ${table}`);
   });
 

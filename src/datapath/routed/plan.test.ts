@@ -1,71 +1,37 @@
 import { describe, expect, it } from "vitest";
-import type { BranchAssignment } from "../../ipam/annotation.ts";
-import { type IpFamily, type IpPrefix, parsePrefix } from "../../values/ip.ts";
-import { type Address, AddressFlag } from "../../netlink/route/address.ts";
-import { Protocol, Scope } from "../../netlink/route/constants.ts";
-import { type Route, anyDestination, describeRoute, newRoute } from "../../netlink/route/route.ts";
-import { type Rule, describeRule } from "../../netlink/route/rule.ts";
+import {
+  type Families,
+  VETH,
+  address,
+  aws,
+  branchOf,
+  done,
+  link,
+  primaryFacts,
+  prefix,
+  route,
+  trunk,
+  undone,
+  veth,
+} from "../../../test/unit/plan.ts";
+import type { Rule } from "../../netlink/route/rule.ts";
 import type { Facts, PrimaryFacts } from "../facts.ts";
-import { type Operation, type Step, undoOf } from "../operation.ts";
+import type { Step } from "../operation.ts";
 import { type RoutedOptions, planRouted } from "./plan.ts";
 import { type NodePrimaryFacts, removePrimary } from "./remove-primary.ts";
-
-const POD = 2;
-const TRUNK = 3;
-const VETH = 9;
-const VETH_MAC = "02:bb:00:00:00:01";
-
-function prefix(text: string): IpPrefix {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`${text} is no prefix`);
-  return parsed;
-}
-
-function address(text: string, fields: Partial<Address> = {}): Address {
-  const { address: ip, length } = prefix(text);
-  const given = { index: POD, address: ip, prefixLength: length, scope: Scope.UNIVERSE, flags: 0, rest: [] };
-  return { ...given, ...fields };
-}
-
-/** `10.0.9.0/24 via 10.0.9.1`. */
-function route(text: string, fields: Partial<Route> = {}): Route {
-  const [destination = "", gateway] = text.split(" via ");
-  const family: IpFamily = (gateway ?? destination).includes(":") ? 6 : 4;
-  const to =
-    destination === "default"
-      ? anyDestination(family)
-      : { family, destination: prefix(destination).address, length: prefix(destination).length };
-  return newRoute({ ...to, device: POD, protocol: 3, ...(gateway !== undefined && { gateway }), ...fields });
-}
-
-const neighbour = (ip: string) => ({ address: ip, device: POD, state: 0x80, mac: VETH_MAC, rest: [] });
-const kernels = { protocol: Protocol.KERNEL };
-const link = { index: POD, name: "eth0", up: true, mac: "02:aa:00:00:00:01", mtu: 9001, rest: [] };
 
 /** What each primary leaves in the pod and on the node, by family. */
 const primaries = {
   aws: {
     4: {
-      addresses: [address("10.0.0.50/32")],
-      routes: [route("default via 169.254.1.1"), route("169.254.1.1/32")],
-      permanentNeighbours: [neighbour("169.254.1.1")],
+      ...aws[4],
       onNode: {
         routes: [route("10.0.0.50/32", { device: VETH })],
         rules: [{ family: 4, priority: 512, table: 254, to: prefix("10.0.0.50/32") }] as Rule[],
       },
     },
     6: {
-      addresses: [
-        address("2001:db8:1::50/128"),
-        address("fe80::aa:ff:fe00:1/64", { scope: Scope.LINK, flags: AddressFlag.PERMANENT }),
-      ],
-      routes: [
-        route("default via fe80::1", { priority: 1024 }),
-        route("fe80::1/128", { priority: 1024 }),
-        route("2001:db8:1::50/128", { ...kernels, priority: 256 }),
-        route("fe80::/64", { ...kernels, priority: 256 }),
-      ],
-      permanentNeighbours: [neighbour("fe80::1")],
+      ...aws[6],
       onNode: {
         routes: [route("2001:db8:1::50/128", { device: VETH })],
         rules: [{ family: 6, priority: 512, table: 254, to: prefix("2001:db8:1::50/128") }] as Rule[],
@@ -88,40 +54,13 @@ const primaries = {
   },
 } as const;
 
-const v4 = {
-  family: 4,
-  address: "10.0.0.20",
-  prefixLength: 24,
-  subnet: "10.0.0.0/24",
-  gateway: "10.0.0.1",
-} as const;
-const v6 = {
-  family: 6,
-  address: "2001:db8:1::20",
-  prefixLength: 128,
-  subnet: "2001:db8:1::/64",
-  gateway: "fe80:ec2::1",
-} as const;
-
-type Families = readonly (4 | 6)[];
-
-function branchOf(families: Families): BranchAssignment {
-  const addresses = families.map((family) => (family === 4 ? v4 : v6));
-  return { eniId: "eni-0b", mac: "02:b1:00:00:00:07", vlanId: 7, addresses };
-}
-
 function primaryOf(
   families: Families,
   kind: keyof typeof primaries = "aws",
 ): { primary: PrimaryFacts; onNode: NodePrimaryFacts } {
   const parts = families.map((family) => primaries[kind][family]);
   return {
-    primary: {
-      link,
-      addresses: parts.flatMap((part) => part.addresses),
-      routes: parts.flatMap((part) => part.routes),
-      permanentNeighbours: parts.flatMap((part) => part.permanentNeighbours),
-    },
+    primary: primaryFacts(...parts),
     onNode: {
       routes: parts.flatMap((part) => part.onNode.routes),
       rules: parts.flatMap((part) => part.onNode.rules),
@@ -137,9 +76,9 @@ function factsOf(
   return {
     pod: { primary, otherDefaults: [], loopbackUp: true, sysctls: [], ...pod },
     node: {
-      trunk: { index: TRUNK, name: "eth1", up: true, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] },
+      trunk,
       nameIsTaken: true,
-      veth: { index: VETH, name: "eni1", up: true, mtu: 9001, mac: VETH_MAC, rest: [] },
+      veth,
       addresses: ["10.0.0.10"],
       source: { 4: "10.0.0.10" },
       table: [],
@@ -156,50 +95,11 @@ function plan(families: Families, mode: RoutedOptions["mode"], kind: keyof typeo
   return planRouted(branchOf(families), factsOf(primary), onNode, { ...options, mode });
 }
 
-/** One line for an operation, as one would type it. */
-function say(operation: Operation): string {
-  const { at } = operation;
-  const verb = "absent" in operation && operation.absent ? "- " : "";
-  switch (operation.kind) {
-    case "vlan": {
-      const { name, vlanId, mac, mtu, trunk } = operation.vlan;
-      return `${at}: ${verb}vlan ${name} id ${vlanId} mac ${mac} mtu ${mtu} on ${trunk}`;
-    }
-    case "link":
-      return `${at}: link ${operation.device} ${operation.up === true ? "up" : "down"}`;
-    case "address": {
-      const { address: ip, prefixLength, flags } = operation.address;
-      const nodad = (flags & AddressFlag.NODAD) === 0 ? "" : " NODAD";
-      return `${at}: ${verb}addr ${ip}/${prefixLength} dev ${operation.device}${nodad}`;
-    }
-    case "route": {
-      const dev = operation.device === undefined ? "" : ` dev ${operation.device}`;
-      const by = operation.route.protocol === Protocol.KERNEL ? " (kernel's)" : "";
-      return `${at}: ${verb}route ${describeRoute(operation.route)}${dev}${by}`;
-    }
-    case "rule":
-      return `${at}: ${verb}rule ${describeRule(operation.rule)}`;
-    case "neighbour":
-      return `${at}: ${verb}neigh ${operation.neighbour.address} dev ${operation.device}`;
-    case "sysctl":
-      return `${at}: ${operation.key}=${operation.value}${operation.optional === true ? " if there" : ""}`;
-    case "hairpin": {
-      const pair = operation.absent === true ? "" : ` from ${operation.from} to ${operation.to}`;
-      return `${at}: ${verb}nft IPv${operation.family} ${operation.table}${pair}`;
-    }
-    case "dad":
-      return `${at}: wait for ${operation.address}`;
-  }
-}
-
-const done = (steps: readonly Step[]) => steps.map((step) => say(step.do));
-const undone = (steps: readonly Step[]) => undoOf(steps).map(say);
-
 const vlan = "vlan vlan.eth.7 id 7 mac 02:b1:00:00:00:07 mtu 9001 on 3";
 const awsAway4 = [
   "node: - rule 512: from all to 10.0.0.50/32 lookup 254",
   "node: - route 10.0.0.50/32 dev 9",
-  "pod: - neigh 169.254.1.1 dev 2",
+  "pod: - neigh 169.254.1.1 mac 02:bb:00:00:00:01 dev 2",
   "pod: - route default via 169.254.1.1 dev 2",
   "pod: - route 169.254.1.1/32 dev 2",
   "pod: - addr 10.0.0.50/32 dev 2",
@@ -208,7 +108,7 @@ const awsBack4 = [
   "pod: addr 10.0.0.50/32 dev 2",
   "pod: route 169.254.1.1/32 dev 2",
   "pod: route default via 169.254.1.1 dev 2",
-  "pod: neigh 169.254.1.1 dev 2",
+  "pod: neigh 169.254.1.1 mac 02:bb:00:00:00:01 dev 2",
   "node: route 10.0.0.50/32 dev 9",
   "node: rule 512: from all to 10.0.0.50/32 lookup 254",
 ];
@@ -216,7 +116,7 @@ const inPod4 = [
   "pod: addr 10.0.0.20/32 dev 2",
   "pod: route 169.254.1.1/32 dev 2",
   "pod: route default via 169.254.1.1 dev 2",
-  "pod: neigh 169.254.1.1 dev 2",
+  "pod: neigh 169.254.1.1 mac 02:bb:00:00:00:01 dev 2",
 ];
 const device = (optional: string) => [
   `node: ipv6/conf/vlan.eth.7/accept_ra=0${optional}`,
@@ -295,7 +195,7 @@ describe("planRouted", () => {
       `node: ${vlan}`,
       "node: - rule 512: from all to 2001:db8:1::50/128 lookup 254",
       "node: - route 2001:db8:1::50/128 dev 9",
-      "pod: - neigh fe80::1 dev 2",
+      "pod: - neigh fe80::1 mac 02:bb:00:00:00:01 dev 2",
       "pod: - route default via fe80::1 dev 2",
       "pod: - route fe80::1/128 dev 2",
       "pod: - addr 2001:db8:1::50/128 dev 2",
@@ -309,7 +209,7 @@ describe("planRouted", () => {
       "pod: addr 2001:db8:1::20/128 dev 2",
       "pod: route fe80::1/128 dev 2",
       "pod: route default via fe80::1 dev 2",
-      "pod: neigh fe80::1 dev 2",
+      "pod: neigh fe80::1 mac 02:bb:00:00:00:01 dev 2",
       "pod: wait for 2001:db8:1::20",
     ]);
   });
@@ -407,10 +307,9 @@ describe("planRouted", () => {
 
   it("brings up a trunk and a loopback that are down, and only the loopback down again", () => {
     const { primary, onNode } = primaryOf([4]);
-    const trunk = { index: TRUNK, name: "eth1", up: false, mtu: 9001, mac: "02:00:00:00:00:11", rest: [] };
     const steps = planRouted(
       branchOf([4]),
-      factsOf(primary, { trunk }, { loopbackUp: false }),
+      factsOf(primary, { trunk: { ...trunk, up: false } }, { loopbackUp: false }),
       onNode,
       options,
     );
