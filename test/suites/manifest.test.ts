@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
 import { expect, it } from "vitest";
 import config from "../../vitest.config.ts";
 import { PIECES, suites } from "./manifest.ts";
@@ -25,4 +27,14 @@ it("gives each commit another piece of the kernel suite", () => {
   );
   expect(new Set(pieces).size).toBe(PIECES);
   expect(pieces[0]).toBe(`--shard=1/${PIECES}`);
+});
+
+it("gives the gate's guest every file with a test that needs real VLAN ids", () => {
+  const root = path.resolve(import.meta.dirname, "../..");
+  const filters = all.find(({ name }) => name === "vlan-6.12")?.args ?? [];
+  const tagged = globSync("test/kernel/**/*.test.ts", { cwd: root }).filter((file) =>
+    /tags: (\[)?"vlan"/.test(readFileSync(path.join(root, file), "utf8")),
+  );
+  expect(tagged.length).toBeGreaterThan(5);
+  expect(tagged.filter((file) => !filters.some((filter) => file.startsWith(filter)))).toEqual([]);
 });
