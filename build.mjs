@@ -18,6 +18,7 @@ import { checkNode, thirdPartyNotices } from "./build/supply.mjs";
 const plugin = await pluginScripts();
 const boot = await bundleOf("cmd/branchline/boot.ts");
 const cli = await bundleOf("cmd/branchline/cli.ts");
+const simulate = await bundleOf("cmd/branchline/simulate.ts");
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
@@ -26,6 +27,7 @@ const modules = Object.keys(plugin.metafile.inputs).length;
 console.log(
   `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
+console.log(`simulator: ${simulate.code.length} bytes`);
 if (process.argv.includes("--check")) {
   await standInScripts();
   process.exit(0);
@@ -37,9 +39,11 @@ mkdirSync(dist, { recursive: true });
 const scratch = mkdtempSync(`${dist}/.build-`);
 try {
   writeFileSync(`${scratch}/cli.cjs`, cli.code);
+  writeFileSync(`${scratch}/simulate.cjs`, simulate.code);
   const common = {
     "koffi.node": koffi,
     "cli.cjs": `${scratch}/cli.cjs`,
+    "simulate.cjs": `${scratch}/simulate.cjs`,
   };
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
@@ -52,7 +56,7 @@ try {
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
-    thirdPartyNotices([plugin, boot, cli].map(({ metafile }) => metafile)),
+    thirdPartyNotices([plugin, boot, cli, simulate].map(({ metafile }) => metafile)),
   );
   console.log(`dist/branchline ${version}`);
   if (process.argv.includes("--macvlan")) await makeMacvlan({ main, assets: common, scratch });

@@ -5,12 +5,14 @@ import { dirname, join, normalize } from "node:path";
 
 /** What the files of each folder may import besides files of their own folder. Every folder with files is listed. */
 const ALLOWED = {
-  cmd: ["cni", "sys", "text"],
+  cmd: ["cni", "simulator", "sys", "text"],
   "src/cni": ["attachment", "datapath", "state", "ipam", "netns", "netlink", "text", "values", "sys"],
   "src/attachment": ["datapath", "state", "ipam", "netns", "netlink", "values", "sys"],
   "src/state": ["datapath", "ipam", "netlink", "text", "values", "sys"],
   "src/datapath": ["ipam", "netns", "netlink", "values", "sys"],
   "src/ipam": ["text", "values"],
+  "src/simulator": ["text", "values", "sys"],
+  "src/ec2": ["text", "values", "sys"],
   "src/netns": ["sys"],
   "src/netlink": ["values", "sys"],
   "src/sys": [],
@@ -19,7 +21,7 @@ const ALLOWED = {
 };
 
 /** Each package and the only folder that may import it. */
-const PACKAGES = { koffi: "src/sys", yargs: "cmd" };
+const PACKAGES = { koffi: "src/sys", yargs: "cmd", yaml: "src/simulator", "@aws-sdk/client-ec2": "src/ec2" };
 
 /** Folders of pure functions: they may not import Node's modules either. */
 const PURE = ["src/values", "src/text"];

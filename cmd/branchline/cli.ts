@@ -1,5 +1,6 @@
 import yargs from "yargs";
 import { SUPPORTED_VERSIONS } from "../../src/cni/versions.ts";
+import { runScript } from "./load-script.ts";
 
 declare const BRANCHLINE_VERSION: string;
 
@@ -7,15 +8,23 @@ export interface CommandLine {
   commandLine(args: readonly string[]): Promise<number>;
 }
 
+/** Commands with a script of their own, which is loaded only when its name is the first argument. */
+const COMMANDS: Readonly<Record<string, string>> = { simulate: "simulate.cjs" };
+
 const DESCRIPTION = `branchline: security groups for pods on EC2.
 
 This is a CNI plugin. A container runtime calls it with CNI_COMMAND in the environment and a network configuration on
 stdin; it is chained after the node's primary plugin (for example aws-cni).
 
+branchline simulate: EC2 and instance metadata on this machine, for trying things out; see branchline simulate --help.
+
 Supported CNI versions: ${SUPPORTED_VERSIONS.join(", ")}.`;
 
 /** The command line for people who run the executable by hand; returns the exit status. */
 export async function commandLine(args: readonly string[]): Promise<number> {
+  const [command = "", ...rest] = args;
+  const script = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (script !== undefined) return runScript(script, rest);
   let status = 0;
   await yargs([...args])
     .scriptName("branchline")

@@ -4,7 +4,7 @@ import { run } from "../../src/cni/run.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
 import { exitAtOnce } from "../../src/sys/libc.ts";
-import { runCommandLine } from "./load-cli.ts";
+import { runScript } from "./load-script.ts";
 
 /**
  * The executable: a CNI plugin if CNI_COMMAND is set and not empty (as in the reference plugins), otherwise a command
@@ -48,7 +48,7 @@ function patiently(transfer: () => number): number {
 
 async function main(): Promise<number> {
   if (process.env["CNI_COMMAND"]) return run({ env: process.env, readStdin, writeStdout });
-  return runCommandLine(process.argv.slice(2));
+  return runScript("cli.cjs", process.argv.slice(2));
 }
 
 // Exit at once: all output has been written.

@@ -1,0 +1,131 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { emptyWorld } from "./model/world.ts";
+import type { World } from "./model/types.ts";
+import { readSnapshot, snapshotOf } from "./snapshot.ts";
+import { start } from "./start.ts";
+import { EXAMPLE, applyWorldFile } from "./world-file.ts";
+
+const USAGE = `branchline simulate: EC2 and instance metadata on this machine, without an account. It is no security boundary.
+
+  --listen ADDRESS:PORT            EC2, and the page of the world (127.0.0.1:0)
+  --metadata-listen ADDRESS:PORT   instance metadata, version 2 (127.0.0.1:0)
+  --metadata-instance ID           whose metadata is at /latest; the first instance otherwise
+  --world FILE                     what is there at the start (YAML)
+  --example                        prints such a file
+  --seed N                         of ids, latencies and faults (1)
+  --no-throttling                  without token buckets
+  --snapshot FILE                  read at the start when it is there, written at SIGTERM
+`;
+
+/** Runs until SIGTERM or SIGINT; gives the exit status: 0, or 2 for arguments and files that cannot be used. */
+export async function simulate(args: readonly string[]): Promise<number> {
+  let options;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    return refuse(error);
+  }
+  if (options.help === true || options.example === true) {
+    process.stdout.write(options.help === true ? USAGE : EXAMPLE);
+    return 0;
+  }
+  const log = (line: Readonly<Record<string, unknown>>) =>
+    void process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+  let running;
+  try {
+    const makeWorld = worldMaker(options);
+    running = await start({
+      listen: options.listen,
+      metadataListen: options["metadata-listen"],
+      ...(options["metadata-instance"] === undefined
+        ? {}
+        : { metadataInstance: options["metadata-instance"] }),
+      makeWorld,
+      log,
+    });
+  } catch (error) {
+    return refuse(error);
+  }
+  const { ec2, metadata, control } = running;
+  process.stdout.write(`${JSON.stringify({ ec2, metadata, control })}\n`);
+  for (const url of [ec2, metadata]) {
+    if (!/^http:\/\/(127\.|\[::1\])/.test(url)) {
+      log({ msg: `${url} is reachable from other machines, and the simulator is no security boundary` });
+    }
+  }
+  await new Promise<void>((resolve) => {
+    process.once("SIGTERM", resolve);
+    process.once("SIGINT", resolve);
+  });
+  await running.stop();
+  if (options.snapshot !== undefined) {
+    writeFileSync(
+      options.snapshot,
+      `${JSON.stringify(snapshotOf(running.simulator().world, running.now()))}\n`,
+    );
+  }
+  return 0;
+}
+
+type Options = ReturnType<typeof readOptions>;
+
+function readOptions(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      listen: { type: "string", default: "127.0.0.1:0" },
+      "metadata-listen": { type: "string", default: "127.0.0.1:0" },
+      "metadata-instance": { type: "string" },
+      world: { type: "string" },
+      example: { type: "boolean" },
+      seed: { type: "string", default: "1" },
+      "no-throttling": { type: "boolean" },
+      snapshot: { type: "string" },
+      help: { type: "boolean" },
+    },
+  });
+  if (!/^\d{1,9}$/.test(values.seed)) throw new TypeError(`--seed is a number, not "${values.seed}"`);
+  return values;
+}
+
+/** Reads the files at once, so that a fault in one is said at the start. */
+function worldMaker(options: Options): (now: number) => World {
+  const worldText = options.world === undefined ? undefined : readText(options.world, false);
+  const saved = options.snapshot === undefined ? undefined : readText(options.snapshot, true);
+  return (now) => {
+    const world =
+      saved === undefined
+        ? emptyWorld(Number(options.seed))
+        : named(options.snapshot, () => readSnapshot(saved));
+    if (saved === undefined && worldText !== undefined)
+      named(options.world, () => applyWorldFile(world, worldText, now));
+    if (options["no-throttling"] === true) world.settings.throttling = false;
+    return world;
+  };
+}
+
+function readText(file: string, mayBeAbsent: boolean): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (mayBeAbsent && (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function named<T>(file: string | undefined, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new TypeError(`${file}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function refuse(error: unknown): number {
+  const [line] = (error instanceof Error ? error.message : String(error)).split("\n");
+  process.stderr.write(`branchline simulate: ${line}; see branchline simulate --help\n`);
+  return 2;
+}

@@ -1,0 +1,74 @@
+import { Ec2Error } from "./error.ts";
+import type { World } from "./types.ts";
+
+/** Ids as EC2 makes them: a prefix and 17 hexadecimal digits. */
+export function newId(world: World, prefix: string): string {
+  return `${prefix}-0${world.random.hex(16)}`;
+}
+
+const FAMILIES = {
+  vpc: ["vpc", "InvalidVpcID.NotFound", "InvalidVpcID.Malformed", "vpc ID"],
+  subnet: ["subnet", "InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed", "subnet ID"],
+  group: ["sg", "InvalidGroup.NotFound", "InvalidGroupId.Malformed", "security group"],
+  rule: [
+    "sgr",
+    "InvalidSecurityGroupRuleId.NotFound",
+    "InvalidSecurityGroupRuleId.Malformed",
+    "security group rule ID",
+  ],
+  interface: [
+    "eni",
+    "InvalidNetworkInterfaceID.NotFound",
+    "InvalidNetworkInterfaceID.Malformed",
+    "networkInterface ID",
+  ],
+  attachment: [
+    "eni-attach",
+    "InvalidAttachmentID.NotFound",
+    "InvalidAttachmentID.Malformed",
+    "attachment ID",
+  ],
+  instance: ["i", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "instance ID"],
+  association: [
+    "trunk-assoc",
+    "InvalidAssociationID.NotFound",
+    "InvalidAssociationID.Malformed",
+    "association ID",
+  ],
+} as const;
+
+export type Kind = keyof typeof FAMILIES;
+
+export function notFound(kind: Kind, id: string, code?: string): Ec2Error {
+  return new Ec2Error(code ?? FAMILIES[kind][1], `The ${FAMILIES[kind][3]} '${id}' does not exist`);
+}
+
+/** Throws unless the text looks like an id of that kind: 8 or 17 hexadecimal digits after the prefix. */
+export function checkId(kind: Kind, id: string): void {
+  const [prefix, , code, name] = FAMILIES[kind];
+  if (!new RegExp(`^${prefix}-([0-9a-f]{8}|[0-9a-f]{17})$`).test(id)) {
+    throw new Ec2Error(code, `Invalid id: "${id}" (expecting "${prefix}-..." for the ${name})`);
+  }
+}
+
+/** The thing with that id, owned by the account. */
+export function find<T extends { readonly owner: string }>(
+  map: ReadonlyMap<string, T>,
+  kind: Kind,
+  id: string,
+  account: string,
+): T {
+  checkId(kind, id);
+  const found = map.get(id);
+  if (found === undefined || found.owner !== account) throw notFound(kind, id);
+  return found;
+}
+
+/** A locally administered address that no interface has. */
+export function newMac(world: World): string {
+  for (;;) {
+    const digits = `02${world.random.hex(10)}`;
+    const mac = digits.replace(/(..)(?=.)/g, "$1:");
+    if (!world.macs.has(mac)) return mac;
+  }
+}

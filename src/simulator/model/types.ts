@@ -1,0 +1,207 @@
+import type { Random } from "./random.ts";
+import type { Settings } from "./settings.ts";
+
+/** The world as data: everything is found by its id, times are milliseconds since 1970. */
+export interface World {
+  readonly random: Random;
+  readonly settings: Settings;
+  region: string;
+  zones: string[];
+  /** The account of requests that no key belongs to. */
+  account: string;
+  /** Requests are checked only when there are any. By access key id. */
+  keys: Record<string, { readonly secret: string; readonly account: string }>;
+  vpcs: Map<string, Vpc>;
+  subnets: Map<string, Subnet>;
+  groups: Map<string, Group>;
+  interfaces: Map<string, Interface>;
+  instances: Map<string, Instance>;
+  associations: Map<string, Association>;
+  permissions: Map<string, Permission>;
+  /** By account, action and ClientToken. */
+  tokens: Map<string, TokenUse>;
+  /** What describes still show of interfaces that changed, and of those that are gone. By interface id. */
+  stale: Map<string, Stale>;
+  /** What is to happen later, soonest first. */
+  due: Due[];
+  /** MAC addresses in use. */
+  macs: Set<string>;
+}
+
+export interface Tag {
+  readonly key: string;
+  readonly value: string;
+}
+
+interface Owned {
+  readonly id: string;
+  readonly owner: string;
+  readonly createdAt: number;
+  tags: Tag[];
+}
+
+export interface Vpc extends Owned {
+  readonly cidr: string;
+  readonly ipv6Cidr?: string;
+  ipv6AssociationId?: string;
+}
+
+export interface Subnet extends Owned {
+  readonly vpc: string;
+  readonly zone: string;
+  readonly cidr: string;
+  ipv6Cidr?: string;
+  ipv6AssociationId?: string;
+  assignIpv6OnCreation: boolean;
+  mapPublicIp: boolean;
+  /** Addresses in use, as numbers from the network's first. */
+  readonly used: Set<number>;
+  readonly usedIpv6: Set<string>;
+  /** Where the search for a free address begins. */
+  next: number;
+}
+
+export interface Group extends Owned {
+  readonly vpc: string;
+  readonly name: string;
+  readonly description: string;
+  rules: Rule[];
+}
+
+export interface Rule {
+  readonly id: string;
+  readonly egress: boolean;
+  /** "tcp", "udp", "icmp", "icmpv6", a number, or "-1" for all. */
+  readonly protocol: string;
+  readonly from?: number;
+  readonly to?: number;
+  /** One of the four. */
+  readonly cidrIpv4?: string;
+  readonly cidrIpv6?: string;
+  readonly group?: string;
+  readonly prefixList?: string;
+  readonly description?: string;
+  tags: Tag[];
+}
+
+export interface Attachment {
+  readonly id: string;
+  readonly instance: string;
+  readonly deviceIndex: number;
+  readonly attachedAt: number;
+  status: "attaching" | "attached" | "detaching";
+  deleteOnTermination: boolean;
+}
+
+export interface Interface extends Owned {
+  /** As it was created; a describe shows "branch" while it is associated. */
+  readonly type: "interface" | "trunk" | "efa";
+  readonly subnet: string;
+  readonly vpc: string;
+  readonly zone: string;
+  readonly mac: string;
+  description: string;
+  groups: string[];
+  /** The first is the primary. */
+  addresses: string[];
+  ipv6: string[];
+  ipv6Prefixes: string[];
+  sourceDestCheck: boolean;
+  requesterManaged: boolean;
+  tracking?: Record<string, number>;
+  attachment?: Attachment;
+  /** The association in which this is the branch. */
+  association?: string;
+}
+
+export interface Association {
+  readonly id: string;
+  readonly branch: string;
+  readonly trunk: string;
+  readonly vlan: number;
+  readonly owner: string;
+  /** Whether the branch carries packets yet. */
+  carries: boolean;
+  tags: Tag[];
+}
+
+export type InstanceState = "pending" | "running" | "stopping" | "stopped" | "shutting-down" | "terminated";
+
+export interface Instance extends Owned {
+  readonly type: string;
+  readonly image: string;
+  readonly reservation: string;
+  readonly subnet: string;
+  readonly vpc: string;
+  readonly zone: string;
+  state: InstanceState;
+}
+
+export interface Permission {
+  readonly id: string;
+  readonly interface: string;
+  readonly account: string;
+  readonly permission: string;
+}
+
+export interface TokenUse {
+  readonly parameters: string;
+  readonly answer: Answer;
+  /** What it made; the token is spent when that is gone. */
+  readonly made: string;
+}
+
+export interface Stale {
+  until: number;
+  /** As a describe has it, or absent when there was none yet. */
+  readonly before: Interface | undefined;
+}
+
+/** Something that happens by itself. */
+export interface Due {
+  readonly at: number;
+  readonly what: "attached" | "detached" | "carries" | "running" | "stopped" | "terminated" | "visible";
+  /** Of the interface, association or instance. */
+  readonly id: string;
+}
+
+/** An answer's members under their wire names; lists become items. */
+export type AnswerValue = undefined | boolean | number | string | readonly AnswerValue[] | Answer;
+export interface Answer {
+  readonly [name: string]: AnswerValue;
+}
+
+/** What has changed: for whoever makes the model real, in the order in which it happened. */
+export interface Effect {
+  readonly at: number;
+  readonly kind:
+    | "vpc-created"
+    | "vpc-deleted"
+    | "subnet-created"
+    | "subnet-deleted"
+    | "group-created"
+    | "group-deleted"
+    | "rules-changed"
+    | "interface-created"
+    | "interface-deleted"
+    | "groups-changed"
+    | "source-dest-check-changed"
+    | "addresses-changed"
+    | "interface-attached"
+    | "interface-detached"
+    | "branch-associated"
+    | "branch-carries"
+    | "branch-disassociated"
+    | "instance-state";
+  readonly id: string;
+  /** The other side: the trunk of a branch, the instance of an interface, the new state of an instance. */
+  readonly of?: string;
+}
+
+/** What an operation has at hand. */
+export interface Context {
+  readonly world: World;
+  readonly now: number;
+  readonly account: string;
+  readonly effect: (kind: Effect["kind"], id: string, of?: string) => void;
+}
