@@ -12,6 +12,7 @@ import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
 import { codeCaches, makeExecutable } from "./build/executable.mjs";
 import { checkImports } from "./build/imports.mjs";
+import { portReport } from "./build/port.mjs";
 import { dist, koffi, version } from "./build/paths.mjs";
 import { checkNode, thirdPartyNotices } from "./build/supply.mjs";
 
@@ -58,6 +59,7 @@ try {
     `${dist}/THIRD-PARTY-NOTICES.txt`,
     thirdPartyNotices([plugin, boot, cli, simulate].map(({ metafile }) => metafile)),
   );
+  console.log(await portReport(scratch));
   console.log(`dist/branchline ${version}`);
   if (process.argv.includes("--macvlan")) await makeMacvlan({ main, assets: common, scratch });
   if (process.argv.includes("--bench")) await makeBenchmarks({ main, assets: common, scratch });

@@ -62,6 +62,8 @@ export default defineConfig({
         // They mostly wait for processes.
         test: { ...project("binary", ["test/binary/**/*.test.ts"], 60_000).test, maxWorkers: 3 },
       },
+      // The simulator's wire, and the port to EC2, over loopback.
+      project("simulator", ["test/simulator/**/*.test.ts"], 60_000),
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.

@@ -42,10 +42,11 @@ const options = {
   logLevel: "warning",
 };
 
-/** Bundles a script with one entry point, such as the command line. */
-export async function bundleOf(entry) {
+/** Bundles a script with one entry point, such as the command line. `more` are further options of esbuild. */
+export async function bundleOf(entry, more = {}) {
   const { metafile, outputFiles } = await esbuild.build({
     ...options,
+    ...more,
     format: "cjs",
     entryPoints: [entry],
     outfile: "out.cjs",

@@ -1,0 +1,287 @@
+import {
+  AssociateTrunkInterfaceCommand,
+  AttachNetworkInterfaceCommand,
+  CreateNetworkInterfaceCommand,
+  DeleteNetworkInterfaceCommand,
+  DescribeInstancesCommand,
+  DescribeNetworkInterfacesCommand,
+  DescribeSecurityGroupsCommand,
+  DescribeSubnetsCommand,
+  DescribeTrunkInterfaceAssociationsCommand,
+  DetachNetworkInterfaceCommand,
+  DisassociateTrunkInterfaceCommand,
+  EC2Client,
+  EC2ServiceException,
+  ModifyNetworkInterfaceAttributeCommand,
+} from "@aws-sdk/client-ec2";
+import type { CreateNetworkInterfaceCommandInput, Filter } from "@aws-sdk/client-ec2";
+import type { Budgets } from "./budget.ts";
+import { readAssociation, readGroup, readInstance, readInterface, readSubnet } from "./decode.ts";
+import { Ec2CallError, kindOf } from "./error.ts";
+import type {
+  Instance,
+  NetworkInterface,
+  NewInterface,
+  SecurityGroup,
+  Subnet,
+  TrunkAssociation,
+} from "./types.ts";
+
+/** Of one HTTP request. */
+const REQUEST_MS = 30_000;
+const CONNECT_MS = 5_000;
+/** More pages of one description are a defect of the server. */
+const MAX_PAGES = 1000;
+const PAGE = 1000;
+/** A page of associations is smaller. */
+const ASSOCIATIONS_PAGE = 255;
+
+export interface PortOptions {
+  readonly budgets: Budgets;
+  /** Otherwise AWS_REGION. */
+  readonly region?: string;
+  /** Otherwise AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL, or EC2 itself. */
+  readonly endpoint?: string;
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+/** Which things a description is to show: name of EC2's filter → values, any of which is enough. */
+export type Filters = Readonly<Record<string, readonly string[]>>;
+
+/** EC2, one method an operation. Each rejects with an Ec2CallError, or with the signal's reason; none tries again. */
+export class Ec2Port {
+  private readonly client: EC2Client;
+  private readonly budgets: Budgets;
+
+  constructor({ budgets, region, endpoint, credentials }: PortOptions) {
+    this.budgets = budgets;
+    this.client = new EC2Client({
+      maxAttempts: 1,
+      requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
+      ...(region === undefined ? {} : { region }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(credentials === undefined ? {} : { credentials }),
+    });
+  }
+
+  /** Whether the account may make trunks: undefined when it may, EC2's refusal otherwise. Makes nothing. */
+  async trunkRefusal(subnet: string, signal: AbortSignal): Promise<Ec2CallError | undefined> {
+    try {
+      const input = { SubnetId: subnet, InterfaceType: "trunk", DryRun: true } as const;
+      await this.call("CreateNetworkInterface", signal, (abort) =>
+        this.client.send(new CreateNetworkInterfaceCommand(input), abort),
+      );
+    } catch (error) {
+      if (!(error instanceof Ec2CallError)) throw error;
+      if (error.code === "DryRunOperation") return undefined;
+      const isVerdict = error.kind === "denied" || error.kind === "invalid";
+      if (!isVerdict) throw error;
+      return error;
+    }
+    throw new Ec2CallError(
+      "bug",
+      "CreateNetworkInterface",
+      "DryRun",
+      "a dry run was answered as if it were none",
+    );
+  }
+
+  /** Not attached yet. */
+  createTrunk(wanted: NewInterface, signal: AbortSignal): Promise<NetworkInterface> {
+    return this.create({ ...createInput(wanted), InterfaceType: "trunk" }, signal);
+  }
+
+  /** An ordinary interface until it is associated. */
+  createBranch(wanted: NewInterface, signal: AbortSignal): Promise<NetworkInterface> {
+    return this.create(createInput(wanted), signal);
+  }
+
+  /** Gives the attachment's id; the attachment itself takes seconds. */
+  async attach(id: string, instance: string, deviceIndex: number, signal: AbortSignal): Promise<string> {
+    const input = { NetworkInterfaceId: id, InstanceId: instance, DeviceIndex: deviceIndex };
+    const { AttachmentId } = await this.call("AttachNetworkInterface", signal, (abort) =>
+      this.client.send(new AttachNetworkInterfaceCommand(input), abort),
+    );
+    return expected("AttachNetworkInterface", "AttachmentId", AttachmentId);
+  }
+
+  async detach(attachment: string, signal: AbortSignal): Promise<void> {
+    await this.call("DetachNetworkInterface", signal, (abort) =>
+      this.client.send(new DetachNetworkInterfaceCommand({ AttachmentId: attachment }), abort),
+    );
+  }
+
+  async deleteOnTermination(id: string, attachment: string, signal: AbortSignal): Promise<void> {
+    const input = {
+      NetworkInterfaceId: id,
+      Attachment: { AttachmentId: attachment, DeleteOnTermination: true },
+    };
+    await this.call("ModifyNetworkInterfaceAttribute", signal, (abort) =>
+      this.client.send(new ModifyNetworkInterfaceAttributeCommand(input), abort),
+    );
+  }
+
+  /** Replaces the whole set; also of an associated branch. */
+  async setGroups(id: string, groups: readonly string[], signal: AbortSignal): Promise<void> {
+    const input = { NetworkInterfaceId: id, Groups: [...groups] };
+    await this.call("ModifyNetworkInterfaceAttribute", signal, (abort) =>
+      this.client.send(new ModifyNetworkInterfaceAttributeCommand(input), abort),
+    );
+  }
+
+  /** Never with the token of an association that has been removed since. */
+  async associate(
+    { branch, trunk, vlan, token }: Omit<TrunkAssociation, "id"> & { readonly token: string },
+    signal: AbortSignal,
+  ): Promise<TrunkAssociation> {
+    const input = { BranchInterfaceId: branch, TrunkInterfaceId: trunk, VlanId: vlan, ClientToken: token };
+    const { InterfaceAssociation } = await this.call("AssociateTrunkInterface", signal, (abort) =>
+      this.client.send(new AssociateTrunkInterfaceCommand(input), abort),
+    );
+    return readAssociation(expected("AssociateTrunkInterface", "InterfaceAssociation", InterfaceAssociation));
+  }
+
+  async disassociate(association: string, token: string, signal: AbortSignal): Promise<void> {
+    const input = { AssociationId: association, ClientToken: token };
+    await this.call("DisassociateTrunkInterface", signal, (abort) =>
+      this.client.send(new DisassociateTrunkInterfaceCommand(input), abort),
+    );
+  }
+
+  async deleteInterface(id: string, signal: AbortSignal): Promise<void> {
+    await this.call("DeleteNetworkInterface", signal, (abort) =>
+      this.client.send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: id }), abort),
+    );
+  }
+
+  interfaces(filters: Filters, signal: AbortSignal): Promise<NetworkInterface[]> {
+    const action = "DescribeNetworkInterfaces";
+    return this.pages(action, signal, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
+      const answer = await this.client.send(new DescribeNetworkInterfacesCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.NetworkInterfaces ?? []).map(readInterface) };
+    });
+  }
+
+  /** One unknown id fails the whole call as `gone`. */
+  async instances(ids: readonly string[], signal: AbortSignal): Promise<Instance[]> {
+    const { Reservations } = await this.call("DescribeInstances", signal, (abort) =>
+      this.client.send(new DescribeInstancesCommand({ InstanceIds: [...ids] }), abort),
+    );
+    return (Reservations ?? []).flatMap(({ Instances }) => (Instances ?? []).map(readInstance));
+  }
+
+  subnets(filters: Filters, signal: AbortSignal): Promise<Subnet[]> {
+    return this.pages("DescribeSubnets", signal, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
+      const answer = await this.client.send(new DescribeSubnetsCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.Subnets ?? []).map(readSubnet) };
+    });
+  }
+
+  groups(filters: Filters, signal: AbortSignal): Promise<SecurityGroup[]> {
+    return this.pages("DescribeSecurityGroups", signal, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
+      const answer = await this.client.send(new DescribeSecurityGroupsCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.SecurityGroups ?? []).map(readGroup) };
+    });
+  }
+
+  /** Of all trunks: EC2 has no filter by trunk. `denied` under an assumed role; tags have to do then. */
+  associations(signal: AbortSignal): Promise<TrunkAssociation[]> {
+    return this.pages("DescribeTrunkInterfaceAssociations", signal, async (NextToken, abort) => {
+      const input = { MaxResults: ASSOCIATIONS_PAGE, NextToken };
+      const answer = await this.client.send(new DescribeTrunkInterfaceAssociationsCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.InterfaceAssociations ?? []).map(readAssociation) };
+    });
+  }
+
+  close(): void {
+    this.client.destroy();
+  }
+
+  private async create(
+    input: CreateNetworkInterfaceCommandInput,
+    signal: AbortSignal,
+  ): Promise<NetworkInterface> {
+    const { NetworkInterface } = await this.call("CreateNetworkInterface", signal, (abort) =>
+      this.client.send(new CreateNetworkInterfaceCommand(input), abort),
+    );
+    return readInterface(expected("CreateNetworkInterface", "NetworkInterface", NetworkInterface));
+  }
+
+  private async pages<T>(
+    action: string,
+    signal: AbortSignal,
+    read: (token: string | undefined, abort: Abort) => Promise<{ next: string | undefined; items: T[] }>,
+  ): Promise<T[]> {
+    const all: T[] = [];
+    let token: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const at = token;
+      const { next, items } = await this.call(action, signal, (abort) => read(at, abort));
+      all.push(...items);
+      if (next === undefined || next === "") return all;
+      token = next;
+    }
+    throw new Ec2CallError("bug", action, "NextToken", `there are more than ${MAX_PAGES} pages`);
+  }
+
+  private async call<T>(action: string, signal: AbortSignal, send: (abort: Abort) => Promise<T>): Promise<T> {
+    const budget = this.budgets.of(action);
+    await budget.take(signal);
+    try {
+      return await send({ abortSignal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]) });
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = callError(action, error);
+      if (failure.kind === "throttled") budget.throttled();
+      throw failure;
+    }
+  }
+}
+
+interface Abort {
+  readonly abortSignal: AbortSignal;
+}
+
+/** What the SDK threw: EC2's refusal, no answer, no credentials, or a defect. */
+function callError(action: string, error: unknown): Ec2CallError {
+  if (error instanceof Ec2CallError) return error;
+  if (error instanceof EC2ServiceException) {
+    const { httpStatusCode, requestId } = error.$metadata;
+    return new Ec2CallError(kindOf(error.name, httpStatusCode), action, error.name, error.message, {
+      requestId,
+      cause: error,
+    });
+  }
+  if (!(error instanceof Error))
+    return new Ec2CallError("bug", action, "Error", String(error), { cause: error });
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  if (name === "CredentialsProviderError")
+    return new Ec2CallError("denied", action, name, message, { cause: error });
+  const isLost = code !== undefined || name === "AbortError" || name === "TimeoutError";
+  return new Ec2CallError(isLost ? "retry" : "bug", action, code ?? name, message, { cause: error });
+}
+
+function createInput(wanted: NewInterface): CreateNetworkInterfaceCommandInput {
+  const { subnet, groups, description, tags, ipv6Addresses, token } = wanted;
+  const list = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+  return {
+    SubnetId: subnet,
+    Description: description,
+    ClientToken: token,
+    ...(groups.length === 0 ? {} : { Groups: [...groups] }),
+    ...(ipv6Addresses === undefined ? {} : { Ipv6AddressCount: ipv6Addresses }),
+    ...(list.length === 0 ? {} : { TagSpecifications: [{ ResourceType: "network-interface", Tags: list }] }),
+  };
+}
+
+function filterList(filters: Filters): Filter[] {
+  return Object.entries(filters).map(([Name, values]) => ({ Name, Values: [...values] }));
+}
+
+function expected<T>(action: string, name: string, value: T | undefined): T {
+  if (value === undefined) throw new Ec2CallError("bug", action, "Answer", `the answer has no ${name}`);
+  return value;
+}
