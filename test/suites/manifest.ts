@@ -28,7 +28,7 @@ export interface Suite {
 }
 
 /** Minutes of `make test` that each part may use on two cores, with warm caches. */
-export const SHARES = { plugin: 12 } as const;
+export const SHARES = { plugin: 12, simulator: 2 } as const;
 
 export type Part = keyof typeof SHARES;
 
@@ -93,6 +93,15 @@ export function suites(piece: number): readonly Suite[] {
       args: NATIVE,
       bound: 20,
       why: "the kernel suite on this kernel, with macvlans for VLAN devices",
+    },
+    {
+      part: "simulator",
+      name: "simulator",
+      tiers: both,
+      place: "here",
+      projects: ["simulator"],
+      bound: 10,
+      why: "the simulated EC2 and the port to EC2, over loopback",
     },
     {
       ...plugin,
