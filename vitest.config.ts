@@ -40,6 +40,10 @@ export default defineConfig({
         name: "vlan",
         description: "Needs real VLAN devices: not native, and in the guest by --tags-filter=vlan.",
       },
+      {
+        name: "slow",
+        description: "Takes minutes in a guest: left out of the gate by --tags-filter=!slow.",
+      },
     ],
     projects: [
       // Pure: no kernel, no executable.
@@ -55,7 +59,7 @@ export default defineConfig({
           "test/chaos/*.test.ts",
           "test/chaos/model/*.test.ts",
         ],
-        5_000,
+        30_000,
       ),
       // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
       {

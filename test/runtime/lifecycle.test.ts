@@ -161,7 +161,7 @@ const COUNT = 30;
 
 test(
   `${COUNT} pods of all kinds at once on one trunk, as after a node has come back`,
-  { timeout: 1_200_000 },
+  { timeout: 1_200_000, tags: "slow" },
   async () => {
     const numbers = Array.from({ length: COUNT }, (_, i) => 20 + i);
     const many = await node.branches(...numbers);

@@ -119,9 +119,9 @@ export function suites(piece: number): readonly Suite[] {
       tiers: ["gate"],
       place: "6.12",
       projects: ["runtime"],
-      args: ["test/runtime/lifecycle.test.ts"],
+      args: ["test/runtime/lifecycle.test.ts", "--tags-filter=!slow"],
       bound: 15,
-      why: "pods by containerd; runtime-6.12 has it too",
+      why: "pods by containerd, but for thirty at once; runtime-6.12 has it too",
     },
     {
       ...plugin,

@@ -155,13 +155,14 @@ async function main(): Promise<number> {
   });
 
   const outcomes: Outcome[] = chosen.map((suite) => readOutcome(reports, suite));
+  const inProjects = filesOfProjects(repository, manifest);
   const summary = summarize({
     tier,
     piece,
     manifest,
     outcomes,
     notChosen: ofTier.filter((suite) => !chosen.includes(suite)).map(({ name }) => name),
-    orphans: filesOnDisk(repository).filter((file) => !filesOfProjects(repository, manifest).has(file)),
+    orphans: filesOnDisk(repository).filter((file) => !inProjects.has(file)),
     minutes: Object.keys(SHARES).map((part) => ({
       part,
       minutes:
