@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { patience, runs } from "../../../test/fuzz/runs.ts";
 import { freeAddresses, sizeOf } from "./addresses.ts";
 import { Ec2Error } from "./error.ts";
 import { instanceTypes } from "./instance-types.ts";
@@ -232,7 +233,7 @@ function play(simulator: Simulator, steps: readonly Step[], reached: Set<string>
   }
 }
 
-test("random sequences keep the invariants, and a refusal changes nothing", { timeout: 60_000 }, () => {
+test("random sequences keep the invariants, and a refusal changes nothing", patience, () => {
   const reached = new Set<string>();
   fc.assert(
     fc.property(
@@ -245,7 +246,7 @@ test("random sequences keep the invariants, and a refusal changes nothing", { ti
         play(simulator, steps, reached);
       },
     ),
-    { numRuns: 60 },
+    runs(80, 0.05),
   );
   // Sequences that got nowhere would keep any invariant.
   expect([...reached]).toEqual(expect.arrayContaining(ACTIONS));
@@ -260,6 +261,6 @@ test("the same seed and requests make the same world, ids included", () => {
       play(other, steps, new Set());
       expect([...other.world.interfaces]).toEqual([...one.world.interfaces]);
     }),
-    { numRuns: 3 },
+    runs(3, 0.001),
   );
 });
