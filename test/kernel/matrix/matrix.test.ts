@@ -179,15 +179,26 @@ interface Door {
   readonly agent: Agent;
   readonly target: Target;
   readonly isLeaky: boolean;
+  readonly isLossy: boolean;
 }
 
-function doorsOf({ what, from, to, isLeaky = false }: Flow, kind: Kind, subjects = world.subjects): Door[] {
+/**
+ * In strict mode the node's conntrack sees a host port's connection twice, before and after its way through the VPC, and
+ * drops the few whose ports meet those of another (amazon-vpc-cni-k8s, 3675).
+ */
+function mayLose({ what }: Flow, kind: Kind): boolean {
+  return kind === "routed, strict" && hostPortFlows.some((flow) => flow.what === what);
+}
+
+function doorsOf(flow: Flow, kind: Kind, subjects = world.subjects): Door[] {
+  const { what, from, to, isLeaky = false } = flow;
   const subject = of(subjects, kind);
   return Object.values(ports).map((port) => ({
     name: `${kind}: ${what}, port ${port}`,
     agent: from(subject, kind),
     target: to(subject, port),
     isLeaky,
+    isLossy: mayLose(flow, kind),
   }));
 }
 
@@ -195,10 +206,13 @@ function doorsOf({ what, from, to, isLeaky = false }: Flow, kind: Kind, subjects
  * Whether a door is open: all of a hundred are answered, or none. Where one that was given time was not answered, none of
  * the hundred is, at once; some answered all the same only means that the machine was slow, and gets all its time.
  */
-async function isOpen({ name, agent, target, isLeaky }: Door, wasAnswered: boolean): Promise<boolean> {
+async function isOpen(
+  { name, agent, target, isLeaky, isLossy }: Door,
+  wasAnswered: boolean,
+): Promise<boolean> {
   if (!wasAnswered && (await agent.try(target, TRIES, CLOSED_MS)).answered === 0) return false;
   const answered = await inPortions(agent, target);
-  if (answered === TRIES) return true;
+  if (answered >= (isLossy ? TRIES * 0.9 : TRIES)) return true;
   if (isLeaky && answered <= TRIES / 10) return false;
   throw new Error(`${name}: ${answered} of ${TRIES} were answered`);
 }
