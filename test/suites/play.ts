@@ -26,7 +26,7 @@ function run(command: readonly string[], env: Readonly<Record<string, string>> =
   return status ?? 1;
 }
 
-function vitest({ name, place, projects, args = [], env }: Suite, into: string): number {
+function vitest({ name, secondTry, projects, args = [], env }: Suite, into: string): number {
   return run(
     [
       "node",
@@ -37,9 +37,7 @@ function vitest({ name, place, projects, args = [], env }: Suite, into: string):
       "--reporter=json",
       `--reporter=${join(import.meta.dirname, "retries.ts")}`,
       `--outputFile.json=${join(into, `${name}.json`)}`,
-      // An emulated processor may stall for seconds while the machine is busy, and then a bounded wait ends too early.
-      // The summary counts these, and allows one.
-      ...(place === "here" ? [] : ["--retry=1"]),
+      ...(secondTry === true ? ["--retry=1"] : []),
       ...args,
     ],
     { ...env, RETRIES: join(into, `${name}.retries.json`) },
