@@ -58,6 +58,7 @@ export default defineConfig({
           "test/vm/!(guest).test.ts",
           "test/chaos/*.test.ts",
           "test/chaos/model/*.test.ts",
+          "test/simulator/{json,table}.test.ts",
         ],
         30_000,
       ),
@@ -66,8 +67,10 @@ export default defineConfig({
         // They mostly wait for processes.
         test: { ...project("binary", ["test/binary/**/*.test.ts"], 60_000).test, maxWorkers: 3 },
       },
-      // The simulator's wire, and the port to EC2, over loopback.
-      project("simulator", ["test/simulator/**/*.test.ts"], 60_000),
+      // The simulator and the port to EC2 over loopback: any Linux, no root.
+      project("simulator", ["test/simulator/{port,wire}.test.ts"], 60_000),
+      // EC2's own clients against dist/branchline simulate.
+      project("clients", ["test/simulator/played/**/*.test.ts"], 120_000),
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.
