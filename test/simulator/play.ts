@@ -70,11 +70,11 @@ function judge(expected: Request, answer: Answer): string | undefined {
  *
  * @throws {Error} naming the request that was refused, or was not answered as it should be in time
  */
-async function makeState(
+export async function makeState(
   name: string,
   states: ReadonlyMap<string, State>,
   client: Client,
-  patience: Patience,
+  patience = PATIENCE,
 ): Promise<Names> {
   const nonce = randomBytes(6).toString("hex");
   const names: Record<string, string> = { region: REGION, image: IMAGE, nonce };

@@ -18,5 +18,5 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 test.concurrent.each(requests)("$id", async (request) => {
   const client = sdkPlayer(sdkClient(server.url));
-  expect(await play(request, states, client, client)).toBeUndefined();
+  expect((await play(request, states, client, client)) ?? "as the table says").toBe("as the table says");
 });
