@@ -10,7 +10,7 @@ export type Answer = { status: number; body: unknown } | { status: number; code:
 
 export type Client = (operation: string, parameters: Parameters) => Promise<Answer>;
 
-export const REGION = "us-west-2";
+export const REGION = "us-east-1";
 
 /** An image that moto knows; EC2's model has no list of images that a simulator would need. */
 const IMAGE = "ami-12c6146b";

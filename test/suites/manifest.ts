@@ -110,6 +110,15 @@ export function suites(piece: number): readonly Suite[] {
       why: "the simulated EC2 and the port to EC2, over loopback",
     },
     {
+      part: "simulator",
+      name: "clients",
+      tiers: all,
+      place: "here",
+      projects: ["clients"],
+      bound: 20,
+      why: "the table of requests to EC2 by the JavaScript SDK, the AWS CLI, boto3 and Go's SDK",
+    },
+    {
       ...plugin,
       name: "vlan-6.12",
       secondTry: true,

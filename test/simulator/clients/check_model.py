@@ -8,7 +8,7 @@ import sys
 
 import boto3
 
-MODEL = boto3.client("ec2", region_name="us-west-2", aws_access_key_id="x", aws_secret_access_key="x").meta.service_model
+MODEL = boto3.client("ec2", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x").meta.service_model
 
 SCALARS = {
     "string": str,

@@ -4,7 +4,7 @@ import * as ec2 from "@aws-sdk/client-ec2";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeState } from "../play.ts";
 import { sdkClient, sdkPlayer } from "../sdk.ts";
-import { type Server, startSimulator } from "../server.ts";
+import { makeRoom, type Server, startSimulator } from "../server.ts";
 import { readStates } from "../table.ts";
 
 const states = readStates();
@@ -13,6 +13,7 @@ let client: ec2.EC2Client;
 
 beforeAll(async () => {
   server = await startSimulator("--no-throttling");
+  await makeRoom(server);
   client = sdkClient(server.url);
 });
 afterAll(() => server[Symbol.asyncDispose]());
