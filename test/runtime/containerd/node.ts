@@ -11,6 +11,7 @@ import {
   createVpc,
   eventually,
   must,
+  mustExec,
   serve,
   settled,
   snapshot,
@@ -36,6 +37,13 @@ export const admitted = 5432;
 export const closed = 5433;
 /** The port that the pods' group admits, from the database. */
 export const servedByPods = 8080;
+
+/** portmap looks for its chains and then makes them: two first pods at once make one twice, and the second one fails. */
+async function makePortmapChains(): Promise<void> {
+  for (const iptables of ["iptables", "ip6tables"])
+    for (const chain of ["CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-DNAT"])
+      await mustExec(undefined, [iptables, "-t", "nat", "-N", chain]);
+}
 
 export class KubeNode implements PodGround {
   readonly scratch: string;
@@ -87,6 +95,7 @@ export class KubeNode implements PodGround {
       [admitted, closed].map((port) => serve(database.netns, { port, name: `db${port}` })),
     );
     const node = new KubeNode(scratch, vpc, { database, stranger }, servers);
+    await makePortmapChains();
     try {
       await node.#startContainerd();
     } catch (error) {
