@@ -24,7 +24,7 @@ export interface Suite {
   readonly cpus?: number;
   /**
    * Its tests wait in real time for what a busy or emulated processor may delay by seconds: each may be tried twice. The
-   * summary counts these, and allows one in a run.
+   * summary counts these, and allows few.
    */
   readonly secondTry?: true;
   /** Bound in minutes, beside another guest. */
