@@ -18,7 +18,7 @@ import { findKernel } from "../vm/kernel.ts";
 import { repository } from "../vm/repository.ts";
 import { Interrupt } from "../vm/signals.ts";
 import { PIECES, SHARES, suites, type Suite } from "./manifest.ts";
-import { pieceOfCommit } from "./piece.ts";
+import { pieceOf, readCommit } from "./piece.ts";
 import { readOutcome, type Outcome } from "./outcome.ts";
 import { filesOfProjects, filesOnDisk } from "./files.ts";
 import { summarize } from "./summarize.ts";
@@ -135,7 +135,7 @@ async function main(): Promise<number> {
   });
   const tier = positionals[0];
   if (tier !== "gate" && tier !== "all") throw new TypeError(`tier "${tier ?? ""}" is neither gate nor all`);
-  const piece = pieceOfCommit(PIECES, repository);
+  const piece = pieceOf(readCommit(repository), PIECES);
   const manifest = suites(piece);
   const ofTier = manifest.filter(({ tiers }) => tiers.includes(tier));
   const chosen = ofTier.filter(({ name }) => values.only?.includes(name) ?? true);
