@@ -54,6 +54,7 @@ export default defineConfig({
           "cmd/**/*.test.ts",
           "test/fuzz/**/*.test.ts",
           "test/ground/**/*.test.ts",
+          "test/setup/*.test.ts",
           "test/suites/*.test.ts",
           "test/vm/!(guest).test.ts",
           "test/chaos/*.test.ts",

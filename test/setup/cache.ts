@@ -5,6 +5,9 @@ import { join } from "node:path";
  * Where downloads and builds are that are the same for every checkout: ~/.cache/branchline, below XDG_CACHE_HOME if that
  * is set. A guest's own environment has neither, so the harness passes the path.
  */
-export const sharedCache =
-  process.env["BRANCHLINE_CACHE"] ??
-  join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "branchline");
+export const sharedCache = cacheOf(process.env, homedir());
+
+/** An empty variable counts as none, as in the scripts that fill the cache. */
+export function cacheOf(env: Readonly<Record<string, string | undefined>>, home: string): string {
+  return env["BRANCHLINE_CACHE"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "branchline");
+}
