@@ -3,9 +3,9 @@ import { globSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { Suite } from "./manifest.ts";
 
-/** Paths of all test files of the checkout, from its root. */
+/** Paths of all test files of the checkout, from its root, in whichever folder. */
 export function filesOnDisk(root: string): string[] {
-  return globSync("{src,cmd,test,build,bench}/**/*.test.ts", { cwd: root }).toSorted();
+  return globSync("**/*.test.ts", { cwd: root, exclude: ["node_modules", "dist", ".cache"] }).toSorted();
 }
 
 /** Paths of the test files that a project of the manifest has, from the checkout's root. */

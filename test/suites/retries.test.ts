@@ -1,0 +1,43 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { TestCase } from "vitest/node";
+import Retries from "./retries.ts";
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "branchline-retries-"));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+/** A test's result as vitest tells it; one that was skipped has no diagnostic. */
+function result(fullName: string, retryCount: number | undefined): TestCase {
+  const diagnostic = () => (retryCount === undefined ? undefined : { retryCount });
+  return { fullName, module: { relativeModuleId: "test/a.test.ts" }, diagnostic } as unknown as TestCase;
+}
+
+it("writes the names of the tests that were tried again, and no others", () => {
+  const file = join(directory, "retries.json");
+  vi.stubEnv("RETRIES", file);
+  const reporter = new Retries();
+  for (const each of [result("once", 0), result("b > twice", 1), result("skipped", undefined)])
+    reporter.onTestCaseResult(each);
+  reporter.onTestRunEnd();
+  expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(["test/a.test.ts > b > twice"]);
+});
+
+it("writes an empty list, which a run that broke off does not", () => {
+  const file = join(directory, "retries.json");
+  vi.stubEnv("RETRIES", file);
+  new Retries().onTestRunEnd();
+  expect(JSON.parse(readFileSync(file, "utf8"))).toEqual([]);
+});
+
+it("fails without a file to write to", () => {
+  vi.stubEnv("RETRIES", undefined);
+  expect(() => new Retries().onTestRunEnd()).toThrow("RETRIES names no file");
+});
