@@ -4,10 +4,11 @@
  *     node test/suites/run.ts gate|all [--only NAME...] [--report FILE]
  *
  * Those of this machine come first, one after the other; then the guests, two at once, each with its suites in one boot.
- * --only runs some suites of the tier, --report FILE also writes the summary there (docs/test-all.md).
+ * --only runs some suites of the tier. --report FILE also writes the summary there (docs/test-all.md), unless suites were
+ * left out or somebody interrupted.
  *
- * Leaves vitest's reports in .cache/reports, and the guests' consoles. Exits with 0 only if every suite of the tier ran
- * and passed; the last line is "N passed, N failed".
+ * Leaves vitest's reports in .cache/reports, and the guests' consoles. Exits with 0 only if every suite that was
+ * asked for ran and passed; the last line is "N passed, N failed".
  */
 import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -171,7 +172,8 @@ async function main(): Promise<number> {
         ) / MINUTE_MS,
     })),
   });
-  if (values.report !== undefined) writeTierReport(values.report, repository, tier, summary.lines);
+  if (values.report !== undefined && chosen.length === ofTier.length && !interrupt.signal.aborted)
+    writeTierReport(values.report, repository, tier, summary.lines);
   process.stdout.write(`\n${summary.lines.join("\n")}\n`);
   return interrupt.status ?? (summary.ok ? 0 : 1);
 }
