@@ -60,10 +60,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
   });
   await running.stop();
   if (options.snapshot !== undefined) {
-    writeFileSync(
-      options.snapshot,
-      `${JSON.stringify(snapshotOf(running.simulator().world, running.now()))}\n`,
-    );
+    writeFileSync(options.snapshot, snapshotOf(running.simulator().world, running.now()));
   }
   return 0;
 }

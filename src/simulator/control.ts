@@ -28,7 +28,7 @@ function respond(what: string, body: string, session: Session): Reply {
     case "GET /":
       return pageOf(session);
     case "GET /dump":
-      return json(200, snapshotOf(simulator.world, session.now()));
+      return reply(200, snapshotOf(simulator.world, session.now()));
     case "GET /settings":
       return json(200, simulator.world.settings);
     case "POST /settings":
@@ -76,5 +76,9 @@ function readObject(body: string): Record<string, unknown> {
 }
 
 function json(status: number, value: unknown): Reply {
-  return { status, type: "application/json", body: `${JSON.stringify(value)}\n` };
+  return reply(status, `${JSON.stringify(value)}\n`);
+}
+
+function reply(status: number, body: string): Reply {
+  return { status, type: "application/json", body };
 }

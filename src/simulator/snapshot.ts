@@ -3,16 +3,18 @@ import type { World } from "./model/types.ts";
 
 const FORMAT = 1;
 
-/** The whole world as JSON: maps are lists of pairs under `map`, sets lists under `set`. Keys' secrets are in it. */
-export function snapshotOf(world: World, now: number): unknown {
-  return JSON.parse(
-    JSON.stringify({ format: FORMAT, now, world }, (_key, value: unknown) => {
-      if (value instanceof Map) return { map: [...value] };
-      if (value instanceof Set) return { set: [...value] };
-      if (value instanceof Random) return { random: value.state };
-      return value;
-    }),
-  );
+/**
+ * The whole world as a line of JSON: maps are lists of pairs under `map`, sets lists under `set`. Keys' secrets are in
+ * it.
+ */
+export function snapshotOf(world: World, now: number): string {
+  const text = JSON.stringify({ format: FORMAT, now, world }, (_key, value: unknown) => {
+    if (value instanceof Map) return { map: [...value] };
+    if (value instanceof Set) return { set: [...value] };
+    if (value instanceof Random) return { random: value.state };
+    return value;
+  });
+  return `${text}\n`;
 }
 
 /** The world of a snapshot's text. Throws in one line. */

@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { answerControl } from "./control.ts";
 import { answerMetadata } from "./metadata.ts";
 import { Simulator } from "./model/simulator.ts";
@@ -111,12 +112,6 @@ export async function start(options: StartOptions): Promise<Running> {
     await Promise.all(started.map(close));
     throw error;
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }
 
 function close(server: Server): Promise<void> {

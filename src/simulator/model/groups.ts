@@ -1,8 +1,8 @@
-import { canonicalIp, formatPrefix, parsePrefix } from "../../values/ip.ts";
+import { canonicalIp, formatPrefix } from "../../values/ip.ts";
 import { readCidr } from "./addresses.ts";
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
-import { checkId, find, newId, notFound } from "./ids.ts";
+import { checkId, find, namedOrOwned, newId, notFound } from "./ids.ts";
 import { DESCRIBE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
@@ -10,6 +10,8 @@ import { tagSet, tagsFor } from "./tags.ts";
 import type { Answer, Context, Group, Rule, World } from "./types.ts";
 
 const PAGE = { min: 5, max: 1000 };
+/** Of a group's name and description. */
+const NAME = /^[\w .\-:/()#,@[\]+=&;{}!$*]{1,255}$/;
 const RULES = [
   "GroupId",
   "GroupName",
@@ -104,10 +106,10 @@ function createGroup(params: Params, { world, account, now, effect }: Context): 
   const vpc = find(world.vpcs, "vpc", params.required("VpcId"), account);
   if (name === "default")
     throw new Ec2Error("InvalidGroup.Reserved", "The security group 'default' is reserved");
-  if (name.startsWith("sg-") || !/^[\w .\-:/()#,@[\]+=&;{}!$*]{1,255}$/.test(name)) {
+  if (name.startsWith("sg-") || !NAME.test(name)) {
     throw invalidValue(name, "GroupName", "Group names may not be in the format sg-*.");
   }
-  if (!/^[\w .\-:/()#,@[\]+=&;{}!$*]{1,255}$/.test(description)) {
+  if (!NAME.test(description)) {
     throw invalidValue(description, "GroupDescription", "Invalid security group description.");
   }
   const siblings = [...world.groups.values()].filter((group) => group.vpc === vpc.id);
@@ -178,23 +180,17 @@ function describeGroups(params: Params, { world, account }: Context): Answer {
       `The security group '${names[0]}' does not exist in default VPC`,
     );
   }
-  const all =
-    ids.length > 0
-      ? ids.map((id) => find(world.groups, "group", id, account))
-      : [...world.groups.values()].filter(({ owner }) => owner === account);
+  const all = namedOrOwned(world.groups, "group", ids, account);
   const found = filtered(all, params, {
     "group-id": ({ id }) => [id],
     "group-name": ({ name }) => [name],
     "vpc-id": ({ vpc }) => [vpc],
     description: ({ description }) => [description],
     "owner-id": ({ owner }) => [owner],
-    "ip-permission.cidr": ({ rules }) =>
-      rules.filter(({ egress }) => !egress).map(({ cidrIpv4 }) => cidrIpv4),
-    "ip-permission.group-id": ({ rules }) => rules.filter(({ egress }) => !egress).map(({ group }) => group),
-    "egress.ip-permission.cidr": ({ rules }) =>
-      rules.filter(({ egress }) => egress).map(({ cidrIpv4 }) => cidrIpv4),
-    "egress.ip-permission.group-id": ({ rules }) =>
-      rules.filter(({ egress }) => egress).map(({ group }) => group),
+    "ip-permission.cidr": peers(false, "cidrIpv4"),
+    "ip-permission.group-id": peers(false, "group"),
+    "egress.ip-permission.cidr": peers(true, "cidrIpv4"),
+    "egress.ip-permission.group-id": peers(true, "group"),
   });
   const { page: shown, next } = page(found, params, { ...PAGE, notWithIds: "GroupId" });
   return {
@@ -210,6 +206,11 @@ function describeGroups(params: Params, { world, account }: Context): Answer {
     })),
     ...next,
   };
+}
+
+/** For a filter: the other side of a group's rules of one direction. */
+function peers(egress: boolean, kind: "cidrIpv4" | "group"): (group: Group) => (string | undefined)[] {
+  return ({ rules }) => rules.filter((rule) => rule.egress === egress).map((rule) => rule[kind]);
 }
 
 /** Rules of one protocol and ports are one permission with all their sources. */
@@ -408,15 +409,10 @@ function readPermission(
 
 /** EC2 stores the block with its host bits cleared. */
 function cidr(text: string, family: 4 | 6): string {
-  // A bare IPv4 address is refused, and a bare IPv6 one is too.
-  const prefix =
-    canonicalIp(text) === undefined
-      ? readCidr(text, family === 4 ? "cidrIp" : "cidrIpv6", family)
-      : undefined;
-  if (prefix === undefined) {
-    throw invalidValue(text, family === 4 ? "cidrIp" : "cidrIpv6", "CIDR block is malformed.");
-  }
-  return formatPrefix(parsePrefix(formatPrefix(prefix)) ?? prefix);
+  const name = family === 4 ? "cidrIp" : "cidrIpv6";
+  // A bare address is refused.
+  if (canonicalIp(text) !== undefined) throw invalidValue(text, name, "CIDR block is malformed.");
+  return formatPrefix(readCidr(text, name, family));
 }
 
 const NUMBERS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6" };

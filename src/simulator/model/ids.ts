@@ -39,8 +39,21 @@ const FAMILIES = {
 
 export type Kind = keyof typeof FAMILIES;
 
+const KINDS = new Map<string, Kind>(
+  Object.entries(FAMILIES).map(([kind, [prefix]]) => [prefix, kind as Kind]),
+);
+
+/** What an id is of, by its prefix. */
+export function kindOf(id: string): Kind | undefined {
+  return KINDS.get(id.replace(/-[0-9a-f]+$/, ""));
+}
+
+export function notFoundCode(kind: Kind): string {
+  return FAMILIES[kind][1];
+}
+
 export function notFound(kind: Kind, id: string, code?: string): Ec2Error {
-  return new Ec2Error(code ?? FAMILIES[kind][1], `The ${FAMILIES[kind][3]} '${id}' does not exist`);
+  return new Ec2Error(code ?? notFoundCode(kind), `The ${FAMILIES[kind][3]} '${id}' does not exist`);
 }
 
 /** Throws unless the text looks like an id of that kind: 8 or 17 hexadecimal digits after the prefix. */
@@ -62,6 +75,17 @@ export function find<T extends { readonly owner: string }>(
   const found = map.get(id);
   if (found === undefined || found.owner !== account) throw notFound(kind, id);
   return found;
+}
+
+/** What a describe begins with: the things with those ids, or without any id all that the account owns. */
+export function namedOrOwned<T extends { readonly owner: string }>(
+  map: ReadonlyMap<string, T>,
+  kind: Kind,
+  ids: readonly string[],
+  account: string,
+): T[] {
+  if (ids.length > 0) return ids.map((id) => find(map, kind, id, account));
+  return [...map.values()].filter(({ owner }) => owner === account);
 }
 
 /** A locally administered address that no interface has. */

@@ -1,6 +1,6 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
-import { find, newId } from "./ids.ts";
+import { find, namedOrOwned, newId } from "./ids.ts";
 import { freeAddresses, subnetFull } from "./addresses.ts";
 import { checkGroups } from "./groups.ts";
 import { instanceTypes } from "./instance-types.ts";
@@ -10,6 +10,7 @@ import {
   createInterface,
   dnsName,
   groupSet,
+  hasRoom,
   interfaceView,
   time,
 } from "./interfaces.ts";
@@ -104,8 +105,7 @@ function runInstances(params: Params, context: Context): Answer {
   if (count > 1 && network.has("PrivateIpAddress")) {
     throw new Ec2Error("InvalidParameterCombination", "One private address is for one instance");
   }
-  const owned = [...world.interfaces.values()].filter(({ owner }) => owner === account).length;
-  if (owned + count > world.settings.quotas.interfaces) {
+  if (!hasRoom(context, count)) {
     throw new Ec2Error(
       "NetworkInterfaceLimitExceeded",
       "The maximum number of network interfaces has been reached.",
@@ -238,11 +238,7 @@ function stateView(state: InstanceState): Answer {
 }
 
 function describeInstances(params: Params, { world, account }: Context): Answer {
-  const ids = params.list("InstanceId");
-  const all =
-    ids.length > 0
-      ? ids.map((id) => find(world.instances, "instance", id, account))
-      : [...world.instances.values()].filter(({ owner }) => owner === account);
+  const all = namedOrOwned(world.instances, "instance", params.list("InstanceId"), account);
   const primary = (instance: Instance) => interfacesOf(world, instance.id)[0];
   const found = filtered(all, params, {
     "instance-id": ({ id }) => [id],
@@ -305,7 +301,7 @@ function instanceView(world: World, instance: Instance): Answer {
   };
 }
 
-function describeTypes(params: Params, _context: Context): Answer {
+function describeTypes(params: Params): Answer {
   const names = params.list("InstanceType");
   const types = instanceTypes();
   const unknown = names.filter((name) => !types.has(name));

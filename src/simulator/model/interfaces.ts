@@ -133,6 +133,12 @@ function readType(params: Params, world: World): Interface["type"] {
   throw new Ec2Error("InvalidParameterValue", `Invalid value '${type}' for InterfaceType. ${why}`.trimEnd());
 }
 
+/** Whether the account's quota allows so many interfaces more. */
+export function hasRoom({ world, account }: Context, more: number): boolean {
+  const owned = [...world.interfaces.values()].filter(({ owner }) => owner === account).length;
+  return owned + more <= world.settings.quotas.interfaces;
+}
+
 /** Also for an instance's own interfaces, whose parameters have the same names. */
 export function createInterface(params: Params, context: Context): Interface {
   const { world, account, now, effect } = context;
@@ -146,8 +152,7 @@ export function createInterface(params: Params, context: Context): Interface {
   const ipv6 = readIpv6(params, subnet);
   const tags = tagsFor(params, "network-interface", ["instance"]);
   const tracking = readTracking(params);
-  const owned = [...world.interfaces.values()].filter(({ owner }) => owner === account).length;
-  if (owned >= world.settings.quotas.interfaces) {
+  if (!hasRoom(context, 1)) {
     throw new Ec2Error(
       "NetworkInterfaceLimitExceeded",
       `The maximum number of network interfaces has been reached: ${world.settings.quotas.interfaces}`,

@@ -1,5 +1,6 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, missing } from "./error.ts";
+import { kindOf, notFoundCode } from "./ids.ts";
 import { DESCRIBE, DONE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
@@ -13,27 +14,16 @@ export const TAG_OPERATIONS: Operations = {
   DescribeTags: { parameters: [...DESCRIBE], run: describeTags },
 };
 
-/** NotFound under the code of each kind: InvalidNetworkInterfaceID.NotFound for eni-…, InvalidID for what is no id. */
-const NOT_FOUND: Readonly<Record<string, string>> = {
-  vpc: "InvalidVpcID.NotFound",
-  subnet: "InvalidSubnetID.NotFound",
-  "security-group": "InvalidGroup.NotFound",
-  "security-group-rule": "InvalidSecurityGroupRuleId.NotFound",
-  "network-interface": "InvalidNetworkInterfaceID.NotFound",
-  instance: "InvalidInstanceID.NotFound",
-  "trunk-interface-association": "InvalidAssociationID.NotFound",
-};
-
 function resources(params: Params, { world, account }: Context): Tagged[] {
   const ids = params.list("ResourceId");
   if (ids.length === 0) throw missing("ResourceId");
   const all = new Map([...tagged(world)].map((thing) => [thing.id, thing]));
   return ids.map((id) => {
-    const type = resourceType(id);
-    if (type === undefined) throw new Ec2Error("InvalidID", `The ID '${id}' is not valid`);
+    const kind = kindOf(id);
+    if (kind === undefined || resourceType(kind) === undefined)
+      throw new Ec2Error("InvalidID", `The ID '${id}' is not valid`);
     const found = all.get(id);
-    if (found?.owner !== account)
-      throw new Ec2Error(NOT_FOUND[type] ?? "InvalidID", `The ID '${id}' does not exist`);
+    if (found?.owner !== account) throw new Ec2Error(notFoundCode(kind), `The ID '${id}' does not exist`);
     return found;
   });
 }
@@ -72,7 +62,7 @@ function describeTags(params: Params, { world, account }: Context): Answer {
         // Of a page, not of a resource: a resource has several.
         id: `${id}/${encodeURIComponent(key)}`,
         resource: id,
-        type: resourceType(id),
+        type: resourceType(kindOf(id)),
         key,
         value,
         tags: [{ key, value }],

@@ -1,4 +1,5 @@
 import { Ec2Error, invalidValue } from "./error.ts";
+import type { Kind } from "./ids.ts";
 import type { Params } from "./params.ts";
 import type { Answer, Tag, World } from "./types.ts";
 
@@ -6,19 +7,20 @@ const MAX_TAGS = 50;
 const MAX_KEY = 128;
 const MAX_VALUE = 256;
 
-/** Resource types by the prefix of their ids: what `TagSpecification.N.ResourceType` and DescribeTags call them. */
-const TYPES: Readonly<Record<string, string>> = {
+/** What has tags, as `TagSpecification.N.ResourceType` and DescribeTags call it. */
+const TYPES: Readonly<Partial<Record<Kind, string>>> = {
   vpc: "vpc",
   subnet: "subnet",
-  sg: "security-group",
-  sgr: "security-group-rule",
-  eni: "network-interface",
-  i: "instance",
-  "trunk-assoc": "trunk-interface-association",
+  group: "security-group",
+  rule: "security-group-rule",
+  interface: "network-interface",
+  instance: "instance",
+  association: "trunk-interface-association",
 };
 
-export function resourceType(id: string): string | undefined {
-  return TYPES[id.replace(/-[0-9a-f]+$/, "")];
+/** Of the kind of thing that an id is of. */
+export function resourceType(kind: Kind | undefined): string | undefined {
+  return kind === undefined ? undefined : TYPES[kind];
 }
 
 export function readTags(params: Params, name = "Tag"): Tag[] {

@@ -1,9 +1,9 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
-import { checkId, find, newId, notFound } from "./ids.ts";
+import { find, namedOrOwned, newId } from "./ids.ts";
 import { instanceTypes } from "./instance-types.ts";
 import { findInterface } from "./interfaces.ts";
-import { changed, removeAssociation, schedule } from "./later.ts";
+import { associationsOf, changed, removeAssociation, schedule } from "./later.ts";
 import { DESCRIBE, textAt } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
@@ -40,8 +40,8 @@ function associate(params: Params, context: Context): Association {
   const trunk = findInterface(context, params.required("TrunkInterfaceId"), true);
   const vlan = readVlan(params, world);
   checkBranch(world, branch);
-  checkTrunk(world, trunk, branch);
-  const others = [...world.associations.values()].filter((one) => one.trunk === trunk.id);
+  checkTrunk(trunk, branch);
+  const others = associationsOf(world, trunk);
   if (others.some((one) => one.vlan === vlan)) {
     throw new Ec2Error(world.settings.vlanInUseCode, `VLAN id ${vlan} is in use on trunk '${trunk.id}'.`);
   }
@@ -95,7 +95,7 @@ function checkBranch({ settings }: World, branch: Interface): void {
   }
 }
 
-function checkTrunk(_world: World, trunk: Interface, branch: Interface): void {
+function checkTrunk(trunk: Interface, branch: Interface): void {
   if (trunk.type !== "trunk") {
     throw new Ec2Error("InvalidParameterValue", `Network interface '${trunk.id}' is not of type trunk.`);
   }
@@ -122,15 +122,8 @@ function disassociate(params: Params, context: Context): Answer {
 }
 
 function describe(params: Params, { world, account }: Context): Answer {
-  const ids = params.list("AssociationId");
-  const wanted = ids.map((id) => {
-    checkId("association", id);
-    const one = world.associations.get(id);
-    if (one?.owner !== account) throw notFound("association", id);
-    return one;
-  });
-  const ours = [...world.associations.values()].filter(({ owner }) => owner === account);
-  const found = filtered(ids.length > 0 ? wanted : ours, params, {
+  const all = namedOrOwned(world.associations, "association", params.list("AssociationId"), account);
+  const found = filtered(all, params, {
     "gre-key": () => [],
     "interface-protocol": () => ["VLAN"],
   });

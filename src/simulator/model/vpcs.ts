@@ -1,8 +1,9 @@
-import { freeAddresses, overlap, prefixOf, readCidr, within } from "./addresses.ts";
+import { formatPrefix } from "../../values/ip.ts";
+import { freeAddresses, overlap, readCidr, within } from "./addresses.ts";
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { createDefaultGroup } from "./groups.ts";
-import { find, newId } from "./ids.ts";
+import { find, namedOrOwned, newId } from "./ids.ts";
 import { DESCRIBE, DONE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
@@ -109,7 +110,7 @@ function createVpc(params: Params, { world, account, now, effect }: Context): Vp
     owner: account,
     createdAt: now,
     tags,
-    cidr: `${cidr.address}/${cidr.length}`,
+    cidr: formatPrefix(cidr),
     ...(wantsIpv6
       ? {
           ipv6Cidr: `2001:db8:${world.random.hex(2)}${(world.vpcs.size % 256).toString(16).padStart(2, "0")}::/56`,
@@ -142,11 +143,7 @@ function deleteVpc(params: Params, { world, account, effect }: Context): Answer 
 }
 
 function describeVpcs(params: Params, { world, account }: Context): Answer {
-  const ids = params.list("VpcId");
-  const all =
-    ids.length > 0
-      ? ids.map((id) => find(world.vpcs, "vpc", id, account))
-      : [...world.vpcs.values()].filter(({ owner }) => owner === account);
+  const all = namedOrOwned(world.vpcs, "vpc", params.list("VpcId"), account);
   const found = filtered(all, params, {
     "vpc-id": ({ id }) => [id],
     cidr: ({ cidr }) => [cidr],
@@ -197,7 +194,7 @@ function createSubnet(params: Params, { world, account, now, effect }: Context):
     throw new Ec2Error("InvalidSubnet.Range", `The CIDR '${params.required("CidrBlock")}' is invalid.`);
   }
   const siblings = [...world.subnets.values()].filter((subnet) => subnet.vpc === vpc.id);
-  const block = `${cidr.address}/${cidr.length}`;
+  const block = formatPrefix(cidr);
   if (siblings.some((subnet) => overlap(subnet.cidr, block))) {
     throw new Ec2Error("InvalidSubnet.Conflict", `The CIDR '${block}' conflicts with another subnet`);
   }
@@ -243,7 +240,7 @@ function readIpv6Block(params: Params, vpc: Vpc, siblings: readonly Subnet[]): s
   const isInside = vpc.ipv6Cidr !== undefined && within(vpc.ipv6Cidr, prefix);
   if (prefix.length !== 64 || !isInside)
     throw new Ec2Error("InvalidSubnet.Range", `The CIDR '${text}' is invalid.`);
-  const block = `${prefix.address}/64`;
+  const block = formatPrefix(prefix);
   if (siblings.some(({ ipv6Cidr }) => ipv6Cidr === block)) {
     throw new Ec2Error("InvalidSubnet.Conflict", `The CIDR '${block}' conflicts with another subnet`);
   }
@@ -279,11 +276,7 @@ function modifySubnet(params: Params, { world, account }: Context): Answer {
 }
 
 function describeSubnets(params: Params, { world, account }: Context): Answer {
-  const ids = params.list("SubnetId");
-  const all =
-    ids.length > 0
-      ? ids.map((id) => find(world.subnets, "subnet", id, account))
-      : [...world.subnets.values()].filter(({ owner }) => owner === account);
+  const all = namedOrOwned(world.subnets, "subnet", params.list("SubnetId"), account);
   const found = filtered(all, params, {
     "subnet-id": ({ id }) => [id],
     "vpc-id": ({ vpc }) => [vpc],
@@ -305,7 +298,7 @@ function subnetView(subnet: Subnet): Answer {
     state: "available",
     vpcId: subnet.vpc,
     ownerId: subnet.owner,
-    cidrBlock: `${prefixOf(subnet.cidr).address}/${prefixOf(subnet.cidr).length}`,
+    cidrBlock: subnet.cidr,
     ipv6CidrBlockAssociationSet:
       subnet.ipv6Cidr === undefined
         ? []
