@@ -150,7 +150,7 @@ export function createInterface(params: Params, context: Context): Interface {
   const description = readDescription(params.text("Description") ?? "");
   const addresses = readAddresses(params, subnet);
   const ipv6 = readIpv6(params, subnet);
-  const tags = tagsFor(params, "network-interface", ["instance"]);
+  const tags = tagsFor(params, "network-interface");
   const tracking = readTracking(params);
   if (!hasRoom(context, 1)) {
     throw new Ec2Error(

@@ -1,5 +1,5 @@
 import { formatPrefix } from "../../values/ip.ts";
-import { freeAddresses, overlap, readCidr, within } from "./addresses.ts";
+import { freeAddresses, overlap, prefixOf, readCidr, within } from "./addresses.ts";
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { createDefaultGroup } from "./groups.ts";
@@ -8,7 +8,7 @@ import { DESCRIBE, DONE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
 import { tagSet, tagsFor } from "./tags.ts";
-import type { Answer, Context, Subnet, Vpc } from "./types.ts";
+import type { Answer, Context, Subnet, Vpc, World } from "./types.ts";
 
 /** Lengths of the IPv4 blocks of VPCs and subnets. */
 const LARGEST = 16;
@@ -113,7 +113,7 @@ function createVpc(params: Params, { world, account, now, effect }: Context): Vp
     cidr: formatPrefix(cidr),
     ...(wantsIpv6
       ? {
-          ipv6Cidr: `2001:db8:${world.random.hex(2)}${(world.vpcs.size % 256).toString(16).padStart(2, "0")}::/56`,
+          ipv6Cidr: newIpv6Block(world),
           ipv6AssociationId: newId(world, "vpc-cidr-assoc"),
         }
       : {}),
@@ -122,6 +122,12 @@ function createVpc(params: Params, { world, account, now, effect }: Context): Vp
   effect("vpc-created", id);
   createDefaultGroup({ world, account, now, effect }, id);
   return vpc;
+}
+
+/** A block of the documentation's prefix, seeded. */
+function newIpv6Block({ random, vpcs }: World): string {
+  const group = `${random.hex(2)}${(vpcs.size % 256).toString(16).padStart(2, "0")}`;
+  return formatPrefix(prefixOf(`2001:db8:${group}::/56`));
 }
 
 function deleteVpc(params: Params, { world, account, effect }: Context): Answer {

@@ -31,7 +31,12 @@ function firstOfEach(requests: Request[]): Request[] {
   });
 }
 
-const requests = process.env["WHOLE_TABLE"] === "1" ? readRequests() : firstOfEach(readRequests());
+/** Rows that the CLI cannot send: without --count it asks for one instance itself. */
+const NOT_BY_CLI = ["instance-run-no-count"];
+
+const requests = (process.env["WHOLE_TABLE"] === "1" ? readRequests() : firstOfEach(readRequests())).filter(
+  ({ id }) => !NOT_BY_CLI.includes(id),
+);
 
 async function difference(request: Request): Promise<string> {
   // The state is made by the faster client.
