@@ -10,17 +10,12 @@ awscli=1.46.3
 boto3=1.44.8
 moto=5.2.5
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/branchline
+. "$(dirname "$0")/cache.sh"
 venv=$cache/aws-clients-$awscli-$boto3-$moto
 
 if [ ! -e "$venv/complete" ]; then
-  mkdir -p "$cache"
   # One at a time: whoever waited finds it there.
-  exec 9>"$cache/aws-clients.lock"
-  flock -w 600 9 || {
-    echo "aws-clients.sh: another aws-clients.sh has been at work for 10 minutes" >&2
-    exit 1
-  }
+  hold "$cache/aws-clients.lock"
   if [ ! -e "$venv/complete" ]; then
     echo "aws-clients.sh: installing awscli $awscli, boto3 $boto3 and moto $moto into $venv" >&2
     rm -rf "$venv"

@@ -6,7 +6,8 @@
 # Go 1.21 on; with Debian 12's own Go 1.19 only 1.1.2 builds, which knows neither and speaks up to CNI 1.0.0.
 set -eu
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/branchline/cnitool
+. "$(dirname "$0")/cache.sh"
+cache=$cache/cnitool
 
 go_minor() { # 21 for go1.21.3; 0 without Go
   version=$(go version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
@@ -30,14 +31,9 @@ else
   echo "cnitool: $(go version) is older than 1.21: building cnitool $version, without gc and status" >&2
 fi
 
-mkdir -p "$cache"
 # One at a time: whoever waited finds it there.
-exec 9>"$cache/.lock"
-flock -w 600 9 || {
-  echo "cnitool: another cnitool.sh has been at work for 10 minutes" >&2
-  exit 1
-}
-if [ -e "$cache/$version/SHA256SUMS" ] && (cd "$cache/$version" && sha256sum --check --status SHA256SUMS); then
+hold "$cache/.lock"
+if is_whole "$cache/$version"; then
   ln -sfn "$version" "$cache/current"
   exit 0
 fi

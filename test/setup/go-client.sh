@@ -7,7 +7,7 @@ set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 source=$root/test/simulator/clients/controller
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/branchline
+. "$(dirname "$0")/cache.sh"
 
 # Where a machine has Go outside the PATH of a bare shell.
 PATH=$PATH:/usr/local/go/bin
@@ -20,13 +20,8 @@ fi
 
 binary=$cache/go-client-$(cat "$source/go.sum" "$source/main.go" | sha256sum | cut -c1-16)
 if [ ! -x "$binary" ]; then
-  mkdir -p "$cache"
   # One at a time: whoever waited finds it there.
-  exec 9>"$cache/go-client.lock"
-  flock -w 600 9 || {
-    echo "go-client.sh: another go-client.sh has been at work for 10 minutes" >&2
-    exit 1
-  }
+  hold "$cache/go-client.lock"
   if [ ! -x "$binary" ]; then
     echo "go-client.sh: building with $(go version): some minutes the first time" >&2
     (cd "$source" && CGO_ENABLED=0 GOFLAGS=-trimpath go build -o "$binary.incomplete" .)

@@ -11,7 +11,8 @@
 # A kernel that is there and whole is kept, without a look at the network: remove its directory to get a newer one.
 set -eu
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/branchline/kernels
+. "$(dirname "$0")/cache.sh"
+cache=$cache/kernels
 
 # What no guest has hardware for, which is nine tenths of it.
 keep_drivers="block char net virtio"
@@ -64,11 +65,6 @@ prune() {
   rm -rf "$1/sound"
 }
 
-# Whether the series' kernel is there, with every byte that was written.
-is_whole() {
-  [ -e "$cache/$1/SHA256SUMS" ] && (cd "$cache/$1" && sha256sum --check --status SHA256SUMS)
-}
-
 # Builds the series' directory beside its final place, and moves it there once it is whole.
 fetch() {
   work=$(mktemp -d "$cache/.incomplete.XXXXXX")
@@ -106,15 +102,13 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 for series in "$@"; do
-  if is_whole "$series"; then
+  if is_whole "$cache/$series"; then
     echo "kernels.sh: $series is there: $(cat "$cache/$series/release")"
     continue
   fi
-  mkdir -p "$cache"
   # One at a time: whoever waited finds it there.
-  exec 9>"$cache/.lock"
-  flock -w 600 9 || fail "another kernels.sh has been at work for 10 minutes"
-  is_whole "$series" || {
+  hold "$cache/.lock"
+  is_whole "$cache/$series" || {
     # Only what a killed run left behind, now that the lock is ours.
     rm -rf "$cache"/.incomplete.*
     fetch "$series"
