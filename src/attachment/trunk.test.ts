@@ -1,23 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { useScratch } from "../../test/unit/scratch.ts";
 import { DatapathError } from "../datapath/error.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import type { Link } from "../netlink/route/link.ts";
 import { type TrunkSelector, findTrunk } from "./trunk.ts";
 
-let directory: string;
-let file: string;
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "trunk-"));
-  file = join(directory, "trunk.json");
-});
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true });
-});
+const scratch = useScratch();
+const trunkFile = () => join(scratch.path, "trunk.json");
 
 const MAC = "02:ab:00:00:00:11";
 const eth1 = { name: "eth1", index: 3, mac: MAC } as Link;
@@ -30,18 +21,18 @@ function find(selector: TrunkSelector, links: readonly Link[] = [eth2, vlan, eth
     link: (_at: string, name: string) => links.find((link) => link.name === name),
     allLinks: () => links,
   } as unknown as Kernel;
-  return findTrunk(kernel, selector, directory).name;
+  return findTrunk(kernel, selector, scratch.path).name;
 }
 
 describe("findTrunk", () => {
   it("is what the configuration says, whatever the file says", () => {
-    writeFileSync(file, "{");
+    writeFileSync(trunkFile(), "{");
     expect(find({ interface: "eth2" })).toBe("eth2");
     expect(find({ mac: MAC })).toBe("eth1");
   });
 
   it("is what the agent's file says otherwise, the MAC as the kernel writes it", () => {
-    writeFileSync(file, JSON.stringify({ eniId: "eni-0a", mac: "02:AB:00:00:00:11", more: true }));
+    writeFileSync(trunkFile(), JSON.stringify({ eniId: "eni-0a", mac: "02:AB:00:00:00:11", more: true }));
     expect(find({})).toBe("eth1");
   });
 
@@ -66,7 +57,7 @@ describe("findTrunk", () => {
   it("is unknown when neither says: the error names both that were tried", () => {
     const error = new DatapathError(
       "trunk",
-      `trunk not known: the configuration has neither trunk.interface nor trunk.mac, and there is no ${file}`,
+      `trunk not known: the configuration has neither trunk.interface nor trunk.mac, and there is no ${trunkFile()}`,
     );
     expect(() => find({})).toThrow(error);
     expect(() => find({})).toThrow(expect.objectContaining({ failure: "trunk" }));

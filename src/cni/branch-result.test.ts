@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { NEW, OLD, parseResult } from "../../test/unit/results.ts";
 import type { Kernel } from "../datapath/kernel.ts";
 import type { Facts } from "../datapath/facts.ts";
 import { decodeBranch } from "../ipam/annotation.ts";
 import type { DatapathName, Options } from "../datapath/datapath.ts";
 import { SETUPS } from "../datapath/setups.ts";
 import type { Link } from "../netlink/route/link.ts";
-import { type JsonObject, isObject, parseJson, stringifyJson } from "../text/json.ts";
+import { type JsonObject, stringifyJson } from "../text/json.ts";
 import { type BranchResult, withBranch } from "./branch-result.ts";
 import { requirePrevResult } from "./prevresult.ts";
 import type { CniResult } from "./result.ts";
@@ -162,38 +163,8 @@ describe("direct", () => {
   });
 });
 
-function parse(text: string, version: CniVersion): CniResult {
-  const value = parseJson(`{"prevResult":${text}}`);
-  if (!isObject(value)) throw new Error("no object");
-  return requirePrevResult(value, version);
-}
-
-const OLD = {
-  cniVersion: "0.4.0",
-  interfaces: [
-    { name: "eniabc", mac: "0a:58:00:00:00:01" },
-    { name: "eth0", mac: "102", sandbox: "/var/run/netns/x", custom: true },
-    { name: "dummyabc", mac: "0", sandbox: "2" },
-  ],
-  ips: [
-    { version: "4", interface: 1, address: "10.0.0.5/32", gateway: "10.0.0.1" },
-    { version: "6", interface: 1, address: "fd00::5/128" },
-  ],
-  routes: [{ dst: "0.0.0.0/0", gw: "169.254.1.1", mtu: 1400, other: 1 }],
-  dns: { nameservers: ["10.0.0.2"], search: [] },
-  extension: { a: [1] },
-};
-const NEW = {
-  cniVersion: "1.1.0",
-  interfaces: [
-    { name: "eth0", mac: "m", mtu: 1500, sandbox: "/s", socketPath: "/p", pciID: "0:0", custom: 1 },
-  ],
-  ips: [{ address: "10.0.0.5/32" }, { address: "fd00::5/128", interface: 0 }],
-  routes: [{ dst: "0.0.0.0/0", mtu: 1, advmss: 2, priority: 3, table: 4, scope: 5, other: 6 }],
-};
-
 const prev = (version: CniVersion) =>
-  parse(JSON.stringify({ ...OLD, cniVersion: version, routes: [] }), version);
+  parseResult(JSON.stringify({ ...OLD, cniVersion: version, routes: [] }), version);
 
 describe("withBranch", () => {
   const BRANCH: BranchResult = {
@@ -254,7 +225,7 @@ describe("withBranch", () => {
   });
 
   it("converts what was there", () => {
-    const result = withBranch(parse(JSON.stringify(NEW), "1.1.0"), BRANCH, "0.4.0");
+    const result = withBranch(parseResult(JSON.stringify(NEW), "1.1.0"), BRANCH, "0.4.0");
     expect(result["interfaces"]).toEqual([
       { name: "host0", mac: "m", sandbox: "/s", custom: 1 },
       { name: "eth0", mac: BRANCH.mac, sandbox: BRANCH.sandbox },
@@ -264,7 +235,7 @@ describe("withBranch", () => {
   it("keeps every number, and leaves prevResult as it was", () => {
     const text =
       '{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"/s","n":1.0}],"x":12345678901234567890}';
-    const before = parse(text, "1.0.0");
+    const before = parseResult(text, "1.0.0");
     const printed = stringifyJson(withBranch(before, BRANCH, "1.0.0"));
     expect(printed).toContain('"n":1.0');
     expect(printed).toContain('"x":12345678901234567890');
@@ -279,7 +250,7 @@ describe("withBranch", () => {
       'hostInterfaceName "host0" is taken by prevResult.interfaces[1]',
     ],
   ])("refuses %j", (result, message) => {
-    const run = () => withBranch(parse(JSON.stringify(result), "1.0.0"), BRANCH, "1.0.0");
+    const run = () => withBranch(parseResult(JSON.stringify(result), "1.0.0"), BRANCH, "1.0.0");
     expect(run).toThrow(message);
     expect(run).toThrow(expect.objectContaining({ code: 7 }));
   });
@@ -331,7 +302,7 @@ describe("a pod of several network cards", () => {
     const family = version.startsWith("0") ? { version: "4" } : {};
     const mtu = version === "1.1.0" ? { mtu: 9001 } : {};
     const before = cards(version);
-    const previous = parse(JSON.stringify(before), version);
+    const previous = parseResult(JSON.stringify(before), version);
     const [veth, , veth1, second, dummy] = before.interfaces;
     const kept = { ...family, interface: 3, address: "10.0.1.51/32", custom: 1 };
     const direct = withBranch(previous, inPod, version);
@@ -363,7 +334,7 @@ describe("a pod of several network cards", () => {
   });
 
   it("converts what it keeps", () => {
-    const previous = parse(JSON.stringify(cards("1.0.0")), "1.0.0");
+    const previous = parseResult(JSON.stringify(cards("1.0.0")), "1.0.0");
     const result = withBranch(previous, inPod, "0.4.0");
     expect(result["ips"]).toEqual([
       { version: "4", interface: 5, address: "10.0.0.20/24", gateway: "10.0.0.1" },

@@ -1,49 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { isObject, parseJson, stringifyJson } from "../text/json.ts";
-import { requirePrevResult } from "./prevresult.ts";
-import { type CniResult, convertResult, primaryInterface } from "./result.ts";
+import { NEW, OLD, parseResult } from "../../test/unit/results.ts";
+import { stringifyJson } from "../text/json.ts";
+import { convertResult, primaryInterface } from "./result.ts";
 import { SUPPORTED_VERSIONS } from "./versions.ts";
 import type { CniVersion } from "./versions.ts";
-
-function parse(text: string, version: CniVersion): CniResult {
-  const value = parseJson(`{"prevResult":${text}}`);
-  if (!isObject(value)) throw new Error("no object");
-  return requirePrevResult(value, version);
-}
-
-const OLD = {
-  cniVersion: "0.4.0",
-  interfaces: [
-    { name: "eniabc", mac: "0a:58:00:00:00:01" },
-    { name: "eth0", mac: "102", sandbox: "/var/run/netns/x", custom: true },
-    { name: "dummyabc", mac: "0", sandbox: "2" },
-  ],
-  ips: [
-    { version: "4", interface: 1, address: "10.0.0.5/32", gateway: "10.0.0.1" },
-    { version: "6", interface: 1, address: "fd00::5/128" },
-  ],
-  routes: [{ dst: "0.0.0.0/0", gw: "169.254.1.1", mtu: 1400, other: 1 }],
-  dns: { nameservers: ["10.0.0.2"], search: [] },
-  extension: { a: [1] },
-};
-const NEW = {
-  cniVersion: "1.1.0",
-  interfaces: [
-    { name: "eth0", mac: "m", mtu: 1500, sandbox: "/s", socketPath: "/p", pciID: "0:0", custom: 1 },
-  ],
-  ips: [{ address: "10.0.0.5/32" }, { address: "fd00::5/128", interface: 0 }],
-  routes: [{ dst: "0.0.0.0/0", mtu: 1, advmss: 2, priority: 3, table: 4, scope: 5, other: 6 }],
-};
 
 describe("convertResult", () => {
   it.each(SUPPORTED_VERSIONS)("leaves a result of its own version alone: %s", (version) => {
     const text = `{"zz":1.0,"cniVersion":"${version}","interfaces":[{"name":"eth0","mac":"101","mtu":1e3,"__proto__":{"x":null}}],"ips":[{"version":"4","address":"10.0.0.5/32","n":12345678901234567890}],"routes":null,"dns":{}}`;
-    expect(stringifyJson(convertResult(parse(text, version), version))).toBe(text);
+    expect(stringifyJson(convertResult(parseResult(text, version), version))).toBe(text);
   });
 
   it("adds a cniVersion that was left out", () => {
-    expect(convertResult(parse('{"dns":{}}', "1.0.0"), "1.0.0")).toEqual({ dns: {}, cniVersion: "1.0.0" });
-    expect(convertResult(parse("{}", "0.4.0"), "1.1.0")).toEqual({ cniVersion: "1.1.0" });
+    expect(convertResult(parseResult('{"dns":{}}', "1.0.0"), "1.0.0")).toEqual({
+      dns: {},
+      cniVersion: "1.0.0",
+    });
+    expect(convertResult(parseResult("{}", "0.4.0"), "1.1.0")).toEqual({ cniVersion: "1.1.0" });
   });
 
   it.each<[CniVersion, CniVersion]>([
@@ -57,11 +30,14 @@ describe("convertResult", () => {
       cniVersion: from,
     };
     const stripped = from.startsWith("0") ? before : { ...before, interfaces: [{ name: "eth0" }] };
-    expect(convertResult(parse(JSON.stringify(stripped), from), to)).toEqual({ ...stripped, cniVersion: to });
+    expect(convertResult(parseResult(JSON.stringify(stripped), from), to)).toEqual({
+      ...stripped,
+      cniVersion: to,
+    });
   });
 
   it("goes from 0.4.0 to 1.0.0: no version in ips", () => {
-    expect(convertResult(parse(JSON.stringify(OLD), "0.4.0"), "1.0.0")).toEqual({
+    expect(convertResult(parseResult(JSON.stringify(OLD), "0.4.0"), "1.0.0")).toEqual({
       ...OLD,
       cniVersion: "1.0.0",
       ips: [
@@ -73,7 +49,7 @@ describe("convertResult", () => {
   });
 
   it("goes from 1.1.0 to 0.4.0: a version in ips, and no field of 1.1.0", () => {
-    expect(convertResult(parse(JSON.stringify(NEW), "1.1.0"), "0.4.0")).toEqual({
+    expect(convertResult(parseResult(JSON.stringify(NEW), "1.1.0"), "0.4.0")).toEqual({
       cniVersion: "0.4.0",
       interfaces: [{ name: "eth0", mac: "m", sandbox: "/s", custom: 1 }],
       ips: [
@@ -85,7 +61,7 @@ describe("convertResult", () => {
   });
 
   it("goes from 1.1.0 to 1.0.0: no field of 1.1.0", () => {
-    expect(convertResult(parse(JSON.stringify(NEW), "1.1.0"), "1.0.0")).toEqual({
+    expect(convertResult(parseResult(JSON.stringify(NEW), "1.1.0"), "1.0.0")).toEqual({
       cniVersion: "1.0.0",
       interfaces: [{ name: "eth0", mac: "m", sandbox: "/s", custom: 1 }],
       ips: NEW.ips,
@@ -117,7 +93,7 @@ describe("primaryInterface", () => {
     ["nothing when there is none", [{ name: "eth0" }, { name: "eth1", sandbox: "/s" }], undefined],
     ["nothing of nothing", [], undefined],
   ])("is %s", (_what, interfaces, index) => {
-    const found = primaryInterface(parse(JSON.stringify({ interfaces }), "1.0.0"), "eth0");
+    const found = primaryInterface(parseResult(JSON.stringify({ interfaces }), "1.0.0"), "eth0");
     expect(found?.index).toBe(index);
     expect(found?.interface.name).toBe(index === undefined ? undefined : "eth0");
   });

@@ -1,21 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { useScratch } from "../../test/unit/scratch.ts";
 import { ForeignFileError } from "../sys/files.ts";
 import { readTrunkMac } from "./trunk.ts";
 
-let directory: string;
-let file: string;
-
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "trunk-"));
-  file = join(directory, "trunk.json");
-});
-
-afterEach(() => {
-  rmSync(directory, { recursive: true, force: true });
-});
+const scratch = useScratch();
+const trunkFile = () => join(scratch.path, "trunk.json");
 
 const MAC_TEXT = JSON.stringify({ mac: "02:ab:00:00:00:11" });
 
@@ -29,35 +20,35 @@ describe("trunk.json", () => {
     ["of a MAC that is none", '{"mac":"02:00:00:00:00"}'],
     ["of a number for a MAC", '{"mac":2}'],
   ])("names the file when it is %s", (_what, text) => {
-    writeFileSync(file, text);
-    expect(() => readTrunkMac(directory)).toThrow(
+    writeFileSync(trunkFile(), text);
+    expect(() => readTrunkMac(scratch.path)).toThrow(
       expect.objectContaining({
         failure: "trunk",
-        message: `trunk not known: ${file} gives no valid "mac"`,
+        message: `trunk not known: ${trunkFile()} gives no valid "mac"`,
         details: [text],
       }),
     );
   });
 
   it.each([
-    ["a directory", () => mkdirSync(file), "is not a regular file; remove it"],
+    ["a directory", () => mkdirSync(trunkFile()), "is not a regular file; remove it"],
     [
       "a link",
-      () => (writeFileSync(`${file}.true`, MAC_TEXT), symlinkSync(`${file}.true`, file)),
+      () => (writeFileSync(`${trunkFile()}.true`, MAC_TEXT), symlinkSync(`${trunkFile()}.true`, trunkFile())),
       "is a symbolic link; remove it",
     ],
     [
       "of 100 KiB",
-      () => writeFileSync(file, MAC_TEXT.padEnd(102_400)),
+      () => writeFileSync(trunkFile(), MAC_TEXT.padEnd(102_400)),
       "has 102400 bytes, more than the 65536 it may have; remove it",
     ],
   ])("refuses one that is %s", (_what, put, said) => {
     put();
-    expect(() => readTrunkMac(directory)).toThrow(new ForeignFileError(`${file} ${said}`));
+    expect(() => readTrunkMac(scratch.path)).toThrow(new ForeignFileError(`${trunkFile()} ${said}`));
   });
 
   it("names the file when it cannot be read", () => {
-    expect(() => readTrunkMac(`${directory}/${"x".repeat(300)}`)).toThrow(
+    expect(() => readTrunkMac(`${scratch.path}/${"x".repeat(300)}`)).toThrow(
       expect.objectContaining({
         failure: "trunk",
         message: expect.stringMatching(/^trunk not known: Cannot read .*: ENAMETOOLONG$/),

@@ -1,14 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { useScratch } from "../unit/scratch.ts";
 import { filesOnDisk } from "./files.ts";
 
-let root: string;
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "branchline-files-"));
-});
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+const scratch = useScratch();
 
 it("finds test files in any folder, also one that no project has heard of", () => {
   for (const file of [
@@ -20,8 +16,8 @@ it("finds test files in any folder, also one that no project has heard of", () =
     "dist/e.test.ts",
     ".cache/f.test.ts",
   ]) {
-    mkdirSync(dirname(join(root, file)), { recursive: true });
-    writeFileSync(join(root, file), "");
+    mkdirSync(dirname(join(scratch.path, file)), { recursive: true });
+    writeFileSync(join(scratch.path, file), "");
   }
-  expect(filesOnDisk(root)).toEqual(["a.test.ts", "newfolder/deep/c.test.ts", "src/b.test.ts"]);
+  expect(filesOnDisk(scratch.path)).toEqual(["a.test.ts", "newfolder/deep/c.test.ts", "src/b.test.ts"]);
 });

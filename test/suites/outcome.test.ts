@@ -1,22 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { useScratch } from "../unit/scratch.ts";
 import { suites, type Suite } from "./manifest.ts";
 import { readOutcome } from "./outcome.ts";
 
 const unit = suites(1).find(({ name }) => name === "unit") as Suite;
 const checks = suites(1).find(({ name }) => name === "static") as Suite;
 
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "branchline-outcome-"));
-});
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+const scratch = useScratch();
 
 function left(files: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(files)) {
-    writeFileSync(join(directory, name), typeof value === "string" ? value : JSON.stringify(value));
+    writeFileSync(join(scratch.path, name), typeof value === "string" ? value : JSON.stringify(value));
   }
 }
 
@@ -37,7 +33,7 @@ const whole = {
 
 it("passes with a report, an end and the list of retries", () => {
   left({ ...whole, "unit.kernel": "6.1.0" });
-  expect(readOutcome(directory, unit)).toMatchObject({ defect: undefined, seconds: 7, kernel: "6.1.0" });
+  expect(readOutcome(scratch.path, unit)).toMatchObject({ defect: undefined, seconds: 7, kernel: "6.1.0" });
 });
 
 it.each<{ what: string; files: Readonly<Record<string, unknown>>; defect: RegExp }>([
@@ -66,17 +62,17 @@ it.each<{ what: string; files: Readonly<Record<string, unknown>>; defect: RegExp
   },
 ])("does not pass with $what", ({ files, defect }) => {
   left(files);
-  expect(readOutcome(directory, unit).defect).toMatch(defect);
+  expect(readOutcome(scratch.path, unit).defect).toMatch(defect);
 });
 
 it("asks no report of checks that are no tests, but their status", () => {
   left({ "static.end.json": { status: 0, seconds: 1 } });
-  expect(readOutcome(directory, checks).defect).toBeUndefined();
+  expect(readOutcome(scratch.path, checks).defect).toBeUndefined();
   left({ "static.end.json": { status: 2, seconds: 1 } });
-  expect(readOutcome(directory, checks).defect).toBe("exit status 2");
+  expect(readOutcome(scratch.path, checks).defect).toBe("exit status 2");
 });
 
 it("keeps the names of retried tests", () => {
   left({ ...whole, "unit.retries.json": ["a > b"] });
-  expect(readOutcome(directory, unit)).toMatchObject({ retried: ["a > b"], defect: undefined });
+  expect(readOutcome(scratch.path, unit)).toMatchObject({ retried: ["a > b"], defect: undefined });
 });

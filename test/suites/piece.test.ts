@@ -1,15 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
+import { useScratch } from "../unit/scratch.ts";
 import { pieceOf, readCommit } from "./piece.ts";
 
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "branchline-piece-"));
-});
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+const scratch = useScratch();
 
 function git(cwd: string, ...args: string[]): string {
   const author = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgSign=false"];
@@ -20,8 +15,8 @@ function git(cwd: string, ...args: string[]): string {
 
 /** A repository with as many commits, the last one checked out. */
 function repositoryOf(commits: number): string {
-  const cwd = join(directory, "whole");
-  git(directory, "init", "--quiet", cwd);
+  const cwd = join(scratch.path, "whole");
+  git(scratch.path, "init", "--quiet", cwd);
   for (let number = 1; number <= commits; number++)
     git(cwd, "commit", "--quiet", "--allow-empty", "--message", `commit ${number}`);
   return cwd;
@@ -42,7 +37,7 @@ it("goes by the hash in a shallow clone, where every commit has the same number"
 
 it("is the first without a commit", () => {
   expect(pieceOf(undefined, 10)).toBe(1);
-  expect(readCommit(directory)).toBeUndefined();
+  expect(readCommit(scratch.path)).toBeUndefined();
 });
 
 it("counts first parents", () => {
@@ -56,7 +51,7 @@ it("counts first parents", () => {
 
 it("notices that a clone is shallow", () => {
   const cwd = repositoryOf(3);
-  const clone = join(directory, "shallow");
-  git(directory, "clone", "--quiet", "--depth", "1", `file://${cwd}`, clone);
+  const clone = join(scratch.path, "shallow");
+  git(scratch.path, "clone", "--quiet", "--depth", "1", `file://${cwd}`, clone);
   expect(readCommit(clone)).toEqual({ hash: git(cwd, "rev-parse", "HEAD"), number: 1, shallow: true });
 });

@@ -1,17 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
+import { useScratch } from "../unit/scratch.ts";
 import type { TestCase } from "vitest/node";
 import Retries from "./retries.ts";
 
-let directory: string;
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "branchline-retries-"));
-});
+const scratch = useScratch();
 afterEach(() => {
   vi.unstubAllEnvs();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 /** A test's result as vitest tells it; one that was skipped has no diagnostic. */
@@ -21,7 +17,7 @@ function result(fullName: string, retryCount: number | undefined): TestCase {
 }
 
 it("writes the names of the tests that were tried again, and no others", () => {
-  const file = join(directory, "retries.json");
+  const file = join(scratch.path, "retries.json");
   vi.stubEnv("RETRIES", file);
   const reporter = new Retries();
   for (const each of [result("once", 0), result("b > twice", 1), result("skipped", undefined)])
@@ -31,7 +27,7 @@ it("writes the names of the tests that were tried again, and no others", () => {
 });
 
 it("writes an empty list, which a run that broke off does not", () => {
-  const file = join(directory, "retries.json");
+  const file = join(scratch.path, "retries.json");
   vi.stubEnv("RETRIES", file);
   new Retries().onTestRunEnd();
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual([]);
