@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
-import { join, relative } from "node:path";
+import { relative } from "node:path";
+import { vitest } from "../vm/vitest.ts";
 import type { Suite } from "./manifest.ts";
 
 /** Paths of all test files of the checkout, from its root, in whichever folder. */
@@ -11,15 +12,10 @@ export function filesOnDisk(root: string): string[] {
 /** Paths of the test files that a project of the manifest has, from the checkout's root. */
 export function filesOfProjects(root: string, manifest: readonly Suite[]): Set<string> {
   const projects = [...new Set(manifest.flatMap((suite) => suite.projects))];
+  const [node = "", ...script] = vitest;
   const { status, stdout, stderr } = spawnSync(
-    "node",
-    [
-      join(root, "node_modules/vitest/vitest.mjs"),
-      "list",
-      "--filesOnly",
-      "--json",
-      ...projects.map((project) => `--project=${project}`),
-    ],
+    node,
+    [...script, "list", "--filesOnly", "--json", ...projects.map((project) => `--project=${project}`)],
     { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 },
   );
   if (status !== 0) throw new Error(`vitest list: ${stderr.trim()}`);

@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repository } from "../vm/repository.ts";
+import { vitestCommand } from "../vm/vitest.ts";
 import type { Suite } from "./manifest.ts";
 
 const [directory, list] = process.argv.slice(2);
@@ -26,22 +27,14 @@ function run(command: readonly string[], env: Readonly<Record<string, string>> =
   return status ?? 1;
 }
 
-function vitest({ name, secondTry, projects, args = [], env }: Suite, into: string): number {
-  return run(
-    [
-      "node",
-      join(repository, "node_modules/vitest/vitest.mjs"),
-      "run",
-      ...projects.map((project) => `--project=${project}`),
-      "--reporter=default",
-      "--reporter=json",
-      `--reporter=${join(import.meta.dirname, "retries.ts")}`,
-      `--outputFile.json=${join(into, `${name}.json`)}`,
-      ...(secondTry === true ? ["--retry=1"] : []),
-      ...args,
-    ],
-    { ...env, RETRIES: join(into, `${name}.retries.json`) },
-  );
+function runTests({ name, secondTry, projects, args = [], env }: Suite, into: string): number {
+  const more = [
+    `--reporter=${join(import.meta.dirname, "retries.ts")}`,
+    ...(secondTry === true ? ["--retry=1"] : []),
+    ...args,
+  ];
+  const command = vitestCommand(projects, join(into, `${name}.json`), more);
+  return run(command, { ...env, RETRIES: join(into, `${name}.retries.json`) });
 }
 
 let failed = 0;
@@ -50,7 +43,7 @@ for (const suite of JSON.parse(list) as readonly Suite[]) {
   const start = performance.now();
   const statuses =
     suite.commands === undefined
-      ? [vitest(suite, directory)]
+      ? [runTests(suite, directory)]
       : suite.commands.map((command) => run(command, suite.env));
   const status = statuses.find((each) => each !== 0) ?? 0;
   const seconds = (performance.now() - start) / 1000;

@@ -26,17 +26,12 @@ import { repository } from "./repository.ts";
 import { Interrupt } from "./signals.ts";
 import { judgeSuite, type SuiteVerdict } from "./suite.ts";
 import { TemporaryDirectory } from "./temporary.ts";
+import { vitestCommand } from "./vitest.ts";
 
 /** Runs vitest somewhere, its report going to outDir/report.json. */
 type Runner = (outDir: string, onLine: (line: string) => void) => Promise<GuestResult>;
 
 const reports = join(repository, ".cache", "reports");
-
-function vitestCommand(project: string, reportPath: string, args: readonly string[]): string[] {
-  const vitest = join(repository, "node_modules/vitest/vitest.mjs");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`];
-  return ["node", vitest, "run", "--project", project, ...reporters, ...args];
-}
 
 /** Settles what may throw. */
 async function attempt<T>(action: () => T | Promise<T>): Promise<T | Error> {
@@ -100,7 +95,7 @@ async function main(): Promise<number> {
     requireVlan();
     runners.set("native", (outDir, onLine) =>
       runNative({
-        command: vitestCommand(project, join(outDir, "report.json"), vitestArguments),
+        command: vitestCommand([project], join(outDir, "report.json"), vitestArguments),
         onLine,
         timeoutMs,
         signal,
@@ -111,7 +106,7 @@ async function main(): Promise<number> {
       runners.set(kernel.series, (outDir, onLine) =>
         runInGuest({
           kernel,
-          command: vitestCommand(project, "/run/out/report.json", vitestArguments),
+          command: vitestCommand([project], "/run/out/report.json", vitestArguments),
           cwd: repository,
           timeoutMs,
           memoryMiB,
