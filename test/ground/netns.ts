@@ -1,6 +1,7 @@
 // Named network namespaces, by iproute2: slow beside netlink, but independent of the code under test.
+import { readFileSync } from "node:fs";
 import { ipLine, ipObject } from "./macvlan/iproute.ts";
-import { must, run, type Outcome, type RunOptions } from "./run.ts";
+import { eventually, must, run, type Outcome, type RunOptions } from "./run.ts";
 
 /** A namespace's name under /run/netns, or undefined for the one the caller is in. */
 export type Netns = string | undefined;
@@ -20,8 +21,13 @@ export async function createNetns(name: string): Promise<string> {
   return name;
 }
 
-/** Ends what still runs in a named namespace and deletes it; a namespace that is gone is fine. */
-export async function deleteNetns(name: string): Promise<void> {
+/**
+ * Ends what still runs in a named namespace and deletes it; a namespace that is gone is fine.
+ *
+ * The kernel takes the devices of a namespace away some time after it, later where others go as well. `veth` is the near
+ * end of one that leads into it, for tests in which it has to be gone: they wait for that.
+ */
+export async function deleteNetns(name: string, veth?: string): Promise<void> {
   const pids = await run(["ip", "netns", "pids", name]);
   for (const line of pids.stdout.split("\n")) {
     if (line === "") continue;
@@ -33,6 +39,10 @@ export async function deleteNetns(name: string): Promise<void> {
   }
   const outcome = await run(["ip", "netns", "del", name]);
   if (outcome.status !== 0 && !/No such file/.test(outcome.stderr)) throw new Error(outcome.stderr.trim());
+  if (veth === undefined) return;
+  await eventually(`${veth} to go`, () =>
+    readFileSync("/proc/self/net/dev", "utf8").includes(` ${veth}:`) ? undefined : true,
+  );
 }
 
 /** The argv that runs `argv` in a namespace. */

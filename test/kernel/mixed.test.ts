@@ -28,6 +28,8 @@ afterAll(async () => {
 /** A pod with a branch that aws-cni attached: no record of ours, and its own kind of result. */
 interface AwsPod {
   readonly netns: string;
+  /** The node's end of its veth. */
+  readonly veth: string;
   readonly annotation: string;
   readonly result: CniResult;
   readonly remove: () => Promise<void>;
@@ -74,6 +76,7 @@ async function awsPod(name: string, vlanId: number, mode: Mode, eni: AwsBranch =
   ]);
   return {
     netns,
+    veth,
     annotation,
     result: {
       cniVersion: "0.4.0",
@@ -411,7 +414,7 @@ describe("DEL for a pod that aws-cni made", () => {
 
 test("the VLAN id of a pod that aws-cni left behind is taken over, whatever mode it had", async () => {
   const theirs = await awsPod("gone", 35, "strict");
-  await deleteNetns(theirs.netns);
+  await deleteNetns(theirs.netns, theirs.veth);
   const pod = await ours("next", 35, routed("standard"));
   await pod.mustAdd();
   expect((await pod.check()).failure).toBeUndefined();
