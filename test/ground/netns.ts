@@ -40,9 +40,13 @@ export async function deleteNetns(name: string, veth?: string): Promise<void> {
   const outcome = await run(["ip", "netns", "del", name]);
   if (outcome.status !== 0 && !/No such file/.test(outcome.stderr)) throw new Error(outcome.stderr.trim());
   if (veth === undefined) return;
-  await eventually(`${veth} to go`, () =>
-    readFileSync("/proc/self/net/dev", "utf8").includes(` ${veth}:`) ? undefined : true,
-  );
+  await eventually(`${veth} to go`, () => (ownDevices().includes(veth) ? undefined : true));
+}
+
+/** Names of the devices in the caller's own namespace. */
+function ownDevices(): string[] {
+  const lines = readFileSync("/proc/self/net/dev", "utf8").split("\n");
+  return lines.slice(2).map((line) => line.split(":")[0]?.trim() ?? "");
 }
 
 /** The argv that runs `argv` in a namespace. */
