@@ -41,19 +41,27 @@ const FILES = [
 /** What the allocator and the garbage collector ask for when they see fit. */
 const MEMORY = ["brk", "futex", "getpid", "madvise", "mmap", "mprotect", "munmap"];
 
+/** Of so many calls the least counts: the first makes directories, and the allocator reads files when it sees fit. */
+const ROUNDS = 3;
+
 export function syscalls(dist: string): Syscalls[] {
   // The first call of all also writes the native library.
   run(cniCommand(`${dist}/branchline`, "STATUS", STATUS));
   return (["direct", "routed"] as const).flatMap((datapath) => {
-    const pod = createPod("a", 7);
-    const traced = ["ADD", "DEL"].map((verb) => {
-      const command = cniCommand(`${dist}/branchline`, verb, configFor(pod, datapath), pod);
-      run({ ...command, argv: ["strace", "-f", "-o", TRACE, ...command.argv] });
-      return { name: `${datapath} ${verb}`, ...count(readFileSync(TRACE, "utf8")) };
+    const rounds = Array.from({ length: ROUNDS }, () => {
+      const pod = createPod("a", 7);
+      const traced = ["ADD", "DEL"].map((verb) => {
+        const command = cniCommand(`${dist}/branchline`, verb, configFor(pod, datapath), pod);
+        run({ ...command, argv: ["strace", "-f", "-o", TRACE, ...command.argv] });
+        return { name: `${datapath} ${verb}`, ...count(readFileSync(TRACE, "utf8")) };
+      });
+      rmSync(TRACE);
+      deletePod(pod);
+      return traced;
     });
-    rmSync(TRACE);
-    deletePod(pod);
-    return traced;
+    return Object.values(Object.groupBy(rounds.flat(), ({ name }) => name)).flatMap(
+      (calls = []) => calls.toSorted((a, b) => a.all - b.all)[0] ?? [],
+    );
   });
 }
 

@@ -10,8 +10,7 @@ import { settled, snapshot, type Snapshot } from "../ground/index.ts";
 const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 
 /**
- * netlinkSent are round trips, exactly as many as Linux 6.1 and 6.12 took when this was written. `all` has some room:
- * the runtime reads its own files at times.
+ * netlinkSent are round trips, exactly as many as Linux 6.1 and 6.12 took when this was written. `all` has some room.
  */
 const BUDGETS: readonly Pick<Syscalls, "name" | "all" | "netlinkSent" | "setns">[] = [
   { name: "direct ADD", all: 210, netlinkSent: 18, setns: 8 },
