@@ -11,17 +11,23 @@ afterEach(() => {
 });
 
 /** A test's result as vitest tells it; one that was skipped has no diagnostic. */
-function result(fullName: string, retryCount: number | undefined): TestCase {
+function result(fullName: string, retryCount: number | undefined, isOk = true): TestCase {
   const diagnostic = () => (retryCount === undefined ? undefined : { retryCount });
-  return { fullName, module: { relativeModuleId: "test/a.test.ts" }, diagnostic } as unknown as TestCase;
+  const module = { relativeModuleId: "test/a.test.ts" };
+  return { fullName, module, diagnostic, ok: () => isOk } as unknown as TestCase;
 }
 
-it("writes the names of the tests that were tried again, and no others", () => {
+it("writes the names of the tests that passed when tried again, and no others", () => {
   const file = join(scratch.path, "retries.json");
   vi.stubEnv("RETRIES", file);
   const reporter = new Retries();
-  for (const each of [result("once", 0), result("b > twice", 1), result("skipped", undefined)])
-    reporter.onTestCaseResult(each);
+  const results = [
+    result("once", 0),
+    result("b > twice", 1),
+    result("skipped", undefined),
+    result("failed", 1, false),
+  ];
+  for (const each of results) reporter.onTestCaseResult(each);
   reporter.onTestRunEnd();
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(["test/a.test.ts > b > twice"]);
 });

@@ -1,4 +1,4 @@
-/** A reporter of vitest that writes the tests that were retried, a JSON list of names, to the file RETRIES. */
+/** A reporter of vitest that writes the tests that passed in a second try, a JSON list of names, to the file RETRIES. */
 import { writeFileSync } from "node:fs";
 import type { Reporter, TestCase } from "vitest/node";
 
@@ -6,7 +6,7 @@ export default class Retries implements Reporter {
   readonly #names: string[] = [];
 
   onTestCaseResult(test: TestCase): void {
-    if ((test.diagnostic()?.retryCount ?? 0) === 0) return;
+    if ((test.diagnostic()?.retryCount ?? 0) === 0 || !test.ok()) return;
     this.#names.push(`${test.module.relativeModuleId} > ${test.fullName}`);
   }
 
