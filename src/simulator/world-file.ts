@@ -1,4 +1,6 @@
 import { parseDocument } from "yaml";
+import { formatIp, ipBytes } from "../values/ip.ts";
+import { prefixOf } from "./model/addresses.ts";
 import { Ec2Error } from "./model/error.ts";
 import { textAt as answerText } from "./model/operation.ts";
 import type { ParamTree } from "./model/params.ts";
@@ -76,6 +78,20 @@ class Maker {
     this.now = now;
   }
 
+  /** The block of the VPC's next subnet: the first /64 that none has. */
+  nextIpv6(vpc: string): string {
+    const { vpcs, subnets } = this.simulator.world;
+    const block = vpcs.get(vpc)?.ipv6Cidr;
+    if (block === undefined) throw new TypeError(`a subnet has "ipv6: true", and its VPC has not`);
+    const bytes = ipBytes(prefixOf(block).address);
+    const taken = new Set([...subnets.values()].map(({ ipv6Cidr }) => ipv6Cidr));
+    for (;;) {
+      const cidr = `${formatIp(bytes)}/64`;
+      if (!taken.has(cidr)) return cidr;
+      bytes[7] = (bytes[7] ?? 0) + 1;
+    }
+  }
+
   call(action: string, what: string, tree: ParamTree): Answer {
     try {
       return this.simulator.execute(action, { Version: "2016-11-15", ...tree }, this.now);
@@ -103,7 +119,9 @@ function makeVpc(maker: Maker, value: unknown): void {
       VpcId: vpcId,
       CidrBlock: textAt(subnet, "cidr"),
       ...(subnet["zone"] === undefined ? {} : { AvailabilityZone: textAt(subnet, "zone") }),
-      ...(subnet["ipv6"] === undefined ? {} : { Ipv6CidrBlock: textAt(subnet, "ipv6") }),
+      ...(subnet["ipv6"] === undefined
+        ? {}
+        : { Ipv6CidrBlock: subnet["ipv6"] === true ? maker.nextIpv6(vpcId) : textAt(subnet, "ipv6") }),
       ...nameTag("subnet", subnetName),
     });
     subnets.set(subnetName, answerText(made, "subnet", "subnetId"));

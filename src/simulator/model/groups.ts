@@ -7,7 +7,7 @@ import { DESCRIBE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
 import { tagSet, tagsFor } from "./tags.ts";
-import type { Answer, Context, Group, Rule, World } from "./types.ts";
+import type { Answer, Context, Group, Rule, Vpc, World } from "./types.ts";
 
 const PAGE = { min: 5, max: 1000 };
 /** Of a group's name and description. */
@@ -45,12 +45,16 @@ export const GROUP_OPERATIONS: Operations = {
   RevokeSecurityGroupEgress: { parameters: RULES, run: (params, context) => revoke(params, context, true) },
 };
 
-/** All traffic may leave, as for every new group. */
-function allowAllOut(world: World): Rule {
-  return { id: newId(world, "sgr"), egress: true, protocol: "-1", cidrIpv4: "0.0.0.0/0", tags: [] };
+/** All traffic may leave, as for every new group; over IPv6 when the VPC has a block of it. */
+function allowAllOut(world: World, vpc: Vpc): Rule[] {
+  const rule = () => ({ id: newId(world, "sgr"), egress: true, protocol: "-1", tags: [] });
+  return [
+    { ...rule(), cidrIpv4: "0.0.0.0/0" },
+    ...(vpc.ipv6Cidr === undefined ? [] : [{ ...rule(), cidrIpv6: "::/0" }]),
+  ];
 }
 
-export function createDefaultGroup({ world, account, now, effect }: Context, vpc: string): Group {
+export function createDefaultGroup({ world, account, now, effect }: Context, vpc: Vpc): Group {
   const id = newId(world, "sg");
   const fromItself: Rule = { id: newId(world, "sgr"), egress: false, protocol: "-1", group: id, tags: [] };
   const group: Group = {
@@ -58,13 +62,13 @@ export function createDefaultGroup({ world, account, now, effect }: Context, vpc
     owner: account,
     createdAt: now,
     tags: [],
-    vpc,
+    vpc: vpc.id,
     name: "default",
     description: "default VPC security group",
-    rules: [fromItself, allowAllOut(world)],
+    rules: [fromItself, ...allowAllOut(world, vpc)],
   };
   world.groups.set(id, group);
-  effect("group-created", id, vpc);
+  effect("group-created", id, vpc.id);
   return group;
 }
 
@@ -135,7 +139,7 @@ function createGroup(params: Params, { world, account, now, effect }: Context): 
     vpc: vpc.id,
     name,
     description,
-    rules: [allowAllOut(world)],
+    rules: allowAllOut(world, vpc),
   });
   effect("group-created", id, vpc.id);
   return { return: true, groupId: id, tagSet: tagSet(tags) };

@@ -376,7 +376,7 @@ export function attachNow(
   const status = wait ? "attaching" : "attached";
   eni.attachment = { id, instance: instance.id, deviceIndex, attachedAt: now, status, deleteOnTermination };
   if (wait) schedule(world, { at: now + world.settings.attachSeconds * 1000, what: "attached", id: eni.id });
-  effect("interface-attached", eni.id, instance.id);
+  effect(wait ? "interface-attaching" : "interface-attached", eni.id, instance.id);
   return id;
 }
 

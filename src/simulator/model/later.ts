@@ -25,6 +25,7 @@ function carryOut({ what, id }: Due, context: Context): void {
       if (eni?.attachment?.status !== "attaching") return;
       changed(context, eni);
       eni.attachment.status = "attached";
+      effect("interface-attached", eni.id, eni.attachment.instance);
       return;
     case "detached":
       if (eni?.attachment?.status !== "detaching") return;

@@ -187,6 +187,7 @@ export interface Effect {
     | "groups-changed"
     | "source-dest-check-changed"
     | "addresses-changed"
+    | "interface-attaching"
     | "interface-attached"
     | "interface-detached"
     | "branch-associated"

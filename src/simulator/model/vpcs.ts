@@ -120,7 +120,7 @@ function createVpc(params: Params, { world, account, now, effect }: Context): Vp
   };
   world.vpcs.set(id, vpc);
   effect("vpc-created", id);
-  createDefaultGroup({ world, account, now, effect }, id);
+  createDefaultGroup({ world, account, now, effect }, vpc);
   return vpc;
 }
 
