@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { DataPlane, checkDataPlane } from "./data-plane/data-plane.ts";
 import { emptyWorld } from "./model/world.ts";
 import type { World } from "./model/types.ts";
 import { readSnapshot, snapshotOf } from "./snapshot.ts";
@@ -15,6 +16,8 @@ const USAGE = `branchline simulate: EC2 and instance metadata on this machine, w
   --example                        prints such a file
   --seed N                         of ids, latencies and faults (1)
   --no-throttling                  without token buckets
+  --data-plane                     makes the world real in network namespaces: instances, interfaces, groups (root)
+  --namespace-prefix NAME          how their names begin (sim)
   --snapshot FILE                  read at the start when it is there, written at SIGTERM
 `;
 
@@ -35,6 +38,8 @@ export async function simulate(args: readonly string[]): Promise<number> {
   let running;
   try {
     const makeWorld = worldMaker(options);
+    const prefix = options["namespace-prefix"];
+    if (options["data-plane"] === true) await checkDataPlane(prefix);
     running = await start({
       listen: options.listen,
       metadataListen: options["metadata-listen"],
@@ -43,6 +48,9 @@ export async function simulate(args: readonly string[]): Promise<number> {
         : { metadataInstance: options["metadata-instance"] }),
       makeWorld,
       log,
+      ...(options["data-plane"] === true
+        ? { makeDataPlane: (world) => new DataPlane({ prefix, world, log }) }
+        : {}),
     });
   } catch (error) {
     return refuse(error);
@@ -78,6 +86,8 @@ function readOptions(args: readonly string[]) {
       example: { type: "boolean" },
       seed: { type: "string", default: "1" },
       "no-throttling": { type: "boolean" },
+      "data-plane": { type: "boolean" },
+      "namespace-prefix": { type: "string", default: "sim" },
       snapshot: { type: "string" },
       help: { type: "boolean" },
     },

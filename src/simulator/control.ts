@@ -9,20 +9,24 @@ import type { Reply } from "./wire/http.ts";
 const MAX_ADVANCE_SECONDS = 10 * 365 * 86_400;
 
 /** A request of the control endpoint: JSON in, JSON out. */
-export function answerControl(request: IncomingMessage, body: string, session: Session): Reply {
+export async function answerControl(
+  request: IncomingMessage,
+  body: string,
+  session: Session,
+): Promise<Reply> {
   // A web page in the user's browser can reach a port on loopback: it sends its origin, or a name of its own as host.
   const host = request.headers.host ?? "";
   const isForeign =
     request.headers.origin !== undefined || !/^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host);
   if (isForeign) return json(403, { error: "only from this machine, and not from a web page" });
   try {
-    return respond(`${request.method} ${request.url}`, body, session);
+    return await respond(`${request.method} ${request.url}`, body, session);
   } catch (error) {
     return json(400, { error: error instanceof Error ? error.message : String(error) });
   }
 }
 
-function respond(what: string, body: string, session: Session): Reply {
+async function respond(what: string, body: string, session: Session): Promise<Reply> {
   const { simulator } = session;
   switch (what) {
     case "GET /":
@@ -47,6 +51,9 @@ function respond(what: string, body: string, session: Session): Reply {
       session.advance(seconds * 1000);
       return json(200, { now: new Date(session.now()).toISOString() });
     }
+    case "GET /data-plane":
+      if (session.dataPlane === undefined) return json(404, { error: "it runs without --data-plane" });
+      return json(200, await session.dataPlane.state());
     case "GET /faults":
       return json(200, simulator.faults);
     case "POST /faults":
@@ -57,7 +64,7 @@ function respond(what: string, body: string, session: Session): Reply {
       return json(200, simulator.faults);
     default:
       return json(404, {
-        error: `there is no "${what.slice(0, 80)}"; there are GET /, /dump, /settings, /faults, POST /settings, /reset, /advance, /faults and DELETE /faults`,
+        error: `there is no "${what.slice(0, 80)}"; there are GET /, /dump, /settings, /faults, /data-plane, POST /settings, /reset, /advance, /faults and DELETE /faults`,
       });
   }
 }

@@ -1,9 +1,10 @@
 import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerControl } from "./control.ts";
+import type { DataPlane } from "./data-plane/data-plane.ts";
 import { answerMetadata } from "./metadata.ts";
 import { Simulator } from "./model/simulator.ts";
-import type { Effect, World } from "./model/types.ts";
+import type { World } from "./model/types.ts";
 import { pageOf } from "./page.ts";
 import { answerEc2, tooLargeReply } from "./wire/ec2.ts";
 import type { Call } from "./wire/ec2.ts";
@@ -23,7 +24,8 @@ export interface StartOptions {
   /** Makes the world anew, for the start and for each reset. */
   readonly makeWorld: (now: number) => World;
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
-  readonly observe?: (effect: Effect) => void;
+  /** Makes the model real in network namespaces; it ends with the servers. */
+  readonly makeDataPlane?: (world: () => World) => DataPlane;
 }
 
 export interface Running {
@@ -31,6 +33,7 @@ export interface Running {
   readonly metadata: string;
   readonly control: string;
   readonly simulator: () => Simulator;
+  readonly dataPlane?: DataPlane;
   now(): number;
   stop(): Promise<void>;
 }
@@ -44,17 +47,19 @@ export interface Session {
   advance(milliseconds: number): void;
   reset(): void;
   readonly metadataInstance?: string;
+  readonly dataPlane?: DataPlane;
 }
 
 /** Starts all three servers; they are up when it resolves. */
 export async function start(options: StartOptions): Promise<Running> {
   let offset = 0;
   const now = () => Date.now() + offset;
+  const dataPlane = options.makeDataPlane?.(() => session.simulator.world);
   const make = () => {
     const simulator = new Simulator(options.makeWorld(now()));
     simulator.observe((effect) => {
       options.log({ msg: "effect", ...effect });
-      options.observe?.(effect);
+      dataPlane?.changed();
     });
     return simulator;
   };
@@ -69,7 +74,9 @@ export async function start(options: StartOptions): Promise<Running> {
     reset() {
       session.simulator = make();
       session.calls.length = 0;
+      dataPlane?.restart();
     },
+    ...(dataPlane === undefined ? {} : { dataPlane }),
     ...(options.metadataInstance === undefined ? {} : { metadataInstance: options.metadataInstance }),
   };
   const wire = {
@@ -84,6 +91,10 @@ export async function start(options: StartOptions): Promise<Running> {
     },
   };
   const started: Server[] = [];
+  const end = async () => {
+    await Promise.all(started.map(close));
+    await dataPlane?.close();
+  };
   const begin = async (address: string, handle: Parameters<typeof listen>[1]) => {
     const { server, url } = await listen(address, handle, tooLargeReply);
     started.push(server);
@@ -96,20 +107,23 @@ export async function start(options: StartOptions): Promise<Running> {
     });
     const metadata = await begin(options.metadataListen, (request) => answerMetadata(request, session));
     const control = await begin("127.0.0.1:0", (request, body) => answerControl(request, body, session));
+    dataPlane?.changed();
+    await dataPlane?.ready();
     const timer = setInterval(() => session.simulator.advance(now()), TICK_MS);
     return {
       ec2,
       metadata,
       control,
       simulator: () => session.simulator,
+      ...(dataPlane === undefined ? {} : { dataPlane }),
       now,
       async stop() {
         clearInterval(timer);
-        await Promise.all(started.map(close));
+        await end();
       },
     };
   } catch (error) {
-    await Promise.all(started.map(close));
+    await end();
     throw error;
   }
 }

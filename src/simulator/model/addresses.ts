@@ -58,7 +58,8 @@ function offsetOf(subnet: Subnet, address: string): number {
   return toNumber(address) - toNumber(prefixOf(subnet.cidr).address);
 }
 
-function addressAt(subnet: Subnet, offset: number): string {
+/** The address so many after the block's first. */
+export function addressAt(subnet: Subnet, offset: number): string {
   const value = toNumber(prefixOf(subnet.cidr).address) + offset;
   return [value / 2 ** 24, value / 2 ** 16, value / 2 ** 8, value]
     .map((part) => Math.floor(part) % 256)

@@ -1,0 +1,148 @@
+import { existsSync } from "node:fs";
+import type { World } from "../model/types.ts";
+import { flowsOf, ruleCounts, sumFlows } from "./counters.ts";
+import type { Seen } from "./counters.ts";
+import { desiredNetworks, namespaceOf } from "./desired.ts";
+import { execute } from "./execute.ts";
+import { VpcPlane } from "./vpc-plane.ts";
+import type { VpcPlaneOptions } from "./vpc-plane.ts";
+
+export interface DataPlaneOptions extends Pick<VpcPlaneOptions, "branchType"> {
+  /** How its namespaces' names begin. */
+  readonly prefix: string;
+  readonly world: () => World;
+  readonly log: (line: Readonly<Record<string, unknown>>) => void;
+}
+
+/** What the data plane tells of itself. */
+export interface DataPlaneState {
+  /** Why nothing has been changed any more. */
+  readonly failure?: string;
+  /** Namespaces under /run/netns, by the id of the VPC or instance. */
+  readonly namespaces: Readonly<Record<string, string>>;
+  /** Packets, by the id of the interface. */
+  readonly interfaces: Readonly<Record<string, Seen>>;
+  /** Connections that a rule has allowed, by its id. */
+  readonly rules: Readonly<Record<string, number>>;
+}
+
+/** What has to be there before the first namespace is made; throws in one line. */
+export async function checkDataPlane(prefix: string): Promise<void> {
+  if (!/^[a-z][a-z0-9]{0,15}$/.test(prefix)) {
+    throw new TypeError(
+      `--namespace-prefix is up to 16 small letters and digits, a letter first, not "${prefix}"`,
+    );
+  }
+  if (process.platform !== "linux" || process.getuid?.() !== 0)
+    throw new TypeError("--data-plane needs Linux and root");
+  for (const [program, from] of [
+    ["ip", "iproute2"],
+    ["nft", "nftables"],
+    ["conntrack", "conntrack"],
+  ] as const) {
+    const found = (process.env["PATH"] ?? "").split(":").some((path) => existsSync(`${path}/${program}`));
+    if (!found) throw new TypeError(`--data-plane needs ${program}: apt-get install ${from}`);
+  }
+  const listed = await execute(["ip", "netns", "list"]);
+  const taken = listed.split("\n").find((line) => line.startsWith(`${prefix}-`));
+  if (taken !== undefined) {
+    throw new TypeError(
+      `there is a namespace ${taken.split(" ")[0]} already: delete it, or say another --namespace-prefix`,
+    );
+  }
+}
+
+/** Makes the kernel follow the model. A change takes effect a little later, as in EC2; `settled` waits for it. */
+export class DataPlane {
+  readonly #options: DataPlaneOptions;
+  readonly #planes = new Map<string, VpcPlane>();
+  #isDirty = false;
+  #work: Promise<void> = Promise.resolve();
+  #failure: string | undefined;
+
+  constructor(options: DataPlaneOptions) {
+    this.#options = options;
+  }
+
+  /** To be called when the model has changed: many calls at once are one change. */
+  changed(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    this.#work = this.#work.then(() => this.#follow());
+  }
+
+  /** As settled, and throws when that has failed: for the start. */
+  async ready(): Promise<void> {
+    await this.settled();
+    if (this.#failure !== undefined) throw new Error(this.#failure);
+  }
+
+  /** Another world: nothing of the old one stays, not even what runs in its instances. */
+  restart(): void {
+    this.#work = this.#work.then(() => this.#closePlanes());
+    this.#isDirty = false;
+    this.changed();
+  }
+
+  /** Resolves when the kernel has what the model had at the call. */
+  async settled(): Promise<void> {
+    await this.#work;
+  }
+
+  async #follow(): Promise<void> {
+    this.#isDirty = false;
+    if (this.#failure !== undefined) return;
+    const { world, prefix, branchType, log } = this.#options;
+    try {
+      const wanted = desiredNetworks(world(), prefix);
+      for (const [vpc, plane] of this.#planes) {
+        if (wanted.has(vpc)) continue;
+        this.#planes.delete(vpc);
+        await plane.close();
+      }
+      for (const [vpc, network] of wanted) {
+        const options = branchType === undefined ? {} : { branchType };
+        const plane =
+          this.#planes.get(vpc) ?? (await VpcPlane.open({ netns: namespaceOf(prefix, vpc), ...options }));
+        this.#planes.set(vpc, plane);
+        await plane.apply(network);
+      }
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      log({ msg: "the data plane has failed, and changes nothing any more", error: this.#failure });
+    }
+  }
+
+  async state(): Promise<DataPlaneState> {
+    await this.settled();
+    const { prefix, world } = this.#options;
+    const namespaces: Record<string, string> = {};
+    const interfaces: Record<string, Seen> = {};
+    const rules: Record<string, number> = {};
+    for (const [vpc, plane] of this.#planes) {
+      namespaces[vpc] = plane.netns;
+      const json = await plane.counters();
+      const flows = flowsOf(json);
+      for (const { eni, device } of plane.network.ports.values()) interfaces[eni] = sumFlows(flows, device);
+      for (const [id, packets] of ruleCounts(json)) rules[id] = packets;
+    }
+    for (const { id, state } of world().instances.values())
+      if (state === "running") namespaces[id] = namespaceOf(prefix, id);
+    return {
+      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
+      namespaces,
+      interfaces,
+      rules,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#work;
+    await this.#closePlanes();
+  }
+
+  async #closePlanes(): Promise<void> {
+    for (const plane of this.#planes.values()) await plane.close();
+    this.#planes.clear();
+  }
+}

@@ -1,0 +1,99 @@
+import { addressAt, prefixOf } from "../model/addresses.ts";
+import type { Association, Interface, Rule, Vpc, World } from "../model/types.ts";
+import { ROUTER_V6 } from "./network.ts";
+import type { GroupRule, Network, Port, Veth } from "./network.ts";
+
+/** What each VPC of the world is to have in the kernel, by its id. */
+export function desiredNetworks(world: World, prefix: string): Map<string, Network> {
+  return new Map([...world.vpcs.values()].map((vpc) => [vpc.id, networkOf(world, vpc, prefix)]));
+}
+
+/** The namespace of a VPC or an instance. */
+export function namespaceOf(prefix: string, id: string): string {
+  return `${prefix}-${id}`;
+}
+
+/** The device of an interface in its VPC's namespace: the end of its id, since a name has 15 characters. */
+export function deviceOf(eni: string): string {
+  return `eni${eni.slice(-12)}`;
+}
+
+function networkOf(world: World, vpc: Vpc, prefix: string): Network {
+  const instances = [...world.instances.values()].filter(
+    (one) => one.vpc === vpc.id && one.state === "running",
+  );
+  const running = new Set(instances.map(({ id }) => id));
+  const interfaces = [...world.interfaces.values()].filter((one) => one.vpc === vpc.id);
+  const plugged = interfaces.filter(
+    ({ attachment }) =>
+      attachment !== undefined && attachment.status !== "attaching" && running.has(attachment.instance),
+  );
+  const veths = plugged.map((eni) => portOf(eni, vethOf(world, eni, prefix)));
+  const trunks = new Set(plugged.map(({ id }) => id));
+  const branches = [...world.associations.values()]
+    .filter((one) => one.carries && trunks.has(one.trunk))
+    .flatMap((association) => branchOf(world, association));
+  return {
+    machines: new Set(instances.map(({ id }) => namespaceOf(prefix, id))),
+    gateways: new Set(
+      [...world.subnets.values()]
+        .filter((subnet) => subnet.vpc === vpc.id)
+        .map((subnet) => addressAt(subnet, 1)),
+    ),
+    groups: new Map(
+      [...world.groups.values()]
+        .filter((group) => group.vpc === vpc.id)
+        .map((group) => [group.id, group.rules.flatMap(ruleOf)]),
+    ),
+    ports: new Map([...veths, ...branches].map((port) => [port.device, port])),
+  };
+}
+
+/** As DHCP sets up an instance's first interface; the others are up without addresses. */
+function vethOf(world: World, eni: Interface, prefix: string): Veth {
+  const { instance = "", deviceIndex = 0 } = eni.attachment ?? {};
+  const device = `eth${deviceIndex}`;
+  const subnet = world.subnets.get(eni.subnet);
+  const up = [`link set ${device} up`];
+  if (deviceIndex === 0 && subnet !== undefined) {
+    const { length } = prefixOf(subnet.cidr);
+    up.push(
+      `addr add ${eni.addresses[0]}/${length} dev ${device}`,
+      `route add default via ${addressAt(subnet, 1)} dev ${device}`,
+    );
+    const [ipv6] = eni.ipv6;
+    if (ipv6 !== undefined) {
+      up.push(`addr add ${ipv6}/128 dev ${device} nodad`, `route add default via ${ROUTER_V6} dev ${device}`);
+    }
+  }
+  return { kind: "veth", netns: namespaceOf(prefix, instance), device, setUp: up };
+}
+
+function branchOf(world: World, { branch, trunk, vlan }: Association): Port[] {
+  const eni = world.interfaces.get(branch);
+  if (eni === undefined) return [];
+  return [portOf(eni, { kind: "branch", trunk: deviceOf(trunk), vlanId: vlan })];
+}
+
+function portOf(eni: Interface, cable: Port["cable"]): Port {
+  const tcpSeconds = eni.tracking?.["tcpEstablishedTimeout"];
+  return {
+    eni: eni.id,
+    device: deviceOf(eni.id),
+    mac: eni.mac,
+    addresses: [...eni.addresses, ...eni.ipv6, ...eni.ipv6Prefixes],
+    groups: eni.groups,
+    isChecked: eni.sourceDestCheck,
+    ...(tcpSeconds === undefined ? {} : { tcpSeconds }),
+    cable,
+  };
+}
+
+/** Nothing for a prefix list, whose entries are not simulated. */
+function ruleOf({ id, egress, protocol, from, to, cidrIpv4, cidrIpv6, group }: Rule): GroupRule[] {
+  const cidr = cidrIpv4 ?? cidrIpv6;
+  const peer = group === undefined ? (cidr === undefined ? undefined : { cidr }) : { group };
+  if (peer === undefined) return [];
+  const ports = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+  return [{ id, egress, protocol, ...ports, peer }];
+}

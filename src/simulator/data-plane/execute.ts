@@ -1,0 +1,43 @@
+import { spawn } from "node:child_process";
+
+/** A command of the data plane has failed: the message has its own words. */
+export class CommandError extends Error {}
+
+const TIMEOUT_MS = 60_000;
+
+/** Runs a command to its end and gives its output; throws a CommandError unless it ends with 0 within a minute. */
+export function execute(argv: readonly [string, ...string[]], input = ""): Promise<string> {
+  const [file, ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: "pipe", timeout: TIMEOUT_MS, killSignal: "SIGKILL" });
+    const out: Buffer[] = [];
+    const errors: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => void out.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => void errors.push(chunk));
+    // A command that ends before it has read its input is judged by its status.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+    child.on("error", (cause) =>
+      reject(new CommandError(`${file} cannot be run: ${cause.message}`, { cause })),
+    );
+    child.on("close", (status, signal) => {
+      if (status === 0) return resolve(Buffer.concat(out).toString());
+      const said = Buffer.concat(errors).toString().trim();
+      reject(
+        new CommandError(
+          `${argv.join(" ")}: ${signal === null ? `exit status ${status}` : signal}: ${said}\n${input}`,
+        ),
+      );
+    });
+  });
+}
+
+/** Runs a shell's script in a namespace, or in this one. */
+export function shell(netns: string | undefined, script: string): Promise<string> {
+  return execute([...inside(netns), "sh", "-e"], script);
+}
+
+/** The words before a command that is to run in a namespace. */
+function inside(netns: string | undefined): [string, ...string[]] {
+  return netns === undefined ? ["env"] : ["ip", "netns", "exec", netns];
+}

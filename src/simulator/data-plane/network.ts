@@ -1,0 +1,73 @@
+/** What the kernel is to have of one VPC, as plain data: made from the model (desired.ts), or by a test. */
+export interface Network {
+  /** Namespaces of instances, by name under /run/netns. */
+  readonly machines: ReadonlySet<string>;
+  /** IPv4 addresses of the subnets' routers. */
+  readonly gateways: ReadonlySet<string>;
+  /** By group id. */
+  readonly groups: ReadonlyMap<string, readonly GroupRule[]>;
+  /** By the device in the VPC's namespace, a trunk before its branches. */
+  readonly ports: ReadonlyMap<string, Port>;
+}
+
+/** Allows one protocol and range of ports, from or to one peer. */
+export interface GroupRule {
+  /** sgr-…, said by a trace. */
+  readonly id: string;
+  readonly egress: boolean;
+  /** "tcp", "udp", "icmp", "icmpv6", a number, or "-1" for all. */
+  readonly protocol: string;
+  /** Ports, or type and code of ICMP; -1 and absent are any. */
+  readonly from?: number;
+  readonly to?: number;
+  /** A group's id, or a block of either family. */
+  readonly peer: { readonly group: string } | { readonly cidr: string };
+}
+
+/** An interface as the VPC sees it. */
+export interface Port {
+  readonly eni: string;
+  /** Its device in the VPC's namespace, at most 15 characters. */
+  readonly device: string;
+  readonly mac: string;
+  /** Addresses and prefixes that are delivered to it, and may be a source; the first of a family is its primary. */
+  readonly addresses: readonly string[];
+  readonly groups: readonly string[];
+  /** EC2's source/destination check; without it the interface may send from any address. */
+  readonly isChecked: boolean;
+  /** Seconds that an idle TCP connection is tracked; EC2's own number when absent. */
+  readonly tcpSeconds?: number;
+  readonly cable: Cable;
+}
+
+export type Cable = Veth | Branch;
+
+/** To a device of an instance. */
+export interface Veth {
+  readonly kind: "veth";
+  /** The instance's namespace by name; undefined for the one of this process. */
+  readonly netns: string | undefined;
+  readonly device: string;
+  /** Lines of `ip -batch` in that namespace, once both ends are there. */
+  readonly setUp: readonly string[];
+}
+
+/** A VLAN of a trunk's port. */
+export interface Branch {
+  readonly kind: "branch";
+  readonly trunk: string;
+  readonly vlanId: number;
+}
+
+export const emptyNetwork: Network = {
+  machines: new Set(),
+  gateways: new Set(),
+  groups: new Map(),
+  ports: new Map(),
+};
+
+/** Jumbo frames, as between the instances of a VPC. */
+export const MTU = 9001;
+
+/** The routers' address for IPv6, the same in each subnet. */
+export const ROUTER_V6 = "fe80:ec2::1";

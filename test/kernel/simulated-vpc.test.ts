@@ -1,0 +1,369 @@
+// The simulator's data plane: requests to EC2 on one side, packets on the other.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { ParamTree } from "../../src/simulator/model/params.ts";
+import type { Answer } from "../../src/simulator/model/types.ts";
+import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
+import { textAt } from "../../src/simulator/model/operation.ts";
+import { emptyWorld } from "../../src/simulator/model/world.ts";
+import { applyWorldFile } from "../../src/simulator/world-file.ts";
+import { start, type Running } from "../../src/simulator/start.ts";
+import { Conversation } from "../ground/conversation.ts";
+import { branchDevice } from "../ground/macvlan/iproute.ts";
+import { createNetns, deleteNetns, ipBatch, mustExec } from "../ground/netns.ts";
+import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
+import { connect, ping } from "../ground/traffic.ts";
+
+const WORLD = `
+settings: { attachSeconds: 0, detachSeconds: 0, instanceSeconds: 0, throttling: false }
+vpcs:
+  - name: main
+    cidr: 10.0.0.0/16
+    ipv6: true
+    subnets: [{ name: nodes, cidr: 10.0.0.0/24, zone: us-east-1a, ipv6: true }]
+    groups:
+      - { name: node, ingress: [{ protocol: icmp, ports: [-1, -1], cidr: 10.0.0.0/16 }] }
+      - { name: client }
+      - name: db
+        ingress:
+          - { protocol: tcp, ports: [5432, 5432], group: client }
+          - { protocol: udp, ports: [5432, 5432], group: client }
+      - { name: open, ingress: [{ protocol: tcp, ports: [5432, 5432], cidr: 0.0.0.0/0 }] }
+      - { name: nothing }
+    instances:
+      - { name: a, type: m5.large, subnet: nodes, groups: [node] }
+      - { name: b, type: m5.large, subnet: nodes, groups: [node] }
+`;
+const PORT = 5432;
+
+let before: Snapshot;
+let running: Running;
+let groups: Map<string, string>;
+let instances: string[];
+let trunks: string[];
+
+interface Pod {
+  readonly netns: string;
+  readonly eni: string;
+  readonly association: string;
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+const namespaces: string[] = [];
+const conversations: Conversation[] = [];
+
+/** One request, and the time that the kernel needs to follow. */
+async function ec2(action: string, tree: ParamTree): Promise<Answer> {
+  const answer = running.simulator().execute(action, { Version: "2016-11-15", ...tree }, running.now());
+  running.simulator().advance(running.now());
+  await running.dataPlane?.ready();
+  return answer;
+}
+
+const list = (...values: readonly string[]): ParamTree =>
+  Object.fromEntries(values.map((value, i) => [String(i + 1), value]));
+const groupId = (name: string): string => groups.get(name) ?? name;
+const node = (i: number): string => `simtest-${instances[i]}`;
+
+async function createEni(name: string, options: ParamTree = {}): Promise<{ id: string; ipv4: string }> {
+  const [subnet = ""] = running.simulator().world.subnets.keys();
+  const tree = { SubnetId: subnet, SecurityGroupId: list(groupId(name)), Ipv6AddressCount: "1", ...options };
+  const answer = await ec2("CreateNetworkInterface", tree);
+  return {
+    id: textAt(answer, "networkInterface", "networkInterfaceId"),
+    ipv4: textAt(answer, "networkInterface", "privateIpAddress"),
+  };
+}
+
+async function associate(eni: string, on: number, vlan: number): Promise<string> {
+  const tree = { BranchInterfaceId: eni, TrunkInterfaceId: trunks[on] ?? "", VlanId: String(vlan) };
+  return textAt(await ec2("AssociateTrunkInterface", tree), "interfaceAssociation", "associationId");
+}
+
+/** A namespace that owns the branch of a VLAN id of a node. */
+async function podOf(eni: string, on: number, vlan: number): Promise<string> {
+  const netns = `simtest-pod-${namespaces.length}`;
+  await createNetns(netns);
+  namespaces.push(netns);
+  const { mac, addresses, ipv6 } = running.simulator().world.interfaces.get(eni) ?? {};
+  await ipBatch(node(on), [
+    `link add link eth1 name branch netns ${netns} mtu 9001 address ${mac} type vlan id ${vlan}`,
+  ]);
+  await ipBatch(netns, [
+    "link set branch name eth0 up",
+    `addr add ${addresses?.[0]}/24 dev eth0`,
+    `addr add ${ipv6?.[0]}/128 dev eth0 nodad`,
+    "route add default via 10.0.0.1 dev eth0",
+    "route add default via fe80:ec2::1 dev eth0",
+  ]);
+  return netns;
+}
+
+/** An interface in a group, carried to a node as a VLAN, in a pod of its own. */
+async function pod(group: string, on: number, vlan: number, options: ParamTree = {}): Promise<Pod> {
+  const { id, ipv4 } = await createEni(group, options);
+  const association = await associate(id, on, vlan);
+  const netns = await podOf(id, on, vlan);
+  const ipv6 = running.simulator().world.interfaces.get(id)?.ipv6[0] ?? "";
+  return { netns, eni: id, association, ipv4, ipv6 };
+}
+
+async function remove({ netns, eni, association }: Pod): Promise<void> {
+  await deleteNetns(netns);
+  await ec2("DisassociateTrunkInterface", { AssociationId: association });
+  await ec2("DeleteNetworkInterface", { NetworkInterfaceId: eni });
+}
+
+async function serve(netns: string): Promise<void> {
+  conversations.push(await Conversation.serve(netns, PORT));
+}
+
+async function talk(from: string, to: string): Promise<Conversation> {
+  const conversation = await Conversation.tcp(from, to, PORT);
+  conversations.push(conversation);
+  return conversation;
+}
+
+async function udp(from: string, to: string, own: number): Promise<Conversation> {
+  const conversation = await Conversation.udp(from, to, PORT, own);
+  conversations.push(conversation);
+  return conversation;
+}
+
+/** The permission of db, as a request has it. */
+const fromClient = (protocol: string): ParamTree => ({
+  IpPermissions: {
+    "1": {
+      IpProtocol: protocol,
+      FromPort: String(PORT),
+      ToPort: String(PORT),
+      Groups: { "1": { GroupId: groupId("client") } },
+    },
+  },
+});
+
+const reaches = async (from: Pod, to: Pod, family: "ipv4" | "ipv6" = "ipv4"): Promise<string> =>
+  (await connect(from.netns, to[family], { port: PORT, timeout: 1 })).reach;
+
+beforeAll(async () => {
+  before = await snapshot();
+  running = await start({
+    listen: "127.0.0.1:0",
+    metadataListen: "127.0.0.1:0",
+    log: ({ msg, error }) => {
+      if (String(msg).startsWith("the data plane")) console.error(msg, error);
+    },
+    makeWorld: (now) => {
+      const world = emptyWorld(1);
+      applyWorldFile(world, WORLD, now);
+      return world;
+    },
+    makeDataPlane: (world) =>
+      new DataPlane({
+        prefix: "simtest",
+        world,
+        log: ({ msg, error }) => console.error(msg, error),
+        branchType: ({ vlanId }, { mac }) => branchDevice({ vlanId, mac }),
+      }),
+  });
+});
+
+beforeEach(async () => {
+  await fetch(`${running.control}/reset`, { method: "POST" });
+  const { world } = running.simulator();
+  groups = new Map([...world.groups.values()].map(({ name, id }) => [name, id]));
+  instances = [...world.instances.keys()];
+  trunks = [];
+  for (const instance of instances) {
+    const { id } = await createEni("node", { InterfaceType: "trunk" });
+    await ec2("AttachNetworkInterface", { InstanceId: instance, NetworkInterfaceId: id, DeviceIndex: "1" });
+    trunks.push(id);
+  }
+});
+
+afterEach(async () => {
+  for (const conversation of conversations.splice(0)) await conversation.close();
+  for (const name of namespaces.splice(0)) await deleteNetns(name);
+});
+
+afterAll(async () => {
+  await running.stop();
+  await settled(undefined, before);
+});
+
+describe("groups", () => {
+  let client: Pod;
+  let db: Pod;
+  let stranger: Pod;
+  beforeEach(async () => {
+    client = await pod("client", 0, 5);
+    // The same VLAN id on another trunk is another branch.
+    db = await pod("db", 1, 5);
+    stranger = await pod("nothing", 0, 6);
+    await serve(db.netns);
+  });
+
+  test.each(["ipv4", "ipv6"] as const)("let in whom their rules name, over %s", async (family) => {
+    expect(await reaches(client, db, family)).toBe("reached");
+    expect(await reaches(stranger, db, family)).toBe("timed out");
+    expect(await reaches(db, client, family)).toBe("timed out");
+    const state = await running.dataPlane?.state();
+    expect(state?.interfaces[db.eni]?.refused).toBeGreaterThan(0);
+    expect(state?.interfaces[stranger.eni]).toMatchObject({ refused: 0, withheld: 0, spoofed: 0 });
+    const rules = running.simulator().world.groups.get(groupId("db"))?.rules ?? [];
+    const rule = rules.find(({ egress, protocol }) => !egress && protocol === "tcp")?.id ?? "";
+    expect(state?.rules[rule]).toBeGreaterThan(0);
+  });
+
+  test("a revoked rule stops new connections and leaves those that are tracked; authorized again it opens", async () => {
+    const held = await talk(client.netns, db.ipv4);
+    expect(await held.isAnswered()).toBe(true);
+    await ec2("RevokeSecurityGroupIngress", { GroupId: groupId("db"), ...fromClient("tcp") });
+    expect(await reaches(client, db)).toBe("timed out");
+    expect(await held.isAnswered()).toBe(true);
+    await ec2("AuthorizeSecurityGroupIngress", { GroupId: groupId("db"), ...fromClient("tcp") });
+    expect(await reaches(client, db)).toBe("reached");
+  });
+
+  test("so does a change of the interface's groups", async () => {
+    const held = await talk(client.netns, db.ipv4);
+    await ec2("ModifyNetworkInterfaceAttribute", {
+      NetworkInterfaceId: client.eni,
+      SecurityGroupId: list(groupId("nothing")),
+    });
+    expect(await reaches(client, db)).toBe("timed out");
+    expect(await held.isAnswered()).toBe(true);
+    await ec2("ModifyNetworkInterfaceAttribute", {
+      NetworkInterfaceId: stranger.eni,
+      SecurityGroupId: list(groupId("nothing"), groupId("client")),
+    });
+    expect(await reaches(stranger, db)).toBe("reached");
+  });
+
+  test("what all may send and be answered is not tracked: it ends with its rule", async () => {
+    const open = await pod("open", 1, 7);
+    await serve(open.netns);
+    const held = await talk(client.netns, open.ipv4);
+    expect(await held.isAnswered()).toBe(true);
+    const permission = {
+      IpPermissions: {
+        "1": {
+          IpProtocol: "tcp",
+          FromPort: String(PORT),
+          ToPort: String(PORT),
+          IpRanges: { "1": { CidrIp: "0.0.0.0/0" } },
+        },
+      },
+    };
+    await ec2("RevokeSecurityGroupIngress", { GroupId: groupId("open"), ...permission });
+    expect(await held.isAnswered(1000)).toBe(false);
+  });
+
+  test("without a rule for what leaves, nothing new leaves, and answers do", async () => {
+    const everything = {
+      IpPermissions: { "1": { IpProtocol: "-1", IpRanges: { "1": { CidrIp: "0.0.0.0/0" } } } },
+    };
+    await ec2("RevokeSecurityGroupEgress", { GroupId: groupId("db"), ...everything });
+    expect(await reaches(client, db)).toBe("reached");
+    await ec2("RevokeSecurityGroupEgress", { GroupId: groupId("client"), ...everything });
+    expect(await reaches(client, db)).toBe("timed out");
+    const state = await running.dataPlane?.state();
+    expect(state?.interfaces[client.eni]?.withheld).toBeGreaterThan(0);
+  });
+});
+
+describe("an interface's connections", () => {
+  let db: Pod;
+  beforeEach(async () => {
+    db = await pod("db", 1, 5);
+    await serve(db.netns);
+  });
+
+  test("are tracked on when another pod gets the interface, though its groups allow nothing by then", async () => {
+    const first = await pod("client", 0, 5);
+    expect(await (await udp(first.netns, db.ipv4, 4000)).isAnswered()).toBe(true);
+    await ec2("ModifyNetworkInterfaceAttribute", {
+      NetworkInterfaceId: first.eni,
+      SecurityGroupId: list(groupId("nothing")),
+    });
+    await deleteNetns(first.netns);
+    await ec2("DisassociateTrunkInterface", { AssociationId: first.association });
+    await associate(first.eni, 0, 9);
+    const second = await podOf(first.eni, 0, 9);
+    expect(await (await udp(second, db.ipv4, 4000)).isAnswered()).toBe(true);
+    expect(await (await udp(second, db.ipv4, 4001)).isAnswered(1000)).toBe(false);
+  });
+
+  test("are nothing to another interface that gets the address", async () => {
+    const first = await pod("client", 0, 5);
+    expect(await (await udp(first.netns, db.ipv4, 4000)).isAnswered()).toBe(true);
+    await remove(first);
+    const second = await pod("nothing", 0, 5, { PrivateIpAddress: first.ipv4 });
+    expect(second.ipv4).toBe(first.ipv4);
+    expect(await (await udp(second.netns, db.ipv4, 4000)).isAnswered(1000)).toBe(false);
+  });
+
+  test("are tracked for as long as either interface says", async () => {
+    const first = await pod("client", 0, 5, {
+      ConnectionTrackingSpecification: { TcpEstablishedTimeout: "77" },
+    });
+    const other = await pod("client", 0, 6);
+    expect(await (await talk(first.netns, db.ipv4)).isAnswered()).toBe(true);
+    expect(await (await talk(other.netns, db.ipv4)).isAnswered()).toBe(true);
+    const vpc = `simtest-${[...running.simulator().world.vpcs.keys()][0]}`;
+    const seconds = async (from: string) => {
+      const { stdout } = await mustExec(vpc, ["conntrack", "-L", "-p", "tcp", "--orig-src", from]);
+      return Number(/^tcp\s+6 (\d+) ESTABLISHED/.exec(stdout)?.[1]);
+    };
+    expect(await seconds(first.ipv4)).toBeLessThanOrEqual(77);
+    expect(await seconds(first.ipv4)).toBeGreaterThan(60);
+    expect(await seconds(other.ipv4)).toBeGreaterThan(400_000);
+  });
+});
+
+test("a foreign source address is dropped and counted, unless the interface is not checked", async () => {
+  const client = await pod("client", 0, 5);
+  const db = await pod("db", 1, 5);
+  await ipBatch(client.netns, ["addr add 10.0.0.200/32 dev eth0"]);
+  const foreign = () => mustExec(client.netns, ["sh", "-c", `ping -c 1 -W 1 -I 10.0.0.200 ${db.ipv4} || :`]);
+  await foreign();
+  const seen = async () => (await running.dataPlane?.state())?.interfaces[client.eni];
+  expect(await seen()).toMatchObject({ spoofed: 1 });
+  await ec2("ModifyNetworkInterfaceAttribute", {
+    NetworkInterfaceId: client.eni,
+    SourceDestCheck: { Value: "false" },
+  });
+  await foreign();
+  expect(await seen()).toMatchObject({ spoofed: 1 });
+});
+
+test("a branch carries packets only after the time that the settings say", async () => {
+  running.simulator().world.settings.carriesAfterSeconds = [60, 60];
+  const late = await pod("node", 0, 5);
+  expect(await ping(late.netns, "10.0.0.4", 1)).toBe(false);
+  await fetch(`${running.control}/advance`, { method: "POST", body: '{"seconds":61}' });
+  await running.dataPlane?.ready();
+  expect(await ping(late.netns, "10.0.0.4", 3)).toBe(true);
+});
+
+test("a disassociated branch is silent, and a stopped instance is gone until it starts again", async () => {
+  const client = await pod("client", 0, 5);
+  const db = await pod("db", 1, 5);
+  await serve(db.netns);
+  expect(await reaches(client, db)).toBe("reached");
+  await ec2("DisassociateTrunkInterface", { AssociationId: client.association });
+  expect(await reaches(client, db)).not.toBe("reached");
+  const [first = "", second = ""] = instances;
+  await ec2("StopInstances", { InstanceId: list(first) });
+  expect((await running.dataPlane?.state())?.namespaces).not.toHaveProperty(first);
+  expect((await running.dataPlane?.state())?.namespaces).toHaveProperty(second, node(1));
+  await ec2("StartInstances", { InstanceId: list(first) });
+  expect(await ping(node(0), "10.0.0.5", 3)).toBe(true);
+});
+
+test("a reset leaves nothing of the world before", async () => {
+  await ipBatch(node(0), ["link add left0 type veth peer name left1"]);
+  await fetch(`${running.control}/reset`, { method: "POST" });
+  await running.dataPlane?.ready();
+  const { stdout } = await mustExec(node(0), ["ip", "-br", "link"]);
+  expect(stdout).not.toContain("left0");
+});
