@@ -20,7 +20,7 @@ import {
   settled,
   snapshot,
   type FlowFilter,
-  type Plug,
+  type Port,
   type Pod,
   type Snapshot,
 } from "../ground/index.ts";
@@ -226,7 +226,7 @@ async function silence({ vpc, database }: Scene, pod: Pod, said: string): Promis
   return droppedOf(vpc, database.host, { from: pod.ipv4, port: 5432 });
 }
 
-async function droppedOf(vpc: Scene["vpc"], target: Plug, filter: FlowFilter): Promise<string> {
+async function droppedOf(vpc: Scene["vpc"], target: Port, filter: FlowFilter): Promise<string> {
   return (await vpc.seen(target, filter)).refused > 0 ? words.droppedByGroup : words.timedOut;
 }
 

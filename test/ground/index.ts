@@ -18,11 +18,11 @@ export {
 } from "./conflist.ts";
 export type { ConflistOptions, Network } from "./conflist.ts";
 export { distDirectory } from "./macvlan/iproute.ts";
-export type { GroupRule, Plug } from "./groups.ts";
 export * from "./netns.ts";
 export { createPod, podEni, Pod, type PodOptions } from "./pods.ts";
 export { eventually, must, run, sleep, type Outcome, type RunOptions } from "./run.ts";
-export type { FlowFilter, Seen } from "./seen.ts";
+export type { FlowFilter, Seen } from "../../src/simulator/data-plane/counters.ts";
+export type { Port } from "../../src/simulator/data-plane/network.ts";
 export { diffSnapshots, settled, snapshot, type Snapshot } from "./snapshot.ts";
 export { connect, ping, serve } from "./traffic.ts";
 export type { Attempt, ConnectOptions, Reach, ServeOptions, Server } from "./traffic.ts";
@@ -30,6 +30,7 @@ export { createVpc, gatewayV6, nodeGroup, Vpc, vpcMtu } from "./vpc.ts";
 export type {
   Branch,
   BranchOptions,
+  GroupRule,
   Host,
   HostOptions,
   NodeEni,

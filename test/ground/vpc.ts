@@ -1,24 +1,29 @@
-// A VPC small enough for one machine: a router namespace that treats each network interface as EC2 does.
-import { addressOf, asCidr, gatewayOf, isV6, prefixOf } from "./address.ts";
+// A VPC on one machine for the tests: the simulator's data plane, with a node that is set up as aws-cni leaves it.
+import { flowsOf, sumFlows, type FlowFilter, type Seen } from "../../src/simulator/data-plane/counters.ts";
 import {
-  addressText,
-  baseTable,
-  groupText,
-  plugText,
-  points,
-  ruleText,
-  type GroupRule,
-  type Plug,
-} from "./groups.ts";
+  MTU,
+  ROUTER_V6,
+  emptyNetwork,
+  type Network,
+  type GroupRule as PlaneRule,
+  type Port,
+} from "../../src/simulator/data-plane/network.ts";
+import { VpcPlane } from "../../src/simulator/data-plane/vpc-plane.ts";
+import { addressOf, gatewayOf, prefixOf } from "./address.ts";
 import { branchDevice, strayText } from "./macvlan/iproute.ts";
-import { createNetns, deleteNetns, exec, ipBatch, ipJson, mustExec, type Netns } from "./netns.ts";
-import { sumFlows, type FlowFilter, type Seen } from "./seen.ts";
+import { ipBatch, ipJson, mustExec, type Netns } from "./netns.ts";
 
 /** The router's address for IPv6, the same in every subnet of EC2. */
-export const gatewayV6 = "fe80:ec2::1";
+export const gatewayV6 = ROUTER_V6;
 
 /** Jumbo frames, as between instances of one VPC. */
-export const vpcMtu = 9001;
+export const vpcMtu = MTU;
+
+/** One inbound rule of a security group. Without a port: every port. */
+export type GroupRule = {
+  readonly protocol?: "tcp" | "udp" | "icmp" | "all";
+  readonly port?: number;
+} & ({ readonly fromGroup: string } | { readonly fromCidr: string });
 
 /**
  * A node's rp_filter: for `all`, and for the devices that are made. Of `all` and a device's own the greater counts, and
@@ -73,7 +78,7 @@ export interface BranchOptions {
 }
 
 /** A branch ENI as EC2 knows it, with what its controller would write on the pod. */
-export interface Branch extends Plug {
+export interface Branch extends Port {
   readonly vlanId: number;
   readonly eniId: string;
   readonly ipv4: string | undefined;
@@ -93,7 +98,7 @@ export interface HostOptions {
 }
 
 /** A machine in the VPC that is not our node. */
-export interface Host extends Plug {
+export interface Host extends Port {
   readonly netns: string;
   readonly ipv4: string | undefined;
   readonly ipv6: string | undefined;
@@ -129,6 +134,14 @@ export async function createVpc(options: VpcOptions = {}): Promise<Vpc> {
   return vpc;
 }
 
+/** What of the network the tests change, as a copy. */
+interface Draft {
+  readonly machines: Set<string>;
+  readonly gateways: Set<string>;
+  readonly groups: Map<string, readonly PlaneRule[]>;
+  readonly ports: Map<string, Port>;
+}
+
 export class Vpc {
   readonly node: Netns;
   readonly netns: string;
@@ -137,15 +150,10 @@ export class Vpc {
   readonly trunk: NodeEni;
   readonly #trunkUp: boolean;
   readonly #reversePathFilter: ReversePathFilter;
-  readonly #plugs = new Map<string, Plug>();
-  readonly #hosts = new Map<string, Host>();
-  readonly #gateways = new Set<string>();
-  /** By the branch's device, where the trunk is another node's. */
-  readonly #trunkOf = new Map<string, string>();
   /** What the node's switches were before, to put back. */
   readonly #nodeSysctls = new Map<string, string>();
+  #plane: VpcPlane | undefined;
   #hostCount = 0;
-  #opened: string[] = [];
 
   constructor(options: VpcOptions) {
     this.node = options.node;
@@ -179,45 +187,18 @@ export class Vpc {
         );
     // Devices take the node's default when they are made, and so do namespaces.
     await this.setReversePathFilter(this.#reversePathFilter);
-    await createNetns(this.netns);
-    await this.#sh(`
-cd /proc/sys/net
-echo 1 > ipv4/ip_forward
-echo 1 > ipv6/conf/all/forwarding
-for where in all default; do
-  # Addresses are EC2's to give out: nobody waits for duplicate address detection.
-  echo 0 > ipv6/conf/$where/accept_dad
-  echo 0 > ipv4/conf/$where/rp_filter
-  echo 0 > ipv4/conf/$where/send_redirects
-done
-ip route add blackhole default
-ip -6 route add blackhole default
-nft -f - <<'NFT'
-${baseTable()}${groupText(nodeGroup)}NFT
-`);
-    await this.#addGateway(this.subnet);
+    this.#plane = await VpcPlane.open({
+      netns: this.netns,
+      branchType: ({ vlanId }, { mac }) => branchDevice({ vlanId, mac }),
+    });
     const { primary, trunk, node } = this;
-    await ipBatch(
-      node,
-      (
-        [
-          [primary, "node0"],
-          [trunk, "trunk0"],
-        ] as const
-      ).map(
-        ([eni, peer]) =>
-          `link add ${eni.device} address ${eni.mac} mtu ${vpcMtu} type veth peer name ${peer} mtu ${vpcMtu} netns ${this.netns}`,
-      ),
-    );
-    this.#opened = [primary.device, trunk.device];
-    await this.#plug(
-      [
-        { device: "node0", mac: primary.mac, addresses: ipsOf(primary), groups: [nodeGroup] },
-        { device: "trunk0", mac: trunk.mac, addresses: ipsOf(trunk), groups: [nodeGroup] },
-      ],
-      [],
-    );
-    await this.#nft(strayText({ device: "trunk0", mac: trunk.mac }));
+    await this.#edit((draft) => {
+      draft.groups.set(nodeGroup, anythingOut);
+      draft.gateways.add(gatewayOf(this.subnet.ipv4));
+      add(draft, portOf({ device: "node0", ...ipsOf(primary), mac: primary.mac }, node, primary.device));
+      add(draft, portOf({ device: "trunk0", ...ipsOf(trunk), mac: trunk.mac }, node, trunk.device));
+    });
+    await this.#addStray("trunk0", trunk.mac);
     await this.#setUpNode();
   }
 
@@ -259,84 +240,56 @@ ${baseTable()}${groupText(nodeGroup)}NFT
   /** Makes a security group; without rules it lets nothing in. Everything may go out. */
   async createGroup(name: string, rules: readonly GroupRule[] = []): Promise<void> {
     if (!/^[a-z][a-z0-9-]{0,20}$/.test(name)) throw new Error(`not a group's name: ${name}`);
-    await this.#nft(groupText(name) + rules.map((rule) => ruleText(name, rule)).join(""));
+    await this.#edit(({ groups }) => groups.set(name, [...anythingOut, ...rules.flatMap(planeRules)]));
   }
 
   /** Adds inbound rules to a group that exists. */
   async allow(name: string, ...rules: readonly GroupRule[]): Promise<void> {
-    await this.#nft(rules.map((rule) => ruleText(name, rule)).join(""));
+    await this.#edit(({ groups }) =>
+      groups.set(name, [...(groups.get(name) ?? []), ...rules.flatMap(planeRules)]),
+    );
   }
 
   /** Associates a branch with the trunk: from now on its VLAN leads somewhere. */
   async attachBranch(options: BranchOptions): Promise<Branch> {
-    const branch = branchOf(options, this.subnet);
-    if (options.on !== undefined) this.#trunkOf.set(branch.device, options.on.trunkPort);
-    await this.#attach([branch]);
+    const [branch] = await this.attachBranches([options]);
+    if (branch === undefined) throw new Error("no branch");
     return branch;
   }
 
   /** The same for many at once, for the price of little more than one. */
   async attachBranches(options: readonly BranchOptions[]): Promise<Branch[]> {
-    const branches = options.map((one) => {
-      const branch = branchOf(one, this.subnet);
-      if (one.on !== undefined) this.#trunkOf.set(branch.device, one.on.trunkPort);
-      return branch;
+    const branches = options.map((one) => branchOf(one, this.subnet));
+    await this.#edit((draft) => {
+      for (const branch of branches) {
+        draft.gateways.add(gatewayOf(branch.subnet.ipv4));
+        add(draft, branch);
+      }
     });
-    await this.#attach(branches);
     return branches;
-  }
-
-  async #attach(branches: readonly Branch[]): Promise<void> {
-    for (const { subnet } of branches) await this.#addGateway(subnet);
-    await this.#plug(
-      branches,
-      branches.map(
-        (one) =>
-          `link add link ${this.#trunkOf.get(one.device) ?? "trunk0"} name ${one.device} mtu ${vpcMtu} ${branchDevice(one)}`,
-      ),
-    );
   }
 
   /** Ends associations; frames with such a tag are then nobody's. */
   async detachBranch(...branches: readonly Branch[]): Promise<void> {
-    await this.#unplug(branches);
+    await this.#edit(({ ports }) => {
+      for (const { device } of branches) ports.delete(device);
+    });
   }
 
   /** Puts a machine into the VPC, in a namespace of its own. */
   async addHost(options: HostOptions): Promise<Host> {
     const { name, ipv4, ipv6, groups, subnet = this.subnet } = options;
     const number = (this.#hostCount += 1);
-    const host: Host = {
-      device: `host${number}`,
-      mac: `02:00:00:01:00:${hex(number)}`,
-      addresses: ipsOf({ ipv4, ipv6 }),
-      groups,
-      netns: `${this.netns}-${name}`,
-      ipv4,
-      ipv6,
-    };
-    await createNetns(host.netns);
-    this.#hosts.set(host.netns, host);
-    await this.#addGateway(subnet);
-    await this.#plug(
-      [host],
-      [
-        `link add ${host.device} mtu ${vpcMtu} type veth peer name eth0 address ${host.mac} mtu ${vpcMtu} netns ${host.netns}`,
-      ],
-    );
-    await ipBatch(host.netns, [
-      "link set eth0 up",
-      ...(ipv4 === undefined
-        ? []
-        : [
-            `addr add ${ipv4}/${prefixOf(subnet.ipv4)} dev eth0`,
-            `route add default via ${gatewayOf(subnet.ipv4)}`,
-          ]),
-      ...(ipv6 === undefined
-        ? []
-        : [`addr add ${ipv6}/128 dev eth0 nodad`, `route add default via ${gatewayV6} dev eth0`]),
-    ]);
-    return host;
+    const netns = `${this.netns}-${name}`;
+    const [device, mac] = [`host${number}`, `02:00:00:01:00:${hex(number)}`];
+    const setUp = ["link set eth0 up", ...ownAddresses({ ipv4, ipv6 }, subnet, "eth0")];
+    const port = portOf({ device, mac, ...ipsOf({ ipv4, ipv6 }), groups }, netns, "eth0", setUp);
+    await this.#edit((draft) => {
+      draft.machines.add(netns);
+      draft.gateways.add(gatewayOf(subnet.ipv4));
+      add(draft, port);
+    });
+    return { ...port, netns, ipv4, ipv6 };
   }
 
   /** Puts a second node with a trunk into the VPC; its address is that of its primary ENI. */
@@ -344,33 +297,15 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     const number = (this.#hostCount += 1);
     const [device, trunkPort] = [`node${number}`, `trunk${number}`];
     const macOf = (last: string) => `02:00:00:00:${hex(number)}:${last}`;
-    const node: OtherNode = {
-      ...options,
-      device,
-      trunkPort,
-      mac: macOf("10"),
-      addresses: ipsOf(options),
-      groups: [nodeGroup],
-      netns: `${this.netns}-${options.name}`,
-    };
-    const { netns } = node;
-    await createNetns(netns);
-    this.#hosts.set(netns, node);
-    // Nothing of its own is sent by the trunk; a branch's packets are told by their tag.
-    const trunk: Plug = { device: trunkPort, mac: macOf("11"), addresses: [], groups: [nodeGroup] };
-    await this.#plug(
-      [node, trunk],
-      (
-        [
-          [node, "eth0"],
-          [trunk, "eth1"],
-        ] as const
-      ).map(
-        ([plug, inside]) =>
-          `link add ${plug.device} mtu ${vpcMtu} type veth peer name ${inside} address ${plug.mac} mtu ${vpcMtu} netns ${netns}`,
-      ),
-    );
-    await this.#nft(strayText(trunk));
+    const netns = `${this.netns}-${options.name}`;
+    const primary = portOf({ device, mac: macOf("10"), ...ipsOf(options) }, netns, "eth0");
+    await this.#edit((draft) => {
+      draft.machines.add(netns);
+      add(draft, primary);
+      // Nothing of its own is sent by the trunk; a branch's packets are told by their tag.
+      add(draft, portOf({ device: trunkPort, mac: macOf("11"), addresses: [] }, netns, "eth1"));
+    });
+    await this.#addStray(trunkPort, macOf("11"));
     await mustExec(netns, [
       "sh",
       "-ec",
@@ -378,83 +313,57 @@ ${baseTable()}${groupText(nodeGroup)}NFT
        for w in default eth0 eth1; do echo 2 > ipv4/conf/$w/rp_filter; done
        for d in eth0 eth1; do echo 0 > ipv6/conf/$d/accept_ra; done`,
     ]);
-    await ipBatch(netns, [
-      `addr add ${options.ipv4}/${prefixOf(this.subnet.ipv4)} dev eth0`,
-      `addr add ${options.ipv6}/128 dev eth0 nodad`,
-      "link set eth0 up",
-      "link set eth1 up",
-      `route add default via ${gatewayOf(this.subnet.ipv4)} dev eth0`,
-      `route add default via ${gatewayV6} dev eth0`,
-    ]);
-    return node;
+    const up = ["link set eth0 up", "link set eth1 up"];
+    await ipBatch(netns, [...up, ...ownAddresses(options, this.subnet, "eth0")]);
+    return { ...primary, ...options, netns, trunkPort };
   }
 
   /** Takes a machine away again. */
   async removeHost(host: Host): Promise<void> {
-    await this.#unplug([host]);
-    this.#hosts.delete(host.netns);
-    await deleteNetns(host.netns);
+    await this.#edit(({ ports, machines }) => {
+      ports.delete(host.device);
+      machines.delete(host.netns);
+    });
   }
 
   /** Gives the node's primary ENI secondary addresses or prefixes, for its regular pods. */
   async assignSecondary(...addresses: readonly string[]): Promise<void> {
-    const plug = this.#plugOf("node0");
-    this.#plugs.set(plug.device, { ...plug, addresses: [...plug.addresses, ...addresses] });
-    await this.#secondary("add", plug, addresses);
+    await this.#edit(({ ports }) => {
+      const port = this.nodePlug;
+      ports.set(port.device, { ...port, addresses: [...port.addresses, ...addresses] });
+    });
   }
 
   /** Takes secondary addresses back. */
   async unassignSecondary(...addresses: readonly string[]): Promise<void> {
-    const plug = this.#plugOf("node0");
-    this.#plugs.set(plug.device, {
-      ...plug,
-      addresses: plug.addresses.filter((one) => !addresses.includes(one)),
+    await this.#edit(({ ports }) => {
+      const port = this.nodePlug;
+      const kept = port.addresses.filter((one) => !addresses.includes(one));
+      ports.set(port.device, { ...port, addresses: kept });
     });
-    await this.#secondary("del", plug, addresses);
-  }
-
-  #secondary(verb: "add" | "del", plug: Plug, addresses: readonly string[]): Promise<unknown> {
-    return this.#sh(
-      batchText([
-        ...addresses.map((address) => this.#deliver(verb, plug, address)),
-        ...this.#othersAnswerFor(verb, plug.device, addresses),
-      ]) +
-        nftText(
-          addresses.map((address) => addressText(verb === "add" ? "add" : "delete", plug, address)).join(""),
-        ),
-    );
   }
 
   /** The node's primary ENI as the VPC knows it, for {@link seen}. */
-  get nodePlug(): Plug {
-    return this.#plugOf("node0");
+  get nodePlug(): Port {
+    const port = this.#open().network.ports.get("node0");
+    if (port === undefined) throw new Error("the node is not plugged in");
+    return port;
   }
 
   /** How many packets the VPC saw of one interface, and what became of them. */
-  async seen(plug: Plug, filter: FlowFilter = {}): Promise<Seen> {
-    const { stdout } = await mustExec(this.netns, ["nft", "-j", "list", "table", "inet", "vpc"]);
-    return sumFlows(stdout, plug.device, filter);
+  async seen({ device }: Port, filter: FlowFilter = {}): Promise<Seen> {
+    return sumFlows(flowsOf(await this.#open().counters()), device, filter);
   }
 
   /** Starts all counters afresh. */
   async forget(): Promise<void> {
-    const sets = points.flatMap((point) =>
-      [4, 6].flatMap((family) => [`${point}${family}`, `${point}${family}_other`]),
-    );
-    await this.#nft(sets.map((set) => `flush set inet vpc ${set}\n`).join(""));
+    await this.#open().forget();
   }
 
   /** Removes everything the VPC made, in the node's namespace too. */
   async close(): Promise<void> {
-    // Devices first: the kernel takes a namespace's devices away only some time after its name.
-    for (const device of this.#opened.splice(0)) {
-      await exec(this.node, ["ip", "link", "del", device]);
-    }
-    for (const netns of [...this.#hosts.keys(), this.netns]) {
-      await deleteNetns(netns);
-    }
-    this.#hosts.clear();
-    this.#plugs.clear();
+    await this.#plane?.close();
+    this.#plane = undefined;
     for (const [name, value] of this.#nodeSysctls) {
       await mustExec(this.node, ["sh", "-c", `echo ${value} > /proc/sys/net/${name}`]);
     }
@@ -465,87 +374,26 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     await this.close();
   }
 
-  #plugOf(device: string): Plug {
-    const plug = this.#plugs.get(device);
-    if (plug === undefined) throw new Error(`nothing is plugged into ${device}`);
-    return plug;
+  #open(): VpcPlane {
+    if (this.#plane === undefined) throw new Error("the VPC is not open");
+    return this.#plane;
   }
 
-  /** Brings devices of the VPC up (made by `create`) and everything that belongs to them. */
-  async #plug(plugs: readonly Plug[], create: readonly string[]): Promise<void> {
-    const switches: string[] = [];
-    const lines: string[] = [];
-    let nft = "";
-    for (const plug of plugs) {
-      const { device, addresses } = plug;
-      this.#plugs.set(device, plug);
-      switches.push(
-        `echo 1 > ipv4/conf/${device}/proxy_arp`,
-        `echo 0 > ipv4/neigh/${device}/proxy_delay`,
-        `echo 1 > ipv6/conf/${device}/proxy_ndp`,
-        `echo 0 > ipv6/neigh/${device}/proxy_delay`,
-        `echo 0 > ipv6/conf/${device}/accept_ra`,
-      );
-      lines.push(
-        `link set ${device} addrgenmode none up`,
-        `addr add ${gatewayV6}/64 dev ${device} nodad`,
-        ...addresses.map((address) => this.#deliver("add", plug, address)),
-        ...this.#othersAnswerFor("add", device, addresses),
-        ...this.#answersForOthers(device),
-      );
-      nft += plugText("add", plug);
-    }
-    await this.#sh(
-      [batchText(create), "cd /proc/sys/net", ...switches, batchText(lines), nftText(nft)].join("\n"),
-    );
+  async #edit(change: (draft: Draft) => void): Promise<void> {
+    const { machines, gateways, groups, ports } = this.#plane?.network ?? emptyNetwork;
+    const draft = {
+      machines: new Set(machines),
+      gateways: new Set(gateways),
+      groups: new Map(groups),
+      ports: new Map(ports),
+    };
+    change(draft);
+    await this.#open().apply(draft satisfies Network);
   }
 
-  async #unplug(plugs: readonly Plug[]): Promise<void> {
-    for (const { device } of plugs) this.#plugs.delete(device);
-    await this.#sh(
-      batchText(
-        plugs.flatMap((plug) => [
-          `link del ${plug.device}`,
-          ...this.#othersAnswerFor("del", plug.device, plug.addresses),
-        ]),
-      ) + nftText(plugs.map((plug) => plugText("delete", plug)).join("")),
-    );
-  }
-
-  /**
-   * EC2 delivers by MAC and never asks: each address has a static neighbour. A prefix, and a secondary
-   * address, goes to the interface's first address, whose neighbour is static already.
-   */
-  #deliver(verb: "add" | "del", { device, mac, addresses }: Plug, address: string): string {
-    const v6 = isV6(address);
-    const first = addresses.find((one) => isV6(one) === v6) ?? address;
-    if (first !== address) return `route ${verb} ${asCidr(address)} via ${first} dev ${device} onlink`;
-    return verb === "add"
-      ? `route add ${asCidr(address)} dev ${device}\nneigh add ${address} lladdr ${mac} dev ${device} nud permanent`
-      : `route del ${asCidr(address)} dev ${device}\nneigh del ${address} dev ${device}`;
-  }
-
-  /** The IPv6 twin of proxy_arp needs an entry for each address on each device that asks. */
-  #othersAnswerFor(verb: "add" | "del", device: string, addresses: readonly string[]): string[] {
-    const hosts = addresses.filter((address) => isV6(address) && !address.includes("/"));
-    return [...this.#plugs.keys()]
-      .filter((other) => other !== device)
-      .flatMap((other) => hosts.map((address) => `neigh ${verb} proxy ${address} dev ${other}`));
-  }
-
-  #answersForOthers(device: string): string[] {
-    return [...this.#plugs.values()]
-      .filter((other) => other.device !== device)
-      .flatMap((other) => other.addresses)
-      .filter((address) => isV6(address) && !address.includes("/"))
-      .map((address) => `neigh add proxy ${address} dev ${device}`);
-  }
-
-  async #addGateway(subnet: Subnet): Promise<void> {
-    const gateway = gatewayOf(subnet.ipv4);
-    if (this.#gateways.has(gateway)) return;
-    this.#gateways.add(gateway);
-    await ipBatch(this.netns, [`addr add ${gateway}/32 dev lo`]);
+  async #addStray(device: string, mac: string): Promise<void> {
+    const text = strayText({ device, mac });
+    if (text !== "") await this.#open().nft(text);
   }
 
   async #nodeSysctl(name: string, value: string): Promise<void> {
@@ -554,15 +402,56 @@ ${baseTable()}${groupText(nodeGroup)}NFT
     // Set once more: what it was at first is what it is to be again.
     if (!this.#nodeSysctls.has(name)) this.#nodeSysctls.set(name, stdout.trim());
   }
+}
 
-  #nft(text: string): Promise<unknown> {
-    return mustExec(this.netns, ["nft", "-f", "-"], { input: text });
-  }
+const anythingOut: readonly PlaneRule[] = ["0.0.0.0/0", "::/0"].map((cidr) => ({
+  id: "out",
+  egress: true,
+  protocol: "-1",
+  peer: { cidr },
+}));
 
-  /** One process enters the namespace for a whole script: starting processes is what costs in the guest. */
-  #sh(script: string): Promise<unknown> {
-    return mustExec(this.netns, ["sh", "-e"], { input: script });
-  }
+function planeRules(rule: GroupRule): PlaneRule[] {
+  const { protocol = "tcp", port } = rule;
+  const protocols = { tcp: ["tcp"], udp: ["udp"], icmp: ["icmp", "icmpv6"], all: ["-1"] }[protocol];
+  return protocols.map((one) => ({
+    id: "in",
+    egress: false,
+    protocol: one,
+    ...(port === undefined ? {} : { from: port, to: port }),
+    peer: "fromGroup" in rule ? { group: rule.fromGroup } : { cidr: rule.fromCidr },
+  }));
+}
+
+function add({ ports }: Draft, port: Port): void {
+  ports.set(port.device, port);
+}
+
+type PortOptions = Pick<Port, "device" | "mac" | "addresses"> & Partial<Pick<Port, "groups">>;
+
+/** An interface of a machine, in the node's group unless others are named. */
+function portOf(options: PortOptions, netns: Netns, inside: string, setUp: readonly string[] = []): Port {
+  const cable = { kind: "veth", netns, device: inside, setUp } as const;
+  return { eni: `eni of ${options.device}`, groups: [nodeGroup], isChecked: true, ...options, cable };
+}
+
+/** `ip -batch`: a machine's own address and its way out, in each family it has. */
+function ownAddresses(
+  { ipv4, ipv6 }: { readonly ipv4?: string | undefined; readonly ipv6?: string | undefined },
+  subnet: Subnet,
+  device: string,
+): string[] {
+  return [
+    ...(ipv4 === undefined
+      ? []
+      : [
+          `addr add ${ipv4}/${prefixOf(subnet.ipv4)} dev ${device}`,
+          `route add default via ${gatewayOf(subnet.ipv4)} dev ${device}`,
+        ]),
+    ...(ipv6 === undefined
+      ? []
+      : [`addr add ${ipv6}/128 dev ${device} nodad`, `route add default via ${gatewayV6} dev ${device}`]),
+  ];
 }
 
 /** What EC2 and the controller would make of the options; `home` is the subnet unless they name one. */
@@ -572,10 +461,13 @@ function branchOf(options: BranchOptions, home: Subnet): Branch {
   const mac = options.mac ?? `02:b1:00:00:${hex(vlanId >> 8)}:${hex(vlanId & 255)}`;
   const eniId = options.eniId ?? `eni-0b${vlanId.toString(16).padStart(15, "0")}`;
   return {
+    eni: eniId,
     device: options.on === undefined ? `br${vlanId}` : `${options.on.trunkPort}b${vlanId}`,
     mac,
-    addresses: ipsOf({ ipv4, ipv6 }),
+    ...ipsOf({ ipv4, ipv6 }),
     groups,
+    isChecked: true,
+    cable: { kind: "branch", trunk: options.on?.trunkPort ?? "trunk0", vlanId },
     vlanId,
     eniId,
     ipv4,
@@ -597,16 +489,12 @@ function branchOf(options: BranchOptions, home: Subnet): Branch {
   };
 }
 
-function batchText(lines: readonly string[]): string {
-  return lines.length === 0 ? "" : `ip -batch - <<'IP'\n${lines.join("\n")}\nIP\n`;
-}
-
-function nftText(text: string): string {
-  return `nft -f - <<'NFT'\n${text}NFT\n`;
-}
-
-function ipsOf(eni: { readonly ipv4?: string | undefined; readonly ipv6?: string | undefined }): string[] {
-  return [eni.ipv4, eni.ipv6].filter((address) => address !== undefined).map(addressOf);
+function ipsOf(eni: { readonly ipv4?: string | undefined; readonly ipv6?: string | undefined }): {
+  readonly addresses: readonly string[];
+} {
+  return {
+    addresses: [eni.ipv4, eni.ipv6].filter((address) => address !== undefined).map(addressOf),
+  };
 }
 
 function hex(byte: number): string {

@@ -20,7 +20,7 @@ import {
   type Branch,
   type CniAnswer,
 } from "../ground/index.ts";
-import { sumFlows } from "../ground/seen.ts";
+import { flowsOf, sumFlows } from "../../src/simulator/data-plane/counters.ts";
 import { plainNode } from "../kernel/faults/aftermath.ts";
 import { call, callExecutable, mustCall } from "../kernel/faults/plugin.ts";
 import { Before, Setting, recordsIn } from "../kernel/faults/setting.ts";
@@ -119,10 +119,11 @@ test(`${COUNT} ADDs at once on one trunk, and ${COUNT} DELs`, { timeout: 3 * PAT
     ),
   );
   const { stdout } = await mustExec(setting.vpc.netns, ["nft", "-j", "list", "table", "inet", "vpc"]);
+  const flows = flowsOf(stdout);
   const seen = (pod: { branch: Branch }, family: 4 | 6) => {
     const from = family === 4 ? pod.branch.ipv4 : pod.branch.ipv6;
-    const { sent, spoofed } = sumFlows(stdout, pod.branch.device, { to: FAR[family] });
-    const own = from === undefined ? 0 : sumFlows(stdout, pod.branch.device, { to: FAR[family], from }).sent;
+    const { sent, spoofed } = sumFlows(flows, pod.branch.device, { to: FAR[family] });
+    const own = from === undefined ? 0 : sumFlows(flows, pod.branch.device, { to: FAR[family], from }).sent;
     return { sent: sent > 0 && sent === own, spoofed };
   };
   for (const family of [4, 6] as const) {
