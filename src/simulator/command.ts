@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { DataPlane, checkDataPlane } from "./data-plane/data-plane.ts";
+import { trace } from "./data-plane/trace-command.ts";
 import { emptyWorld } from "./model/world.ts";
 import type { World } from "./model/types.ts";
 import { readSnapshot, snapshotOf } from "./snapshot.ts";
@@ -19,10 +20,13 @@ const USAGE = `branchline simulate: EC2 and instance metadata on this machine, w
   --data-plane                     makes the world real in network namespaces: instances, interfaces, groups (root)
   --namespace-prefix NAME          how their names begin (sim)
   --snapshot FILE                  read at the start when it is there, written at SIGTERM
+
+branchline simulate trace          follows packets through the groups; branchline simulate trace --help
 `;
 
 /** Runs until SIGTERM or SIGINT; gives the exit status: 0, or 2 for arguments and files that cannot be used. */
 export async function simulate(args: readonly string[]): Promise<number> {
+  if (args[0] === "trace") return trace(args.slice(1));
   let options;
   try {
     options = readOptions(args);

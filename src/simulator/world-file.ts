@@ -63,10 +63,13 @@ export function applyWorldFile(world: World, text: string, now: number): void {
     world.keys[textAt(key, "id")] = { secret: textAt(key, "secret"), account };
   }
   changeSettings(world.settings, objectAt(file["settings"] ?? {}, "settings"));
-  const throttling = world.settings.throttling;
-  world.settings.throttling = false;
-  for (const vpc of listAt(file, "vpcs")) makeVpc(new Maker(world, now), vpc);
-  world.settings.throttling = throttling;
+  const { throttling, instanceSeconds } = world.settings;
+  // What a file says is there at the start: its instances are running already.
+  Object.assign(world.settings, { throttling: false, instanceSeconds: 0 });
+  const maker = new Maker(world, now);
+  for (const vpc of listAt(file, "vpcs")) makeVpc(maker, vpc);
+  maker.settle();
+  Object.assign(world.settings, { throttling, instanceSeconds });
 }
 
 class Maker {
@@ -76,6 +79,11 @@ class Maker {
   constructor(world: World, now: number) {
     this.simulator = new Simulator(world);
     this.now = now;
+  }
+
+  /** Does what is due by now. */
+  settle(): void {
+    this.simulator.advance(this.now);
   }
 
   /** The block of the VPC's next subnet: the first /64 that none has. */

@@ -432,7 +432,7 @@ type PortOptions = Pick<Port, "device" | "mac" | "addresses"> & Partial<Pick<Por
 /** An interface of a machine, in the node's group unless others are named. */
 function portOf(options: PortOptions, netns: Netns, inside: string, setUp: readonly string[] = []): Port {
   const cable = { kind: "veth", netns, device: inside, setUp } as const;
-  return { eni: `eni of ${options.device}`, groups: [nodeGroup], isChecked: true, ...options, cable };
+  return { eni: `eni-${options.device}`, groups: [nodeGroup], isChecked: true, ...options, cable };
 }
 
 /** `ip -batch`: a machine's own address and its way out, in each family it has. */

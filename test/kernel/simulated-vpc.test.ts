@@ -1,15 +1,28 @@
 // The simulator's data plane: requests to EC2 on one side, packets on the other.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { ParamTree } from "../../src/simulator/model/params.ts";
-import type { Answer } from "../../src/simulator/model/types.ts";
 import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
+import {
+  emptyNetwork,
+  type GroupRule,
+  type Network,
+  type Port,
+} from "../../src/simulator/data-plane/network.ts";
+import { POINTS, countersOf } from "../../src/simulator/data-plane/table.ts";
+import { VpcPlane } from "../../src/simulator/data-plane/vpc-plane.ts";
 import { textAt } from "../../src/simulator/model/operation.ts";
+import type { ParamTree } from "../../src/simulator/model/params.ts";
+import { Random } from "../../src/simulator/model/random.ts";
+import type { Answer } from "../../src/simulator/model/types.ts";
 import { emptyWorld } from "../../src/simulator/model/world.ts";
-import { applyWorldFile } from "../../src/simulator/world-file.ts";
 import { start, type Running } from "../../src/simulator/start.ts";
+import { applyWorldFile } from "../../src/simulator/world-file.ts";
 import { Conversation } from "../ground/conversation.ts";
-import { branchDevice } from "../ground/macvlan/iproute.ts";
+import { branchDevice, distDirectory } from "../ground/macvlan/iproute.ts";
 import { createNetns, deleteNetns, ipBatch, mustExec } from "../ground/netns.ts";
+import { eventually } from "../ground/run.ts";
 import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
 import { connect, ping } from "../ground/traffic.ts";
 
@@ -34,6 +47,8 @@ vpcs:
       - { name: b, type: m5.large, subnet: nodes, groups: [node] }
 `;
 const PORT = 5432;
+const branchDeviceOf = ({ vlanId }: { vlanId: number }, { mac }: { mac: string }) =>
+  branchDevice({ vlanId, mac });
 
 let before: Snapshot;
 let running: Running;
@@ -162,7 +177,7 @@ beforeAll(async () => {
         prefix: "simtest",
         world,
         log: ({ msg, error }) => console.error(msg, error),
-        branchType: ({ vlanId }, { mac }) => branchDevice({ vlanId, mac }),
+        branchType: branchDeviceOf,
       }),
   });
 });
@@ -367,3 +382,139 @@ test("a reset leaves nothing of the world before", async () => {
   const { stdout } = await mustExec(node(0), ["ip", "-br", "link"]);
   expect(stdout).not.toContain("left0");
 });
+
+test("a trace says which groups were asked of a packet, and by which rule it passed", async () => {
+  const client = await pod("client", 0, 5);
+  const db = await pod("db", 1, 5);
+  await serve(db.netns);
+  const executable = path.resolve(import.meta.dirname, "../..", distDirectory, "branchline");
+  const argv = ["simulate", "trace", "--namespace-prefix", "simtest", "--to", db.ipv4, "--count", "2"];
+  const child = spawn(executable, argv, { stdio: "pipe" });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+  const ended = once(child, "close");
+  await eventually("the trace to begin", () => (said.includes("following") ? true : undefined));
+  expect((await connect(client.netns, db.ipv4, { port: 81, timeout: 1 })).reach).toBe("timed out");
+  expect(await reaches(client, db)).toBe("reached");
+  expect(await ended).toEqual([0, null]);
+  expect(said).toContain(`${client.ipv4}:`);
+  expect(said).toContain(`sent by ${client.eni}`);
+  expect(said).toContain(`in:  none of ${groupId("db")} allows it`);
+  expect(said).toContain(`out: ${groupId("client")} allows it by sgr-`);
+});
+
+test("many changes one by one lead where one change leads", async () => {
+  const options = { netns: "simtest-vpc", branchType: branchDeviceOf };
+  const random = new Random(20);
+  let network = emptyNetwork;
+  const first = await VpcPlane.open(options);
+  let shown: string[];
+  let empty: string[];
+  try {
+    for (let step = 0; step < 25; step += 1) {
+      network = randomNetwork(random);
+      await first.apply(network);
+    }
+    shown = await shownOf(first.netns);
+    await first.apply(emptyNetwork);
+    empty = await shownOf(first.netns);
+  } finally {
+    await first.close();
+  }
+  expect(network.ports.size).toBeGreaterThan(3);
+  const second = await VpcPlane.open(options);
+  try {
+    expect(empty).toEqual(await shownOf(second.netns));
+    await second.apply(network);
+    expect(shown).toEqual(await shownOf(second.netns));
+  } finally {
+    await second.close();
+  }
+});
+
+/** Some of three instances with a trunk each, some of six branches, in some of three groups with some rules. */
+function randomNetwork(random: Random): Network {
+  const some = (most: number): number[] =>
+    Array.from({ length: most }, (_, i) => i).filter(() => random.next() < 0.6);
+  const port = (device: string, number: number, cable: Port["cable"]): Port => ({
+    eni: `eni-${device}`,
+    device,
+    mac: `02:00:00:00:0${Math.floor(random.next() * 2)}:0${number}`,
+    addresses: [
+      `10.0.0.1${number}`,
+      `2001:db8::1${number}`,
+      ...some(2).map((i) => `10.0.${i + 1}.${number * 16}/28`),
+    ],
+    groups: some(3).map((i) => `sg-${i}`),
+    isChecked: random.next() < 0.8,
+    ...(random.next() < 0.3 ? { tcpSeconds: 60 + number } : {}),
+    cable,
+  });
+  const trunks = some(3);
+  const ports = [
+    ...trunks.map((i) =>
+      port(`trunk${i}`, i, {
+        kind: "veth",
+        netns: `simtest-m${i}`,
+        device: "eth1",
+        setUp: ["link set eth1 up"],
+      }),
+    ),
+    ...some(6).flatMap((i) => {
+      const trunk = trunks[i % 3];
+      return trunk === undefined
+        ? []
+        : [port(`br${i}`, i + 3, { kind: "branch", trunk: `trunk${trunk}`, vlanId: i + 1 })];
+    }),
+  ];
+  const peers: GroupRule["peer"][] = [
+    { cidr: "10.0.0.0/8" },
+    { cidr: "0.0.0.0/0" },
+    { cidr: "::/0" },
+    { group: "sg-0" },
+    { group: "sg-1" },
+  ];
+  return {
+    machines: new Set(trunks.map((i) => `simtest-m${i}`)),
+    gateways: new Set(some(3).map((i) => `10.0.${i}.1`)),
+    groups: new Map(
+      some(3).map((group) => [
+        `sg-${group}`,
+        some(4).map((i): GroupRule => {
+          const peer = peers[Math.floor(random.next() * peers.length)] ?? { group: "sg-0" };
+          return {
+            id: `sgr-${i}`,
+            egress: random.next() < 0.5,
+            protocol: random.next() < 0.5 ? "tcp" : "-1",
+            peer,
+          };
+        }),
+      ]),
+    ),
+    ports: new Map(ports.map((one) => [one.device, one])),
+  };
+}
+
+/** All that can differ, without numbers and MACs of devices, handles and counts. */
+async function shownOf(netns: string): Promise<string[]> {
+  const rules = JSON.parse(
+    (await mustExec(netns, ["nft", "-j", "list", "ruleset"])).stdout,
+    (key, value: unknown) => {
+      if (key === "handle" || key === "counter") return undefined;
+      // Elements come in the kernel's order.
+      return key === "elem" && Array.isArray(value)
+        ? value.map((one) => JSON.stringify(one)).toSorted()
+        : value;
+    },
+  ) as { nftables: { set?: { name: string } }[] };
+  const counters = POINTS.flatMap(countersOf);
+  const kept = rules.nftables.filter(({ set }) => set === undefined || !counters.includes(set.name));
+  const { stdout } = await mustExec(netns, [
+    "sh",
+    "-ec",
+    "ip -br link; ip -br addr; ip route; ip -6 route; ip neigh show nud permanent; ip neigh show proxy; ip -6 neigh show proxy",
+  ]);
+  const devices = stdout.split("\n").map((line) => line.replace(/@\S+| [0-9a-f:]{17} (?=<)/g, ""));
+  return [...kept.map((one) => JSON.stringify(one)), ...devices].toSorted();
+}

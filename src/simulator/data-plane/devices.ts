@@ -12,6 +12,7 @@ export interface Devices {
 
 interface Link {
   readonly create: string;
+  readonly eni: string;
   /** The device that it is a part of, and goes with. */
   readonly parent: string | undefined;
 }
@@ -65,17 +66,19 @@ export function devicesOf(network: Network, options: DevicesOptions): Devices {
 }
 
 function linkOf(port: Port, { branchType, pid }: DevicesOptions): Link {
-  const { device, mac, cable } = port;
+  const { device, mac, cable, eni } = port;
   if (cable.kind === "branch") {
     const type = branchType?.(cable, port) ?? `type vlan id ${cable.vlanId}`;
     return {
       create: `link add link ${cable.trunk} name ${device} mtu ${MTU} ${type}`,
+      eni,
       parent: cable.trunk,
     };
   }
   const where = cable.netns ?? String(pid);
   return {
     create: `link add ${device} mtu ${MTU} type veth peer name ${cable.device} address ${mac} mtu ${MTU} netns ${where}`,
+    eni,
     parent: undefined,
   };
 }
@@ -114,7 +117,11 @@ export function devicesDifference(before: Devices, after: Devices): DevicesDiffe
   ];
   const additions = [
     ...[...fresh].flatMap((device) => [
-      `link set ${device} addrgenmode none up`,
+      // So that a person, and a trace, knows whose it is.
+      `link set ${device} alias ${after.links.get(device)?.eni}`,
+      // Before it is up: otherwise it may have an address of its own by then.
+      `link set ${device} addrgenmode none`,
+      `link set ${device} up`,
       `addr add ${ROUTER_V6}/64 dev ${device} nodad`,
     ]),
     ...[...after.entries]

@@ -1,0 +1,121 @@
+import { expect, it, test } from "vitest";
+import { emptyNetwork } from "./network.ts";
+import type { GroupRule, Network, Port } from "./network.ts";
+import { EMPTY_TABLE, tableDifference, tableOf } from "./table.ts";
+
+const port = (device: string, more: Partial<Port> = {}): Port => ({
+  eni: `eni-${device}`,
+  device,
+  mac: "02:00:00:00:00:01",
+  addresses: ["10.0.0.4", "2001:db8::4"],
+  groups: ["sg-1"],
+  isChecked: true,
+  cable: { kind: "branch", trunk: "trunk", vlanId: 7 },
+  ...more,
+});
+
+const rule = (more: Partial<GroupRule>): GroupRule => ({
+  id: "sgr-1",
+  egress: false,
+  protocol: "tcp",
+  peer: { cidr: "10.0.0.0/8" },
+  ...more,
+});
+
+const network = (rules: readonly GroupRule[], ...ports: readonly Port[]): Network => ({
+  ...emptyNetwork,
+  groups: new Map([["sg-1", rules]]),
+  ports: new Map(ports.map((one) => [one.device, one])),
+});
+
+const members = "@members4_sg-1";
+const members6 = "@members6_sg-1";
+test.each<[string, Partial<GroupRule>, string[]]>([
+  ["one port", { from: 80, to: 80 }, ["ip saddr 10.0.0.0/8 tcp dport 80 counter goto tracked_in"]],
+  ["ports", { from: 80, to: 90 }, ["ip saddr 10.0.0.0/8 tcp dport 80-90 counter goto tracked_in"]],
+  [
+    "IPv6",
+    { protocol: "udp", from: 53, to: 53, peer: { cidr: "2001:db8::/64" } },
+    ["ip6 saddr 2001:db8::/64 udp dport 53 counter goto tracked_in"],
+  ],
+  ["a number", { protocol: "50" }, ["ip saddr 10.0.0.0/8 meta l4proto 50 counter goto tracked_in"]],
+  ["everything", { protocol: "-1" }, ["ip saddr 10.0.0.0/8 counter goto tracked_in"]],
+  [
+    "a group, in both families",
+    { from: 80, to: 80, peer: { group: "sg-1" } },
+    [
+      `ip saddr ${members} tcp dport 80 counter goto tracked_in`,
+      `ip6 saddr ${members6} tcp dport 80 counter goto tracked_in`,
+    ],
+  ],
+  ["a group that is gone", { peer: { group: "sg-2" } }, []],
+  [
+    "ICMP of a group, which is IPv4 alone",
+    { protocol: "icmp", from: -1, to: -1, peer: { group: "sg-1" } },
+    [`ip saddr ${members} meta l4proto icmp counter goto tracked_in`],
+  ],
+  [
+    "a type of ICMP",
+    { protocol: "icmp", from: 8, to: -1 },
+    ["ip saddr 10.0.0.0/8 icmp type 8 counter goto tracked_in"],
+  ],
+  [
+    "a type and a code",
+    { protocol: "icmpv6", from: 1, to: 4, peer: { cidr: "::/0" } },
+    ["ip6 saddr ::/0 icmpv6 type 1 icmpv6 code 4 counter goto open_in"],
+  ],
+  [
+    "all peers",
+    { from: 0, to: 65535, peer: { cidr: "0.0.0.0/0" } },
+    ["ip saddr 0.0.0.0/0 tcp dport 0-65535 counter goto open_in"],
+  ],
+])("a rule for %s", (_, more, expected) => {
+  expect(tableOf(network([rule(more)])).chains.get("in_sg-1")).toEqual(
+    expected.map((line) => `${line} comment "sgr-1"`),
+  );
+  const egress = tableOf(network([rule({ ...more, egress: true })])).chains;
+  expect(egress.get("out_sg-1")).toEqual(
+    expected.map((line) => `${line.replace("saddr", "daddr").replace("_in", "_out")} comment "sgr-1"`),
+  );
+  expect(egress.get("in_sg-1")).toEqual([]);
+});
+
+it("asks all groups of an interface, and refuses what none allows", () => {
+  const { chains } = tableOf(network([], port("a", { groups: ["sg-1", "sg-gone"] })));
+  expect(chains.get("in_a")).toEqual(["jump in_sg-1", "goto refused"]);
+  expect(chains.get("out_a")).toEqual(["jump out_sg-1", "goto withheld"]);
+});
+
+it("tracks TCP by the longer time first, so that the shorter wins", () => {
+  const { chains, sets } = tableOf(
+    network([], port("a", { tcpSeconds: 60 }), port("b", { tcpSeconds: 350 }), port("c")),
+  );
+  expect(chains.get("timeouts")?.map((line) => /tracked_\d+/.exec(line)?.[0])).toEqual([
+    ...Array<string>(4).fill("tracked_350"),
+    ...Array<string>(4).fill("tracked_60"),
+  ]);
+  expect([...(sets.get("tracked_60")?.elements ?? [])]).toEqual(['"a"']);
+});
+
+it("knows which interfaces answer everybody, by family and protocol", () => {
+  const anybody = { egress: true, protocol: "-1", peer: { cidr: "0.0.0.0/0" } };
+  const ports = { protocol: "tcp", from: 0, to: 65535, peer: { cidr: "::/0" } };
+  const some = { protocol: "udp", from: 1, to: 65535, peer: { cidr: "::/0" } };
+  const { sets } = tableOf(network([rule(anybody), rule(ports), rule(some)], port("a")));
+  expect([...(sets.get("answers_out")?.elements ?? [])]).toEqual(['"a" . ipv4 . tcp', '"a" . ipv4 . udp']);
+  expect([...(sets.get("answers_in")?.elements ?? [])]).toEqual(['"a" . ipv6 . tcp']);
+});
+
+it("changes nothing where nothing has changed", () => {
+  const table = tableOf(network([rule({})], port("a"), port("b", { tcpSeconds: 60 })));
+  expect(tableDifference(table, table)).toBe("");
+  expect(tableDifference(EMPTY_TABLE, tableOf(emptyNetwork))).toBe("");
+});
+
+it("replaces a group's rules in one transaction, and touches no interface", () => {
+  const before = tableOf(network([rule({})], port("a")));
+  const after = tableOf(network([rule({ id: "sgr-2", protocol: "udp" })], port("a")));
+  expect(tableDifference(before, after)).toBe(
+    'flush chain inet vpc in_sg-1\nadd rule inet vpc in_sg-1 ip saddr 10.0.0.0/8 meta l4proto udp counter goto tracked_in comment "sgr-2"\n',
+  );
+});

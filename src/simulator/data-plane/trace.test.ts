@@ -1,0 +1,130 @@
+import { expect, it, test } from "vitest";
+import { TraceReader } from "./trace.ts";
+
+/** As nftables 1.0.6 prints them, with what a story does not need left out. */
+const lines = (...of: readonly string[]): string[] => of.map((line) => `trace id 2df1e9b3 inet ${line}`);
+const packet =
+  'packet: iif "enia" ether saddr 02:00:00:00:00:01 ip saddr 10.0.0.5 ip daddr 10.0.0.4 ip protocol tcp ip length 60 tcp sport 59518 tcp dport 81 tcp flags == syn tcp window 62727 ';
+const begun = lines(
+  `trace_1 prerouting ${packet}`,
+  "trace_1 prerouting unknown rule handle 2 (verdict continue)",
+  "trace_1 prerouting policy accept ",
+  `vpc prerouting ${packet}`,
+  "vpc prerouting rule jump note_sent (verdict jump note_sent)",
+);
+const left = lines(
+  "vpc prerouting policy accept ",
+  "vpc forward rule ct state new jump timeouts (verdict jump timeouts)",
+  "vpc forward rule iifname vmap @senders (verdict goto out_enia)",
+  "vpc out_enia rule jump out_sg-0a (verdict jump out_sg-0a)",
+  'vpc out_sg-0a rule ip daddr 0.0.0.0/0 counter packets 0 bytes 0 goto open_out comment "sgr-02" (verdict goto open_out)',
+  "vpc open_out rule goto tracked_out (verdict goto tracked_out)",
+  "vpc tracked_out rule goto allowed_out (verdict goto allowed_out)",
+  "vpc allowed_out rule oifname vmap @receivers (verdict goto in_enib)",
+  "vpc in_enib rule jump in_sg-0a (verdict jump in_sg-0a)",
+);
+const delivered = lines(
+  `vpc postrouting ${packet.replace('"enia"', '"enia" oif "enib"')}`,
+  "vpc postrouting policy accept ",
+);
+const head = "10.0.0.5:59518 -> 10.0.0.4:81 tcp syn, sent by eni-a";
+
+test.each<[string, readonly string[], readonly string[]]>([
+  [
+    "that is allowed",
+    [
+      ...begun,
+      ...left,
+      ...lines(
+        'vpc in_sg-0a rule ip saddr 10.0.0.0/16 counter packets 0 bytes 0 goto tracked_in comment "sgr-03" (verdict goto tracked_in)',
+        "vpc tracked_in rule accept (verdict accept)",
+      ),
+      ...delivered,
+    ],
+    ["  out: sg-0a allows it by sgr-02", "  in:  sg-0a allows it by sgr-03", "  delivered to eni-b"],
+  ],
+  [
+    "that a rule allows which is newer than the trace",
+    [
+      ...begun,
+      ...left,
+      ...lines("vpc in_sg-0a unknown rule handle 90 (verdict goto tracked_in)"),
+      ...delivered,
+    ],
+    [
+      "  out: sg-0a allows it by sgr-02",
+      "  in:  sg-0a allows it by a rule newer than this trace",
+      "  delivered to eni-b",
+    ],
+  ],
+  [
+    "that no group lets in",
+    [
+      ...begun,
+      ...left,
+      ...lines(
+        "vpc in_enib rule jump in_sg-0b (verdict jump in_sg-0b)",
+        "vpc in_enib rule goto refused (verdict goto refused)",
+        "vpc refused rule drop (verdict drop)",
+      ),
+    ],
+    ["  out: sg-0a allows it by sgr-02", "  in:  none of sg-0a, sg-0b allows it", "  dropped"],
+  ],
+  [
+    "that no group lets out",
+    [
+      ...begun,
+      ...lines(
+        "vpc forward rule iifname vmap @senders (verdict goto out_enia)",
+        "vpc out_enia rule goto withheld (verdict goto withheld)",
+        "vpc withheld rule drop (verdict drop)",
+      ),
+    ],
+    ["  out: no group allows it", "  dropped"],
+  ],
+  [
+    "of a tracked connection",
+    [
+      ...begun,
+      ...lines(
+        "vpc forward rule ct direction reply ct mark & 0x00000002 == 0x00000002 goto allowed_out (verdict goto allowed_out)",
+        "vpc allowed_out rule ct direction reply ct mark & 0x00000001 == 0x00000001 accept (verdict accept)",
+      ),
+      ...delivered,
+    ],
+    [
+      "  out: of a connection that is tracked",
+      "  in:  of a connection that is tracked",
+      "  delivered to eni-b",
+    ],
+  ],
+  [
+    "with a foreign address",
+    [
+      ...begun,
+      ...lines(
+        "vpc prerouting rule ether saddr . ip saddr != @own4 goto spoofed (verdict goto spoofed)",
+        "vpc spoofed rule drop (verdict drop)",
+      ),
+    ],
+    ["  source check: the MAC or the address is not the interface's own", "  dropped"],
+  ],
+])("a packet %s", (_, given, expected) => {
+  const reader = new TraceReader("trace_1", (device) => device.replace("eni", "eni-"));
+  const stories = given.flatMap((line) => reader.read(line) ?? []);
+  expect(stories).toEqual([head, ...expected]);
+  expect(reader.rest()).toEqual([]);
+});
+
+it("tells in the end of a packet that went nowhere", () => {
+  const reader = new TraceReader("trace_1", () => "eni-a");
+  for (const line of begun) expect(reader.read(line)).toBeUndefined();
+  expect(reader.rest()).toEqual([head, "  dropped: no interface of the VPC has this address"]);
+});
+
+it("leaves another trace's packets alone", () => {
+  const reader = new TraceReader("trace_2", () => "eni-a");
+  const given = [...begun, ...lines("vpc spoofed rule drop (verdict drop)")];
+  expect(given.flatMap((line) => reader.read(line) ?? [])).toEqual([]);
+  expect(reader.rest()).toEqual([]);
+});
