@@ -115,7 +115,8 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["clients"],
-      bound: 20,
+      env: { WHOLE_TABLE: "1" },
+      bound: 30,
       why: "the table of requests to EC2 by the JavaScript SDK, the AWS CLI, boto3 and Go's SDK",
     },
     {
@@ -211,7 +212,7 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["unit", "binary"],
-      args: ["fuzz"],
+      args: ["fuzz", "random-sequences"],
       env: { FUZZ_RUNS: "20000" },
       bound: 60,
       why: "20,000 examples a property, others each time",

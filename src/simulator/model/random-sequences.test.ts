@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { patience, runs } from "../../../test/fuzz/runs.ts";
+import { Tally, patience, runs } from "../../../test/fuzz/runs.ts";
 import { freeAddresses, sizeOf } from "./addresses.ts";
 import { Ec2Error } from "./error.ts";
 import { instanceTypes } from "./instance-types.ts";
@@ -41,8 +41,17 @@ const ACTIONS = [
   "CreateSecurityGroup",
 ];
 
+const OFTEN = [
+  "CreateTrunk",
+  "AttachNetworkInterface",
+  "DetachNetworkInterface",
+  "AssociateTrunkInterface",
+  "DisassociateTrunkInterface",
+];
+
 const step: fc.Arbitrary<Step> = fc.record({
-  action: fc.constantFrom(...ACTIONS),
+  // What is refused most often is tried more often.
+  action: fc.constantFrom(...ACTIONS, ...OFTEN, ...OFTEN),
   a: fc.nat(1000),
   b: fc.nat(1000),
   n: fc.nat(6),
@@ -76,10 +85,7 @@ function requestOf(world: World, { action, a, b, n }: Step): [string, ParamTree]
         { NetworkInterfaceId: eni, InstanceId: pick(world.instances, b), DeviceIndex: String(n) },
       ];
     case "DetachNetworkInterface":
-      return [
-        action,
-        { AttachmentId: world.interfaces.get(eni)?.attachment?.id ?? "eni-attach-0123456789abcdef0" },
-      ];
+      return [action, { AttachmentId: attachmentOf(world, a) }];
     case "AssociateTrunkInterface":
       return [
         action,
@@ -109,6 +115,15 @@ function requestOf(world: World, { action, a, b, n }: Step): [string, ParamTree]
     default:
       return [action, { VpcId: pick(world.vpcs, a), GroupName: `group-${b}`, GroupDescription: "of a test" }];
   }
+}
+
+/** Of an interface that is no instance's first. */
+function attachmentOf(world: World, which: Pick): string {
+  const more = [...world.interfaces.values()].flatMap(({ attachment }) => attachment ?? []);
+  return pick(
+    new Map(more.filter(({ deviceIndex }) => deviceIndex > 0).map(({ id }) => [id, id])),
+    which,
+  ).replace(/^eni-(?!attach)/, "eni-attach-");
 }
 
 function trunkOf(world: World, which: Pick): string {
@@ -183,10 +198,29 @@ function broken(world: World): string[] {
   return defects;
 }
 
-function worldOfTest(seed: number): Simulator {
+/** What is not as a test would like it: each by itself, and all at once. */
+interface Conditions {
+  readonly lag: number;
+  readonly youth: number;
+  readonly throttling: boolean;
+  /** An answer in ten is an error: before anything was done, or after, as for a client that crashes. */
+  readonly faults: "none" | "before" | "after";
+}
+
+const conditions: fc.Arbitrary<Conditions> = fc.record({
+  lag: fc.constantFrom(0, 2),
+  youth: fc.constantFrom(0, 1),
+  throttling: fc.boolean(),
+  faults: fc.constantFrom("none", "before", "after"),
+});
+
+const FAULT = "InternalError";
+
+function worldOfTest(seed: number, { lag, youth, throttling, faults }: Conditions): Simulator {
   const simulator = new Simulator(emptyWorld(seed));
-  simulator.world.settings.throttling = false;
-  simulator.world.settings.quotas.interfaces = 40;
+  const { settings } = simulator.world;
+  settings.throttling = false;
+  settings.quotas.interfaces = 40;
   const call = (action: string, tree: ParamTree) =>
     simulator.execute(action, { Version: "2016-11-15", ...tree }, 0);
   call("CreateVpc", { CidrBlock: "10.0.0.0/16", AmazonProvidedIpv6CidrBlock: "true" });
@@ -194,6 +228,19 @@ function worldOfTest(seed: number): Simulator {
   const ipv6 = vpc?.ipv6Cidr?.replace("/56", "/64") ?? "";
   call("CreateSubnet", { VpcId: vpc?.id ?? "", CidrBlock: "10.0.0.0/28", Ipv6CidrBlock: ipv6 });
   call("CreateSubnet", { VpcId: vpc?.id ?? "", CidrBlock: "10.0.1.0/26" });
+  settings.describeLagSeconds = lag;
+  settings.notFoundAfterCreateSeconds = youth;
+  settings.throttling = throttling;
+  settings.buckets = { CreateNetworkInterface: [2, 0.2], AssociateTrunkInterface: [2, 0.2] };
+  if (faults !== "none") {
+    simulator.faults.push({
+      action: "*",
+      code: FAULT,
+      status: 500,
+      probability: 0.1,
+      after: faults === "after",
+    });
+  }
   return simulator;
 }
 
@@ -206,17 +253,18 @@ function differences(before: Record<string, unknown>, after: Record<string, unkn
   return Object.keys(before).filter((name) => !isDeepStrictEqual(before[name], after[name]));
 }
 
-function refuses(simulator: Simulator, action: string, tree: ParamTree, now: number): boolean {
+/** The code of the refusal, or "" for none. */
+function refusal(simulator: Simulator, action: string, tree: ParamTree, now: number): string {
   try {
     simulator.execute(action, { Version: "2016-11-15", ...tree }, now);
-    return false;
+    return "";
   } catch (error) {
     if (!(error instanceof Ec2Error)) throw error;
-    return true;
+    return error.code;
   }
 }
 
-function play(simulator: Simulator, steps: readonly Step[], reached: Set<string>): void {
+function play(simulator: Simulator, steps: readonly Step[], reached: Tally, { faults }: Conditions): void {
   let now = 0;
   const changes: string[] = [];
   for (const one of steps) {
@@ -224,41 +272,56 @@ function play(simulator: Simulator, steps: readonly Step[], reached: Set<string>
     const [action, tree] = requestOf(simulator.world, one);
     simulator.advance(now);
     const before = stateOf(simulator.world);
-    const isRefused = refuses(simulator, action, tree, now);
-    reached.add(isRefused ? `${one.action} refused` : one.action);
-    // A refusal leaves everything as it was, but for what time alone has brought about.
-    if (isRefused) changes.push(...differences(before, stateOf(simulator.world)));
+    const code = refusal(simulator, action, tree, now);
+    const isLost = code === FAULT && faults === "after";
+    reached.count(code === "" ? one.action : `${one.action} refused`);
+    if (isLost) {
+      reached.count("answer lost");
+      if ("ClientToken" in tree) expect(again(simulator, action, tree, now)).toEqual([]);
+    } else if (code !== "") {
+      if (code === "RequestLimitExceeded") reached.count("throttled");
+      // A refusal leaves everything as it was, but for what time alone has brought about.
+      changes.push(...differences(before, stateOf(simulator.world)));
+    }
     expect(changes).toEqual([]);
     expect(broken(simulator.world)).toEqual([]);
   }
 }
 
+/** A client that starts again asks once more with the same token: whatever the answer, nothing is there twice. */
+function again(simulator: Simulator, action: string, tree: ParamTree, now: number): string[] {
+  const faults = simulator.faults.splice(0);
+  simulator.advance(now);
+  const before = stateOf(simulator.world);
+  const code = refusal(simulator, action, tree, now);
+  simulator.faults.push(...faults);
+  return code === "RequestLimitExceeded" ? [] : differences(before, stateOf(simulator.world));
+}
+
 test("random sequences keep the invariants, and a refusal changes nothing", patience, () => {
-  const reached = new Set<string>();
+  const reached = new Tally();
   fc.assert(
     fc.property(
       fc.nat(),
-      fc.constantFrom(0, 2),
-      fc.array(step, { minLength: 20, maxLength: 80 }),
-      (seed, lag, steps) => {
-        const simulator = worldOfTest(seed);
-        simulator.world.settings.describeLagSeconds = lag;
-        play(simulator, steps, reached);
-      },
+      conditions,
+      fc.array(step, { minLength: 40, maxLength: 120, size: "max" }),
+      (seed, given, steps) => play(worldOfTest(seed, given), steps, reached, given),
     ),
-    runs(80, 0.05),
+    runs(60, 0.07),
   );
   // Sequences that got nowhere would keep any invariant.
-  expect([...reached]).toEqual(expect.arrayContaining(ACTIONS));
-  expect([...reached]).toContain("AssociateTrunkInterface refused");
+  const each = ACTIONS.map((action) => [action, 0.0005] as const);
+  const rare = { "AssociateTrunkInterface refused": 0.01, throttled: 0.003, "answer lost": 0.003 };
+  expect(reached.rare({ ...Object.fromEntries(each), ...rare })).toEqual([]);
 });
 
 test("the same seed and requests make the same world, ids included", () => {
-  const [one, other] = [worldOfTest(7), worldOfTest(7)];
+  const given = { lag: 0, youth: 0, throttling: false, faults: "none" } as const;
+  const [one, other] = [worldOfTest(7, given), worldOfTest(7, given)];
   fc.assert(
     fc.property(fc.array(step, { minLength: 30, maxLength: 30 }), (steps) => {
-      play(one, steps, new Set());
-      play(other, steps, new Set());
+      play(one, steps, new Tally(), given);
+      play(other, steps, new Tally(), given);
       expect([...other.world.interfaces]).toEqual([...one.world.interfaces]);
     }),
     runs(3, 0.001),
