@@ -65,8 +65,13 @@ export default defineConfig({
       ),
       // The executable over stdin and environment, and namespaces without VLAN devices: any Linux, as root.
       {
-        // They mostly wait for processes.
-        test: { ...project("binary", ["test/binary/**/*.test.ts"], 60_000).test, maxWorkers: 3 },
+        test: {
+          ...project("binary", ["test/binary/**/*.test.ts"], 60_000).test,
+          // They mostly wait for processes.
+          maxWorkers: 3,
+          // Another number of workers than `unit` has, with which the suite `fuzz` runs it.
+          sequence: { groupOrder: 1 },
+        },
       },
       // The simulator and the port to EC2 over loopback: any Linux, no root.
       project("simulator", ["test/simulator/{port,wire}.test.ts"], 60_000),

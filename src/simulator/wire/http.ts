@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 
 /** Bytes of a request's body. */
 export const MAX_BODY = 1024 * 1024;
+/** Bytes of one that is refused: a client that sends more is cut off. */
+const MAX_REFUSED = 64 * 1024 * 1024;
 const MAX_HEADERS = 64 * 1024;
 const REQUEST_MS = 30_000;
 const HEADERS_MS = 10_000;
@@ -66,7 +68,6 @@ async function answer(
       response.destroy();
       return;
     }
-    response.shouldKeepAlive = false;
     reply = tooLarge();
   }
   // Head and body go out in one write: AWS's controller loses a body that comes after its head.
@@ -78,13 +79,15 @@ async function answer(
   response.end(request.method === "HEAD" ? undefined : reply.body);
 }
 
+/** Reads what is too large to its end, and drops it: a client that is cut off while it writes never sees the answer. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     length += (chunk as Buffer).length;
-    if (length > MAX_BODY) throw new BodyTooLarge();
-    chunks.push(chunk as Buffer);
+    if (length > MAX_REFUSED) throw new Error(`more than ${MAX_REFUSED} bytes`);
+    if (length <= MAX_BODY) chunks.push(chunk as Buffer);
   }
+  if (length > MAX_BODY) throw new BodyTooLarge();
   return Buffer.concat(chunks).toString("utf8");
 }
