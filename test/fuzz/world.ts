@@ -95,9 +95,13 @@ export class World implements Disposable {
 
   /** What there is, to be held against what there was. */
   view(): string[] {
+    // The kernel gives lo its address the first time it comes up, and keeps it when it goes down again.
+    const isOfLoopback = (line: string) => /^(address |route .*"destination":")127\.0\.0\./.test(line);
     return [
       ...(["node", "pod"] as const).flatMap((at) =>
-        viewOf(`/proc/self/fd/${this.#places[at].fd}`).map((line) => `${at}: ${line}`),
+        viewOf(`/proc/self/fd/${this.#places[at].fd}`)
+          .filter((line) => !isOfLoopback(line))
+          .map((line) => `${at}: ${line}`),
       ),
       `node: tcp_early_demux ${readFileSync("/proc/sys/net/ipv4/tcp_early_demux", "latin1").trim()}`,
     ];

@@ -20,7 +20,7 @@ import { emptyWorld } from "../../src/simulator/model/world.ts";
 import { start, type Running } from "../../src/simulator/start.ts";
 import { applyWorldFile } from "../../src/simulator/world-file.ts";
 import { Conversation } from "../ground/conversation.ts";
-import { branchDevice, distDirectory } from "../ground/macvlan/iproute.ts";
+import { branchDevice, distDirectory, isMacvlan } from "../ground/macvlan/iproute.ts";
 import { createNetns, deleteNetns, ipBatch, mustExec } from "../ground/netns.ts";
 import { eventually } from "../ground/run.ts";
 import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
@@ -156,8 +156,13 @@ const fromClient = (protocol: string): ParamTree => ({
   },
 });
 
-const reaches = async (from: Pod, to: Pod, family: "ipv4" | "ipv6" = "ipv4"): Promise<string> =>
-  (await connect(from.netns, to[family], { port: PORT, timeout: 1 })).reach;
+type Family = "ipv4" | "ipv6";
+
+const reaches = async (from: Pod, to: Pod, family: Family = "ipv4", timeout = 1): Promise<string> =>
+  (await connect(from.netns, to[family], { port: PORT, timeout })).reach;
+
+/** The same where it is to be reached: the first packet of a new device may be lost. */
+const reachesSoon = (from: Pod, to: Pod, family?: Family): Promise<string> => reaches(from, to, family, 5);
 
 beforeAll(async () => {
   before = await snapshot();
@@ -218,7 +223,7 @@ describe("groups", () => {
   });
 
   test.each(["ipv4", "ipv6"] as const)("let in whom their rules name, over %s", async (family) => {
-    expect(await reaches(client, db, family)).toBe("reached");
+    expect(await reachesSoon(client, db, family)).toBe("reached");
     expect(await reaches(stranger, db, family)).toBe("timed out");
     expect(await reaches(db, client, family)).toBe("timed out");
     const state = await running.dataPlane?.state();
@@ -236,7 +241,7 @@ describe("groups", () => {
     expect(await reaches(client, db)).toBe("timed out");
     expect(await held.isAnswered()).toBe(true);
     await ec2("AuthorizeSecurityGroupIngress", { GroupId: groupId("db"), ...fromClient("tcp") });
-    expect(await reaches(client, db)).toBe("reached");
+    expect(await reachesSoon(client, db)).toBe("reached");
   });
 
   test("so does a change of the interface's groups", async () => {
@@ -251,7 +256,7 @@ describe("groups", () => {
       NetworkInterfaceId: stranger.eni,
       SecurityGroupId: list(groupId("nothing"), groupId("client")),
     });
-    expect(await reaches(stranger, db)).toBe("reached");
+    expect(await reachesSoon(stranger, db)).toBe("reached");
   });
 
   test("what all may send and be answered is not tracked: it ends with its rule", async () => {
@@ -278,7 +283,7 @@ describe("groups", () => {
       IpPermissions: { "1": { IpProtocol: "-1", IpRanges: { "1": { CidrIp: "0.0.0.0/0" } } } },
     };
     await ec2("RevokeSecurityGroupEgress", { GroupId: groupId("db"), ...everything });
-    expect(await reaches(client, db)).toBe("reached");
+    expect(await reachesSoon(client, db)).toBe("reached");
     await ec2("RevokeSecurityGroupEgress", { GroupId: groupId("client"), ...everything });
     expect(await reaches(client, db)).toBe("timed out");
     const state = await running.dataPlane?.state();
@@ -357,14 +362,19 @@ test("a branch carries packets only after the time that the settings say", async
   expect(await ping(late.netns, "10.0.0.4", 1)).toBe(false);
   await fetch(`${running.control}/advance`, { method: "POST", body: '{"seconds":61}' });
   await running.dataPlane?.ready();
-  expect(await ping(late.netns, "10.0.0.4", 3)).toBe(true);
+  // A device that is new is without a queue until the kernel has come round to it: the first packets are lost.
+  await eventually(
+    "packets of the branch",
+    async () => ((await ping(late.netns, "10.0.0.4", 1)) ? true : undefined),
+    20_000,
+  );
 });
 
 test("a disassociated branch is silent, and a stopped instance is gone until it starts again", async () => {
   const client = await pod("client", 0, 5);
   const db = await pod("db", 1, 5);
   await serve(db.netns);
-  expect(await reaches(client, db)).toBe("reached");
+  expect(await reachesSoon(client, db)).toBe("reached");
   await ec2("DisassociateTrunkInterface", { AssociationId: client.association });
   expect(await reaches(client, db)).not.toBe("reached");
   const [first = "", second = ""] = instances;
@@ -372,7 +382,11 @@ test("a disassociated branch is silent, and a stopped instance is gone until it 
   expect((await running.dataPlane?.state())?.namespaces).not.toHaveProperty(first);
   expect((await running.dataPlane?.state())?.namespaces).toHaveProperty(second, node(1));
   await ec2("StartInstances", { InstanceId: list(first) });
-  expect(await ping(node(0), "10.0.0.5", 3)).toBe(true);
+  await eventually(
+    "packets of the instance",
+    async () => ((await ping(node(0), "10.0.0.5", 1)) ? true : undefined),
+    20_000,
+  );
 });
 
 test("a reset leaves nothing of the world before", async () => {
@@ -396,7 +410,7 @@ test("a trace says which groups were asked of a packet, and by which rule it pas
   const ended = once(child, "close");
   await eventually("the trace to begin", () => (said.includes("following") ? true : undefined));
   expect((await connect(client.netns, db.ipv4, { port: 81, timeout: 1 })).reach).toBe("timed out");
-  expect(await reaches(client, db)).toBe("reached");
+  expect(await reachesSoon(client, db)).toBe("reached");
   expect(await ended).toEqual([0, null]);
   expect(said).toContain(`${client.ipv4}:`);
   expect(said).toContain(`sent by ${client.eni}`);
@@ -404,6 +418,7 @@ test("a trace says which groups were asked of a packet, and by which rule it pas
   expect(said).toContain(`out: ${groupId("client")} allows it by sgr-`);
 });
 
+// Fewer where the processor is emulated.
 test("many changes one by one lead where one change leads", async () => {
   const options = { netns: "simtest-vpc", branchType: branchDeviceOf };
   const random = new Random(20);
@@ -412,7 +427,8 @@ test("many changes one by one lead where one change leads", async () => {
   let shown: string[];
   let empty: string[];
   try {
-    for (let step = 0; step < 25; step += 1) {
+    for (let step = 0; step < (isMacvlan ? 25 : 8) || network.ports.size <= 3; step += 1) {
+      expect(step).toBeLessThan(50);
       network = randomNetwork(random);
       await first.apply(network);
     }
@@ -422,7 +438,6 @@ test("many changes one by one lead where one change leads", async () => {
   } finally {
     await first.close();
   }
-  expect(network.ports.size).toBeGreaterThan(3);
   const second = await VpcPlane.open(options);
   try {
     expect(empty).toEqual(await shownOf(second.netns));
