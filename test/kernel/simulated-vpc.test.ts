@@ -466,9 +466,9 @@ function randomNetwork(random: Random): Network {
     ...(random.next() < 0.3 ? { tcpSeconds: 60 + number } : {}),
     cable,
   });
-  const trunks = some(3);
+  const nodes = some(3);
   const ports = [
-    ...trunks.map((i) =>
+    ...nodes.map((i) =>
       port(`trunk${i}`, i, {
         kind: "veth",
         netns: `simtest-m${i}`,
@@ -477,7 +477,7 @@ function randomNetwork(random: Random): Network {
       }),
     ),
     ...some(6).flatMap((i) => {
-      const trunk = trunks[i % 3];
+      const trunk = nodes[i % 3];
       return trunk === undefined
         ? []
         : [port(`br${i}`, i + 3, { kind: "branch", trunk: `trunk${trunk}`, vlanId: i + 1 })];
@@ -491,7 +491,7 @@ function randomNetwork(random: Random): Network {
     { group: "sg-1" },
   ];
   return {
-    machines: new Set(trunks.map((i) => `simtest-m${i}`)),
+    machines: new Set(nodes.map((i) => `simtest-m${i}`)),
     gateways: new Set(some(3).map((i) => `10.0.${i}.1`)),
     groups: new Map(
       some(3).map((group) => [
