@@ -19,6 +19,23 @@ export interface Setting {
   readonly rounds: number;
 }
 
+/** Requests of one kind to the simulated EC2. */
+export interface Load {
+  readonly name: string;
+  readonly requests: number;
+  /** As its client measures it. */
+  readonly aSecond: number;
+  /** Processor time of the simulator for one. */
+  readonly cpuMs: number;
+}
+
+/** The simulated EC2 with so many interfaces in it. */
+export interface Simulated {
+  readonly interfaces: number;
+  readonly loads: readonly Load[];
+  readonly peakMiB: number;
+}
+
 /** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
 export interface Results {
   readonly native: Setting & {
@@ -26,6 +43,7 @@ export interface Results {
     readonly branch: readonly Measured[];
     readonly netlink: { readonly oursUs: Figures; readonly ipBatchUs: Figures };
   };
+  readonly simulator: Setting & Simulated;
   readonly guest: Setting & {
     readonly kernel: string;
     readonly attached: readonly Measured[];

@@ -1,12 +1,12 @@
-// `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look; `--part native`
-// or `--part guest` measures one of the two, which are never compared, and keeps the other's results.
+// `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look; `--part native`,
+// `guest` or `simulator` measures one of the three, which are never compared, and keeps the others' results.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { runInGuest } from "../test/vm/guest.ts";
 import { findKernel } from "../test/vm/kernel.ts";
-import type { Results, Setting } from "./results.ts";
+import type { Results, Setting, Simulated } from "./results.ts";
 import { tablesOf } from "./tables.ts";
 
 const root = `${import.meta.dirname}/..`;
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "30" },
     kernel: { type: "string", default: "6.12" },
-    part: { type: "string", default: "both" },
+    part: { type: "string", default: "all" },
   },
 });
 const rounds = Number(values.rounds);
@@ -29,6 +29,12 @@ function native(): Omit<Results["native"], keyof Setting> {
     branch: inNamespace(NETNS, () => script("branch.ts", dist, String(rounds))),
     netlink: inNamespace(NETNS, () => script("netlink.ts", String(rounds))),
   };
+}
+
+function simulator(): Simulated {
+  process.stdout.write("the simulated EC2\n");
+  const argv = [`${root}/bench/simulator.ts`, dist];
+  return JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8" }));
 }
 
 function inNamespace<T>(name: string, action: () => T): T {
@@ -68,8 +74,8 @@ async function guest(): Promise<Omit<Results["guest"], keyof Setting>> {
 
 const file = `${root}/bench/results/latest.json`;
 const { part } = values;
-if (!["both", "native", "guest"].includes(part)) {
-  process.stderr.write(`run.ts: --part "${part}" is not both, native or guest\n`);
+if (!["all", "native", "guest", "simulator"].includes(part)) {
+  process.stderr.write(`run.ts: --part "${part}" is not all, native, guest or simulator\n`);
   process.exit(2);
 }
 const setting: Setting = {
@@ -83,11 +89,13 @@ const setting: Setting = {
   date: new Date().toISOString().slice(0, 16),
   rounds,
 };
+const measures = (one: string): boolean => part === "all" || part === one;
 /** What is not measured again. */
 const kept = (): Results => JSON.parse(readFileSync(file, "utf8"));
 const results: Results = {
-  native: part === "guest" ? kept().native : { ...setting, ...native() },
-  guest: part === "native" ? kept().guest : { ...setting, ...(await guest()) },
+  native: measures("native") ? { ...setting, ...native() } : kept().native,
+  simulator: measures("simulator") ? { ...setting, ...simulator() } : kept().simulator,
+  guest: measures("guest") ? { ...setting, ...(await guest()) } : kept().guest,
 };
 mkdirSync(`${root}/bench/results`, { recursive: true });
 writeFileSync(file, `${JSON.stringify(results, undefined, 2)}\n`);

@@ -4,11 +4,11 @@ import { type Figures, ratio } from "./stats.ts";
 
 /** The results as the tables of docs/performance.md. */
 export function tablesOf(results: Results): string {
-  const { native, guest } = results;
+  const { native, simulator, guest } = results;
   const [first] = guest.scaled;
   const [direct, routed] = guest.moved;
   return [
-    `native: ${settingOf(native)}\nguest: ${settingOf(guest)}`,
+    `native: ${settingOf(native)}\nsimulator: ${settingOf(simulator)}\nguest: ${settingOf(guest)}`,
     "### Start-up, native",
     table(
       [...PROCESS, "peak MiB"],
@@ -24,6 +24,14 @@ export function tablesOf(results: Results): string {
         ["ip -batch", ...spread(native.netlink.ipBatchUs)],
         ["ours / ip -batch", String(ratio(native.netlink.oursUs, native.netlink.ipBatchUs)), "", ""],
       ],
+    ),
+    `### The simulated EC2 with ${simulator.interfaces} interfaces, peak ${simulator.peakMiB} MiB`,
+    table(
+      ["", "requests", "a second", "CPU ms for one"],
+      simulator.loads.map(({ name, requests, aSecond, cpuMs }) => [
+        name,
+        ...[requests, aSecond, cpuMs].map(String),
+      ]),
     ),
     `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
     table(PROCESS, processRows(guest.attached)),

@@ -99,9 +99,9 @@ export function removeInterface(context: Context, eni: Interface): void {
 
 /** In which the interface is the branch or the trunk. */
 export function associationsOf(world: World, eni: Interface): Association[] {
-  return [...world.associations.values()].filter(
-    ({ branch, trunk }) => branch === eni.id || trunk === eni.id,
-  );
+  if (eni.type === "trunk") return [...world.associations.values()].filter(({ trunk }) => trunk === eni.id);
+  const association = world.associations.get(eni.association ?? "");
+  return association === undefined ? [] : [association];
 }
 
 export function removeAssociation(context: Context, association: Association): void {

@@ -1,0 +1,139 @@
+// What the simulated EC2 takes for a request, with 10,000 interfaces in it: simulator.ts DIST. Prints JSON.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { createInterface } from "node:readline";
+import type { Load, Simulated } from "./results.ts";
+
+const INTERFACES = 10_000;
+const REQUESTS = 4_000;
+const IN_FLIGHT = 8;
+/** USER_HZ, the unit of /proc/PID/stat. */
+const TICK_MS = 10;
+
+const [dist = "dist"] = process.argv.slice(2);
+const child = spawn(`${dist}/branchline`, ["simulate", "--no-throttling"], {
+  stdio: ["ignore", "pipe", "ignore"],
+});
+const pid = child.pid ?? 0;
+const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
+
+async function post(url: string, body: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const sent = request(url, { method: "POST", agent }, (response) => {
+    let text = "";
+    response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    response.on("end", () => {
+      if (response.statusCode === 200) resolve(text);
+      else reject(new Error(`${body}: ${response.statusCode}: ${text}`));
+    });
+  });
+  sent.on("error", reject);
+  sent.end(body);
+  return promise;
+}
+
+/** utime and stime of the simulator, in ms. */
+function cpuMs(): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+function peakMiB(): number {
+  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) / 1024);
+}
+
+async function measure(name: string, count: number, one: (i: number) => Promise<unknown>): Promise<Load> {
+  const [begun, cpu] = [performance.now(), cpuMs()];
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < count; i = next++) await one(i);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+  const wallMs = performance.now() - begun;
+  return {
+    name,
+    requests: count,
+    aSecond: Math.round((count / wallMs) * 1000),
+    cpuMs: Math.round(((cpuMs() - cpu) / count) * 1000) / 1000,
+  };
+}
+
+try {
+  const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+  const { ec2, control } = JSON.parse(line) as { ec2: string; control: string };
+  await post(`${control}/settings`, JSON.stringify({ quotas: { interfaces: 20_000 } }));
+  const call = (action: string, parameters: string) =>
+    post(ec2, `Action=${action}&Version=2016-11-15${parameters}`);
+  const idIn = (text: string, name: string) => new RegExp(`<${name}>([^<]+)`).exec(text)?.[1] ?? "";
+  const vpc = idIn(await call("CreateVpc", "&CidrBlock=10.0.0.0/16"), "vpcId");
+  const subnet = idIn(await call("CreateSubnet", `&VpcId=${vpc}&CidrBlock=10.0.0.0/16`), "subnetId");
+  const trunks: string[] = [];
+  for (let i = 0; i < REQUESTS / 100; i++)
+    trunks.push(
+      idIn(
+        await call("CreateNetworkInterface", `&SubnetId=${subnet}&InterfaceType=trunk`),
+        "networkInterfaceId",
+      ),
+    );
+  const enis: string[] = [];
+  const associations: string[] = [];
+  const loads = [
+    await measure("CreateNetworkInterface", INTERFACES - trunks.length, async (i) => {
+      const text = await call("CreateNetworkInterface", `&SubnetId=${subnet}&ClientToken=token-${i}`);
+      enis.push(idIn(text, "networkInterfaceId"));
+    }),
+    await measure("AssociateTrunkInterface", REQUESTS, async (i) => {
+      const text = await call(
+        "AssociateTrunkInterface",
+        `&BranchInterfaceId=${enis[i]}&TrunkInterfaceId=${trunks[i % trunks.length]}&VlanId=${Math.floor(i / trunks.length) + 1}`,
+      );
+      associations.push(idIn(text, "associationId"));
+    }),
+    await measure("DescribeNetworkInterfaces of one", REQUESTS, (i) =>
+      call("DescribeNetworkInterfaces", `&NetworkInterfaceId.1=${enis[i]}`),
+    ),
+    await measure("ModifyNetworkInterfaceAttribute", REQUESTS, (i) =>
+      call("ModifyNetworkInterfaceAttribute", `&NetworkInterfaceId=${enis[i]}&Description.Value=${i}`),
+    ),
+    await measure("DisassociateTrunkInterface", REQUESTS, (i) =>
+      call("DisassociateTrunkInterface", `&AssociationId=${associations[i]}`),
+    ),
+  ];
+  let token = "";
+  const pages = await measure("DescribeNetworkInterfaces, pages of 1000", 1, () => Promise.resolve());
+  const begun = { at: performance.now(), cpu: cpuMs() };
+  let shown = 0;
+  let count = 0;
+  do {
+    const text = await call(
+      "DescribeNetworkInterfaces",
+      `&MaxResults=1000${token === "" ? "" : `&NextToken=${encodeURIComponent(token)}`}`,
+    );
+    token = idIn(text, "nextToken");
+    shown += text.match(/<networkInterfaceId>/g)?.length ?? 0;
+    count += 1;
+  } while (token !== "");
+  if (shown < INTERFACES) throw new Error(`${shown} interfaces in the pages, not ${INTERFACES}`);
+  const result: Simulated = {
+    loads: [
+      ...loads,
+      {
+        ...pages,
+        requests: count,
+        aSecond: Math.round((count / (performance.now() - begun.at)) * 1000),
+        cpuMs: Math.round((cpuMs() - begun.cpu) / count),
+      },
+      await measure("DeleteNetworkInterface", REQUESTS, (i) =>
+        call("DeleteNetworkInterface", `&NetworkInterfaceId=${enis[i]}`),
+      ),
+    ],
+    interfaces: INTERFACES,
+    peakMiB: peakMiB(),
+  };
+  process.stdout.write(JSON.stringify(result));
+} finally {
+  agent.destroy();
+  child.kill("SIGKILL");
+}
