@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs the Debian packages that tests, harness and demo need: packages.sh [group...]
 #
-# Groups (all of them when none is named):
+# Groups (all of them but the last when none is named):
 #   build    strips the executable: build.mjs
 #   vm       boots guests:        test/vm, test/kernel, test/runtime
 #   net      reads the network:   test/kernel, test/binary, test/runtime, bench
 #   runtime  runs pods:           test/runtime
 #   bench    traffic and memory:  bench
 #   demo     what the demo shows: a database reached from a pod
+#   browser  looks at the simulator's page: test/simulator/played
 #
 # Nothing happens, and no network is used, when everything is there already.
 set -eu
@@ -18,6 +19,7 @@ net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack con
 runtime="containerd runc"
 bench="iperf3 sockperf time"
 demo="postgresql"
+browser="chromium"
 
 policy=/usr/sbin/policy-rc.d
 cluster_conf=/etc/postgresql-common/createcluster.d/branchline.conf
@@ -36,7 +38,8 @@ packages_of() {
     runtime) echo "$runtime" ;;
     bench) echo "$bench" ;;
     demo) echo "$demo" ;;
-    *) fail "unknown group \"$1\": it is build, vm, net, runtime, bench or demo" ;;
+    browser) echo "$browser" ;;
+    *) fail "unknown group \"$1\": it is build, vm, net, runtime, bench, demo or browser" ;;
   esac
 }
 
