@@ -74,7 +74,7 @@ export default defineConfig({
         },
       },
       // The simulator and the port to EC2 over loopback: any Linux, no root.
-      project("simulator", ["test/simulator/{port,wire}.test.ts"], 60_000),
+      project("simulator", ["test/simulator/{port,wire,command}.test.ts"], 60_000),
       // EC2's own clients against dist/branchline simulate.
       project("clients", ["test/simulator/played/**/*.test.ts"], 120_000),
       // Need 8021q: the guest, or NATIVE=1.
