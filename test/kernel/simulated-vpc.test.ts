@@ -337,6 +337,17 @@ describe("an interface's connections", () => {
     expect(await seconds(first.ipv4)).toBeLessThanOrEqual(77);
     expect(await seconds(first.ipv4)).toBeGreaterThan(60);
     expect(await seconds(other.ipv4)).toBeGreaterThan(400_000);
+    // Of two times the shorter counts, for connections from then on.
+    await ec2("ModifyNetworkInterfaceAttribute", {
+      NetworkInterfaceId: db.eni,
+      ConnectionTrackingSpecification: { TcpEstablishedTimeout: "177" },
+    });
+    await mustExec(vpc, ["conntrack", "-F"]);
+    expect(await (await talk(first.netns, db.ipv4)).isAnswered()).toBe(true);
+    expect(await (await talk(other.netns, db.ipv4)).isAnswered()).toBe(true);
+    expect(await seconds(first.ipv4)).toBeLessThanOrEqual(77);
+    expect(await seconds(other.ipv4)).toBeLessThanOrEqual(177);
+    expect(await seconds(other.ipv4)).toBeGreaterThan(77);
   });
 });
 

@@ -18,7 +18,7 @@ import { DESCRIBE, DONE, textAt } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import { Params } from "./params.ts";
 import { tagSet, tagsFor } from "./tags.ts";
-import type { Answer, Context, Instance, Interface, Subnet, World } from "./types.ts";
+import type { Answer, Context, Effect, Instance, Interface, Subnet, World } from "./types.ts";
 
 const PAGE = { min: 5, max: 1000, notWithIds: "NetworkInterfaceId" };
 /** Of the interfaces that only some types have. */
@@ -428,7 +428,7 @@ function readModification(
   params: Params,
   context: Context,
   eni: Interface,
-): () => "groups-changed" | "source-dest-check-changed" | undefined {
+): () => Effect["kind"] | undefined {
   if (params.has("SecurityGroupId")) {
     const ids = params.list("SecurityGroupId");
     if (ids.length === 0)
@@ -455,7 +455,12 @@ function readModification(
     return () => void (eni.description = text);
   }
   const tracking = readTracking(params);
-  if (tracking !== undefined) return () => void (eni.tracking = tracking);
+  if (tracking !== undefined) {
+    return () => {
+      eni.tracking = tracking;
+      return "connection-tracking-changed";
+    };
+  }
   const given = params.structure("Attachment") ?? new Params({});
   const id = given.required("AttachmentId");
   checkId("attachment", id);

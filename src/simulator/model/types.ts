@@ -186,6 +186,7 @@ export interface Effect {
     | "interface-deleted"
     | "groups-changed"
     | "source-dest-check-changed"
+    | "connection-tracking-changed"
     | "addresses-changed"
     | "interface-attaching"
     | "interface-attached"
