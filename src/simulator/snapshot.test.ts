@@ -18,7 +18,7 @@ it("is the same world, which goes on in the same way", () => {
   expect(again).toEqual(world);
 });
 
-test.each(["", "{}", "null", '{"format":2,"now":0,"world":{}}', '{"format":1,"now":0,"world":{}}', "[1]"])(
+test.each(["", "{}", "null", '{"format":1,"now":0,"world":{}}', '{"format":2,"now":0,"world":{}}', "[1]"])(
   "%j is no snapshot",
   (text) => {
     expect(() => readSnapshot(text)).toThrow(/snapshot|JSON/);

@@ -1,4 +1,5 @@
 import { expect, it, test } from "vitest";
+import { Simulator } from "./model/simulator.ts";
 import { emptyWorld } from "./model/world.ts";
 import type { World } from "./model/types.ts";
 import { EXAMPLE, applyWorldFile } from "./world-file.ts";
@@ -30,6 +31,13 @@ it("makes the same ids from the same file, and an empty world from an empty one"
   expect([...worldOf(EXAMPLE).interfaces.keys()]).toEqual([...worldOf(EXAMPLE).interfaces.keys()]);
   expect(worldOf("").vpcs.size).toBe(0);
   expect(worldOf("{}").vpcs.size).toBe(0);
+});
+
+it("makes what is known from the start, however long what is new is not", () => {
+  const world = emptyWorld(1);
+  applyWorldFile(world, `settings: { notFoundAfterCreateSeconds: 60 }\n${vpc("")}`, 100_000);
+  const tree = { Version: "2016-11-15", VpcId: { "1": [...world.vpcs.keys()][0] ?? "" } };
+  expect(new Simulator(world).execute("DescribeVpcs", tree, 100_000)["vpcSet"]).toHaveLength(1);
 });
 
 it("gives subnets the VPC's blocks of IPv6 in turn", () => {

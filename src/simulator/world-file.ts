@@ -63,13 +63,13 @@ export function applyWorldFile(world: World, text: string, now: number): void {
     world.keys[textAt(key, "id")] = { secret: textAt(key, "secret"), account };
   }
   changeSettings(world.settings, objectAt(file["settings"] ?? {}, "settings"));
-  const { throttling, instanceSeconds } = world.settings;
-  // What a file says is there at the start: its instances are running already.
-  Object.assign(world.settings, { throttling: false, instanceSeconds: 0 });
+  const { throttling, instanceSeconds, notFoundAfterCreateSeconds } = world.settings;
+  // What a file says is there at the start: known, and its instances running.
+  Object.assign(world.settings, { throttling: false, instanceSeconds: 0, notFoundAfterCreateSeconds: 0 });
   const maker = new Maker(world, now);
   for (const vpc of listAt(file, "vpcs")) makeVpc(maker, vpc);
   maker.settle();
-  Object.assign(world.settings, { throttling, instanceSeconds });
+  Object.assign(world.settings, { throttling, instanceSeconds, notFoundAfterCreateSeconds });
 }
 
 class Maker {

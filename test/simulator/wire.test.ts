@@ -1,8 +1,10 @@
 import { connect } from "node:net";
 import {
+  AssociateTrunkInterfaceCommand,
   CreateNetworkInterfaceCommand,
   CreateVpcCommand,
   DescribeNetworkInterfacesCommand,
+  DescribeTrunkInterfaceAssociationsCommand,
   DescribeVpcsCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
@@ -163,6 +165,74 @@ test("a new interface is NotFound, and not in describes, until its time has come
   await expect(describe()).rejects.toMatchObject({ name: "InvalidNetworkInterfaceID.NotFound" });
   await fetch(`${control}/advance`, { method: "POST", body: '{"seconds":61}' });
   expect((await describe()).NetworkInterfaces).toHaveLength(1);
+});
+
+test.each([
+  ["a VPC", "CreateVpc", "&CidrBlock=10.9.0.0/16", "vpcId", "DescribeVpcs", "VpcId"],
+  [
+    "a subnet",
+    "CreateSubnet",
+    "&VpcId=$vpc&CidrBlock=10.0.64.0/24",
+    "subnetId",
+    "DescribeSubnets",
+    "SubnetId",
+  ],
+  [
+    "a group",
+    "CreateSecurityGroup",
+    "&VpcId=$vpc&GroupName=new&GroupDescription=new",
+    "groupId",
+    "DescribeSecurityGroups",
+    "GroupId",
+  ],
+  [
+    "an instance",
+    "RunInstances",
+    "&SubnetId=$subnet&ImageId=ami-12345678&InstanceType=m5.large&MinCount=1&MaxCount=1",
+    "instanceId",
+    "DescribeInstances",
+    "InstanceId",
+  ],
+])(
+  "%s that is new is NotFound, and in no list, until its time has come",
+  async (_, create, given, id, describe, name) => {
+    const { ec2, control, simulator: model } = await simulator();
+    const { world } = model();
+    changeSettings(world.settings, { notFoundAfterCreateSeconds: 60 });
+    const call = async (action: string, parameters: string) =>
+      (await fetch(ec2, { method: "POST", body: `Action=${action}&Version=2016-11-15${parameters}` })).text();
+    const parameters = given
+      .replace("$vpc", [...world.vpcs.keys()][0] ?? "")
+      .replace("$subnet", [...world.subnets.keys()][0] ?? "");
+    const made = new RegExp(`<${id}>([^<]+)`).exec(await call(create, parameters))?.[1];
+    expect(await call(describe, `&${name}.1=${made}`)).toContain(".NotFound</Code>");
+    expect(await call(describe, "")).not.toContain(`>${made}<`);
+    await fetch(`${control}/advance`, { method: "POST", body: '{"seconds":61}' });
+    expect(await call(describe, `&${name}.1=${made}`)).toContain(`>${made}<`);
+    expect(await call(describe, "")).toContain(`>${made}<`);
+  },
+);
+
+test("a new association is in no list until its time has come, and its VLAN id is taken all the same", async () => {
+  const { ec2, control, simulator: model } = await simulator();
+  const [subnet] = model().world.subnets.keys();
+  const create = async (InterfaceType?: "trunk") =>
+    (await client(ec2).send(new CreateNetworkInterfaceCommand({ SubnetId: subnet, InterfaceType })))
+      .NetworkInterface?.NetworkInterfaceId;
+  const [trunk, one, other] = [await create("trunk"), await create(), await create()];
+  changeSettings(model().world.settings, { notFoundAfterCreateSeconds: 60 });
+  await fetch(`${control}/advance`, { method: "POST", body: '{"seconds":61}' });
+  const associate = (branch: string | undefined) =>
+    client(ec2).send(
+      new AssociateTrunkInterfaceCommand({ TrunkInterfaceId: trunk, BranchInterfaceId: branch, VlanId: 7 }),
+    );
+  await associate(one);
+  const shown = async () =>
+    (await client(ec2).send(new DescribeTrunkInterfaceAssociationsCommand())).InterfaceAssociations ?? [];
+  expect(await shown()).toEqual([]);
+  await expect(associate(other)).rejects.toMatchObject({ name: "InvalidParameterValue" });
+  await fetch(`${control}/advance`, { method: "POST", body: '{"seconds":61}' });
+  expect(await shown()).toHaveLength(1);
 });
 
 test("instance metadata wants a token of that instance", async () => {

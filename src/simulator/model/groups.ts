@@ -2,7 +2,7 @@ import { canonicalIp, formatPrefix } from "../../values/ip.ts";
 import { readCidr } from "./addresses.ts";
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
-import { checkId, find, namedOrOwned, newId, notFound } from "./ids.ts";
+import { born, checkId, find, isYoung, namedOrOwned, newId, notFound } from "./ids.ts";
 import { DESCRIBE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
@@ -60,7 +60,7 @@ export function createDefaultGroup({ world, account, now, effect }: Context, vpc
   const group: Group = {
     id,
     owner: account,
-    createdAt: now,
+    ...born({ world, now }),
     tags: [],
     vpc: vpc.id,
     name: "default",
@@ -78,12 +78,13 @@ export function defaultGroup(world: World, vpc: string): Group {
 }
 
 /** The groups that an interface in that VPC is to have: known, of its VPC, no more than the quota. */
-export function checkGroups({ world, account }: Context, ids: readonly string[], vpc: string): string[] {
+export function checkGroups(context: Context, ids: readonly string[], vpc: string): string[] {
+  const { world, account } = context;
   const wanted = [...new Set(ids)];
   for (const id of wanted) {
     checkId("group", id);
     const group = world.groups.get(id);
-    if (group === undefined || group.owner !== account)
+    if (group === undefined || group.owner !== account || isYoung(group, context))
       throw notFound("group", id, world.settings.unknownGroupCode);
     if (group.vpc !== vpc) {
       throw new Ec2Error(
@@ -102,12 +103,13 @@ export function checkGroups({ world, account }: Context, ids: readonly string[],
   return wanted;
 }
 
-function createGroup(params: Params, { world, account, now, effect }: Context): Answer {
+function createGroup(params: Params, context: Context): Answer {
+  const { world, account, now, effect } = context;
   const name = params.required("GroupName");
   const description = params.required("GroupDescription");
   if (params.text("VpcId") === undefined)
     throw new Ec2Error("VPCIdNotSpecified", "No default VPC for this user");
-  const vpc = find(world.vpcs, "vpc", params.required("VpcId"), account);
+  const vpc = find(world.vpcs, "vpc", params.required("VpcId"), context);
   if (name === "default")
     throw new Ec2Error("InvalidGroup.Reserved", "The security group 'default' is reserved");
   if (name.startsWith("sg-") || !NAME.test(name)) {
@@ -134,7 +136,7 @@ function createGroup(params: Params, { world, account, now, effect }: Context): 
   world.groups.set(id, {
     id,
     owner: account,
-    createdAt: now,
+    ...born({ world, now }),
     tags,
     vpc: vpc.id,
     name,
@@ -145,9 +147,10 @@ function createGroup(params: Params, { world, account, now, effect }: Context): 
   return { return: true, groupId: id, tagSet: tagSet(tags) };
 }
 
-function readGroup(params: Params, { world, account }: Context): Group {
+function readGroup(params: Params, context: Context): Group {
+  const { world } = context;
   const id = params.text("GroupId");
-  if (id !== undefined) return find(world.groups, "group", id, account);
+  if (id !== undefined) return find(world.groups, "group", id, context);
   const name = params.text("GroupName");
   if (name === undefined) throw missing("GroupId");
   // A name alone means a group of the default VPC, and there is none.
@@ -175,7 +178,8 @@ function deleteGroup(params: Params, context: Context): Answer {
   return { return: true, groupId: group.id };
 }
 
-function describeGroups(params: Params, { world, account }: Context): Answer {
+function describeGroups(params: Params, context: Context): Answer {
+  const { world } = context;
   const ids = params.list("GroupId");
   const names = params.list("GroupName");
   if (names.length > 0) {
@@ -184,7 +188,7 @@ function describeGroups(params: Params, { world, account }: Context): Answer {
       `The security group '${names[0]}' does not exist in default VPC`,
     );
   }
-  const all = namedOrOwned(world.groups, "group", ids, account);
+  const all = namedOrOwned(world.groups, "group", ids, context);
   const found = filtered(all, params, {
     "group-id": ({ id }) => [id],
     "group-name": ({ name }) => [name],
@@ -252,9 +256,10 @@ interface ShownRule extends Rule {
   readonly of: Group;
 }
 
-function describeRules(params: Params, { world, account }: Context): Answer {
+function describeRules(params: Params, context: Context): Answer {
+  const { world, account } = context;
   const all: ShownRule[] = [...world.groups.values()]
-    .filter(({ owner }) => owner === account)
+    .filter((group) => group.owner === account && !isYoung(group, context))
     .flatMap((of) => of.rules.map((rule) => ({ ...rule, of })));
   const ids = params.list("SecurityGroupRuleId");
   const wanted = ids.map((id) => {
@@ -368,12 +373,8 @@ function readRules(params: Params, context: Context, group: Group, egress: boole
   return drafts;
 }
 
-function readPermission(
-  permission: Params,
-  { world, account }: Context,
-  group: Group,
-  egress: boolean,
-): Draft[] {
+function readPermission(permission: Params, context: Context, group: Group, egress: boolean): Draft[] {
+  const { world } = context;
   const base = { egress, ...readPorts(permission) };
   const note = (source: Params) => {
     const description = source.text("Description");
@@ -392,7 +393,7 @@ function readPermission(
       ...note(list),
     })),
     ...permission.structures("Groups").map((pair) => {
-      const other = find(world.groups, "group", pair.required("GroupId"), account);
+      const other = find(world.groups, "group", pair.required("GroupId"), context);
       if (other.vpc !== group.vpc) {
         throw new Ec2Error(
           "InvalidGroup.NotFound",

@@ -1,5 +1,5 @@
 import { Ec2Error } from "./error.ts";
-import type { World } from "./types.ts";
+import type { Context, World } from "./types.ts";
 
 /** Ids as EC2 makes them: a prefix and 17 hexadecimal digits. */
 export function newId(world: World, prefix: string): string {
@@ -64,28 +64,47 @@ export function checkId(kind: Kind, id: string): void {
   }
 }
 
+interface Thing {
+  readonly owner: string;
+  readonly knownAt: number;
+}
+
+/** When something that is made now was made, and from when on calls know of it. */
+export function born({ world, now }: Pick<Context, "world" | "now">): {
+  readonly createdAt: number;
+  readonly knownAt: number;
+} {
+  return { createdAt: now, knownAt: now + world.settings.notFoundAfterCreateSeconds * 1000 };
+}
+
+/** Whether no call knows of it yet. */
+export function isYoung({ knownAt }: Pick<Thing, "knownAt">, { now }: Pick<Context, "now">): boolean {
+  return now < knownAt;
+}
+
 /** The thing with that id, owned by the account. */
-export function find<T extends { readonly owner: string }>(
+export function find<T extends Thing>(
   map: ReadonlyMap<string, T>,
   kind: Kind,
   id: string,
-  account: string,
+  context: Context,
 ): T {
   checkId(kind, id);
   const found = map.get(id);
-  if (found === undefined || found.owner !== account) throw notFound(kind, id);
+  if (found === undefined || found.owner !== context.account || isYoung(found, context))
+    throw notFound(kind, id);
   return found;
 }
 
 /** What a describe begins with: the things with those ids, or without any id all that the account owns. */
-export function namedOrOwned<T extends { readonly owner: string }>(
+export function namedOrOwned<T extends Thing>(
   map: ReadonlyMap<string, T>,
   kind: Kind,
   ids: readonly string[],
-  account: string,
+  context: Context,
 ): T[] {
-  if (ids.length > 0) return ids.map((id) => find(map, kind, id, account));
-  return [...map.values()].filter(({ owner }) => owner === account);
+  if (ids.length > 0) return ids.map((id) => find(map, kind, id, context));
+  return [...map.values()].filter((one) => one.owner === context.account && !isYoung(one, context));
 }
 
 /** A locally administered address that no interface has. */

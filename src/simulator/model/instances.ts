@@ -1,6 +1,6 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
-import { find, namedOrOwned, newId } from "./ids.ts";
+import { born, find, namedOrOwned, newId } from "./ids.ts";
 import { freeAddresses, subnetFull } from "./addresses.ts";
 import { checkGroups } from "./groups.ts";
 import { instanceTypes } from "./instance-types.ts";
@@ -99,7 +99,7 @@ function runInstances(params: Params, context: Context): Answer {
   const network = primaryInterface(params);
   const subnetId = network.text("SubnetId");
   if (subnetId === undefined) throw new Ec2Error("VPCIdNotSpecified", "No default VPC for this user");
-  const subnet = find(world.subnets, "subnet", subnetId, account);
+  const subnet = find(world.subnets, "subnet", subnetId, context);
   checkGroups(context, network.list("SecurityGroupId"), subnet.vpc);
   if (count > freeAddresses(subnet)) throw subnetFull(subnet);
   if (count > 1 && network.has("PrivateIpAddress")) {
@@ -118,7 +118,7 @@ function runInstances(params: Params, context: Context): Answer {
     const instance: Instance = {
       id: newId(world, "i"),
       owner: account,
-      createdAt: now,
+      ...born({ world, now }),
       tags: [...tags],
       type,
       image,
@@ -205,10 +205,10 @@ const CODES: Readonly<Record<InstanceState, number>> = {
 };
 
 function change(params: Params, context: Context, { to, next, from, done }: Change): Answer {
-  const { world, account, now } = context;
+  const { world, now } = context;
   const ids = params.list("InstanceId");
   if (ids.length === 0) throw missing("InstanceId");
-  const instances = [...new Set(ids)].map((id) => find(world.instances, "instance", id, account));
+  const instances = [...new Set(ids)].map((id) => find(world.instances, "instance", id, context));
   for (const instance of instances) {
     const isDone = instance.state === done || instance.state === to;
     if (from !== null && !isDone && instance.state !== from) {
@@ -237,8 +237,9 @@ function stateView(state: InstanceState): Answer {
   return { code: CODES[state], name: state };
 }
 
-function describeInstances(params: Params, { world, account }: Context): Answer {
-  const all = namedOrOwned(world.instances, "instance", params.list("InstanceId"), account);
+function describeInstances(params: Params, context: Context): Answer {
+  const { world } = context;
+  const all = namedOrOwned(world.instances, "instance", params.list("InstanceId"), context);
   const primary = (instance: Instance) => interfacesOf(world, instance.id)[0];
   const found = filtered(all, params, {
     "instance-id": ({ id }) => [id],

@@ -11,7 +11,7 @@ import {
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { checkGroups, defaultGroup } from "./groups.ts";
-import { checkId, find, newId, newMac, notFound } from "./ids.ts";
+import { born, checkId, find, isYoung, newId, newMac, notFound } from "./ids.ts";
 import { instanceTypes } from "./instance-types.ts";
 import { associationsOf, changed, created, interfacesOf, removeInterface, schedule } from "./later.ts";
 import { DESCRIBE, DONE, textAt } from "./operation.ts";
@@ -114,8 +114,7 @@ export const INTERFACE_OPERATIONS: Operations = {
 export function findInterface({ world, account, now }: Context, id: string, orPermitted = false): Interface {
   checkId("interface", id);
   const eni = world.interfaces.get(id);
-  const isYoung = eni !== undefined && now < eni.createdAt + world.settings.notFoundAfterCreateSeconds * 1000;
-  if (eni === undefined || isYoung) throw notFound("interface", id);
+  if (eni === undefined || isYoung(eni, { now })) throw notFound("interface", id);
   const isOurs = eni.owner === account;
   if (!isOurs && !(orPermitted && isPermitted(world, id, account))) throw notFound("interface", id);
   return eni;
@@ -145,7 +144,7 @@ export function hasRoom({ world, account }: Context, more: number): boolean {
 /** Also for an instance's own interfaces, whose parameters have the same names. */
 export function createInterface(params: Params, context: Context): Interface {
   const { world, account, now, effect } = context;
-  const subnet = find(world.subnets, "subnet", params.required("SubnetId"), account);
+  const subnet = find(world.subnets, "subnet", params.required("SubnetId"), context);
   const type = readType(params, world);
   const groups = params.list("SecurityGroupId");
   const inGroups =
@@ -164,7 +163,7 @@ export function createInterface(params: Params, context: Context): Interface {
   const eni: Interface = {
     id: newId(world, "eni"),
     owner: account,
-    createdAt: now,
+    ...born({ world, now }),
     tags,
     type,
     subnet: subnet.id,
@@ -310,8 +309,8 @@ function deleteInterface(params: Params, context: Context): Answer {
 }
 
 function attach(params: Params, context: Context): Answer {
-  const { world, account } = context;
-  const instance = find(world.instances, "instance", params.required("InstanceId"), account);
+  const { world } = context;
+  const instance = find(world.instances, "instance", params.required("InstanceId"), context);
   const eni = findInterface(context, params.required("NetworkInterfaceId"), true);
   const index = params.integer("DeviceIndex") ?? 0;
   const card = params.integer("NetworkCardIndex") ?? 0;

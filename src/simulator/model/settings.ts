@@ -6,7 +6,7 @@ export interface Settings {
   buckets: Record<string, readonly [number, number]>;
   /** How long an answer takes, by API or "*": milliseconds, drawn evenly between the two. */
   latencyMs: Record<string, readonly [number, number]>;
-  /** For so long a new interface is NotFound for any call. */
+  /** For so long what is new is NotFound for any call, and in no list. */
   notFoundAfterCreateSeconds: number;
   /** For so long describes show an interface as it was before its last change. */
   describeLagSeconds: number;

@@ -1,6 +1,6 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
-import { find, namedOrOwned, newId } from "./ids.ts";
+import { born, find, namedOrOwned, newId } from "./ids.ts";
 import { instanceTypes } from "./instance-types.ts";
 import { findInterface } from "./interfaces.ts";
 import { associationsOf, changed, removeAssociation, schedule } from "./later.ts";
@@ -58,6 +58,7 @@ function associate(params: Params, context: Context): Association {
     trunk: trunk.id,
     vlan,
     owner: account,
+    ...born({ world, now }),
     carries: false,
     tags: [],
   };
@@ -115,14 +116,15 @@ function branchLimit(world: World, trunk: Interface): number {
 }
 
 function disassociate(params: Params, context: Context): Answer {
-  const { world, account } = context;
-  const association = find(world.associations, "association", params.required("AssociationId"), account);
+  const { world } = context;
+  const association = find(world.associations, "association", params.required("AssociationId"), context);
   removeAssociation(context, association);
   return { return: true, clientToken: params.text("ClientToken") };
 }
 
-function describe(params: Params, { world, account }: Context): Answer {
-  const all = namedOrOwned(world.associations, "association", params.list("AssociationId"), account);
+function describe(params: Params, context: Context): Answer {
+  const { world } = context;
+  const all = namedOrOwned(world.associations, "association", params.list("AssociationId"), context);
   const found = filtered(all, params, {
     "gre-key": () => [],
     "interface-protocol": () => ["VLAN"],

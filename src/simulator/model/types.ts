@@ -37,6 +37,8 @@ interface Owned {
   readonly id: string;
   readonly owner: string;
   readonly createdAt: number;
+  /** Before that it is NotFound for any call, and in no list. */
+  readonly knownAt: number;
   tags: Tag[];
 }
 
@@ -120,6 +122,8 @@ export interface Association {
   readonly trunk: string;
   readonly vlan: number;
   readonly owner: string;
+  readonly createdAt: number;
+  readonly knownAt: number;
   /** Whether the branch carries packets yet. */
   carries: boolean;
   tags: Tag[];

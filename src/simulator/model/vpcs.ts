@@ -3,7 +3,7 @@ import { freeAddresses, overlap, prefixOf, readCidr, within } from "./addresses.
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { createDefaultGroup } from "./groups.ts";
-import { find, namedOrOwned, newId } from "./ids.ts";
+import { born, find, namedOrOwned, newId } from "./ids.ts";
 import { DESCRIBE, DONE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
@@ -26,8 +26,9 @@ export const VPC_OPERATIONS: Operations = {
   ModifyVpcAttribute: {
     parameters: ["VpcId", "EnableDnsSupport", "EnableDnsHostnames"],
     required: ["VpcId"],
-    run(params, { world, account }) {
-      find(world.vpcs, "vpc", params.required("VpcId"), account);
+    run(params, context) {
+      const { world } = context;
+      find(world.vpcs, "vpc", params.required("VpcId"), context);
       return DONE;
     },
   },
@@ -108,7 +109,7 @@ function createVpc(params: Params, { world, account, now, effect }: Context): Vp
   const vpc: Vpc = {
     id,
     owner: account,
-    createdAt: now,
+    ...born({ world, now }),
     tags,
     cidr: formatPrefix(cidr),
     ...(wantsIpv6
@@ -130,8 +131,9 @@ function newIpv6Block({ random, vpcs }: World): string {
   return formatPrefix(prefixOf(`2001:db8:${group}::/56`));
 }
 
-function deleteVpc(params: Params, { world, account, effect }: Context): Answer {
-  const vpc = find(world.vpcs, "vpc", params.required("VpcId"), account);
+function deleteVpc(params: Params, context: Context): Answer {
+  const { world, effect } = context;
+  const vpc = find(world.vpcs, "vpc", params.required("VpcId"), context);
   const groups = [...world.groups.values()].filter((group) => group.vpc === vpc.id);
   const isUsed =
     [...world.subnets.values()].some((subnet) => subnet.vpc === vpc.id) ||
@@ -148,8 +150,9 @@ function deleteVpc(params: Params, { world, account, effect }: Context): Answer 
   return DONE;
 }
 
-function describeVpcs(params: Params, { world, account }: Context): Answer {
-  const all = namedOrOwned(world.vpcs, "vpc", params.list("VpcId"), account);
+function describeVpcs(params: Params, context: Context): Answer {
+  const { world } = context;
+  const all = namedOrOwned(world.vpcs, "vpc", params.list("VpcId"), context);
   const found = filtered(all, params, {
     "vpc-id": ({ id }) => [id],
     cidr: ({ cidr }) => [cidr],
@@ -193,8 +196,9 @@ function vpcView(vpc: Vpc, state: string): Answer {
   };
 }
 
-function createSubnet(params: Params, { world, account, now, effect }: Context): Subnet {
-  const vpc = find(world.vpcs, "vpc", params.required("VpcId"), account);
+function createSubnet(params: Params, context: Context): Subnet {
+  const { world, account, now, effect } = context;
+  const vpc = find(world.vpcs, "vpc", params.required("VpcId"), context);
   const cidr = readCidr(params.required("CidrBlock"), "cidrBlock");
   if (cidr.length > SMALLEST || !within(vpc.cidr, cidr)) {
     throw new Ec2Error("InvalidSubnet.Range", `The CIDR '${params.required("CidrBlock")}' is invalid.`);
@@ -222,7 +226,7 @@ function createSubnet(params: Params, { world, account, now, effect }: Context):
   const subnet: Subnet = {
     id: newId(world, "subnet"),
     owner: account,
-    createdAt: now,
+    ...born({ world, now }),
     tags,
     vpc: vpc.id,
     zone: named,
@@ -253,8 +257,9 @@ function readIpv6Block(params: Params, vpc: Vpc, siblings: readonly Subnet[]): s
   return block;
 }
 
-function deleteSubnet(params: Params, { world, account, effect }: Context): Answer {
-  const subnet = find(world.subnets, "subnet", params.required("SubnetId"), account);
+function deleteSubnet(params: Params, context: Context): Answer {
+  const { world, effect } = context;
+  const subnet = find(world.subnets, "subnet", params.required("SubnetId"), context);
   if ([...world.interfaces.values()].some((eni) => eni.subnet === subnet.id)) {
     throw new Ec2Error(
       "DependencyViolation",
@@ -266,8 +271,9 @@ function deleteSubnet(params: Params, { world, account, effect }: Context): Answ
   return DONE;
 }
 
-function modifySubnet(params: Params, { world, account }: Context): Answer {
-  const subnet = find(world.subnets, "subnet", params.required("SubnetId"), account);
+function modifySubnet(params: Params, context: Context): Answer {
+  const { world } = context;
+  const subnet = find(world.subnets, "subnet", params.required("SubnetId"), context);
   const ipv6 = params.structure("AssignIpv6AddressOnCreation")?.flag("Value");
   const publicIp = params.structure("MapPublicIpOnLaunch")?.flag("Value");
   if ((ipv6 === undefined) === (publicIp === undefined)) {
@@ -281,8 +287,9 @@ function modifySubnet(params: Params, { world, account }: Context): Answer {
   return DONE;
 }
 
-function describeSubnets(params: Params, { world, account }: Context): Answer {
-  const all = namedOrOwned(world.subnets, "subnet", params.list("SubnetId"), account);
+function describeSubnets(params: Params, context: Context): Answer {
+  const { world } = context;
+  const all = namedOrOwned(world.subnets, "subnet", params.list("SubnetId"), context);
   const found = filtered(all, params, {
     "subnet-id": ({ id }) => [id],
     "vpc-id": ({ vpc }) => [vpc],
