@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { DataPlane, checkDataPlane } from "./data-plane/data-plane.ts";
+import { claimNamespaces } from "./data-plane/claim.ts";
+import { DataPlane } from "./data-plane/data-plane.ts";
 import { trace } from "./data-plane/trace-command.ts";
 import { emptyWorld } from "./model/world.ts";
 import type { World } from "./model/types.ts";
@@ -43,7 +44,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
   try {
     const makeWorld = worldMaker(options);
     const prefix = options["namespace-prefix"];
-    if (options["data-plane"] === true) await checkDataPlane(prefix);
+    if (options["data-plane"] === true) await claimNamespaces(prefix);
     running = await start({
       listen: options.listen,
       metadataListen: options["metadata-listen"],

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { claimNamespaces } from "../../src/simulator/data-plane/claim.ts";
 import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
 import {
   emptyNetwork,
@@ -427,6 +428,18 @@ test("a trace says which groups were asked of a packet, and by which rule it pas
   expect(said).toContain(`sent by ${client.eni}`);
   expect(said).toContain(`in:  none of ${groupId("db")} allows it`);
   expect(said).toContain(`out: ${groupId("client")} allows it by sgr-`);
+});
+
+test("what a killed simulator has left goes at the next start, and nobody else's; two do not share a prefix", async () => {
+  const [left, other] = ["claimed-i-0123456789abcdef0", "claimed-by-hand"] as const;
+  await createNetns(left);
+  await createNetns(other);
+  namespaces.push(other);
+  await claimNamespaces("claimed");
+  const { stdout } = await mustExec(undefined, ["ip", "netns", "list"]);
+  expect(stdout).toContain(other);
+  expect(stdout).not.toContain(left);
+  await expect(claimNamespaces("claimed")).rejects.toThrow("another simulator has the namespaces claimed-…");
 });
 
 // Fewer where the processor is emulated.

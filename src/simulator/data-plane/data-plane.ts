@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import type { World } from "../model/types.ts";
 import { flowsOf, ruleCounts, sumFlows } from "./counters.ts";
 import type { Seen } from "./counters.ts";
 import { desiredNetworks, namespaceOf } from "./desired.ts";
-import { execute } from "./execute.ts";
+import { CommandError } from "./execute.ts";
 import { VpcPlane } from "./vpc-plane.ts";
 import type { VpcPlaneOptions } from "./vpc-plane.ts";
 
@@ -16,7 +15,7 @@ export interface DataPlaneOptions extends Pick<VpcPlaneOptions, "branchType"> {
 
 /** What the data plane tells of itself. */
 export interface DataPlaneState {
-  /** Why nothing has been changed any more. */
+  /** Why nothing changes until a reset. */
   readonly failure?: string;
   /** Namespaces under /run/netns, by the id of the VPC or instance. */
   readonly namespaces: Readonly<Record<string, string>>;
@@ -24,32 +23,6 @@ export interface DataPlaneState {
   readonly interfaces: Readonly<Record<string, Seen>>;
   /** Connections that a rule has allowed, by its id. */
   readonly rules: Readonly<Record<string, number>>;
-}
-
-/** What has to be there before the first namespace is made; throws in one line. */
-export async function checkDataPlane(prefix: string): Promise<void> {
-  if (!/^[a-z][a-z0-9]{0,15}$/.test(prefix)) {
-    throw new TypeError(
-      `--namespace-prefix is up to 16 small letters and digits, a letter first, not "${prefix}"`,
-    );
-  }
-  if (process.platform !== "linux" || process.getuid?.() !== 0)
-    throw new TypeError("--data-plane needs Linux and root");
-  for (const [program, from] of [
-    ["ip", "iproute2"],
-    ["nft", "nftables"],
-    ["conntrack", "conntrack"],
-  ] as const) {
-    const found = (process.env["PATH"] ?? "").split(":").some((path) => existsSync(`${path}/${program}`));
-    if (!found) throw new TypeError(`--data-plane needs ${program}: apt-get install ${from}`);
-  }
-  const listed = await execute(["ip", "netns", "list"]);
-  const taken = listed.split("\n").find((line) => line.startsWith(`${prefix}-`));
-  if (taken !== undefined) {
-    throw new TypeError(
-      `there is a namespace ${taken.split(" ")[0]} already: delete it, or say another --namespace-prefix`,
-    );
-  }
 }
 
 /** Makes the kernel follow the model. A change takes effect a little later, as in EC2; `settled` waits for it. */
@@ -79,7 +52,10 @@ export class DataPlane {
 
   /** Another world: nothing of the old one stays, not even what runs in its instances. */
   restart(): void {
-    this.#work = this.#work.then(() => this.#closePlanes());
+    this.#work = this.#work.then(async () => {
+      await this.#closePlanes();
+      this.#failure = undefined;
+    });
     this.#isDirty = false;
     this.changed();
   }
@@ -109,7 +85,11 @@ export class DataPlane {
       }
     } catch (error) {
       this.#failure = error instanceof Error ? error.message : String(error);
-      log({ msg: "the data plane has failed, and changes nothing any more", error: this.#failure });
+      log({
+        msg: "the data plane has failed, and changes nothing until a reset",
+        error: this.#failure,
+        ...(error instanceof CommandError ? { script: error.input } : {}),
+      });
     }
   }
 

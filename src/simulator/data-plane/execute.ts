@@ -1,7 +1,18 @@
 import { spawn } from "node:child_process";
 
-/** A command of the data plane has failed: the message has its own words. */
-export class CommandError extends Error {}
+/** A command of the data plane has failed: the message, one line, has the command's own words. */
+export class CommandError extends Error {
+  /** What it was told on stdin. */
+  readonly input: string;
+
+  constructor(message: string, input: string, options?: ErrorOptions) {
+    super(message, options);
+    this.input = input;
+  }
+}
+
+/** What a kernel without 8021q says of a VLAN device. */
+const NO_VLAN = /Unknown device type|Operation not supported/;
 
 const TIMEOUT_MS = 60_000;
 
@@ -18,16 +29,15 @@ export function execute(argv: readonly [string, ...string[]], input = ""): Promi
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
     child.on("error", (cause) =>
-      reject(new CommandError(`${file} cannot be run: ${cause.message}`, { cause })),
+      reject(new CommandError(`${file} cannot be run: ${cause.message}`, input, { cause })),
     );
     child.on("close", (status, signal) => {
       if (status === 0) return resolve(Buffer.concat(out).toString());
-      const said = Buffer.concat(errors).toString().trim();
-      reject(
-        new CommandError(
-          `${argv.join(" ")}: ${signal === null ? `exit status ${status}` : signal}: ${said}\n${input}`,
-        ),
-      );
+      const [said = ""] = Buffer.concat(errors).toString().trim().split("\n");
+      const how = signal === null ? `exit status ${status}` : signal;
+      const hint =
+        NO_VLAN.test(said) && input.includes("type vlan") ? " (branches need the module 8021q)" : "";
+      reject(new CommandError(`${argv.join(" ")}: ${how}: ${said}${hint}`, input));
     });
   });
 }

@@ -1,7 +1,8 @@
 // What the AWS CLI says, packets obey: a world of its making in network namespaces. Needs root.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { DataPlane, checkDataPlane } from "../../../src/simulator/data-plane/data-plane.ts";
+import { claimNamespaces } from "../../../src/simulator/data-plane/claim.ts";
+import { DataPlane } from "../../../src/simulator/data-plane/data-plane.ts";
 import { emptyWorld } from "../../../src/simulator/model/world.ts";
 import { start, type Running } from "../../../src/simulator/start.ts";
 import { Conversation } from "../../ground/conversation.ts";
@@ -25,7 +26,7 @@ async function aws(command: string, query = ""): Promise<string> {
 
 beforeAll(async () => {
   const clients = await awsClients();
-  await checkDataPlane(PREFIX);
+  await claimNamespaces(PREFIX);
   running = await start({
     listen: "127.0.0.1:0",
     metadataListen: "127.0.0.1:0",
