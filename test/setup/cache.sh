@@ -1,8 +1,11 @@
 # Read by the scripts beside it: where downloads and builds are kept for all checkouts, by one script at a time.
 # shellcheck shell=sh
 
-# As test/setup/cache.ts has it.
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/branchline
+# As test/setup/cache.ts has it: a relative XDG_CACHE_HOME counts as none (XDG base directories).
+case ${XDG_CACHE_HOME:-} in
+  /*) cache=$XDG_CACHE_HOME/branchline ;;
+  *) cache=$HOME/.cache/branchline ;;
+esac
 
 # Waits for a lock file, whose directory is made; it is held until the script ends, or until `exec 9>&-`.
 hold() {

@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 
 /**
  * Where downloads and builds are that are the same for every checkout: ~/.cache/branchline, below XDG_CACHE_HOME if that
@@ -7,7 +7,9 @@ import { join } from "node:path";
  */
 export const sharedCache = cacheOf(process.env, homedir());
 
-/** An empty variable counts as none, as in the scripts that fill the cache. */
+/** An empty or relative XDG_CACHE_HOME counts as none, as in the scripts that fill the cache. */
 export function cacheOf(env: Readonly<Record<string, string | undefined>>, home: string): string {
-  return env["BRANCHLINE_CACHE"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "branchline");
+  const { BRANCHLINE_CACHE: named, XDG_CACHE_HOME: caches = "" } = env;
+  if (named !== undefined && named !== "") return named;
+  return join(isAbsolute(caches) ? caches : join(home, ".cache"), "branchline");
 }

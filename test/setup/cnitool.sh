@@ -9,10 +9,21 @@ set -eu
 . "$(dirname "$0")/cache.sh"
 cache=$cache/cnitool
 
+newest=v1.3.1
+
 go_minor() { # 21 for go1.21.3; 0 without Go
   version=$(go version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
   echo "${version:-0}"
 }
+
+# One at a time: whoever waited finds it there.
+hold "$cache/.lock"
+take() { # the version that is whole
+  ln -sfn "$1" "$cache/current"
+  exit 0
+}
+# The newest needs no Go to be found.
+if is_whole "$cache/$newest"; then take "$newest"; fi
 
 # Where a machine has Go outside the PATH of a bare shell.
 PATH=$PATH:/usr/local/go/bin
@@ -25,18 +36,13 @@ if [ "$(go_minor)" = 0 ]; then
 fi
 
 if [ "$(go_minor)" -ge 21 ]; then
-  version=v1.3.1
+  version=$newest
 else
   version=v1.1.2
   echo "cnitool: $(go version) is older than 1.21: building cnitool $version, without gc and status" >&2
 fi
 
-# One at a time: whoever waited finds it there.
-hold "$cache/.lock"
-if is_whole "$cache/$version"; then
-  ln -sfn "$version" "$cache/current"
-  exit 0
-fi
+if is_whole "$cache/$version"; then take "$version"; fi
 rm -rf "$cache"/.incomplete.*
 work=$(mktemp -d "$cache/.incomplete.XXXXXX")
 trap 'rm -rf "$work"' EXIT
