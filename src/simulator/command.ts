@@ -40,6 +40,10 @@ export async function simulate(args: readonly string[]): Promise<number> {
   }
   const log = (line: Readonly<Record<string, unknown>>) =>
     void process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+  // From the start on: one that is begun is stopped in order, and a second signal changes nothing.
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve());
+  });
   let running;
   try {
     const makeWorld = worldMaker(options);
@@ -67,14 +71,12 @@ export async function simulate(args: readonly string[]): Promise<number> {
       log({ msg: `${url} is reachable from other machines, and the simulator is no security boundary` });
     }
   }
-  await new Promise<void>((resolve) => {
-    process.once("SIGTERM", resolve);
-    process.once("SIGINT", resolve);
-  });
-  await running.stop();
+  await stopped;
+  // Before the data plane goes, which may take longer than whoever sent the signal waits. No call comes in between.
   if (options.snapshot !== undefined) {
     writeFileSync(options.snapshot, snapshotOf(running.simulator().world, running.now()));
   }
+  await running.stop();
   return 0;
 }
 

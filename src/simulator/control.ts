@@ -53,6 +53,7 @@ async function respond(what: string, body: string, session: Session): Promise<Re
     }
     case "GET /data-plane":
       if (session.dataPlane === undefined) return json(404, { error: "it runs without --data-plane" });
+      simulator.advance(session.now());
       return json(200, await session.dataPlane.state());
     case "GET /faults":
       return json(200, simulator.faults);

@@ -46,7 +46,7 @@ it("gives subnets the VPC's blocks of IPv6 in turn", () => {
     subnets:
       - { name: a, cidr: 10.0.0.0/24, ipv6: true }
       - { name: b, cidr: 10.0.1.0/24, ipv6: true }
-      - { name: c, cidr: 10.0.2.0/24 }
+      - { name: c, cidr: 10.0.2.0/24, ipv6: false }
 `),
   );
   const [block] = world.vpcs.values();
@@ -97,6 +97,11 @@ test.each<[string, string, RegExp]>([
     "IPv6 for a subnet alone",
     vpc("    subnets: [{ name: s, cidr: 10.0.0.0/24, ipv6: true }]\n"),
     /^a subnet has "ipv6: true", and its VPC has not$/,
+  ],
+  [
+    "a word for a yes",
+    'vpcs: [{ name: a, cidr: 10.0.0.0/16, ipv6: "yes" }]',
+    /^"ipv6" is true or false, not "yes"$/,
   ],
   ["aliases without end", `a: &a [${"x,".repeat(10)}]\nb: [${"*a,".repeat(200)}]`, /alias/i],
 ])("refuses %s in one line", (_, text, message) => {

@@ -115,7 +115,7 @@ function makeVpc(maker: Maker, value: unknown): void {
   const name = textAt(vpc, "name");
   const answer = maker.call("CreateVpc", `vpc ${name}`, {
     CidrBlock: textAt(vpc, "cidr"),
-    ...(vpc["ipv6"] === true ? { AmazonProvidedIpv6CidrBlock: "true" } : {}),
+    ...(flagAt(vpc, "ipv6") ? { AmazonProvidedIpv6CidrBlock: "true" } : {}),
     ...nameTag("vpc", name),
   });
   const vpcId = answerText(answer, "vpc", "vpcId");
@@ -127,9 +127,7 @@ function makeVpc(maker: Maker, value: unknown): void {
       VpcId: vpcId,
       CidrBlock: textAt(subnet, "cidr"),
       ...(subnet["zone"] === undefined ? {} : { AvailabilityZone: textAt(subnet, "zone") }),
-      ...(subnet["ipv6"] === undefined
-        ? {}
-        : { Ipv6CidrBlock: subnet["ipv6"] === true ? maker.nextIpv6(vpcId) : textAt(subnet, "ipv6") }),
+      ...ipv6Block(maker, vpcId, subnet),
       ...nameTag("subnet", subnetName),
     });
     subnets.set(subnetName, answerText(made, "subnet", "subnetId"));
@@ -149,6 +147,12 @@ function makeVpc(maker: Maker, value: unknown): void {
       ...nameTag("instance", instanceName),
     });
   }
+}
+
+/** `ipv6` of a subnet: a block, or whether it is to have the next one. */
+function ipv6Block(maker: Maker, vpc: string, subnet: Record<string, unknown>): ParamTree {
+  if (typeof subnet["ipv6"] === "string") return { Ipv6CidrBlock: subnet["ipv6"] };
+  return flagAt(subnet, "ipv6") ? { Ipv6CidrBlock: maker.nextIpv6(vpc) } : {};
 }
 
 /** All groups first: rules may name any of them. */
@@ -218,6 +222,13 @@ function objectAt(value: unknown, what: string, names?: readonly string[]): Reco
   if (stranger !== undefined)
     throw new TypeError(`${what} has no "${stranger}"; it has ${names?.join(", ")}`);
   return value as Record<string, unknown>;
+}
+
+function flagAt(object: Record<string, unknown>, name: string): boolean {
+  const value = object[name] ?? false;
+  if (typeof value !== "boolean")
+    throw new TypeError(`"${name}" is true or false, not ${JSON.stringify(value)}`);
+  return value;
 }
 
 function textAt(object: Record<string, unknown>, name: string): string {

@@ -352,7 +352,7 @@ export class Vpc {
 
   /** How many packets the VPC saw of one interface, and what became of them. */
   async seen({ device }: Port, filter: FlowFilter = {}): Promise<Seen> {
-    return sumFlows(flowsOf(await this.#open().counters()), device, filter);
+    return sumFlows(flowsOf(await this.#open().flows()), device, filter);
   }
 
   /** Starts all counters afresh. */

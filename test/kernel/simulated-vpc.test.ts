@@ -11,7 +11,7 @@ import {
   type Network,
   type Port,
 } from "../../src/simulator/data-plane/network.ts";
-import { POINTS, countersOf } from "../../src/simulator/data-plane/table.ts";
+import { POINTS, flowSetsOf, totalSetOf } from "../../src/simulator/data-plane/table.ts";
 import { VpcPlane } from "../../src/simulator/data-plane/vpc-plane.ts";
 import { textAt } from "../../src/simulator/model/operation.ts";
 import type { ParamTree } from "../../src/simulator/model/params.ts";
@@ -547,7 +547,7 @@ async function shownOf(netns: string): Promise<string[]> {
         : value;
     },
   ) as { nftables: { set?: { name: string } }[] };
-  const counters = POINTS.flatMap(countersOf);
+  const counters = POINTS.flatMap((point) => [totalSetOf(point), ...flowSetsOf(point)]);
   const kept = rules.nftables.filter(({ set }) => set === undefined || !counters.includes(set.name));
   const { stdout } = await mustExec(netns, [
     "sh",

@@ -48,6 +48,12 @@ test.each<[string, string[], RegExp]>([
   ["a trace's bad address", ["trace", "--to", "web"], /--to is an address, not "web"/],
   ["a trace's bad port", ["trace", "--port", "70000"], /--port is a number from 1 to 65535, not "70000"/],
   [
+    "a trace of two families",
+    ["trace", "--from", "10.0.0.4", "--to", "fd00::1"],
+    /IPv4 and IPv6 together are no packet/,
+  ],
+  ["a trace of ICMP's ports", ["trace", "--protocol", "icmp", "--port", "5"], /icmp has no ports/],
+  [
     "a trace without a data plane",
     ["trace", "--namespace-prefix", "nobody"],
     /there is no namespace nobody-vpc-…/,

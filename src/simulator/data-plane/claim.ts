@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { execute } from "./execute.ts";
-import { deleteNamespace } from "./vpc-plane.ts";
+import { deleteNamespaces } from "./vpc-plane.ts";
 
 /**
  * Claims the namespaces whose names begin so, for as long as this process lives, and deletes what a simulator that was
@@ -27,10 +27,8 @@ export async function claimNamespaces(prefix: string): Promise<void> {
   await hold(prefix);
   const listed = await execute(["ip", "netns", "list"]);
   const ours = new RegExp(`^${prefix}-(?:vpc|i)-[0-9a-f]{17}$`);
-  for (const line of listed.split("\n")) {
-    const [name = ""] = line.split(" ");
-    if (ours.test(name)) await deleteNamespace(name);
-  }
+  const names = listed.split("\n").map((line) => line.split(" ")[0] ?? "");
+  await deleteNamespaces(names.filter((name) => ours.test(name)));
 }
 
 /** An abstract socket (unix(7)) is a lock that ends with its process. */

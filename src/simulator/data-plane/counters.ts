@@ -1,4 +1,4 @@
-import { POINTS, countersOf } from "./table.ts";
+import { POINTS, flowSetsOf, totalSetOf } from "./table.ts";
 import type { CountPoint } from "./table.ts";
 
 /** What was counted of one kind of packet at one point. */
@@ -17,6 +17,8 @@ export interface Flow {
 /** Packets of one interface. */
 export type Seen = Record<CountPoint, number>;
 
+const NONE: Seen = { sent: 0, spoofed: 0, withheld: 0, refused: 0, delivered: 0 };
+
 /** Picks flows; what is left out matches everything. */
 export interface FlowFilter {
   readonly from?: string;
@@ -26,11 +28,12 @@ export interface FlowFilter {
   readonly protocol?: "tcp" | "udp" | "icmp" | "ipv6-icmp";
 }
 
-interface NftElement {
-  readonly elem: {
-    readonly val: { readonly concat: readonly [string, string, string, string, number?] };
-    readonly counter: { readonly packets: number };
-  };
+interface NftElement<T> {
+  readonly elem: { readonly val: T; readonly counter: { readonly packets: number } };
+}
+
+interface FlowKey {
+  readonly concat: readonly [string, string, string, string, number?];
 }
 
 interface NftRule {
@@ -41,7 +44,7 @@ interface NftRule {
 
 interface Listing {
   readonly nftables: readonly {
-    readonly set?: { readonly name: string; readonly elem?: readonly NftElement[] };
+    readonly set?: { readonly name: string; readonly elem?: readonly NftElement<FlowKey | string>[] };
     readonly rule?: NftRule;
   }[];
 }
@@ -49,20 +52,21 @@ interface Listing {
 /** Reads `nft -j list table`. */
 export function flowsOf(json: string): Flow[] {
   const { nftables } = JSON.parse(json) as Listing;
-  const points = new Map(POINTS.flatMap((point) => countersOf(point).map((name) => [name, point] as const)));
+  const points = new Map(POINTS.flatMap((point) => flowSetsOf(point).map((name) => [name, point] as const)));
   return nftables.flatMap(({ set }) => {
     const point = points.get(set?.name ?? "");
     if (point === undefined) return [];
-    return (set?.elem ?? []).map(({ elem }) => {
-      const [device, from, to, protocol, port] = elem.val.concat;
-      return { point, device, from, to, protocol, port, packets: elem.counter.packets };
+    return (set?.elem ?? []).flatMap(({ elem: { val, counter } }) => {
+      if (typeof val === "string") return [];
+      const [device, from, to, protocol, port] = val.concat;
+      return [{ point, device, from, to, protocol, port, packets: counter.packets }];
     });
   });
 }
 
 /** Sums the flows of one device that the filter lets through. */
 export function sumFlows(flows: readonly Flow[], device: string, filter: FlowFilter = {}): Seen {
-  const seen: Seen = { sent: 0, spoofed: 0, withheld: 0, refused: 0, delivered: 0 };
+  const seen: Seen = { ...NONE };
   for (const flow of flows) {
     const isWanted = (Object.keys(filter) as (keyof FlowFilter)[]).every((key) => flow[key] === filter[key]);
     if (isWanted && flow.device === device) seen[flow.point] += flow.packets;
@@ -70,14 +74,27 @@ export function sumFlows(flows: readonly Flow[], device: string, filter: FlowFil
   return seen;
 }
 
-/** Connections that each rule has allowed, by sgr-…. */
-export function ruleCounts(json: string): Map<string, number> {
-  const { nftables } = JSON.parse(json) as Listing;
-  const counts = new Map<string, number>();
-  for (const { rule } of nftables) {
+/** What `nft -j` lists of rules and totals, one document a line. */
+export interface Totals {
+  /** All packets of an interface, by device. */
+  readonly seenBy: (device: string) => Seen;
+  /** Connections that each rule has allowed, by sgr-…. */
+  readonly rules: ReadonlyMap<string, number>;
+}
+
+export function totalsOf(lines: readonly string[]): Totals {
+  const seen = new Map<string, Seen>();
+  const rules = new Map<string, number>();
+  const points = new Map(POINTS.map((point) => [totalSetOf(point), point]));
+  for (const { set, rule } of lines.flatMap((line) => (JSON.parse(line) as Listing).nftables)) {
+    const point = points.get(set?.name ?? "");
+    for (const { elem } of set?.elem ?? []) {
+      if (point === undefined || typeof elem.val !== "string") continue;
+      seen.set(elem.val, { ...(seen.get(elem.val) ?? NONE), [point]: elem.counter.packets });
+    }
     const packets = rule?.expr.find(({ counter }) => counter !== undefined)?.counter?.packets;
     if (rule?.comment === undefined || packets === undefined) continue;
-    counts.set(rule.comment, (counts.get(rule.comment) ?? 0) + packets);
+    rules.set(rule.comment, (rules.get(rule.comment) ?? 0) + packets);
   }
-  return counts;
+  return { seenBy: (device) => seen.get(device) ?? NONE, rules };
 }

@@ -1,5 +1,5 @@
 import type { World } from "../model/types.ts";
-import { flowsOf, ruleCounts, sumFlows } from "./counters.ts";
+import { totalsOf } from "./counters.ts";
 import type { Seen } from "./counters.ts";
 import { desiredNetworks, namespaceOf } from "./desired.ts";
 import { CommandError } from "./execute.ts";
@@ -53,8 +53,8 @@ export class DataPlane {
   /** Another world: nothing of the old one stays, not even what runs in its instances. */
   restart(): void {
     this.#work = this.#work.then(async () => {
-      await this.#closePlanes();
       this.#failure = undefined;
+      await this.#closePlanes().catch((error: unknown) => this.#fail(error));
     });
     this.#isDirty = false;
     this.changed();
@@ -68,7 +68,7 @@ export class DataPlane {
   async #follow(): Promise<void> {
     this.#isDirty = false;
     if (this.#failure !== undefined) return;
-    const { world, prefix, branchType, log } = this.#options;
+    const { world, prefix, branchType } = this.#options;
     try {
       const wanted = desiredNetworks(world(), prefix);
       for (const [vpc, plane] of this.#planes) {
@@ -84,30 +84,33 @@ export class DataPlane {
         await plane.apply(network);
       }
     } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error);
-      log({
-        msg: "the data plane has failed, and changes nothing until a reset",
-        error: this.#failure,
-        ...(error instanceof CommandError ? { script: error.input } : {}),
-      });
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = error instanceof Error ? error.message : String(error);
+    this.#options.log({
+      msg: "the data plane has failed, and changes nothing until a reset",
+      error: this.#failure,
+      ...(error instanceof CommandError ? { script: error.input } : {}),
+    });
   }
 
   async state(): Promise<DataPlaneState> {
     await this.settled();
-    const { prefix, world } = this.#options;
+    const { prefix } = this.#options;
     const namespaces: Record<string, string> = {};
     const interfaces: Record<string, Seen> = {};
     const rules: Record<string, number> = {};
     for (const [vpc, plane] of this.#planes) {
+      const { machines, ports } = plane.network;
       namespaces[vpc] = plane.netns;
-      const json = await plane.counters();
-      const flows = flowsOf(json);
-      for (const { eni, device } of plane.network.ports.values()) interfaces[eni] = sumFlows(flows, device);
-      for (const [id, packets] of ruleCounts(json)) rules[id] = packets;
+      for (const name of machines) namespaces[name.slice(prefix.length + 1)] = name;
+      const totals = totalsOf(await plane.totals());
+      for (const { eni, device } of ports.values()) interfaces[eni] = totals.seenBy(device);
+      for (const [id, packets] of totals.rules) rules[id] = packets;
     }
-    for (const { id, state } of world().instances.values())
-      if (state === "running") namespaces[id] = namespaceOf(prefix, id);
     return {
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       namespaces,

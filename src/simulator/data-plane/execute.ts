@@ -20,7 +20,11 @@ const TIMEOUT_MS = 60_000;
 export function execute(argv: readonly [string, ...string[]], input = ""): Promise<string> {
   const [file, ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: "pipe", timeout: TIMEOUT_MS, killSignal: "SIGKILL" });
+    // In a group of its own: Ctrl-C is for us, and not for a change that is half done.
+    const child = spawn(file, args, { stdio: "pipe", detached: true });
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    }, TIMEOUT_MS);
     const out: Buffer[] = [];
     const errors: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => void out.push(chunk));
@@ -28,10 +32,12 @@ export function execute(argv: readonly [string, ...string[]], input = ""): Promi
     // A command that ends before it has read its input is judged by its status.
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
-    child.on("error", (cause) =>
-      reject(new CommandError(`${file} cannot be run: ${cause.message}`, input, { cause })),
-    );
+    child.on("error", (cause) => {
+      clearTimeout(timer);
+      reject(new CommandError(`${file} cannot be run: ${cause.message}`, input, { cause }));
+    });
     child.on("close", (status, signal) => {
+      clearTimeout(timer);
       if (status === 0) return resolve(Buffer.concat(out).toString());
       const [said = ""] = Buffer.concat(errors).toString().trim().split("\n");
       const how = signal === null ? `exit status ${status}` : signal;

@@ -70,20 +70,35 @@ test.each<[string, Partial<GroupRule>, string[]]>([
     ["ip saddr 0.0.0.0/0 tcp dport 0-65535 counter goto open_in"],
   ],
 ])("a rule for %s", (_, more, expected) => {
-  expect(tableOf(network([rule(more)])).chains.get("in_sg-1")).toEqual(
-    expected.map((line) => `${line} comment "sgr-1"`),
-  );
-  const egress = tableOf(network([rule({ ...more, egress: true })])).chains;
-  expect(egress.get("out_sg-1")).toEqual(
+  const lines = (given: Partial<GroupRule>, direction: string) => {
+    const { chains } = tableOf(network([rule(given)]));
+    return ["_all", ""].flatMap((which) => chains.get(`${direction}_sg-1${which}`) ?? [""]);
+  };
+  expect(lines(more, "in")).toEqual(expected.map((line) => `${line} comment "sgr-1"`));
+  expect(lines({ ...more, egress: true }, "out")).toEqual(
     expected.map((line) => `${line.replace("saddr", "daddr").replace("_in", "_out")} comment "sgr-1"`),
   );
-  expect(egress.get("in_sg-1")).toEqual([]);
+  expect(lines({ ...more, egress: true }, "in")).toEqual([]);
 });
 
 it("asks all groups of an interface, and refuses what none allows", () => {
   const { chains } = tableOf(network([], port("a", { groups: ["sg-1", "sg-gone"] })));
-  expect(chains.get("in_a")).toEqual(["jump in_sg-1", "goto refused"]);
-  expect(chains.get("out_a")).toEqual(["jump out_sg-1", "goto withheld"]);
+  expect(chains.get("in_a")).toEqual(["jump in_sg-1_all", "jump in_sg-1", "goto refused"]);
+  expect(chains.get("out_a")).toEqual(["jump out_sg-1_all", "jump out_sg-1", "goto withheld"]);
+});
+
+it("asks rules for everybody first, whichever group they are in: they may leave a connection untracked", () => {
+  const some = rule({ id: "sgr-some" });
+  const all = rule({ id: "sgr-all", peer: { cidr: "0.0.0.0/0" } });
+  const { chains } = tableOf({
+    ...network([], port("a", { groups: ["sg-1", "sg-2"] })),
+    groups: new Map([
+      ["sg-1", [some]],
+      ["sg-2", [some, all]],
+    ]),
+  });
+  const asked = (chains.get("in_a") ?? []).flatMap((jump) => chains.get(jump.replace("jump ", "")) ?? []);
+  expect(asked.map((line) => /sgr-\w+/.exec(line)?.[0])).toEqual(["sgr-all", "sgr-some", "sgr-some"]);
 });
 
 it("tracks TCP by the longer time first, so that the shorter wins", () => {

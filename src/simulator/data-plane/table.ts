@@ -35,10 +35,18 @@ const BY: Readonly<Record<CountPoint, "iifname" | "oifname">> = {
   delivered: "oifname",
 };
 
-/** The sets that count at one point: by address family, with the destination port where there is one. */
-export function countersOf(point: CountPoint): string[] {
+/** The sets that count flows at one point: by address family, with the destination port where there is one. */
+export function flowSetsOf(point: CountPoint): string[] {
   return [`${point}4`, `${point}6`, `${point}4_other`, `${point}6_other`];
 }
+
+/** The set that counts all packets at one point, by interface. */
+export function totalSetOf(point: CountPoint): string {
+  return `total_${point}`;
+}
+
+/** Flows that are told apart at one point and family: what is more is in the total alone. */
+const MAX_FLOWS = 4096;
 
 /** The table of a VPC without groups and interfaces. */
 export function baseText(): string {
@@ -108,6 +116,8 @@ ${POINTS.map(noteChain).join("\n")}
   chain refused { jump note_refused; drop; }
   chain postrouting {
     type filter hook postrouting priority 300; policy accept;
+    # The router's own neighbour discovery.
+    ip6 saddr fe80::/10 accept
     jump note_delivered
   }
 }
@@ -117,18 +127,32 @@ ${POINTS.map(noteChain).join("\n")}
 /** One set of counters for each point and family: who sent what to whom, by the interface concerned. */
 function noteChain(point: CountPoint): string {
   const by = BY[point];
-  const options = "flags dynamic; size 65535;";
-  return `  set ${point}4 { type ifname . ipv4_addr . ipv4_addr . inet_proto . inet_service; ${options} }
+  const options = `flags dynamic; size ${MAX_FLOWS};`;
+  return `  set ${totalSetOf(point)} { type ifname; flags dynamic; size 65535; }
+  set ${point}4 { type ifname . ipv4_addr . ipv4_addr . inet_proto . inet_service; ${options} }
   set ${point}6 { type ifname . ipv6_addr . ipv6_addr . inet_proto . inet_service; ${options} }
   set ${point}4_other { type ifname . ipv4_addr . ipv4_addr . inet_proto; ${options} }
   set ${point}6_other { type ifname . ipv6_addr . ipv6_addr . inet_proto; ${options} }
   chain note_${point} {
+    update @${totalSetOf(point)} { ${by} counter }
     meta l4proto { tcp, udp } update @${point}4 { ${by} . ip saddr . ip daddr . meta l4proto . th dport counter } return
     meta l4proto { tcp, udp } update @${point}6 { ${by} . ip6 saddr . ip6 daddr . meta l4proto . th dport counter } return
     update @${point}4_other { ${by} . ip saddr . ip daddr . meta l4proto counter }
     update @${point}6_other { ${by} . ip6 saddr . ip6 daddr . meta l4proto counter }
   }`;
 }
+
+/**
+ * Rules for everybody have chains of their own, which are asked first: of the rules that allow a packet the most permissive
+ * counts, in whichever group it is, and these may leave a connection untracked.
+ */
+export const OPEN = "_all";
+
+/** Each with its rules' `egress`, and where a packet goes that none of them allows. */
+const DIRECTIONS = [
+  ["out", true, "withheld"],
+  ["in", false, "refused"],
+] as const;
 
 /** What BASE has of what changes later. */
 export const EMPTY_TABLE: Table = tableOf(emptyNetwork);
@@ -190,15 +214,21 @@ export function tableOf({ groups, ports }: Network): Table {
         members.flatMap((port) => addressesOf(port, family)),
       );
     }
-    const ofDirection = (egress: boolean) =>
-      rules.filter((rule) => rule.egress === egress).flatMap((rule) => ruleLines(rule, groups));
-    chains.set(`out_${group}`, ofDirection(true));
-    chains.set(`in_${group}`, ofDirection(false));
+    for (const [direction, egress] of DIRECTIONS) {
+      const [open, others] = partition(
+        rules.filter((rule) => rule.egress === egress),
+        ({ peer }) => isForAll(peer),
+      );
+      chains.set(`${direction}_${group}${OPEN}`, ruleLines(open, groups));
+      chains.set(`${direction}_${group}`, ruleLines(others, groups));
+    }
   }
   for (const { device, groups: own } of all) {
     const known = own.filter((group) => groups.has(group));
-    chains.set(`out_${device}`, [...known.map((group) => `jump out_${group}`), "goto withheld"]);
-    chains.set(`in_${device}`, [...known.map((group) => `jump in_${group}`), "goto refused"]);
+    for (const [direction, , otherwise] of DIRECTIONS) {
+      const jumps = [OPEN, ""].flatMap((which) => known.map((group) => `jump ${direction}_${group}${which}`));
+      chains.set(`${direction}_${device}`, [...jumps, `goto ${otherwise}`]);
+    }
   }
   const { timeouts, lines } = timeoutsOf(all);
   for (const [name, elements] of timeouts) set(name, "set", "type ifname", elements.map(quoted));
@@ -215,8 +245,16 @@ function bare(address: string): string {
   return address.replace(familyOf(address) === 4 ? /\/32$/ : /\/128$/, "");
 }
 
-/** One rule for each family that it can match in. */
-function ruleLines(rule: GroupRule, groups: Network["groups"]): string[] {
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
+
+function ruleLines(rules: readonly GroupRule[], groups: Network["groups"]): string[] {
+  return rules.flatMap((rule) => linesOf(rule, groups));
+}
+
+/** One line for each family that the rule can match in. */
+function linesOf(rule: GroupRule, groups: Network["groups"]): string[] {
   const { peer, egress, id } = rule;
   const families = "cidr" in peer ? [familyOf(peer.cidr)] : ([4, 6] as const);
   // Of a group that is gone nobody is a member.

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { canonicalIp, familyOf } from "../../values/ip.ts";
+import type { IpFamily } from "../../values/ip.ts";
 import { execute, shell } from "./execute.ts";
 import { nft } from "./script.ts";
 import { TraceReader } from "./trace.ts";
@@ -23,23 +24,20 @@ const NOT_MULTICAST = "ip daddr 224.0.0.0/3 return; ip6 daddr ff00::/8 return;";
 
 /** Gives the exit status: 0, 1 when no packet came, 2 for arguments that cannot be used. */
 export async function trace(args: readonly string[]): Promise<number> {
-  let options;
-  let namespaces;
   try {
-    options = readOptions(args);
+    const options = readOptions(args);
     if (options.help === true) {
       process.stdout.write(USAGE);
       return 0;
     }
-    namespaces = await vpcNamespaces(options["namespace-prefix"]);
+    const namespaces = await vpcNamespaces(options["namespace-prefix"]);
+    const bound = { count: options.count, milliseconds: options.seconds * 1000 };
+    return (await follow(namespaces, options.match, bound)) > 0 ? 0 : 1;
   } catch (error) {
     const [line] = (error instanceof Error ? error.message : String(error)).split("\n");
     process.stderr.write(`branchline simulate trace: ${line}; see branchline simulate trace --help\n`);
     return 2;
   }
-  const bound = { count: options.count, milliseconds: options.seconds * 1000 };
-  const shown = await follow(namespaces, options.match, bound);
-  return shown > 0 ? 0 : 1;
 }
 
 function readOptions(args: readonly string[]) {
@@ -59,9 +57,15 @@ function readOptions(args: readonly string[]) {
   const { protocol, port } = values;
   if (protocol !== undefined && !["tcp", "udp", "icmp", "icmpv6"].includes(protocol))
     throw new TypeError(`--protocol is tcp, udp, icmp or icmpv6, not "${protocol}"`);
+  const ends = [readAddress("--from", values.from), readAddress("--to", values.to)] as const;
+  const families = new Set([...ends.flatMap((one) => one ?? []).map(familyOf), ...familyOfIcmp(protocol)]);
+  if (families.size > 1)
+    throw new TypeError("IPv4 and IPv6 together are no packet: --from, --to, --protocol");
+  if (port !== undefined && protocol?.startsWith("icmp") === true)
+    throw new TypeError(`${protocol} has no ports: --port ${port}`);
   const match = [
-    ...addressMatch("saddr", "--from", values.from),
-    ...addressMatch("daddr", "--to", values.to),
+    ...addressMatch("saddr", ends[0]),
+    ...addressMatch("daddr", ends[1]),
     ...(protocol === undefined ? [] : [`meta l4proto ${protocol === "icmpv6" ? "ipv6-icmp" : protocol}`]),
     ...(port === undefined ? [] : [`th dport ${numberOf("--port", port, 65_535)}`]),
   ].join(" ");
@@ -73,11 +77,19 @@ function readOptions(args: readonly string[]) {
   };
 }
 
-function addressMatch(side: string, flag: string, text: string | undefined): string[] {
-  if (text === undefined) return [];
+function readAddress(flag: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
   const address = canonicalIp(text);
   if (address === undefined) throw new TypeError(`${flag} is an address, not "${text}"`);
-  return [`${familyOf(address) === 4 ? "ip" : "ip6"} ${side} ${address}`];
+  return address;
+}
+
+function familyOfIcmp(protocol: string | undefined): IpFamily[] {
+  return protocol === "icmp" ? [4] : protocol === "icmpv6" ? [6] : [];
+}
+
+function addressMatch(side: string, address: string | undefined): string[] {
+  return address === undefined ? [] : [`${familyOf(address) === 4 ? "ip" : "ip6"} ${side} ${address}`];
 }
 
 function numberOf(flag: string, text: string, most: number): number {
@@ -108,9 +120,18 @@ async function follow(
 ): Promise<number> {
   const table = `trace_${process.pid}`;
   let shown = 0;
+  let isOver = false;
   const enough = Promise.withResolvers<void>();
   const timer = setTimeout(enough.resolve, milliseconds);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => enough.resolve());
+  // Whoever reads has enough: head(1).
+  process.stdout.once("error", () => enough.resolve());
+  const show = (story: readonly string[]) => {
+    if (shown >= count) return;
+    process.stdout.write(`${story.join("\n")}\n`);
+    shown += 1;
+    if (shown >= count) enough.resolve();
+  };
   const monitors = await Promise.all(
     namespaces.map(async (netns) => {
       const names = await aliasesOf(netns);
@@ -119,17 +140,22 @@ async function follow(
         stdio: ["ignore", "pipe", "ignore"],
       });
       child.on("error", () => enough.resolve());
+      child.on("exit", () => {
+        if (isOver) return;
+        process.stderr.write(`${netns} is gone: the simulator has ended or was reset\n`);
+        enough.resolve();
+      });
       createInterface({ input: child.stdout }).on("line", (line) => {
-        const story = reader.read(line);
-        if (story === undefined || shown >= count) return;
-        process.stdout.write(`${story.join("\n")}\n`);
-        shown += 1;
-        if (shown >= count) enough.resolve();
+        const story = reader.read(line, Date.now());
+        if (story !== undefined) show(story);
       });
       return { child, reader, netns };
     }),
   );
   for (const { child } of monitors) await isListening(child.pid);
+  const looking = setInterval(() => {
+    for (const { reader } of monitors) reader.lost(Date.now()).forEach(show);
+  }, 100);
   const chain = "chain prerouting { type filter hook prerouting priority -301;";
   try {
     for (const { netns } of monitors)
@@ -140,16 +166,13 @@ async function follow(
     process.stderr.write(`following packets in ${namespaces.join(", ")}\n`);
     await enough.promise;
   } finally {
+    isOver = true;
     clearTimeout(timer);
+    clearInterval(looking);
     for (const { netns, child } of monitors) {
       await shell(netns, nft(`delete table inet ${table}\n`)).catch(() => undefined);
       child.kill("SIGTERM");
     }
-  }
-  for (const { reader } of monitors) {
-    const lines = reader.rest();
-    if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
-    shown += lines.length;
   }
   return shown;
 }

@@ -16,8 +16,8 @@ const left = lines(
   "vpc prerouting policy accept ",
   "vpc forward rule ct state new jump timeouts (verdict jump timeouts)",
   "vpc forward rule iifname vmap @senders (verdict goto out_enia)",
-  "vpc out_enia rule jump out_sg-0a (verdict jump out_sg-0a)",
-  'vpc out_sg-0a rule ip daddr 0.0.0.0/0 counter packets 0 bytes 0 goto open_out comment "sgr-02" (verdict goto open_out)',
+  "vpc out_enia rule jump out_sg-0a_all (verdict jump out_sg-0a_all)",
+  'vpc out_sg-0a_all rule ip daddr 0.0.0.0/0 counter packets 0 bytes 0 goto open_out comment "sgr-02" (verdict goto open_out)',
   "vpc open_out rule goto tracked_out (verdict goto tracked_out)",
   "vpc tracked_out rule goto allowed_out (verdict goto allowed_out)",
   "vpc allowed_out rule oifname vmap @receivers (verdict goto in_enib)",
@@ -111,20 +111,41 @@ test.each<[string, readonly string[], readonly string[]]>([
   ],
 ])("a packet %s", (_, given, expected) => {
   const reader = new TraceReader("trace_1", (device) => device.replace("eni", "eni-"));
-  const stories = given.flatMap((line) => reader.read(line) ?? []);
+  const stories = given.flatMap((line) => reader.read(line, 0) ?? []);
   expect(stories).toEqual([head, ...expected]);
-  expect(reader.rest()).toEqual([]);
+  expect(reader.lost(1000)).toEqual([]);
 });
 
-it("tells in the end of a packet that went nowhere", () => {
+it("tells of a packet that went nowhere when there was time enough, and not of one that is under way", () => {
   const reader = new TraceReader("trace_1", () => "eni-a");
-  for (const line of begun) expect(reader.read(line)).toBeUndefined();
-  expect(reader.rest()).toEqual([head, "  dropped: no interface of the VPC has this address"]);
+  for (const line of [...begun, ...lines("vpc prerouting policy accept ")])
+    expect(reader.read(line, 1000)).toBeUndefined();
+  expect(reader.lost(1100)).toEqual([]);
+  const [forward] = lines("vpc forward rule iifname vmap @senders (verdict goto out_enia)");
+  for (const line of [...begun, ...lines("vpc prerouting policy accept ")])
+    reader.read(line.replace("2df1e9b3", "3e"), 1000);
+  reader.read(String(forward).replace("2df1e9b3", "3e"), 1000);
+  expect(reader.lost(1300)).toEqual([[head, "  dropped: no interface of the VPC has this address"]]);
+  expect(reader.lost(9000)).toEqual([]);
+});
+
+it("says of an ICMP error that it is about a connection", () => {
+  const reader = new TraceReader("trace_1", (device) => device.replace("eni", "eni-"));
+  const given = [
+    ...begun,
+    ...lines("vpc forward rule ct state related accept (verdict accept)"),
+    ...delivered,
+  ];
+  expect(given.flatMap((line) => reader.read(line, 0) ?? [])).toEqual([
+    head,
+    "  it is about a connection that is tracked",
+    "  delivered to eni-b",
+  ]);
 });
 
 it("leaves another trace's packets alone", () => {
   const reader = new TraceReader("trace_2", () => "eni-a");
   const given = [...begun, ...lines("vpc spoofed rule drop (verdict drop)")];
-  expect(given.flatMap((line) => reader.read(line) ?? [])).toEqual([]);
-  expect(reader.rest()).toEqual([]);
+  expect(given.flatMap((line) => reader.read(line, 0) ?? [])).toEqual([]);
+  expect(reader.lost(1000)).toEqual([]);
 });

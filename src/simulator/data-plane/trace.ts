@@ -1,5 +1,7 @@
 /** What `nft monitor trace` says of packets, in the words of EC2. Pure: lines in, lines out. */
 
+import { OPEN } from "./table.ts";
+
 /** A packet on its way. */
 interface Passage {
   /** Whether the filter of this trace has seen it: a second trace's packets are shown by that one. */
@@ -9,7 +11,12 @@ interface Passage {
   asked: string[];
   /** Whether the sender's side has been decided. */
   hasLeft: boolean;
+  /** When it was about to be routed, in ms; undefined once it is somewhere. */
+  routedAt: number | undefined;
 }
+
+/** What has a way is on it within microseconds. */
+const LOST_MS = 200;
 
 const LINE =
   /^trace id (\w+) inet (\S+) (\S+) (?:packet: (.*)|(?:rule|(?=unknown rule)) ?(.*) \(verdict (.*)\)|policy (\w+)) ?$/;
@@ -27,29 +34,38 @@ export class TraceReader {
     this.#eniOf = eniOf;
   }
 
-  /** Takes one line; gives a packet's whole story when this was its last. */
-  read(line: string): readonly string[] | undefined {
+  /** Takes one line, at a time in ms; gives a packet's whole story when this was its last. */
+  read(line: string, now: number): readonly string[] | undefined {
     const match = LINE.exec(line);
     if (match === null) return undefined;
     const [, id = "", table = "", chain = "", packet, rule, verdict, policy] = match;
-    const passage = this.#passages.get(id) ?? { isOurs: false, lines: [], asked: [], hasLeft: false };
+    const passage = this.#passages.get(id) ?? {
+      isOurs: false,
+      lines: [],
+      asked: [],
+      hasLeft: false,
+      routedAt: undefined,
+    };
     this.#passages.set(id, passage);
     if (table === this.#table) {
       if (packet !== undefined) passage.lines.push(this.#headOf(packet));
       if (rule !== undefined) passage.isOurs = true;
       return undefined;
     }
+    passage.routedAt = chain === "prerouting" && policy !== undefined ? now : undefined;
     const isOver = this.#follow(passage, chain, { packet, rule, verdict, policy });
     if (!isOver) return undefined;
     this.#passages.delete(id);
     return passage.isOurs ? passage.lines : undefined;
   }
 
-  /** Packets that ended nowhere: their destination is no interface's address. */
-  rest(): readonly string[] {
-    const lost = [...this.#passages.values()].filter(({ isOurs }) => isOurs);
-    this.#passages.clear();
-    return lost.flatMap(({ lines }) => [...lines, "  dropped: no interface of the VPC has this address"]);
+  /** Stories of packets that ended nowhere: their destination is no interface's address. */
+  lost(now: number): readonly (readonly string[])[] {
+    const lost = [...this.#passages].filter(([, { routedAt = Infinity }]) => now - routedAt >= LOST_MS);
+    for (const [id] of lost) this.#passages.delete(id);
+    return lost
+      .filter(([, { isOurs }]) => isOurs)
+      .map(([, { lines }]) => [...lines, "  dropped: no interface of the VPC has this address"]);
   }
 
   /** Whether this was the packet's end. */
@@ -70,13 +86,15 @@ export class TraceReader {
       return true;
     }
     if (verdict === undefined || rule === undefined) return false;
-    const group = /^jump (?:in|out)_(sg-\S+|[a-z]\S*)$/.exec(verdict)?.[1];
-    if (group !== undefined) asked.push(group);
+    const group = groupOf(verdict.replace("jump ", ""));
+    if (group !== undefined && !asked.includes(group)) asked.push(group);
     // nft reads the rules once, when it starts.
     const isNewer = rule.startsWith("unknown rule") && /^(open|tracked)_/.test(verdict.replace("goto ", ""));
     const by = isNewer && asked.length > 0 ? "a rule newer than this trace" : COMMENT.exec(rule)?.[1];
     if (by !== undefined) {
-      lines.push(`  ${side()} ${asked.at(-1)} allows it by ${by}`);
+      lines.push(`  ${side()} ${groupOf(chain) ?? "a group"} allows it by ${by}`);
+    } else if (chain === "forward" && rule.startsWith("ct state") && verdict === "accept") {
+      lines.push("  it is about a connection that is tracked");
     } else if (rule.includes("ct mark &")) {
       lines.push(`  ${side()} of a connection that is tracked`);
     }
@@ -112,6 +130,11 @@ export class TraceReader {
     const words = [protocol, kind].filter((word) => word !== "").join(" ");
     return `${from} -> ${to} ${words}, sent by ${this.#eniOf(deviceIn(packet, "iif"))}`;
   }
+}
+
+/** The group of a chain of rules; undefined for other chains. */
+function groupOf(chain: string): string | undefined {
+  return new RegExp(`^(?:in|out)_(\\S+?)(?:${OPEN})?$`).exec(chain)?.[1];
 }
 
 function deviceIn(packet: string, side: "iif" | "oif"): string {

@@ -5,7 +5,7 @@ import { emptyNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
 import { ROUTER_SWITCHES, batch, changeOf, nft } from "./script.ts";
 import type { Layout } from "./script.ts";
-import { EMPTY_TABLE, POINTS, baseText, countersOf, tableOf } from "./table.ts";
+import { EMPTY_TABLE, POINTS, baseText, flowSetsOf, tableOf, totalSetOf } from "./table.ts";
 
 export interface VpcPlaneOptions extends Pick<DevicesOptions, "branchType"> {
   /** The VPC's namespace: a router between all interfaces. */
@@ -20,6 +20,8 @@ export class VpcPlane {
   readonly netns: string;
   readonly #options: DevicesOptions;
   #now: Layout;
+  /** Namespaces of instances that were made, or may have been. */
+  readonly #machines = new Set<string>();
   /** Which interface had an address last: its connections are tracked on after it is unplugged. */
   readonly #owners = new Map<string, string>();
 
@@ -33,7 +35,12 @@ export class VpcPlane {
   static async open(options: VpcPlaneOptions): Promise<VpcPlane> {
     const plane = new VpcPlane(options);
     await execute(["ip", "netns", "add", plane.netns]);
-    await shell(plane.netns, ROUTER_SWITCHES + nft(baseText()));
+    try {
+      await shell(plane.netns, ROUTER_SWITCHES + nft(baseText()));
+    } catch (error) {
+      await plane.close();
+      throw error;
+    }
     return plane;
   }
 
@@ -45,11 +52,15 @@ export class VpcPlane {
   async apply(network: Network): Promise<void> {
     const next = this.#layoutOf(network);
     const change = changeOf(this.#now, next);
-    for (const name of change.newMachines) await addMachine(name);
+    for (const name of change.newMachines) {
+      this.#machines.add(name);
+      await addMachine(name);
+    }
     const script = change.script + this.#forget(network);
     if (script !== "") await shell(this.netns, script);
     for (const { netns, lines } of change.setUps) await shell(netns, batch(lines));
-    for (const name of change.goneMachines) await deleteNamespace(name);
+    await deleteNamespaces(change.goneMachines);
+    for (const name of change.goneMachines) this.#machines.delete(name);
     this.#now = next;
   }
 
@@ -80,14 +91,24 @@ export class VpcPlane {
     };
   }
 
-  /** `nft -j list table`: what counters.ts reads. */
-  counters(): Promise<string> {
+  /** Rules, and what each interface has sent and got in all: one JSON document a line, for `totalsOf`. */
+  async totals(): Promise<string[]> {
+    const lists = [
+      "-t list table inet vpc",
+      ...POINTS.map((point) => `list set inet vpc ${totalSetOf(point)}`),
+    ];
+    const said = await shell(this.netns, lists.map((list) => `nft -j ${list}\necho\n`).join(""));
+    return said.split("\n").filter((line) => line !== "");
+  }
+
+  /** `nft -j list table` with all flows that were told apart: for `flowsOf`. */
+  flows(): Promise<string> {
     return execute(["ip", "netns", "exec", this.netns, "nft", "-j", "list", "table", "inet", "vpc"]);
   }
 
   /** Starts all counters afresh. */
   async forget(): Promise<void> {
-    const sets = POINTS.flatMap(countersOf);
+    const sets = POINTS.flatMap((point) => [totalSetOf(point), ...flowSetsOf(point)]);
     await this.nft(sets.map((set) => `flush set inet vpc ${set}\n`).join(""));
   }
 
@@ -98,14 +119,12 @@ export class VpcPlane {
 
   /** Takes away all that it made; also after a failure. */
   async close(): Promise<void> {
-    const { machines, ports } = this.#now.network;
+    const veths = [...this.#now.network.ports.values()].filter(({ cable }) => cable.kind === "veth");
     // Devices first: the kernel takes a namespace's devices away only some time after its name.
-    const trunks = [...ports.values()].filter(({ cable }) => cable.kind === "veth");
-    await shell(
-      this.netns,
-      trunks.map(({ device }) => `ip link del ${device} 2>/dev/null || :\n`).join(""),
-    ).catch(() => undefined);
-    for (const name of [...machines, this.netns]) await deleteNamespace(name);
+    const script = veths.map(({ device }) => `ip link del ${device} 2>/dev/null || :\n`).join("");
+    if (script !== "") await shell(this.netns, script).catch(() => undefined);
+    await deleteNamespaces([...this.#machines, this.netns]);
+    this.#machines.clear();
     this.#now = this.#layoutOf(emptyNetwork);
   }
 }
@@ -115,13 +134,17 @@ async function addMachine(name: string): Promise<void> {
   await shell(name, "ip link set lo up");
 }
 
-/** With all that runs in it, as when an instance ends; one that is gone is fine. */
-export async function deleteNamespace(name: string): Promise<void> {
-  await execute([
-    "sh",
-    "-c",
-    'kill -9 $(ip netns pids "$1" 2>/dev/null) 2>/dev/null; ip netns del "$1" 2>/dev/null; ! ip netns list | grep -q "^$1\\( \\|$\\)"',
-    "sh",
-    name,
-  ]);
+/** With all that runs in them, as when an instance ends; one that is gone is fine. */
+export async function deleteNamespaces(names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  await shell(
+    undefined,
+    `for name in ${names.join(" ")}; do
+  [ -e "/run/netns/$name" ] || continue
+  pids=$(ip netns pids "$name") || :
+  [ -z "$pids" ] || kill -9 $pids 2>/dev/null || :
+  ip netns del "$name"
+done
+`,
+  );
 }

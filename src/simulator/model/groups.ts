@@ -423,7 +423,8 @@ function cidr(text: string, family: 4 | 6): string {
 const NUMBERS: Readonly<Record<string, string>> = { "6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6" };
 
 function readPorts(params: Params): { protocol: string; from?: number; to?: number } {
-  const text = params.required("IpProtocol").toLowerCase();
+  const given = params.required("IpProtocol").toLowerCase();
+  const text = /^\d{1,3}$/.test(given) ? String(Number(given)) : given;
   const protocol = NUMBERS[text] ?? (text === "all" ? "-1" : text);
   const isName = ["tcp", "udp", "icmp", "icmpv6", "-1"].includes(protocol);
   if (!isName && !(/^\d{1,3}$/.test(protocol) && Number(protocol) < 256)) {
