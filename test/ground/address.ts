@@ -25,9 +25,3 @@ export function gatewayOf(subnet: string): string {
 export function isV6(address: string): boolean {
   return isIPv6(addressOf(address));
 }
-
-/** "2001:db8::5" and "10.0.0.5" as host routes; what has a prefix already stays. */
-export function asCidr(address: string): string {
-  if (address.includes("/")) return address;
-  return `${address}/${isV6(address) ? 128 : 32}`;
-}

@@ -11,7 +11,7 @@ import {
   type Network,
   type Port,
 } from "../../src/simulator/data-plane/network.ts";
-import { POINTS, flowSetsOf, totalSetOf } from "../../src/simulator/data-plane/table.ts";
+import { POINTS, flowSetsOf, totalSetOf } from "../../src/simulator/data-plane/base-table.ts";
 import { VpcPlane } from "../../src/simulator/data-plane/vpc-plane.ts";
 import { textAt } from "../../src/simulator/model/operation.ts";
 import type { ParamTree } from "../../src/simulator/model/params.ts";

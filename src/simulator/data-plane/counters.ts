@@ -1,5 +1,5 @@
-import { POINTS, flowSetsOf, totalSetOf } from "./table.ts";
-import type { CountPoint } from "./table.ts";
+import { POINTS, flowSetsOf, totalSetOf } from "./base-table.ts";
+import type { CountPoint } from "./base-table.ts";
 
 /** What was counted of one kind of packet at one point. */
 export interface Flow {

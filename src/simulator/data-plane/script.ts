@@ -1,8 +1,8 @@
 import { devicesDifference } from "./devices.ts";
 import type { Devices, DevicesDifference } from "./devices.ts";
 import type { Network, Veth } from "./network.ts";
-import { tableDifference } from "./table.ts";
 import type { Table } from "./table.ts";
+import { tableDifference } from "./table-difference.ts";
 
 /** A network with what the kernel is told of it. */
 export interface Layout {

@@ -1,7 +1,8 @@
 import { expect, it, test } from "vitest";
 import { emptyNetwork } from "./network.ts";
 import type { GroupRule, Network, Port } from "./network.ts";
-import { EMPTY_TABLE, tableDifference, tableOf } from "./table.ts";
+import { EMPTY_TABLE, tableOf } from "./table.ts";
+import { tableDifference } from "./table-difference.ts";
 
 const port = (device: string, more: Partial<Port> = {}): Port => ({
   eni: `eni-${device}`,

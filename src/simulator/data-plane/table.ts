@@ -3,7 +3,7 @@ import { emptyNetwork } from "./network.ts";
 import type { GroupRule, Network, Port } from "./network.ts";
 
 /**
- * The VPC's nftables table as data. What is the same in every VPC is BASE; the rest is sets, maps and chains whose
+ * The VPC's nftables table as data. The base table is the same in every VPC; the rest is sets, maps and chains whose
  * difference to what is there is one transaction, so no packet ever meets half of a change.
  */
 export interface Table {
@@ -18,129 +18,7 @@ interface NftSet {
   readonly elements: ReadonlySet<string>;
 }
 
-const TABLE = "inet vpc";
 const MAX_PORT = 65_535;
-
-/** Where packets are counted: as they come in, as a check or a group drops them, as they are delivered. */
-export const POINTS = ["sent", "spoofed", "withheld", "refused", "delivered"] as const;
-/** `withheld` by the groups of the sender, `refused` by those of the receiver. */
-export type CountPoint = (typeof POINTS)[number];
-
-/** Counted for the interface that the packet comes from, or that it goes to. */
-const BY: Readonly<Record<CountPoint, "iifname" | "oifname">> = {
-  sent: "iifname",
-  spoofed: "iifname",
-  withheld: "iifname",
-  refused: "oifname",
-  delivered: "oifname",
-};
-
-/** The sets that count flows at one point: by address family, with the destination port where there is one. */
-export function flowSetsOf(point: CountPoint): string[] {
-  return [`${point}4`, `${point}6`, `${point}4_other`, `${point}6_other`];
-}
-
-/** The set that counts all packets at one point, by interface. */
-export function totalSetOf(point: CountPoint): string {
-  return `total_${point}`;
-}
-
-/** Flows that are told apart at one point and family: what is more is in the total alone. */
-const MAX_FLOWS = 4096;
-
-/** The table of a VPC without groups and interfaces. */
-export function baseText(): string {
-  return `table ${TABLE} {
-  set port_mac { type ifname . ether_addr; }
-  set own4 { type ether_addr . ipv4_addr; flags interval; }
-  set own6 { type ether_addr . ipv6_addr; flags interval; }
-  set unchecked { type ifname; }
-  set answers_in { type ifname . nf_proto . inet_proto; }
-  set answers_out { type ifname . nf_proto . inet_proto; }
-  map senders { type ifname : verdict; }
-  map receivers { type ifname : verdict; }
-${POINTS.map(noteChain).join("\n")}
-  chain prerouting {
-    type filter hook prerouting priority -300; policy accept;
-    iifname "lo" accept
-    # Neighbour discovery, which is never forwarded.
-    ip6 saddr { ::, fe80::/10 } accept
-    jump note_sent
-    # The source check: the interface's own MAC and one of its own addresses.
-    iifname . ether saddr != @port_mac goto spoofed
-    iifname @unchecked accept
-    ether saddr . ip saddr != @own4 goto spoofed
-    ether saddr . ip6 saddr != @own6 goto spoofed
-  }
-  chain spoofed { jump note_spoofed; drop; }
-  chain input {
-    type filter hook input priority 0; policy drop;
-    # The router answers neighbour discovery (and ARP, which is not seen here) and nothing else.
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
-  }
-  chain timeouts { }
-  # Each side of a connection is tracked by itself: mark 1 by the sender of its first packet, 2 by the receiver.
-  chain forward {
-    type filter hook forward priority 0; policy drop;
-    ct state related accept
-    ct state new jump timeouts
-    ct direction original ct mark and 1 == 1 goto allowed_out
-    ct direction reply ct mark and 2 == 2 goto allowed_out
-    iifname vmap @senders
-    goto withheld
-  }
-  chain allowed_out {
-    ct direction original ct mark and 2 == 2 accept
-    ct direction reply ct mark and 1 == 1 accept
-    oifname vmap @receivers
-    goto refused
-  }
-  chain tracked_out {
-    ct state new ct mark set ct mark or 1
-    goto allowed_out
-  }
-  chain tracked_in {
-    ct state new ct mark set ct mark or 2
-    accept
-  }
-  # A rule for all peers does not track what a rule of the other direction would answer.
-  chain open_out {
-    iifname . meta nfproto . meta l4proto @answers_in goto allowed_out
-    goto tracked_out
-  }
-  chain open_in {
-    oifname . meta nfproto . meta l4proto @answers_out accept
-    goto tracked_in
-  }
-  chain withheld { jump note_withheld; drop; }
-  chain refused { jump note_refused; drop; }
-  chain postrouting {
-    type filter hook postrouting priority 300; policy accept;
-    # The router's own neighbour discovery.
-    ip6 saddr fe80::/10 accept
-    jump note_delivered
-  }
-}
-`;
-}
-
-/** One set of counters for each point and family: who sent what to whom, by the interface concerned. */
-function noteChain(point: CountPoint): string {
-  const by = BY[point];
-  const options = `flags dynamic; size ${MAX_FLOWS};`;
-  return `  set ${totalSetOf(point)} { type ifname; flags dynamic; size 65535; }
-  set ${point}4 { type ifname . ipv4_addr . ipv4_addr . inet_proto . inet_service; ${options} }
-  set ${point}6 { type ifname . ipv6_addr . ipv6_addr . inet_proto . inet_service; ${options} }
-  set ${point}4_other { type ifname . ipv4_addr . ipv4_addr . inet_proto; ${options} }
-  set ${point}6_other { type ifname . ipv6_addr . ipv6_addr . inet_proto; ${options} }
-  chain note_${point} {
-    update @${totalSetOf(point)} { ${by} counter }
-    meta l4proto { tcp, udp } update @${point}4 { ${by} . ip saddr . ip daddr . meta l4proto . th dport counter } return
-    meta l4proto { tcp, udp } update @${point}6 { ${by} . ip6 saddr . ip6 daddr . meta l4proto . th dport counter } return
-    update @${point}4_other { ${by} . ip saddr . ip daddr . meta l4proto counter }
-    update @${point}6_other { ${by} . ip6 saddr . ip6 daddr . meta l4proto counter }
-  }`;
-}
 
 /**
  * Rules for everybody have chains of their own, which are asked first: of the rules that allow a packet the most permissive
@@ -154,7 +32,7 @@ const DIRECTIONS = [
   ["in", false, "refused"],
 ] as const;
 
-/** What BASE has of what changes later. */
+/** What the base table has of it. */
 export const EMPTY_TABLE: Table = tableOf(emptyNetwork);
 
 /** The sets, maps and chains of a network. */
@@ -326,59 +204,4 @@ function timeoutsOf(ports: readonly Port[]): {
       ),
     ),
   };
-}
-
-/** The transaction, as `nft -f` reads it, that makes one table into the other; empty when they are the same. */
-export function tableDifference(before: Table, after: Table): string {
-  const lines: string[] = [];
-  const say = (line: string) => void lines.push(line);
-  const changedChains = [...after.chains].filter(
-    ([name, rules]) => before.chains.get(name)?.join("\n") !== rules.join("\n"),
-  );
-  const goneChains = [...before.chains.keys()].filter((name) => !after.chains.has(name));
-  const goneSets = [...before.sets].filter(([name]) => !after.sets.has(name));
-  for (const [name, { kind, type }] of after.sets) {
-    if (before.sets.has(name)) continue;
-    const seconds = /^tracked_(\d+)$/.exec(name)?.[1];
-    for (const family of seconds === undefined ? [] : ["", "6"]) {
-      const object = `tcp${family === "" ? "4" : "6"}_${seconds}`;
-      say(
-        `add ct timeout ${TABLE} ${object} { protocol tcp; l3proto ip${family}; policy = { established: ${seconds} }; }`,
-      );
-    }
-    say(`add ${kind} ${TABLE} ${name} { ${type}; }`);
-  }
-  for (const [name] of changedChains) if (!before.chains.has(name)) say(`add chain ${TABLE} ${name}`);
-  for (const name of goneChains) say(`flush chain ${TABLE} ${name}`);
-  for (const [name] of changedChains) if (before.chains.has(name)) say(`flush chain ${TABLE} ${name}`);
-  const elements = (verb: "add" | "delete", name: string, list: readonly string[]) => {
-    if (list.length > 0) say(`${verb} element ${TABLE} ${name} { ${list.join(", ")} }`);
-  };
-  for (const [name, { elements: old }] of before.sets) {
-    const kept = after.sets.get(name)?.elements;
-    if (kept !== undefined)
-      elements(
-        "delete",
-        name,
-        [...old].filter((element) => !kept.has(element)),
-      );
-  }
-  for (const [name, { elements: wanted }] of after.sets) {
-    const old = before.sets.get(name)?.elements;
-    elements(
-      "add",
-      name,
-      [...wanted].filter((element) => old?.has(element) !== true),
-    );
-  }
-  for (const [name, rules] of changedChains)
-    for (const rule of rules) say(`add rule ${TABLE} ${name} ${rule}`);
-  for (const name of goneChains) say(`delete chain ${TABLE} ${name}`);
-  for (const [name, { kind }] of goneSets) {
-    say(`delete ${kind} ${TABLE} ${name}`);
-    const seconds = /^tracked_(\d+)$/.exec(name)?.[1];
-    if (seconds !== undefined)
-      for (const family of [4, 6]) say(`delete ct timeout ${TABLE} tcp${family}_${seconds}`);
-  }
-  return lines.map((line) => `${line}\n`).join("");
 }

@@ -1,3 +1,4 @@
+import { POINTS, baseText, flowSetsOf, totalSetOf } from "./base-table.ts";
 import { devicesOf } from "./devices.ts";
 import type { DevicesOptions } from "./devices.ts";
 import { shell, execute } from "./execute.ts";
@@ -5,7 +6,7 @@ import { emptyNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
 import { ROUTER_SWITCHES, batch, changeOf, nft } from "./script.ts";
 import type { Layout } from "./script.ts";
-import { EMPTY_TABLE, POINTS, baseText, flowSetsOf, tableOf, totalSetOf } from "./table.ts";
+import { EMPTY_TABLE, tableOf } from "./table.ts";
 
 export interface VpcPlaneOptions extends Pick<DevicesOptions, "branchType"> {
   /** The VPC's namespace: a router between all interfaces. */
