@@ -23,7 +23,7 @@ import { applyWorldFile } from "../../src/simulator/world-file.ts";
 import { Conversation } from "../ground/conversation.ts";
 import { branchDevice, distDirectory, isMacvlan } from "../ground/macvlan/iproute.ts";
 import { createNetns, deleteNetns, ipBatch, mustExec } from "../ground/netns.ts";
-import { eventually } from "../ground/run.ts";
+import { eventually, sleep } from "../ground/run.ts";
 import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
 import { connect, ping } from "../ground/traffic.ts";
 
@@ -352,6 +352,30 @@ describe("an interface's connections", () => {
   });
 });
 
+test("a stream of UDP is tracked for 180 s, or for what its interface says", async () => {
+  const db = await pod("db", 1, 5);
+  await serve(db.netns);
+  const usual = await pod("client", 0, 5);
+  const short = await pod("client", 0, 6, {
+    ConnectionTrackingSpecification: { UdpTimeout: "30", UdpStreamTimeout: "77" },
+  });
+  const flows = [await udp(usual.netns, db.ipv4, 4000), await udp(short.netns, db.ipv4, 4000)];
+  // A stream, for the kernel, is what goes on for two seconds.
+  for (let i = 0; i < 3; i += 1) {
+    for (const flow of flows) expect(await flow.isAnswered(5000)).toBe(true);
+    await sleep(1100);
+  }
+  const vpc = `simtest-${[...running.simulator().world.vpcs.keys()][0]}`;
+  const seconds = async (from: string) => {
+    const { stdout } = await mustExec(vpc, ["conntrack", "-L", "-p", "udp", "--orig-src", from]);
+    return Number(/^udp\s+17 (\d+) /.exec(stdout)?.[1]);
+  };
+  expect(await seconds(usual.ipv4)).toBeGreaterThan(120);
+  expect(await seconds(usual.ipv4)).toBeLessThanOrEqual(180);
+  expect(await seconds(short.ipv4)).toBeGreaterThan(30);
+  expect(await seconds(short.ipv4)).toBeLessThanOrEqual(77);
+});
+
 test("a foreign source address is dropped and counted, unless the interface is not checked", async () => {
   const client = await pod("client", 0, 5);
   const db = await pod("db", 1, 5);
@@ -488,6 +512,7 @@ function randomNetwork(random: Random): Network {
     groups: some(3).map((i) => `sg-${i}`),
     isChecked: random.next() < 0.8,
     ...(random.next() < 0.3 ? { tcpSeconds: 60 + number } : {}),
+    ...(random.next() < 0.6 ? { udpSeconds: [30, 60 + number] } : {}),
     cable,
   });
   const nodes = some(3);
@@ -554,6 +579,13 @@ async function shownOf(netns: string): Promise<string[]> {
     "-ec",
     "ip -br link; ip -br addr; ip route; ip -6 route; ip neigh show nud permanent; ip neigh show proxy; ip -6 neigh show proxy",
   ]);
-  const devices = stdout.split("\n").map((line) => line.replace(/@\S+| [0-9a-f:]{17} (?=<)/g, ""));
+  // A device's addresses come in the order in which they were added.
+  const devices = stdout.split("\n").map((line) =>
+    line
+      .replace(/@\S+| [0-9a-f:]{17} (?=<)/g, "")
+      .split(" ")
+      .toSorted()
+      .join(" "),
+  );
   return [...kept.map((one) => JSON.stringify(one)), ...devices].toSorted();
 }

@@ -76,7 +76,7 @@ function branchOf(world: World, { branch, trunk, vlan }: Association): Port[] {
 }
 
 function portOf(eni: Interface, cable: Port["cable"]): Port {
-  const tcpSeconds = eni.tracking?.["tcpEstablishedTimeout"];
+  const { tcpEstablishedTimeout: tcpSeconds, udpTimeout = 30, udpStreamTimeout = 180 } = eni.tracking ?? {};
   return {
     eni: eni.id,
     device: deviceOf(eni.id),
@@ -85,6 +85,7 @@ function portOf(eni: Interface, cable: Port["cable"]): Port {
     groups: eni.groups,
     isChecked: eni.sourceDestCheck,
     ...(tcpSeconds === undefined ? {} : { tcpSeconds }),
+    udpSeconds: [udpTimeout, udpStreamTimeout],
     cable,
   };
 }

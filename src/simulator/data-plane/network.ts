@@ -35,8 +35,10 @@ export interface Port {
   readonly groups: readonly string[];
   /** EC2's source/destination check; without it the interface may send from any address. */
   readonly isChecked: boolean;
-  /** Seconds that an idle TCP connection is tracked; EC2's own number when absent. */
+  /** Seconds that an idle TCP connection is tracked; the kernel's own number, which is EC2's, when absent. */
   readonly tcpSeconds?: number;
+  /** Seconds that an idle flow of UDP is tracked: before it is a stream, and then; the kernel's own when absent. */
+  readonly udpSeconds?: readonly [number, number];
   readonly cable: Cable;
 }
 

@@ -10,15 +10,10 @@ export function tableDifference(before: Table, after: Table): string {
   );
   const goneChains = [...before.chains.keys()].filter((name) => !after.chains.has(name));
   const goneSets = [...before.sets].filter(([name]) => !after.sets.has(name));
+  for (const [name, body] of after.timeouts)
+    if (!before.timeouts.has(name)) say(`add ct timeout ${TABLE} ${name} { ${body} }`);
   for (const [name, { kind, type }] of after.sets) {
     if (before.sets.has(name)) continue;
-    const seconds = /^tracked_(\d+)$/.exec(name)?.[1];
-    for (const family of seconds === undefined ? [] : ["", "6"]) {
-      const object = `tcp${family === "" ? "4" : "6"}_${seconds}`;
-      say(
-        `add ct timeout ${TABLE} ${object} { protocol tcp; l3proto ip${family}; policy = { established: ${seconds} }; }`,
-      );
-    }
     say(`add ${kind} ${TABLE} ${name} { ${type}; }`);
   }
   for (const [name] of changedChains) if (!before.chains.has(name)) say(`add chain ${TABLE} ${name}`);
@@ -47,11 +42,8 @@ export function tableDifference(before: Table, after: Table): string {
   for (const [name, rules] of changedChains)
     for (const rule of rules) say(`add rule ${TABLE} ${name} ${rule}`);
   for (const name of goneChains) say(`delete chain ${TABLE} ${name}`);
-  for (const [name, { kind }] of goneSets) {
-    say(`delete ${kind} ${TABLE} ${name}`);
-    const seconds = /^tracked_(\d+)$/.exec(name)?.[1];
-    if (seconds !== undefined)
-      for (const family of [4, 6]) say(`delete ct timeout ${TABLE} tcp${family}_${seconds}`);
-  }
+  for (const [name, { kind }] of goneSets) say(`delete ${kind} ${TABLE} ${name}`);
+  for (const name of before.timeouts.keys())
+    if (!after.timeouts.has(name)) say(`delete ct timeout ${TABLE} ${name}`);
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -8,6 +8,8 @@ import type { GroupRule, Network, Port } from "./network.ts";
  */
 export interface Table {
   readonly sets: ReadonlyMap<string, NftSet>;
+  /** Bodies of `ct timeout` objects. */
+  readonly timeouts: ReadonlyMap<string, string>;
   /** Rules of each chain. */
   readonly chains: ReadonlyMap<string, readonly string[]>;
 }
@@ -108,10 +110,25 @@ export function tableOf({ groups, ports }: Network): Table {
       chains.set(`${direction}_${device}`, [...jumps, `goto ${otherwise}`]);
     }
   }
-  const { timeouts, lines } = timeoutsOf(all);
-  for (const [name, elements] of timeouts) set(name, "set", "type ifname", elements.map(quoted));
-  chains.set("timeouts", lines);
-  return { sets, chains };
+  const timeouts = new Map<string, string>();
+  chains.set("timeouts", []);
+  for (const { protocol, seconds, devices } of timeoutsOf(all)) {
+    const id = [protocol, ...seconds].join("_");
+    set(`tracked_${id}`, "set", "type ifname", devices.map(quoted));
+    for (const family of [4, 6] as const) {
+      const policy = POLICIES[protocol].map((state, i) => `${state}: ${seconds[i]}`).join(", ");
+      const layer = family === 4 ? "ip" : "ip6";
+      timeouts.set(`${id}_v${family}`, `protocol ${protocol}; l3proto ${layer}; policy = { ${policy} };`);
+      const match = `meta nfproto ipv${family} meta l4proto ${protocol}`;
+      chains.set("timeouts", [
+        ...(chains.get("timeouts") ?? []),
+        ...["iifname", "oifname"].map(
+          (side) => `${match} ${side} @tracked_${id} ct timeout set "${id}_v${family}"`,
+        ),
+      ]);
+    }
+  }
+  return { sets, timeouts, chains };
 }
 
 function addressesOf(port: Port, family: 4 | 6): string[] {
@@ -184,24 +201,27 @@ function matchOf({ protocol, from = -1, to = -1 }: GroupRule, family: 4 | 6): st
   }
 }
 
+/** States of a connection that a time is given for. */
+const POLICIES = { tcp: ["established"], udp: ["unreplied", "replied"] } as const;
+
+interface Timeout {
+  readonly protocol: keyof typeof POLICIES;
+  readonly seconds: readonly number[];
+  readonly devices: readonly string[];
+}
+
 /** The shorter time of a connection's two interfaces counts: the last rule wins, so they go from long to short. */
-function timeoutsOf(ports: readonly Port[]): {
-  readonly timeouts: ReadonlyMap<string, string[]>;
-  readonly lines: readonly string[];
-} {
-  const bySeconds = Map.groupBy(ports, ({ tcpSeconds }) => tcpSeconds);
-  const seconds = [...bySeconds.keys()].filter((one) => one !== undefined).sort((a, b) => b - a);
-  return {
-    timeouts: new Map(
-      seconds.map((one) => [`tracked_${one}`, (bySeconds.get(one) ?? []).map(({ device }) => device)]),
-    ),
-    lines: seconds.flatMap((one) =>
-      (["iifname", "oifname"] as const).flatMap((side) =>
-        ([4, 6] as const).map(
-          (family) =>
-            `meta nfproto ipv${family} meta l4proto tcp ${side} @tracked_${one} ct timeout set "tcp${family}_${one}"`,
-        ),
-      ),
-    ),
-  };
+function timeoutsOf(ports: readonly Port[]): Timeout[] {
+  const wanted = ports.flatMap(({ device, tcpSeconds, udpSeconds }) => [
+    ...(tcpSeconds === undefined ? [] : [{ protocol: "tcp" as const, seconds: [tcpSeconds], device }]),
+    ...(udpSeconds === undefined ? [] : [{ protocol: "udp" as const, seconds: udpSeconds, device }]),
+  ]);
+  const together = Map.groupBy(wanted, ({ protocol, seconds }) => [protocol, ...seconds].join(" "));
+  return [...together.values()]
+    .flatMap(([first, ...others]) =>
+      first === undefined ? [] : [{ ...first, devices: [first, ...others].map(({ device }) => device) }],
+    )
+    .toSorted(
+      (a, b) => (b.seconds[0] ?? 0) - (a.seconds[0] ?? 0) || (b.seconds[1] ?? 0) - (a.seconds[1] ?? 0),
+    );
 }
