@@ -68,6 +68,14 @@ test("requests are checked against the key they are signed with, once there is a
   expect(await raw(ec2, form("Action=DescribeVpcs&Version=2016-11-15"))).toContain(
     "<Code>MissingAuthenticationToken<",
   );
+  const late = new EC2Client({
+    endpoint: ec2,
+    region: "us-east-1",
+    maxAttempts: 1,
+    systemClockOffset: -3_600_000,
+    credentials: { accessKeyId: "AKIAEXAMPLE", secretAccessKey: "right" },
+  });
+  await expect(late.send(new DescribeVpcsCommand())).rejects.toMatchObject({ name: "RequestExpired" });
   const elsewhere = new EC2Client({
     endpoint: ec2,
     region: "us-east-1",
