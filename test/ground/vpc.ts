@@ -12,6 +12,7 @@ import { VpcPlane } from "../../src/simulator/data-plane/vpc-plane.ts";
 import { addressOf, gatewayOf, prefixOf } from "./address.ts";
 import { branchDevice, strayText } from "./macvlan/iproute.ts";
 import { ipBatch, ipJson, mustExec, type Netns } from "./netns.ts";
+import { eventually } from "./run.ts";
 
 /** The router's address for IPv6, the same in every subnet of EC2. */
 export const gatewayV6 = ROUTER_V6;
@@ -228,6 +229,11 @@ export class Vpc {
       `route add default via ${gateway} dev ${primary.device}`,
       `route add default via ${gatewayV6} dev ${primary.device}`,
     ]);
+    // The kernel inserts the route of an address's own a moment after it has taken the address (addrconf_dad_work).
+    await eventually("the node's own IPv6 address", async () => {
+      const routes = ["ip", "-6", "route", "show", "table", "local", "dev", primary.device] as const;
+      return (await mustExec(this.node, [...routes])).stdout.includes(primary.ipv6) ? true : undefined;
+    });
     if (!this.#trunkUp) return;
     await ipBatch(this.node, [
       `link set ${trunk.device} up`,
