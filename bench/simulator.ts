@@ -44,20 +44,29 @@ function peakMiB(): number {
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) / 1024);
 }
 
-async function measure(name: string, count: number, one: (i: number) => Promise<unknown>): Promise<Load> {
+/** Measures work that gives how many requests it was. */
+async function measure(name: string, work: () => Promise<number>): Promise<Load> {
   const [begun, cpu] = [performance.now(), cpuMs()];
-  let next = 0;
-  const worker = async () => {
-    for (let i = next++; i < count; i = next++) await one(i);
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
-  const wallMs = performance.now() - begun;
+  const requests = await work();
+  const seconds = (performance.now() - begun) / 1000;
   return {
     name,
-    requests: count,
-    aSecond: Math.round((count / wallMs) * 1000),
-    cpuMs: Math.round(((cpuMs() - cpu) / count) * 1000) / 1000,
+    requests,
+    aSecond: Math.round(requests / seconds),
+    cpuMs: Math.round(((cpuMs() - cpu) / requests) * 1000) / 1000,
   };
+}
+
+/** Measures so many requests, some of them in flight at once. */
+function measureEach(name: string, count: number, one: (i: number) => Promise<unknown>): Promise<Load> {
+  return measure(name, async () => {
+    let next = 0;
+    const worker = async () => {
+      for (let i = next++; i < count; i = next++) await one(i);
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    return count;
+  });
 }
 
 try {
@@ -80,55 +89,46 @@ try {
   const enis: string[] = [];
   const associations: string[] = [];
   const loads = [
-    await measure("CreateNetworkInterface", INTERFACES - trunks.length, async (i) => {
+    await measureEach("CreateNetworkInterface", INTERFACES - trunks.length, async (i) => {
       const text = await call("CreateNetworkInterface", `&SubnetId=${subnet}&ClientToken=token-${i}`);
       enis.push(idIn(text, "networkInterfaceId"));
     }),
-    await measure("AssociateTrunkInterface", REQUESTS, async (i) => {
+    await measureEach("AssociateTrunkInterface", REQUESTS, async (i) => {
       const text = await call(
         "AssociateTrunkInterface",
         `&BranchInterfaceId=${enis[i]}&TrunkInterfaceId=${trunks[i % trunks.length]}&VlanId=${Math.floor(i / trunks.length) + 1}`,
       );
       associations.push(idIn(text, "associationId"));
     }),
-    await measure("DescribeNetworkInterfaces of one", REQUESTS, (i) =>
+    await measureEach("DescribeNetworkInterfaces of one", REQUESTS, (i) =>
       call("DescribeNetworkInterfaces", `&NetworkInterfaceId.1=${enis[i]}`),
     ),
-    await measure("ModifyNetworkInterfaceAttribute", REQUESTS, (i) =>
+    await measureEach("ModifyNetworkInterfaceAttribute", REQUESTS, (i) =>
       call("ModifyNetworkInterfaceAttribute", `&NetworkInterfaceId=${enis[i]}&Description.Value=${i}`),
     ),
-    await measure("DisassociateTrunkInterface", REQUESTS, (i) =>
+    await measureEach("DisassociateTrunkInterface", REQUESTS, (i) =>
       call("DisassociateTrunkInterface", `&AssociationId=${associations[i]}`),
     ),
+    await measure("DescribeNetworkInterfaces, pages of 1000", async () => {
+      let [token, shown, pages] = ["", 0, 0];
+      do {
+        const text = await call(
+          "DescribeNetworkInterfaces",
+          `&MaxResults=1000${token === "" ? "" : `&NextToken=${encodeURIComponent(token)}`}`,
+        );
+        token = idIn(text, "nextToken");
+        shown += text.match(/<networkInterfaceId>/g)?.length ?? 0;
+        pages += 1;
+      } while (token !== "");
+      if (shown < INTERFACES) throw new Error(`${shown} interfaces in the pages, not ${INTERFACES}`);
+      return pages;
+    }),
+    await measureEach("DeleteNetworkInterface", REQUESTS, (i) =>
+      call("DeleteNetworkInterface", `&NetworkInterfaceId=${enis[i]}`),
+    ),
   ];
-  let token = "";
-  const pages = await measure("DescribeNetworkInterfaces, pages of 1000", 1, () => Promise.resolve());
-  const begun = { at: performance.now(), cpu: cpuMs() };
-  let shown = 0;
-  let count = 0;
-  do {
-    const text = await call(
-      "DescribeNetworkInterfaces",
-      `&MaxResults=1000${token === "" ? "" : `&NextToken=${encodeURIComponent(token)}`}`,
-    );
-    token = idIn(text, "nextToken");
-    shown += text.match(/<networkInterfaceId>/g)?.length ?? 0;
-    count += 1;
-  } while (token !== "");
-  if (shown < INTERFACES) throw new Error(`${shown} interfaces in the pages, not ${INTERFACES}`);
   const result: Simulated = {
-    loads: [
-      ...loads,
-      {
-        ...pages,
-        requests: count,
-        aSecond: Math.round((count / (performance.now() - begun.at)) * 1000),
-        cpuMs: Math.round((cpuMs() - begun.cpu) / count),
-      },
-      await measure("DeleteNetworkInterface", REQUESTS, (i) =>
-        call("DeleteNetworkInterface", `&NetworkInterfaceId=${enis[i]}`),
-      ),
-    ],
+    loads,
     interfaces: INTERFACES,
     peakMiB: peakMiB(),
   };

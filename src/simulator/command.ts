@@ -5,6 +5,7 @@ import { DataPlane } from "./data-plane/data-plane.ts";
 import { trace } from "./data-plane/trace-command.ts";
 import { emptyWorld } from "./model/world.ts";
 import type { World } from "./model/types.ts";
+import { refuse } from "./refuse.ts";
 import { readSnapshot, snapshotOf } from "./snapshot.ts";
 import { start } from "./start.ts";
 import { EXAMPLE, applyWorldFile } from "./world-file.ts";
@@ -32,7 +33,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
   try {
     options = readOptions(args);
   } catch (error) {
-    return refuse(error);
+    return refuse("simulate", error);
   }
   if (options.help === true || options.example === true) {
     process.stdout.write(options.help === true ? USAGE : EXAMPLE);
@@ -62,7 +63,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
         : {}),
     });
   } catch (error) {
-    return refuse(error);
+    return refuse("simulate", error);
   }
   const { ec2, metadata, control } = running;
   process.stdout.write(`${JSON.stringify({ ec2, metadata, control })}\n`);
@@ -136,10 +137,4 @@ function named<T>(file: string | undefined, read: () => T): T {
       cause: error,
     });
   }
-}
-
-function refuse(error: unknown): number {
-  const [line] = (error instanceof Error ? error.message : String(error)).split("\n");
-  process.stderr.write(`branchline simulate: ${line}; see branchline simulate --help\n`);
-  return 2;
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
-import { execute } from "./execute.ts";
+import { listNamespaces } from "./execute.ts";
 import { deleteNamespaces } from "./vpc-plane.ts";
 
 /**
@@ -25,10 +25,8 @@ export async function claimNamespaces(prefix: string): Promise<void> {
     if (!found) throw new TypeError(`--data-plane needs ${program}: apt-get install ${from}`);
   }
   await hold(prefix);
-  const listed = await execute(["ip", "netns", "list"]);
   const ours = new RegExp(`^${prefix}-(?:vpc|i)-[0-9a-f]{17}$`);
-  const names = listed.split("\n").map((line) => line.split(" ")[0] ?? "");
-  await deleteNamespaces(names.filter((name) => ours.test(name)));
+  await deleteNamespaces((await listNamespaces()).filter((name) => ours.test(name)));
 }
 
 /** An abstract socket (unix(7)) is a lock that ends with its process. */

@@ -53,6 +53,12 @@ export function shell(netns: string | undefined, script: string): Promise<string
   return execute([...inside(netns), "sh", "-e"], script);
 }
 
+/** Names of the namespaces under /run/netns. */
+export async function listNamespaces(): Promise<string[]> {
+  const listed = await execute(["ip", "netns", "list"]);
+  return listed.split("\n").flatMap((line) => line.split(" ")[0] || []);
+}
+
 /** The words before a command that is to run in a namespace. */
 function inside(netns: string | undefined): [string, ...string[]] {
   return netns === undefined ? ["env"] : ["ip", "netns", "exec", netns];

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { canonicalIp, familyOf } from "../../values/ip.ts";
 import type { IpFamily } from "../../values/ip.ts";
-import { execute, shell } from "./execute.ts";
+import { refuse } from "../refuse.ts";
+import { execute, listNamespaces, shell } from "./execute.ts";
 import { nft } from "./script.ts";
 import { TraceReader } from "./trace.ts";
 
@@ -34,9 +35,7 @@ export async function trace(args: readonly string[]): Promise<number> {
     const bound = { count: options.count, milliseconds: options.seconds * 1000 };
     return (await follow(namespaces, options.match, bound)) > 0 ? 0 : 1;
   } catch (error) {
-    const [line] = (error instanceof Error ? error.message : String(error)).split("\n");
-    process.stderr.write(`branchline simulate trace: ${line}; see branchline simulate trace --help\n`);
-    return 2;
+    return refuse("simulate trace", error);
   }
 }
 
@@ -100,11 +99,7 @@ function numberOf(flag: string, text: string, most: number): number {
 }
 
 async function vpcNamespaces(prefix: string): Promise<string[]> {
-  const listed = await execute(["ip", "netns", "list"]);
-  const names = listed
-    .split("\n")
-    .map((line) => line.split(" ")[0] ?? "")
-    .filter((name) => name.startsWith(`${prefix}-vpc-`));
+  const names = (await listNamespaces()).filter((name) => name.startsWith(`${prefix}-vpc-`));
   if (names.length === 0)
     throw new TypeError(
       `there is no namespace ${prefix}-vpc-…: is branchline simulate --data-plane running?`,
