@@ -4,6 +4,7 @@ import {
   MTU,
   ROUTER_V6,
   emptyNetwork,
+  leaseLines,
   type Network,
   type GroupRule as PlaneRule,
   type Port,
@@ -190,7 +191,7 @@ export class Vpc {
     await this.setReversePathFilter(this.#reversePathFilter);
     this.#plane = await VpcPlane.open({
       netns: this.netns,
-      branchType: ({ vlanId }, { mac }) => branchDevice({ vlanId, mac }),
+      branchType: branchDevice,
     });
     const { primary, trunk, node } = this;
     await this.#edit((draft) => {
@@ -223,11 +224,8 @@ export class Vpc {
        for d in ${primary.device} ${trunk.device}; do echo 0 > ipv6/conf/$d/accept_ra; done`,
     ]);
     await ipBatch(this.node, [
-      `addr add ${primary.ipv4}/${prefix} dev ${primary.device}`,
-      `addr add ${primary.ipv6}/128 dev ${primary.device} nodad`,
       `link set ${primary.device} up`,
-      `route add default via ${gateway} dev ${primary.device}`,
-      `route add default via ${gatewayV6} dev ${primary.device}`,
+      ...ownAddresses(primary, this.subnet, primary.device),
     ]);
     // The kernel inserts the route of an address's own a moment after it has taken the address (addrconf_dad_work).
     await eventually("the node's own IPv6 address", async () => {
@@ -444,20 +442,11 @@ function portOf(options: PortOptions, netns: Netns, inside: string, setUp: reado
 /** `ip -batch`: a machine's own address and its way out, in each family it has. */
 function ownAddresses(
   { ipv4, ipv6 }: { readonly ipv4?: string | undefined; readonly ipv6?: string | undefined },
-  subnet: Subnet,
+  { ipv4: subnet }: Subnet,
   device: string,
 ): string[] {
-  return [
-    ...(ipv4 === undefined
-      ? []
-      : [
-          `addr add ${ipv4}/${prefixOf(subnet.ipv4)} dev ${device}`,
-          `route add default via ${gatewayOf(subnet.ipv4)} dev ${device}`,
-        ]),
-    ...(ipv6 === undefined
-      ? []
-      : [`addr add ${ipv6}/128 dev ${device} nodad`, `route add default via ${gatewayV6} dev ${device}`]),
-  ];
+  const leaseOf = (address: string) => ({ address, length: prefixOf(subnet), router: gatewayOf(subnet) });
+  return leaseLines(device, ipv4 === undefined ? undefined : leaseOf(ipv4), ipv6);
 }
 
 /** What EC2 and the controller would make of the options; `home` is the subnet unless they name one. */

@@ -20,6 +20,7 @@ import type { Answer } from "../../src/simulator/model/types.ts";
 import { emptyWorld } from "../../src/simulator/model/world.ts";
 import { start, type Running } from "../../src/simulator/start.ts";
 import { applyWorldFile } from "../../src/simulator/world-file.ts";
+import { createBranchPod } from "../ground/branch-pod.ts";
 import { Conversation } from "../ground/conversation.ts";
 import { branchDevice, distDirectory, isMacvlan } from "../ground/macvlan/iproute.ts";
 import { createNetns, deleteNetns, ipBatch, mustExec } from "../ground/netns.ts";
@@ -48,8 +49,6 @@ vpcs:
       - { name: b, type: m5.large, subnet: nodes, groups: [node] }
 `;
 const PORT = 5432;
-const branchDeviceOf = ({ vlanId }: { vlanId: number }, { mac }: { mac: string }) =>
-  branchDevice({ vlanId, mac });
 
 let before: Snapshot;
 let running: Running;
@@ -98,19 +97,13 @@ async function associate(eni: string, on: number, vlan: number): Promise<string>
 /** A namespace that owns the branch of a VLAN id of a node. */
 async function podOf(eni: string, on: number, vlan: number): Promise<string> {
   const netns = `simtest-pod-${namespaces.length}`;
-  await createNetns(netns);
   namespaces.push(netns);
-  const { mac, addresses, ipv6 } = running.simulator().world.interfaces.get(eni) ?? {};
-  await ipBatch(node(on), [
-    `link add link eth1 name branch netns ${netns} mtu 9001 address ${mac} type vlan id ${vlan}`,
-  ]);
-  await ipBatch(netns, [
-    "link set branch name eth0 up",
-    `addr add ${addresses?.[0]}/24 dev eth0`,
-    `addr add ${ipv6?.[0]}/128 dev eth0 nodad`,
-    "route add default via 10.0.0.1 dev eth0",
-    "route add default via fe80:ec2::1 dev eth0",
-  ]);
+  const {
+    mac = "",
+    addresses: [ipv4 = ""] = [],
+    ipv6 = [],
+  } = running.simulator().world.interfaces.get(eni) ?? {};
+  await createBranchPod(node(on), netns, { mac, ipv4, ipv6: ipv6[0] }, `type vlan id ${vlan}`);
   return netns;
 }
 
@@ -183,7 +176,7 @@ beforeAll(async () => {
         prefix: "simtest",
         world,
         log: ({ msg, error }) => console.error(msg, error),
-        branchType: branchDeviceOf,
+        branchType: branchDevice,
       }),
   });
 });
@@ -468,7 +461,7 @@ test("what a killed simulator has left goes at the next start, and nobody else's
 
 // Fewer where the processor is emulated.
 test("many changes one by one lead where one change leads", async () => {
-  const options = { netns: "simtest-vpc", branchType: branchDeviceOf };
+  const options = { netns: "simtest-vpc", branchType: branchDevice };
   const random = new Random(20);
   let network = emptyNetwork;
   const first = await VpcPlane.open(options);

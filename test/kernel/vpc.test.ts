@@ -1,5 +1,6 @@
 // The VPC by itself, before any plugin stands on it: pods here are made by iproute2.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createBranchPod } from "../ground/branch-pod.ts";
 import { createNetns, deleteNetns, exec, ipBatch, ipJson } from "../ground/netns.ts";
 import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
 import { connect, ping, serve, type Server } from "../ground/traffic.ts";
@@ -14,21 +15,9 @@ let outside: Host;
 const servers: Server[] = [];
 const pods: string[] = [];
 
-/** A pod that owns a branch: the VLAN device is its eth0, and there is nothing else. */
-async function podOf(name: string, branch: Branch): Promise<void> {
-  await createNetns(name);
+async function podOf(name: string, { mac, ipv4 = "", ipv6, vlanId }: Branch): Promise<void> {
   pods.push(name);
-  // Not created as "eth0": kernels before 6.15 look the name up where the request comes from, and the node has one.
-  await ipBatch(undefined, [
-    `link add link eth1 name branch netns ${name} mtu 9001 address ${branch.mac} type vlan id ${branch.vlanId}`,
-  ]);
-  await ipBatch(name, [
-    "link set branch name eth0 up",
-    `addr add ${branch.ipv4}/24 dev eth0`,
-    `addr add ${branch.ipv6}/128 dev eth0 nodad`,
-    "route add default via 10.0.0.1 dev eth0",
-    `route add default via ${gatewayV6} dev eth0`,
-  ]);
+  await createBranchPod(undefined, name, { mac, ipv4, ipv6 }, `type vlan id ${vlanId}`);
 }
 
 /** A pod with a secondary address of the node's primary ENI, as aws-cni wires it. */

@@ -1,5 +1,8 @@
 /** What is the same in each VPC's table: the source check, the order in which both sides are asked, the counters. */
 
+import { emptyNetwork } from "./network.ts";
+import { tableOf } from "./table.ts";
+
 /** The table's name. */
 export const TABLE = "inet vpc";
 
@@ -32,15 +35,11 @@ const MAX_FLOWS = 4096;
 
 /** The table of a VPC without groups and interfaces. */
 export function baseText(): string {
+  // What changes later is there from the start, with nothing in it: the chains below refer to it.
+  const { sets, chains } = tableOf(emptyNetwork);
   return `table ${TABLE} {
-  set port_mac { type ifname . ether_addr; }
-  set own4 { type ether_addr . ipv4_addr; flags interval; }
-  set own6 { type ether_addr . ipv6_addr; flags interval; }
-  set unchecked { type ifname; }
-  set answers_in { type ifname . nf_proto . inet_proto; }
-  set answers_out { type ifname . nf_proto . inet_proto; }
-  map senders { type ifname : verdict; }
-  map receivers { type ifname : verdict; }
+${[...sets].map(([name, { kind, type }]) => `  ${kind} ${name} { ${type}; }`).join("\n")}
+${[...chains.keys()].map((name) => `  chain ${name} { }`).join("\n")}
 ${POINTS.map(noteChain).join("\n")}
   chain prerouting {
     type filter hook prerouting priority -300; policy accept;
@@ -60,7 +59,6 @@ ${POINTS.map(noteChain).join("\n")}
     # The router answers neighbour discovery (and ARP, which is not seen here) and nothing else.
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
   }
-  chain timeouts { }
   # Each side of a connection is tracked by itself: mark 1 by the sender of its first packet, 2 by the receiver.
   chain forward {
     type filter hook forward priority 0; policy drop;

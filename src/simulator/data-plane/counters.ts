@@ -37,7 +37,6 @@ interface FlowKey {
 }
 
 interface NftRule {
-  readonly chain: string;
   readonly comment?: string;
   readonly expr: readonly { readonly counter?: { readonly packets: number } }[];
 }

@@ -1,6 +1,6 @@
 import { addressAt, prefixOf } from "../model/addresses.ts";
 import type { Association, Interface, Rule, Vpc, World } from "../model/types.ts";
-import { ROUTER_V6 } from "./network.ts";
+import { leaseLines } from "./network.ts";
 import type { GroupRule, Network, Port, Veth } from "./network.ts";
 
 /** What each VPC of the world is to have in the kernel, by its id. */
@@ -55,16 +55,10 @@ function vethOf(world: World, eni: Interface, prefix: string): Veth {
   const device = `eth${deviceIndex}`;
   const subnet = world.subnets.get(eni.subnet);
   const up = [`link set ${device} up`];
+  const [address = ""] = eni.addresses;
   if (deviceIndex === 0 && subnet !== undefined) {
-    const { length } = prefixOf(subnet.cidr);
-    up.push(
-      `addr add ${eni.addresses[0]}/${length} dev ${device}`,
-      `route add default via ${addressAt(subnet, 1)} dev ${device}`,
-    );
-    const [ipv6] = eni.ipv6;
-    if (ipv6 !== undefined) {
-      up.push(`addr add ${ipv6}/128 dev ${device} nodad`, `route add default via ${ROUTER_V6} dev ${device}`);
-    }
+    const ipv4 = { address, length: prefixOf(subnet.cidr).length, router: addressAt(subnet, 1) };
+    up.push(...leaseLines(device, ipv4, eni.ipv6[0]));
   }
   return { kind: "veth", netns: namespaceOf(prefix, instance), device, setUp: up };
 }

@@ -1,4 +1,4 @@
-import { familyOf } from "../../values/ip.ts";
+import { familyOf, widthOf } from "../../values/ip.ts";
 import { MTU, ROUTER_V6 } from "./network.ts";
 import type { Branch, Network, Port } from "./network.ts";
 
@@ -84,7 +84,7 @@ function linkOf(port: Port, { branchType, pid }: DevicesOptions): Link {
 }
 
 function asPrefix(address: string): string {
-  return address.includes("/") ? address : `${address}/${familyOf(address) === 4 ? 32 : 128}`;
+  return address.includes("/") ? address : `${address}/${widthOf(familyOf(address))}`;
 }
 
 /** Batches of `ip`, in the order in which they are to run. */

@@ -61,6 +61,28 @@ export interface Branch {
   readonly vlanId: number;
 }
 
+/** An address of a device, with the length of its subnet's prefix and the subnet's router. */
+export interface Ipv4Lease {
+  readonly address: string;
+  readonly length: number | string;
+  readonly router: string;
+}
+
+/** `ip -batch`: what DHCP and the router's advertisements leave on a device that is up, in each family it has. */
+export function leaseLines(device: string, ipv4: Ipv4Lease | undefined, ipv6: string | undefined): string[] {
+  return [
+    ...(ipv4 === undefined
+      ? []
+      : [
+          `addr add ${ipv4.address}/${ipv4.length} dev ${device}`,
+          `route add default via ${ipv4.router} dev ${device}`,
+        ]),
+    ...(ipv6 === undefined
+      ? []
+      : [`addr add ${ipv6}/128 dev ${device} nodad`, `route add default via ${ROUTER_V6} dev ${device}`]),
+  ];
+}
+
 export const emptyNetwork: Network = {
   machines: new Set(),
   gateways: new Set(),

@@ -1,5 +1,4 @@
 import { familyOf } from "../../values/ip.ts";
-import { emptyNetwork } from "./network.ts";
 import type { GroupRule, Network, Port } from "./network.ts";
 
 /**
@@ -33,9 +32,6 @@ const DIRECTIONS = [
   ["out", true, "withheld"],
   ["in", false, "refused"],
 ] as const;
-
-/** What the base table has of it. */
-export const EMPTY_TABLE: Table = tableOf(emptyNetwork);
 
 /** The sets, maps and chains of a network. */
 export function tableOf({ groups, ports }: Network): Table {

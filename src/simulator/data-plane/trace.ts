@@ -88,11 +88,11 @@ export class TraceReader {
     if (verdict === undefined || rule === undefined) return false;
     const group = groupOf(verdict.replace("jump ", ""));
     if (group !== undefined && !asked.includes(group)) asked.push(group);
-    // nft reads the rules once, when it starts.
-    const isNewer = rule.startsWith("unknown rule") && /^(open|tracked)_/.test(verdict.replace("goto ", ""));
-    const by = isNewer && asked.length > 0 ? "a rule newer than this trace" : COMMENT.exec(rule)?.[1];
-    if (by !== undefined) {
-      lines.push(`  ${side()} ${groupOf(chain) ?? "a group"} allows it by ${by}`);
+    const asking = groupOf(chain);
+    if (asking !== undefined && /^goto (open|tracked)_/.test(verdict)) {
+      // nft reads the rules once, when it starts.
+      const by = COMMENT.exec(rule)?.[1] ?? "a rule newer than this trace";
+      lines.push(`  ${side()} ${asking} allows it by ${by}`);
     } else if (chain === "forward" && rule.startsWith("ct state") && verdict === "accept") {
       lines.push("  it is about a connection that is tracked");
     } else if (rule.includes("ct mark &")) {

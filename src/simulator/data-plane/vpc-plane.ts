@@ -1,4 +1,4 @@
-import { POINTS, baseText, flowSetsOf, totalSetOf } from "./base-table.ts";
+import { POINTS, TABLE, baseText, flowSetsOf, totalSetOf } from "./base-table.ts";
 import { devicesOf } from "./devices.ts";
 import type { DevicesOptions } from "./devices.ts";
 import { shell, execute } from "./execute.ts";
@@ -6,7 +6,7 @@ import { emptyNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
 import { ROUTER_SWITCHES, batch, changeOf, nft } from "./script.ts";
 import type { Layout } from "./script.ts";
-import { EMPTY_TABLE, tableOf } from "./table.ts";
+import { tableOf } from "./table.ts";
 
 export interface VpcPlaneOptions extends Pick<DevicesOptions, "branchType"> {
   /** The VPC's namespace: a router between all interfaces. */
@@ -84,19 +84,14 @@ export class VpcPlane {
   }
 
   #layoutOf(network: Network): Layout {
-    const isEmpty = network === emptyNetwork;
-    return {
-      network,
-      devices: devicesOf(network, this.#options),
-      table: isEmpty ? EMPTY_TABLE : tableOf(network),
-    };
+    return { network, devices: devicesOf(network, this.#options), table: tableOf(network) };
   }
 
   /** Rules, and what each interface has sent and got in all: one JSON document a line, for `totalsOf`. */
   async totals(): Promise<string[]> {
     const lists = [
-      "-t list table inet vpc",
-      ...POINTS.map((point) => `list set inet vpc ${totalSetOf(point)}`),
+      `-t list table ${TABLE}`,
+      ...POINTS.map((point) => `list set ${TABLE} ${totalSetOf(point)}`),
     ];
     const said = await shell(this.netns, lists.map((list) => `nft -j ${list}\necho\n`).join(""));
     return said.split("\n").filter((line) => line !== "");
@@ -104,13 +99,13 @@ export class VpcPlane {
 
   /** `nft -j list table` with all flows that were told apart: for `flowsOf`. */
   flows(): Promise<string> {
-    return execute(["ip", "netns", "exec", this.netns, "nft", "-j", "list", "table", "inet", "vpc"]);
+    return shell(this.netns, `nft -j list table ${TABLE}\n`);
   }
 
   /** Starts all counters afresh. */
   async forget(): Promise<void> {
     const sets = POINTS.flatMap((point) => [totalSetOf(point), ...flowSetsOf(point)]);
-    await this.nft(sets.map((set) => `flush set inet vpc ${set}\n`).join(""));
+    await this.nft(sets.map((set) => `flush set ${TABLE} ${set}\n`).join(""));
   }
 
   /** Runs rules of the caller's own, which stay until the end. */

@@ -11,12 +11,18 @@ export function ipLine(line: string): string {
   return isMacvlan ? line.replace(/\btype vlan id (\d+)/, "group $1 type macvlan") : line;
 }
 
-/** The arguments that make the device at the VPC's end of a branch: natively, what gets the frames of its MAC only. */
-export function branchDevice(branch: { readonly vlanId: number; readonly mac: string }): string {
-  return isMacvlan
-    ? `group ${branch.vlanId} type macvlan mode source nodst macaddr add ${branch.mac}`
-    : `type vlan id ${branch.vlanId}`;
+/** The arguments that make a macvlan for the device at the VPC's end of a branch: it gets the frames of its MAC only. */
+export function macvlanDevice(
+  { vlanId }: { readonly vlanId: number },
+  { mac }: { readonly mac: string },
+): string {
+  return `group ${vlanId} type macvlan mode source nodst macaddr add ${mac}`;
 }
+
+/** The same where this kernel's tests make it: a VLAN device, or natively the macvlan. */
+export const branchDevice = isMacvlan
+  ? macvlanDevice
+  : ({ vlanId }: { readonly vlanId: number }): string => `type vlan id ${vlanId}`;
 
 /**
  * nftables: what comes by a trunk and belongs to no branch. A tag that leads nowhere is dropped before anybody sees it; so

@@ -5,8 +5,10 @@ import { claimNamespaces } from "../../../src/simulator/data-plane/claim.ts";
 import { DataPlane } from "../../../src/simulator/data-plane/data-plane.ts";
 import { emptyWorld } from "../../../src/simulator/model/world.ts";
 import { start, type Running } from "../../../src/simulator/start.ts";
+import { createBranchPod } from "../../ground/branch-pod.ts";
 import { Conversation } from "../../ground/conversation.ts";
-import { createNetns, deleteNetns, ipBatch } from "../../ground/netns.ts";
+import { macvlanDevice } from "../../ground/macvlan/iproute.ts";
+import { deleteNetns } from "../../ground/netns.ts";
 import { connect } from "../../ground/traffic.ts";
 import { awsClients, environmentFor, linesOf } from "../foreign.ts";
 
@@ -38,8 +40,8 @@ beforeAll(async () => {
         world,
         log: ({ msg, error }) => console.error(msg, error),
         // A kernel without 8021q may be asked too: macvlans stand for VLAN devices.
-        branchType: ({ vlanId }, { mac }) =>
-          `group ${vlanId} type macvlan mode source nodst macaddr add ${mac}`,
+        // A kernel without 8021q may be asked too.
+        branchType: macvlanDevice,
       }),
   });
   env = environmentFor(running.ec2, clients);
@@ -79,16 +81,8 @@ async function pod(
   );
   const [mac = "", address = ""] = said.split("\t");
   const netns = `${PREFIX}-pod-${pods.length}`;
-  await createNetns(netns);
   pods.push(netns);
-  await ipBatch(`${PREFIX}-${instance}`, [
-    `link add link eth1 name branch netns ${netns} mtu 9001 address ${mac} type macvlan`,
-  ]);
-  await ipBatch(netns, [
-    "link set branch name eth0 up",
-    `addr add ${address}/24 dev eth0`,
-    "route add default via 10.0.0.1 dev eth0",
-  ]);
+  await createBranchPod(`${PREFIX}-${instance}`, netns, { mac, ipv4: address }, "type macvlan");
   return { netns, eni, address };
 }
 
