@@ -13,6 +13,8 @@ const ALLOWED = {
   "src/ipam": ["text", "values"],
   "src/simulator": ["text", "values", "sys"],
   "src/ec2": ["text", "values", "sys"],
+  "src/policy": ["text", "values"],
+  "src/kubernetes": ["policy", "text", "values", "sys"],
   "src/netns": ["sys"],
   "src/netlink": ["values", "sys"],
   "src/sys": [],
@@ -21,10 +23,16 @@ const ALLOWED = {
 };
 
 /** Each package and the only folder that may import it. */
-const PACKAGES = { koffi: "src/sys", yargs: "cmd", yaml: "src/simulator", "@aws-sdk/client-ec2": "src/ec2" };
+const PACKAGES = {
+  koffi: "src/sys",
+  yargs: "cmd",
+  yaml: "src/simulator",
+  "@aws-sdk/client-ec2": "src/ec2",
+  "@kubernetes/client-node": "src/kubernetes",
+};
 
 /** Folders of pure functions: they may not import Node's modules either. */
-const PURE = ["src/values", "src/text"];
+const PURE = ["src/values", "src/text", "src/policy"];
 
 const IMPORT = /(?:^|[\s}*])(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/g;
 

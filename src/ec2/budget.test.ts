@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { Budget, backOffMs } from "./budget.ts";
-import type { BudgetClock } from "./budget.ts";
+import type { Timer } from "../sys/timer.ts";
 
 /** Sleeping is what moves it. */
-function manual(): BudgetClock & { at: number } {
+function manual(): Timer & { at: number } {
   return {
     at: 0,
     now() {

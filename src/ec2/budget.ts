@@ -1,10 +1,4 @@
-/** Time as budgets need it. */
-export interface BudgetClock {
-  /** Milliseconds, never going back. */
-  now(): number;
-  /** Rejects with the signal's reason when it is aborted first. */
-  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-}
+import type { Timer } from "../sys/timer.ts";
 
 /** Tokens that fit, and tokens a second. */
 export type BudgetSize = readonly [size: number, perSecond: number];
@@ -28,13 +22,13 @@ const RECOVERY_MS = 30_000;
 export class Budget {
   private readonly size: number;
   private readonly perSecond: number;
-  private readonly clock: BudgetClock;
+  private readonly clock: Timer;
   private level: number;
   private at: number;
   private share = 1;
   private slowedAt = 0;
 
-  constructor([size, perSecond]: BudgetSize, clock: BudgetClock) {
+  constructor([size, perSecond]: BudgetSize, clock: Timer) {
     this.size = size;
     this.perSecond = perSecond;
     this.clock = clock;
@@ -82,11 +76,11 @@ export class Budget {
 
 /** A budget for each API, made when it is first called. */
 export class Budgets {
-  private readonly clock: BudgetClock;
+  private readonly clock: Timer;
   private readonly overrides: Readonly<Record<string, BudgetSize>>;
   private readonly byAction = new Map<string, Budget>();
 
-  constructor(clock: BudgetClock, overrides: Readonly<Record<string, BudgetSize>> = {}) {
+  constructor(clock: Timer, overrides: Readonly<Record<string, BudgetSize>> = {}) {
     this.clock = clock;
     this.overrides = overrides;
   }

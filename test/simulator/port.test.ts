@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { Budgets } from "../../src/ec2/budget.ts";
-import type { BudgetClock } from "../../src/ec2/budget.ts";
+import type { Timer } from "../../src/sys/timer.ts";
 import { Ec2Port } from "../../src/ec2/port.ts";
 import { readFault } from "../../src/simulator/model/faults.ts";
 import { changeSettings } from "../../src/simulator/model/settings.ts";
@@ -10,7 +10,7 @@ import { start } from "../../src/simulator/start.ts";
 import type { Running } from "../../src/simulator/start.ts";
 import { EXAMPLE, applyWorldFile } from "../../src/simulator/world-file.ts";
 
-const clock: BudgetClock = {
+const clock: Timer = {
   now: () => performance.now(),
   sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
 };

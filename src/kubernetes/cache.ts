@@ -1,0 +1,273 @@
+import type { Timer } from "../sys/timer.ts";
+import { backOffMs } from "./back-off.ts";
+import type { KubernetesClient, Scope } from "./client.ts";
+import { KubernetesError } from "./error.ts";
+import { type KubernetesObject, keyOf } from "./metadata.ts";
+import type { Resource } from "./resource.ts";
+import { type Change, Store } from "./store.ts";
+
+/** Asked of the server, with up to a tenth less at random, so that a fleet's watches do not end together. */
+const WATCH_S = 290;
+/** How often silence is looked for: its limit may become shorter meanwhile. */
+const LOOK_MS = 5_000;
+/** Past the end that was asked for, a watch is dead. */
+const OVERDUE_MS = 5_000;
+/** A server that sends bookmarks sends one a minute (kube-apiserver, bookmarkFrequency). */
+const SILENCE_MS = 95_000;
+/** A watch that ends sooner without an event is a failure, or we would ask again without a pause. */
+const AT_ONCE_MS = 1_000;
+/** A failure after a watch of so long is the first of a new row. */
+const HEALTHY_MS = 120_000;
+/** A resource that the server does not have is looked for again after so long. */
+const MISSING_MS = 60_000;
+
+export interface CacheOptions<T> {
+  readonly client: KubernetesClient;
+  readonly resource: Resource<T>;
+  readonly scope: Scope;
+  readonly timer: Timer;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+  /** Hears of each failure, and of a listener that throws. */
+  readonly warn: (message: string) => void;
+}
+
+/** How far a cache can be relied upon. */
+export interface CacheState {
+  /** It has had a whole list once; all later changes are in it, as far as `heardAt`. */
+  readonly isComplete: boolean;
+  /** The server has no such resource, so there are no objects. */
+  readonly isMissing: boolean;
+  /** When the server last said something, in the timer's time; undefined before that. */
+  readonly heardAt: number | undefined;
+  /** Why it cannot be brought up to date at the moment. */
+  readonly problem: KubernetesError | undefined;
+}
+
+/**
+ * A copy of the objects of a scope, kept by list and watch. Nothing ends it but its signal: after any failure it tries
+ * again, at the version that it has, or with a list when that is too old.
+ */
+export class Cache<T extends KubernetesObject> {
+  private readonly options: CacheOptions<T>;
+  private readonly store = new Store<T>();
+  private readonly listeners = new Set<(change: Change<T>) => void>();
+  private readonly completion = Promise.withResolvers<void>();
+  private isComplete = false;
+  private isMissing = false;
+  private heardAt: number | undefined;
+  private problem: KubernetesError | undefined;
+  /** Where the next watch goes on; undefined when a list is needed. */
+  private version: string | undefined;
+
+  constructor(options: CacheOptions<T>) {
+    this.options = options;
+  }
+
+  /** By name, and by namespace for what has one. */
+  get(name: string, namespace = ""): T | undefined {
+    return this.store.get(keyOf({ namespace, name }));
+  }
+
+  values(): IterableIterator<T> {
+    return this.store.values();
+  }
+
+  get size(): number {
+    return this.store.size;
+  }
+
+  state(): CacheState {
+    const { isComplete, isMissing, heardAt, problem } = this;
+    return { isComplete, isMissing, heardAt, problem };
+  }
+
+  /** Calls the listener on each change, after the store has it. Returns what ends that. */
+  listen(listener: (change: Change<T>) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Resolved once the first list is in the store; rejects with the signal's reason. */
+  async whenComplete(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const abort = () => aborted.reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await Promise.race([this.completion.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Runs until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { timer, random, warn } = this.options;
+    let failures = 0;
+    while (!signal.aborted) {
+      const started = timer.now();
+      try {
+        await this.round(signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        const problem = problemOf(error);
+        if (problem.kind === "expired" || problem.kind === "missing") this.version = undefined;
+        failures = timer.now() - started >= HEALTHY_MS ? 1 : failures + 1;
+        this.problem = problem;
+        warn(problem.message);
+        await quietly(
+          timer.sleep(Math.max(problem.retryAfterMs, backOffMs(failures, random)), signal),
+          signal,
+        );
+      }
+    }
+  }
+
+  /** One list, if one is needed, and one watch. */
+  private async round(signal: AbortSignal): Promise<void> {
+    if (this.version === undefined) await this.list(signal);
+    if (this.version === undefined) await this.options.timer.sleep(MISSING_MS, signal);
+    else await this.follow(this.version, signal);
+  }
+
+  private async list(signal: AbortSignal): Promise<void> {
+    const { client, resource, scope, timer } = this.options;
+    // The list is as of this moment at least.
+    const asked = timer.now();
+    try {
+      const { items, resourceVersion } = await client.list(resource, scope, signal);
+      this.version = resourceVersion;
+      this.isMissing = false;
+      this.complete(items, asked);
+    } catch (error) {
+      if (!(error instanceof KubernetesError) || error.kind !== "missing") throw error;
+      // A proxy or a server that is starting may answer 404 as well.
+      if (await client.isServed(resource, signal)) throw error;
+      this.isMissing = true;
+      this.complete([], asked);
+    }
+  }
+
+  private complete(items: readonly T[], asked: number): void {
+    const changes = this.store.replace(items);
+    this.isComplete = true;
+    this.heard(asked);
+    this.tell(changes);
+    this.completion.resolve();
+  }
+
+  private async follow(version: string, signal: AbortSignal): Promise<void> {
+    const { client, resource, scope, timer, random } = this.options;
+    const seconds = Math.ceil(WATCH_S * (1 - random() / 10));
+    const started = timer.now();
+    const watchdog = new Watchdog(timer, `the watch of ${resource.plural}`, seconds * 1000 + OVERDUE_MS);
+    const either = AbortSignal.any([signal, watchdog.signal]);
+    let isSilent = true;
+    try {
+      for await (const event of client.watch(
+        resource,
+        scope,
+        { resourceVersion: version, seconds },
+        either,
+      )) {
+        isSilent = false;
+        this.version = event.resourceVersion;
+        this.heard(timer.now());
+        if (event.type === "bookmark") watchdog.heard(SILENCE_MS);
+        else {
+          watchdog.heard();
+          this.tell(
+            event.type === "changed" ? this.store.put(event.object) : this.store.remove(event.object),
+          );
+        }
+      }
+    } finally {
+      watchdog.end();
+    }
+    if (isSilent && timer.now() - started < AT_ONCE_MS) {
+      throw new KubernetesError("retry", `the watch of ${resource.plural}`, "it ended at once");
+    }
+  }
+
+  private heard(at: number): void {
+    this.heardAt = at;
+    this.problem = undefined;
+  }
+
+  private tell(changes: readonly Change<T>[]): void {
+    for (const change of changes) {
+      for (const listener of this.listeners) {
+        try {
+          listener(change);
+        } catch (error) {
+          // It would otherwise end the watch, and the same event would come again for ever.
+          this.options.warn(`a listener of ${this.options.resource.plural} threw: ${stackOf(error)}`);
+        }
+      }
+    }
+  }
+}
+
+/** Aborts its signal when nothing has been heard for too long. */
+class Watchdog {
+  private readonly controller = new AbortController();
+  private readonly ended = new AbortController();
+  private readonly timer: Timer;
+  private limit: number;
+  private last: number;
+
+  constructor(timer: Timer, what: string, limit: number) {
+    this.timer = timer;
+    this.limit = limit;
+    this.last = timer.now();
+    void this.run(what);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** Something was heard; `limit` is the silence from now on, in milliseconds. */
+  heard(limit = this.limit): void {
+    this.last = this.timer.now();
+    this.limit = limit;
+  }
+
+  end(): void {
+    this.ended.abort();
+  }
+
+  private async run(what: string): Promise<void> {
+    for (;;) {
+      const left = this.last + this.limit - this.timer.now();
+      if (left <= 0) {
+        const words = `nothing was heard for ${Math.round(this.limit / 1000)} s`;
+        this.controller.abort(new KubernetesError("retry", what, words));
+        return;
+      }
+      await quietly(this.timer.sleep(Math.min(left, LOOK_MS), this.ended.signal), this.ended.signal);
+      if (this.ended.signal.aborted) return;
+    }
+  }
+}
+
+/** Waits for a promise that the signal may reject. */
+async function quietly(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await promise;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function problemOf(error: unknown): KubernetesError {
+  if (error instanceof KubernetesError) return error;
+  // A defect of ours. The cache goes on all the same, and says so each time.
+  return new KubernetesError("retry", "cache", stackOf(error), { cause: error });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,266 @@
+import { parseJsonPlain } from "./plain-json.ts";
+import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
+import { KubernetesError, kindOfStatus } from "./error.ts";
+import { fieldsOf, itemsOf, textOf } from "./fields.ts";
+import { linesOf } from "./lines.ts";
+import { collectionPath, groupPath, objectPath, type Resource } from "./resource.ts";
+import { readWatchEvent, type WatchEvent } from "./watch-event.ts";
+
+/** Of one request, from the start to the last byte of its answer. */
+const REQUEST_MS = 30_000;
+/** Objects of a page. */
+const PAGE = 500;
+/** 500,000 objects: more are a defect of the server, or a token that it repeats. */
+const MAX_PAGES = 1000;
+/** Bytes of an answer: 500 objects of etcd's largest would be more, but no cluster has them. */
+const MAX_ANSWER = 256 * 1024 * 1024;
+/** Bytes of an event: etcd takes no object above 1.5 MiB, and JSON may escape. */
+const MAX_EVENT = 16 * 1024 * 1024;
+
+export interface ObjectName {
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** Which objects of a collection. */
+export interface Scope {
+  /** Absent: all namespaces. */
+  readonly namespace?: string;
+  readonly fieldSelector?: string;
+  readonly labelSelector?: string;
+}
+
+export interface ListOf<T> {
+  readonly items: readonly T[];
+  /** Where a watch goes on. */
+  readonly resourceVersion: string;
+}
+
+/** A step of a JSON patch (RFC 6902). */
+export type PatchStep =
+  | { readonly op: "add" | "replace" | "test"; readonly path: string; readonly value: unknown }
+  | { readonly op: "remove"; readonly path: string };
+
+/**
+ * The Kubernetes API: one method an operation. Each rejects with a KubernetesError, or with the signal's reason; none
+ * tries again.
+ */
+export class KubernetesClient {
+  private readonly connection: Connection;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  /** Never from a cache: the API server answers as of the moment of the request. */
+  async get<T>(resource: Resource<T>, object: ObjectName, signal: AbortSignal): Promise<T> {
+    return resource.read(await this.json({ method: "GET", path: objectPath(resource, object), signal }));
+  }
+
+  /**
+   * All objects of a scope, page by page. The first page is as of the moment of the request, and the others show the same
+   * moment.
+   */
+  async list<T>(resource: Resource<T>, scope: Scope, signal: AbortSignal): Promise<ListOf<T>> {
+    const items: T[] = [];
+    let next = "";
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const path = withQuery(collectionPath(resource, scope.namespace), {
+        ...selectors(scope),
+        limit: String(PAGE),
+        continue: next,
+      });
+      const list = fieldsOf(await this.json({ method: "GET", path, signal }));
+      const metadata = fieldsOf(list["metadata"]);
+      for (const item of itemsOf(list["items"])) items.push(resource.read(item));
+      next = textOf(metadata["continue"]) ?? "";
+      const resourceVersion = textOf(metadata["resourceVersion"]) ?? "";
+      if (next !== "") continue;
+      if (resourceVersion === "")
+        throw new KubernetesError("retry", `GET ${path}`, "a list without a resourceVersion");
+      return { items, resourceVersion };
+    }
+    throw new KubernetesError("retry", `list ${resource.plural}`, `more than ${MAX_PAGES} pages`);
+  }
+
+  /**
+   * Changes after a version, with bookmarks, until the server ends the watch, after about `seconds`. Breaking out of the
+   * loop ends the request. There is no limit to the silence between two events: the signal is to end it.
+   */
+  async *watch<T>(
+    resource: Resource<T>,
+    scope: Scope,
+    { resourceVersion, seconds }: { readonly resourceVersion: string; readonly seconds: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchEvent<T>, void, undefined> {
+    const path = withQuery(collectionPath(resource, scope.namespace), {
+      ...selectors(scope),
+      watch: "true",
+      allowWatchBookmarks: "true",
+      resourceVersion,
+      timeoutSeconds: String(seconds),
+    });
+    const request = `GET ${path}`;
+    // A generator that is left runs its finally clause, which ends the request.
+    const end = new AbortController();
+    try {
+      const answer = await this.connection.send({
+        method: "GET",
+        path,
+        signal: AbortSignal.any([signal, end.signal]),
+      });
+      if (answer.status !== 200) throw await refusal(request, answer);
+      for await (const line of linesOf(answer.body, MAX_EVENT, request)) {
+        yield readWatchEvent(line, resource, request);
+      }
+    } finally {
+      end.abort();
+    }
+  }
+
+  async create<T>(
+    resource: Resource<T>,
+    namespace: string | undefined,
+    object: object,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const path = collectionPath(resource, namespace);
+    return resource.read(await this.json({ method: "POST", path, signal, ...jsonBody(object) }));
+  }
+
+  /** Replaces an object, or its subresource. With a resourceVersion in it: only if that is still its version. */
+  async replace<T>(
+    resource: Resource<T>,
+    name: ObjectName,
+    object: object,
+    signal: AbortSignal,
+    subresource?: string,
+  ): Promise<T> {
+    const path = objectPath(resource, name, subresource);
+    return resource.read(await this.json({ method: "PUT", path, signal, ...jsonBody(object) }));
+  }
+
+  /** A JSON patch. When a test fails, or a path is not there: a KubernetesError of kind `conflict`. */
+  async patch<T>(
+    resource: Resource<T>,
+    name: ObjectName,
+    steps: readonly PatchStep[],
+    signal: AbortSignal,
+    subresource?: string,
+  ): Promise<T> {
+    const path = objectPath(resource, name, subresource);
+    const body = JSON.stringify(steps);
+    const request = {
+      method: "PATCH",
+      path,
+      signal,
+      body,
+      contentType: "application/json-patch+json",
+    } as const;
+    return resource.read(await this.json(request));
+  }
+
+  /** Deletes the object of this UID and no other. */
+  async delete(
+    resource: Resource<unknown>,
+    name: ObjectName,
+    uid: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = objectPath(resource, name);
+    await this.json({ method: "DELETE", path, signal, ...jsonBody({ preconditions: { uid } }) });
+  }
+
+  /** Whether the API server knows the resource: its group's discovery, not an empty or refused list, says so. */
+  async isServed(resource: Resource<unknown>, signal: AbortSignal): Promise<boolean> {
+    try {
+      const found = fieldsOf(await this.json({ method: "GET", path: groupPath(resource), signal }));
+      return itemsOf(found["resources"]).some((one) => fieldsOf(one)["name"] === resource.plural);
+    } catch (error) {
+      if (error instanceof KubernetesError && error.kind === "missing") return false;
+      throw error;
+    }
+  }
+
+  private async json({ signal, ...request }: HttpRequest): Promise<unknown> {
+    const words = `${request.method} ${request.path}`;
+    const limit = AbortSignal.timeout(REQUEST_MS);
+    try {
+      const answer = await this.connection.send({ ...request, signal: AbortSignal.any([signal, limit]) });
+      if (answer.status < 200 || answer.status > 299) throw await refusal(words, answer);
+      return parseJsonPlain(await textOfBody(answer.body, words), words);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limit.aborted || error instanceof KubernetesError) throw error;
+      throw new KubernetesError("retry", words, `no answer after ${REQUEST_MS / 1000} s`, { cause: error });
+    }
+  }
+}
+
+function jsonBody(object: object): Pick<HttpRequest, "body" | "contentType"> {
+  return { body: JSON.stringify(object), contentType: "application/json" };
+}
+
+function selectors({ fieldSelector = "", labelSelector = "" }: Scope): Record<string, string> {
+  return { fieldSelector, labelSelector };
+}
+
+/** Without the parameters that are empty. */
+function withQuery(path: string, parameters: Readonly<Record<string, string>>): string {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== ""));
+  return query.size === 0 ? path : `${path}?${query.toString()}`;
+}
+
+async function textOfBody(body: AsyncIterable<Uint8Array>, request: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > MAX_ANSWER) {
+      throw new KubernetesError("retry", request, `the answer has more than ${MAX_ANSWER} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Most characters of a text that is no Status, such as a proxy's page. */
+const MAX_WORDS = 300;
+
+/** The error for an answer that is not a success: its metav1.Status, or what else it says. */
+async function refusal(request: string, { status, headers, body }: HttpAnswer): Promise<KubernetesError> {
+  let text: string;
+  try {
+    text = await textOfBody(body, request);
+  } catch (cause) {
+    text = cause instanceof KubernetesError ? "" : String(cause);
+  }
+  let said: unknown;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    said = undefined;
+  }
+  const fields = fieldsOf(said);
+  const reason = textOf(fields["reason"]) ?? "";
+  const message = textOf(fields["message"]) ?? text.trim().replaceAll(/\s+/g, " ").slice(0, MAX_WORDS);
+  const words = message === "" ? `status ${status}` : `${message} (${status})`;
+  const details = fieldsOf(fields["details"]);
+  // The API server says no more of a JSON patch that does not apply: a test that failed, a path that is not there.
+  const isStale = status === 422 && request.startsWith("PATCH ") && details["causes"] === undefined;
+  return new KubernetesError(
+    isStale ? "conflict" : kindOfStatus(status, reason),
+    request,
+    isStale ? "the patch does not apply to the object as it is now (422)" : words,
+    { status, reason, retryAfterMs: retryAfter(headers["retry-after"], details["retryAfterSeconds"]) },
+  );
+}
+
+/** Longer than this is nobody told. */
+const LONGEST_RETRY_AFTER_S = 300;
+
+/** Retry-After as seconds; its form as a date is none of the API server's. */
+function retryAfter(header: unknown, detail: unknown): number {
+  const seconds = typeof header === "string" ? Number(header) : Number(detail);
+  return seconds > 0 ? Math.min(seconds, LONGEST_RETRY_AFTER_S) * 1000 : 0;
+}

@@ -1,0 +1,189 @@
+import type { LabelSelector, Requirement } from "../policy/label-selector.ts";
+import type { SecurityGroupPolicy } from "../policy/security-group-policy.ts";
+import { fieldsOf, isFields, itemsOf, textOf, textsByKey, type Fields } from "./fields.ts";
+import { type KubernetesObject, readMetadata } from "./metadata.ts";
+import type { Resource } from "./resource.ts";
+
+/** The resources that we use, with what we keep of their objects. */
+
+/** The extended resource by which a pod asks for a branch. */
+export const POD_ENI = "vpc.amazonaws.com/pod-eni";
+
+export interface Pod extends KubernetesObject {
+  /** Empty until it is scheduled. */
+  readonly node: string;
+  readonly serviceAccount: string;
+  readonly usesHostNetwork: boolean;
+  /** Some container, init containers included, has a limit of POD_ENI. */
+  readonly asksForBranch: boolean;
+  /** Pending, Running, Succeeded, Failed or Unknown. */
+  readonly phase: string;
+  /** Whether a controller owns it, which would make another. */
+  readonly hasOwner: boolean;
+}
+
+export const PODS: Resource<Pod> = {
+  group: "",
+  version: "v1",
+  plural: "pods",
+  kind: "Pod",
+  isNamespaced: true,
+  read(object) {
+    const spec = fieldsOf(fieldsOf(object)["spec"]);
+    const containers = [...itemsOf(spec["containers"]), ...itemsOf(spec["initContainers"])];
+    const owners = itemsOf(fieldsOf(fieldsOf(object)["metadata"])["ownerReferences"]);
+    return {
+      metadata: readMetadata(object),
+      node: textOf(spec["nodeName"]) ?? "",
+      // The API server fills it in; without the admission plugin it is this.
+      serviceAccount: textOf(spec["serviceAccountName"]) ?? "default",
+      usesHostNetwork: spec["hostNetwork"] === true,
+      asksForBranch: containers.some(hasBranchLimit),
+      phase: textOf(fieldsOf(fieldsOf(object)["status"])["phase"]) ?? "",
+      hasOwner: owners.some((owner) => fieldsOf(owner)["controller"] === true),
+    };
+  },
+};
+
+function hasBranchLimit(container: unknown): boolean {
+  const resources = fieldsOf(fieldsOf(container)["resources"]);
+  const limit = fieldsOf(resources["limits"])[POD_ENI] ?? fieldsOf(resources["requests"])[POD_ENI];
+  // A quantity, as text or number. The API server takes whole numbers only; zero asks for nothing.
+  return limit !== undefined && Number(limit) !== 0;
+}
+
+export interface SecurityGroupPolicyObject extends KubernetesObject {
+  readonly policy: SecurityGroupPolicy;
+}
+
+export const SECURITY_GROUP_POLICIES: Resource<SecurityGroupPolicyObject> = {
+  group: "vpcresources.k8s.aws",
+  version: "v1beta1",
+  plural: "securitygrouppolicies",
+  kind: "SecurityGroupPolicy",
+  isNamespaced: true,
+  read(object) {
+    const metadata = readMetadata(object);
+    const spec = fieldsOf(fieldsOf(object)["spec"]);
+    const podSelector = readSelector(spec["podSelector"]);
+    const serviceAccountSelector = readSelector(spec["serviceAccountSelector"]);
+    return {
+      metadata,
+      policy: {
+        namespace: metadata.namespace,
+        name: metadata.name,
+        ...(podSelector !== undefined && { podSelector }),
+        ...(serviceAccountSelector !== undefined && { serviceAccountSelector }),
+        groups: itemsOf(fieldsOf(spec["securityGroups"])["groupIds"]).flatMap((group) => textOf(group) ?? []),
+      },
+    };
+  },
+};
+
+/** A metav1.LabelSelector; undefined when absent or null. */
+export function readSelector(value: unknown): LabelSelector | undefined {
+  if (!isFields(value)) return undefined;
+  return {
+    matchLabels: textsByKey(value["matchLabels"]),
+    matchExpressions: itemsOf(value["matchExpressions"]).map((one) => readRequirement(fieldsOf(one))),
+  };
+}
+
+function readRequirement(requirement: Fields): Requirement {
+  return {
+    key: textOf(requirement["key"]) ?? "",
+    operator: textOf(requirement["operator"]) ?? "",
+    values: itemsOf(requirement["values"]).flatMap((value) => textOf(value) ?? []),
+  };
+}
+
+export const SERVICE_ACCOUNTS: Resource<KubernetesObject> = {
+  group: "",
+  version: "v1",
+  plural: "serviceaccounts",
+  kind: "ServiceAccount",
+  isNamespaced: true,
+  read: (object) => ({ metadata: readMetadata(object) }),
+};
+
+export interface NetworkPolicy extends KubernetesObject {
+  readonly podSelector: LabelSelector;
+}
+
+export const NETWORK_POLICIES: Resource<NetworkPolicy> = {
+  group: "networking.k8s.io",
+  version: "v1",
+  plural: "networkpolicies",
+  kind: "NetworkPolicy",
+  isNamespaced: true,
+  read: (object) => ({
+    metadata: readMetadata(object),
+    // Required by the schema; an absent one would select every pod, as an empty one does.
+    podSelector: readSelector(fieldsOf(fieldsOf(object)["spec"])["podSelector"]) ?? {},
+  }),
+};
+
+/** A feature of a CNINode, such as SecurityGroupsForPods. */
+export interface Feature {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Of `status.trunkInterface`; what is not there is undefined. */
+export interface TrunkStatus {
+  readonly id: string | undefined;
+  readonly mac: string | undefined;
+}
+
+export interface CniNode extends KubernetesObject {
+  /** Undefined when spec.features is not there: a patch has to add the list first. */
+  readonly features: readonly Feature[] | undefined;
+  readonly managedBy: string | undefined;
+  readonly trunk: TrunkStatus | undefined;
+}
+
+export const CNI_NODES: Resource<CniNode> = {
+  group: "vpcresources.k8s.aws",
+  version: "v1alpha1",
+  plural: "cninodes",
+  kind: "CNINode",
+  isNamespaced: false,
+  read(object) {
+    const spec = fieldsOf(fieldsOf(object)["spec"]);
+    const trunk = fieldsOf(fieldsOf(object)["status"])["trunkInterface"];
+    const { features } = spec;
+    return {
+      metadata: readMetadata(object),
+      features: Array.isArray(features) ? features.map((one) => readFeature(fieldsOf(one))) : undefined,
+      managedBy: textOf(spec["managedBy"]),
+      trunk: isFields(trunk) ? readTrunk(trunk) : undefined,
+    };
+  },
+};
+
+function readFeature(feature: Fields): Feature {
+  return { name: textOf(feature["name"]) ?? "", value: textOf(feature["value"]) ?? "" };
+}
+
+function readTrunk(trunk: Fields): TrunkStatus {
+  return { id: textOf(trunk["id"]), mac: textOf(trunk["macAddress"]) };
+}
+
+export interface Node extends KubernetesObject {
+  readonly isReady: boolean;
+}
+
+export const NODES: Resource<Node> = {
+  group: "",
+  version: "v1",
+  plural: "nodes",
+  kind: "Node",
+  isNamespaced: false,
+  read(object) {
+    const conditions = itemsOf(fieldsOf(fieldsOf(object)["status"])["conditions"]).map(fieldsOf);
+    return {
+      metadata: readMetadata(object),
+      isReady: conditions.some(({ type, status }) => type === "Ready" && status === "True"),
+    };
+  },
+};
