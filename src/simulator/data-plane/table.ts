@@ -119,7 +119,7 @@ export function tableOf({ groups, ports }: Network): Table {
       chains.set("timeouts", [
         ...(chains.get("timeouts") ?? []),
         ...["iifname", "oifname"].map(
-          (side) => `${match} ${side} @tracked_${id} ct timeout set "${id}_v${family}"`,
+          (side) => `${match} ${side} @tracked_${id} ct timeout set "${id}_v${family}" return`,
         ),
       ]);
     }
@@ -206,7 +206,10 @@ interface Timeout {
   readonly devices: readonly string[];
 }
 
-/** The shorter time of a connection's two interfaces counts: the last rule wins, so they go from long to short. */
+/**
+ * The shorter time of a connection's two interfaces counts: they go from short to long, and the first that matches is the
+ * only one set. Of two that are set, some kernels keep the first (6.1, 6.12) and others the last.
+ */
 function timeoutsOf(ports: readonly Port[]): Timeout[] {
   const wanted = ports.flatMap(({ device, tcpSeconds, udpSeconds }) => [
     ...(tcpSeconds === undefined ? [] : [{ protocol: "tcp" as const, seconds: [tcpSeconds], device }]),
@@ -218,6 +221,6 @@ function timeoutsOf(ports: readonly Port[]): Timeout[] {
       first === undefined ? [] : [{ ...first, devices: [first, ...others].map(({ device }) => device) }],
     )
     .toSorted(
-      (a, b) => (b.seconds[0] ?? 0) - (a.seconds[0] ?? 0) || (b.seconds[1] ?? 0) - (a.seconds[1] ?? 0),
+      (a, b) => (a.seconds[0] ?? 0) - (b.seconds[0] ?? 0) || (a.seconds[1] ?? 0) - (b.seconds[1] ?? 0),
     );
 }

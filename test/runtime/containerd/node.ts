@@ -38,11 +38,17 @@ export const closed = 5433;
 /** The port that the pods' group admits, from the database. */
 export const servedByPods = 8080;
 
-/** portmap looks for its chains and then makes them: two first pods at once make one twice, and the second one fails. */
+/**
+ * portmap looks for its chains and then makes them: two first pods at once make one twice, and the second one fails. It
+ * never removes them, so an earlier test may have left them.
+ */
 async function makePortmapChains(): Promise<void> {
-  for (const iptables of ["iptables", "ip6tables"])
+  for (const iptables of ["iptables", "ip6tables"]) {
+    const { stdout } = await mustExec(undefined, [iptables, "-t", "nat", "-S"]);
+    const there = new Set(stdout.split("\n"));
     for (const chain of ["CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-DNAT"])
-      await mustExec(undefined, [iptables, "-t", "nat", "-N", chain]);
+      if (!there.has(`-N ${chain}`)) await mustExec(undefined, [iptables, "-t", "nat", "-N", chain]);
+  }
 }
 
 export class KubeNode implements PodGround {
@@ -77,8 +83,16 @@ export class KubeNode implements PodGround {
   }
 
   static async open(): Promise<KubeNode> {
-    const scratch = await mkdtemp(path.join(tmpdir(), "runtime-"));
     const vpc = await createVpc();
+    try {
+      return await KubeNode.#openIn(vpc);
+    } catch (error) {
+      await vpc.close();
+      throw error;
+    }
+  }
+
+  static async #openIn(vpc: Vpc): Promise<KubeNode> {
     await vpc.createGroup("shop");
     await vpc.createGroup("db", [{ port: admitted, fromGroup: "shop" }]);
     await vpc.allow("shop", { port: servedByPods, fromGroup: "db" });
@@ -91,11 +105,12 @@ export class KubeNode implements PodGround {
     });
     await vpc.createGroup("strangers");
     const stranger = await vpc.addHost({ name: "stranger", ipv4: "10.0.0.31", groups: ["strangers"] });
+    await makePortmapChains();
     const servers = await Promise.all(
       [admitted, closed].map((port) => serve(database.netns, { port, name: `db${port}` })),
     );
+    const scratch = await mkdtemp(path.join(tmpdir(), "runtime-"));
     const node = new KubeNode(scratch, vpc, { database, stranger }, servers);
-    await makePortmapChains();
     try {
       await node.#startContainerd();
     } catch (error) {
