@@ -48,7 +48,8 @@ export function connectToAgent(stateDirectory: string): Connection {
   throw new ForeignFileError(`${path} is served by user ${connection.peerUid} instead of root; remove it`);
 }
 
-function socketPath(stateDirectory: string): string {
+/** Where the agent listens. */
+export function socketPath(stateDirectory: string): string {
   return `${stateDirectory}/agent.sock`;
 }
 

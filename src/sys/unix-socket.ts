@@ -57,8 +57,8 @@ function addressOf(path: string): Uint8Array {
   return address;
 }
 
-/** From `struct ucred`: pid, uid, gid. */
-function readPeerUid(fd: number): number {
+/** The user at the other end of a connection, from `struct ucred`: pid, uid, gid. */
+export function readPeerUid(fd: number): number {
   const credentials = new Uint8Array(12);
   getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials);
   return new DataView(credentials.buffer).getUint32(4, true);

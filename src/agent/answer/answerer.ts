@@ -1,0 +1,212 @@
+import type { Cache } from "../../kubernetes/cache.ts";
+import type { KubernetesClient } from "../../kubernetes/client.ts";
+import { KubernetesError } from "../../kubernetes/error.ts";
+import type { KubernetesObject } from "../../kubernetes/metadata.ts";
+import { PODS, SECURITY_GROUP_POLICIES, SERVICE_ACCOUNTS } from "../../kubernetes/objects.ts";
+import type { Pod, SecurityGroupPolicyObject } from "../../kubernetes/objects.ts";
+import { asksForServiceAccount, groupsOfPod, type PodGroups } from "../../policy/groups-of-pod.ts";
+import type { Labels } from "../../policy/label-selector.ts";
+import type { SecurityGroupPolicy } from "../../policy/security-group-policy.ts";
+import type { BranchAnswer, GoneAnswer } from "../../state/answer.ts";
+import type { AskedPodName, Question } from "../../state/question.ts";
+import type { Timer } from "../../sys/timer.ts";
+import { decide, type NetworkPolicies } from "./decide.ts";
+import { isAskedPod, podName } from "./pod-names.ts";
+import { SharedReads } from "./shared-read.ts";
+
+/** With the API server away, caches are believed for so long. */
+const STALE_MS = 600_000;
+/** A pod that waits is looked at so often, whatever the watch says. */
+const LOOK_AGAIN_MS = 5_000;
+
+export interface AnswererOptions {
+  readonly client: KubernetesClient;
+  /** Of this node. */
+  readonly pods: Cache<Pod>;
+  readonly policies: Cache<SecurityGroupPolicyObject>;
+  readonly timer: Timer;
+  readonly networkPoliciesOf: (pod: Pod) => NetworkPolicies;
+  /** Why no branch can come at the moment, such as "no trunk yet"; "" if nothing is known. */
+  readonly obstacle: () => string;
+  readonly unrequested: "refuse" | "allow";
+  /** Ends what is waiting. */
+  readonly signal: AbortSignal;
+}
+
+/** Answers questions about pods: reads what `decide` needs, and waits for what it waits for. */
+export class Answerer {
+  private readonly options: AnswererOptions;
+  private readonly policiesOf: SharedReads<readonly SecurityGroupPolicy[]>;
+  private readonly serviceAccountOf: SharedReads<KubernetesObject>;
+  private readonly podOf: SharedReads<Pod>;
+
+  constructor(options: AnswererOptions) {
+    this.options = options;
+    const { client, signal } = options;
+    this.policiesOf = new SharedReads((namespace) => this.listPolicies(namespace));
+    this.serviceAccountOf = new SharedReads((key) => client.get(SERVICE_ACCOUNTS, namesIn(key), signal));
+    this.podOf = new SharedReads((key) => client.get(PODS, namesIn(key), signal));
+  }
+
+  answer(question: Question): Promise<BranchAnswer | GoneAnswer> {
+    return question.ask === "gone" ? this.isGone(question.pod) : this.branch(question);
+  }
+
+  /** Answers as soon as there is one, and `wait` when the time is up. */
+  private async branch(question: Extract<Question, { ask: "branch" }>): Promise<BranchAnswer> {
+    const { timer, signal } = this.options;
+    const deadline = timer.now() + question.timeoutMs;
+    for (;;) {
+      const changed = this.whenChanged(question.pod);
+      try {
+        const answer = await this.look(question);
+        const left = deadline - timer.now();
+        if (answer.answer !== "wait" || left <= 0) return answer;
+        await changed.orAfter(Math.min(left, LOOK_AGAIN_MS));
+        if (signal.aborted) return answer;
+      } finally {
+        changed.forget();
+      }
+    }
+  }
+
+  private async look(question: Extract<Question, { ask: "branch" }>): Promise<BranchAnswer> {
+    const { pods, networkPoliciesOf, obstacle, unrequested } = this.options;
+    try {
+      const pod = await this.find(question.pod);
+      if (pod === undefined) return gone(question.pod);
+      const facts = {
+        pod,
+        others: pods.values(),
+        networkPolicies: networkPoliciesOf(pod),
+        datapath: question.datapath,
+        obstacle: obstacle(),
+        unrequested,
+      };
+      const decision = decide({ ...facts, policies: undefined });
+      if (decision.answer !== "look") return decision;
+      const settled = decide({ ...facts, others: pods.values(), policies: await this.selectionOf(pod) });
+      return settled.answer === "look" ? wait("the policies have not been looked at") : settled;
+    } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
+      return wait(`the API server does not say what the pod needs: ${error.message}`);
+    }
+  }
+
+  /** The pod from the cache, else from the API server; undefined if it is another one or none. */
+  private async find(asked: AskedPodName): Promise<Pod | undefined> {
+    const cached = this.options.pods.get(asked.name, asked.namespace);
+    // Without a UID, the cache may still have the pod before of that name.
+    if (cached !== undefined && asked.uid !== "" && isAskedPod(cached, asked)) return cached;
+    try {
+      const read = await this.podOf.get(podName(asked));
+      return isAskedPod(read, asked) ? read : undefined;
+    } catch (error) {
+      if (error instanceof KubernetesError && error.kind === "missing") return undefined;
+      throw error;
+    }
+  }
+
+  private async selectionOf(pod: Pod): Promise<PodGroups> {
+    const { namespace } = pod.metadata;
+    const policies = await this.currentPolicies(pod);
+    const labels = asksForServiceAccount(policies, namespace)
+      ? await this.labelsOfServiceAccount(pod)
+      : undefined;
+    return groupsOfPod(
+      policies,
+      { namespace, labels: pod.metadata.labels, serviceAccount: pod.serviceAccount },
+      labels,
+    );
+  }
+
+  /**
+   * Policies as of now: a cache may not have one yet that was there when the pod was made. With the API server away, the
+   * cache is enough for a pod that it has seen, for a while.
+   */
+  private async currentPolicies(pod: Pod): Promise<readonly SecurityGroupPolicy[]> {
+    const { pods, policies, timer } = this.options;
+    try {
+      return await this.policiesOf.get(pod.metadata.namespace);
+    } catch (error) {
+      if (!(error instanceof KubernetesError) || error.kind !== "retry") throw error;
+      const isSeen = pods.get(pod.metadata.name, pod.metadata.namespace)?.metadata.uid === pod.metadata.uid;
+      const { isComplete, heardAt } = policies.state();
+      const isFresh = isComplete && heardAt !== undefined && timer.now() - heardAt <= STALE_MS;
+      if (!isSeen || !isFresh) throw error;
+      return [...policies.values()].map(({ policy }) => policy);
+    }
+  }
+
+  private async listPolicies(namespace: string): Promise<readonly SecurityGroupPolicy[]> {
+    const { client, signal } = this.options;
+    try {
+      const { items } = await client.list(SECURITY_GROUP_POLICIES, { namespace }, signal);
+      return items.map(({ policy }) => policy);
+    } catch (error) {
+      if (!(error instanceof KubernetesError) || error.kind !== "missing") throw error;
+      // No such resource is no policies, but only discovery can say so.
+      if (await client.isServed(SECURITY_GROUP_POLICIES, signal)) throw error;
+      return [];
+    }
+  }
+
+  private async labelsOfServiceAccount(pod: Pod): Promise<Labels | undefined> {
+    try {
+      const key = `${pod.metadata.namespace}/${pod.serviceAccount}`;
+      return (await this.serviceAccountOf.get(key)).metadata.labels;
+    } catch (error) {
+      if (error instanceof KubernetesError && error.kind === "missing") return undefined;
+      throw error;
+    }
+  }
+
+  /** From the API server, never from the cache: a yes gives the pod's VLAN id to another. */
+  private async isGone(pod: AskedPodName): Promise<GoneAnswer> {
+    try {
+      return { answer: isAskedPod(await this.podOf.get(podName(pod)), pod) ? "exists" : "gone" };
+    } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
+      if (error.kind === "missing") return { answer: "gone" };
+      return wait(`the API server does not say whether the pod is gone: ${error.message}`);
+    }
+  }
+
+  /** A change of the pod from now on. */
+  private whenChanged({ namespace, name }: AskedPodName): {
+    readonly orAfter: (milliseconds: number) => Promise<void>;
+    readonly forget: () => void;
+  } {
+    const { pods, timer, signal } = this.options;
+    const controller = new AbortController();
+    const wake = () => controller.abort();
+    const forget = pods.listen(({ object: { metadata } }) => {
+      if (metadata.namespace === namespace && metadata.name === name) wake();
+    });
+    const either = AbortSignal.any([controller.signal, signal]);
+    return {
+      forget,
+      async orAfter(milliseconds) {
+        try {
+          await timer.sleep(milliseconds, either);
+        } catch (error) {
+          if (!either.aborted) throw error;
+        }
+      },
+    };
+  }
+}
+
+function namesIn(key: string): { namespace: string; name: string } {
+  const [namespace = "", name = ""] = key.split("/");
+  return { namespace, name };
+}
+
+function gone(pod: AskedPodName): BranchAnswer {
+  const uid = pod.uid === "" ? "" : ` with UID ${pod.uid}`;
+  return { answer: "refused", reason: `the API server has no pod ${podName(pod)}${uid}` };
+}
+
+function wait(reason: string): { readonly answer: "wait"; readonly reason: string } {
+  return { answer: "wait", reason };
+}
