@@ -1,0 +1,104 @@
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { useScratch } from "../../../test/unit/scratch.ts";
+import { installList, removeList } from "./directory.ts";
+import { installExecutable } from "./executable.ts";
+import type { ListOptions } from "./list.ts";
+
+const scratch = useScratch();
+const options: ListOptions = {
+  ours: "05-branchline.conflist",
+  primaryType: "aws-cni",
+  entry: { enablePodENI: true },
+};
+const aws = JSON.stringify({ cniVersion: "1.0.0", name: "aws-cni", plugins: [{ type: "aws-cni" }] });
+
+function directory(): string {
+  const path = join(scratch.path, "net.d");
+  mkdirSync(path);
+  return path;
+}
+
+const ours = (path: string) => join(path, options.ours);
+
+describe("installList", () => {
+  it("writes it once, with the primary's mode, and leaves nothing else", () => {
+    const path = directory();
+    writeFileSync(join(path, "10-aws.conflist"), aws);
+    chmodSync(join(path, "10-aws.conflist"), 0o600);
+    expect(installList(path, options).plan.action).toBe("write");
+    const before = statSync(ours(path));
+    expect(before.mode & 0o777).toBe(0o600);
+    expect(installList(path, options).plan.action).toBe("none");
+    expect(statSync(ours(path)).ino).toBe(before.ino);
+    expect(readdirSync(path).sort()).toEqual([options.ours, "10-aws.conflist"]);
+  });
+
+  it("removes what a killed agent has left, and nothing that looks similar", () => {
+    const path = directory();
+    writeFileSync(join(path, "10-aws.conflist"), aws);
+    writeFileSync(join(path, ".05-branchline.conflist.0123456789ab.tmp"), "{");
+    writeFileSync(join(path, ".other.conflist.0123456789ab.tmp"), "{");
+    installList(path, options);
+    expect(readdirSync(path).sort()).toEqual([
+      ".other.conflist.0123456789ab.tmp",
+      options.ours,
+      "10-aws.conflist",
+    ]);
+  });
+
+  it("waits for a directory that is not there", () =>
+    expect(installList(join(scratch.path, "none"), options).plan.action).toBe("wait"));
+
+  it("reads a list behind a link, and passes over links that lead nowhere, directories and huge files", () => {
+    const path = directory();
+    writeFileSync(join(scratch.path, "real"), aws);
+    symlinkSync(join(scratch.path, "real"), join(path, "10-aws.conflist"));
+    symlinkSync(join(scratch.path, "nowhere"), join(path, "01-a.conflist"));
+    symlinkSync(join(path, "02-b.conflist"), join(path, "02-b.conflist"));
+    mkdirSync(join(path, "03-c.conflist"));
+    writeFileSync(join(path, "04-d.conflist"), " ".repeat(2 ** 20 + 1));
+    expect(installList(path, options).plan.action).toBe("write");
+  });
+
+  it("is undone by removeList, again and again", () => {
+    const path = directory();
+    writeFileSync(join(path, "10-aws.conflist"), aws);
+    installList(path, options);
+    removeList(path, options.ours);
+    removeList(path, options.ours);
+    expect(readdirSync(path)).toEqual(["10-aws.conflist"]);
+  });
+});
+
+describe("installExecutable", () => {
+  it("writes it once, and again when it is another, shorter or not executable", () => {
+    const source = join(scratch.path, "source");
+    writeFileSync(source, "#!/bin/sh\n");
+    const path = directory();
+    const target = join(path, "branchline");
+    const install = () => installExecutable(source, path);
+    expect(install()).toBe(true);
+    const { ino } = statSync(target);
+    expect(install()).toBe(false);
+    expect(statSync(target).ino).toBe(ino);
+    chmodSync(target, 0o644);
+    expect(install()).toBe(true);
+    writeFileSync(target, "#!/bin/xx\n");
+    expect(install()).toBe(true);
+    writeFileSync(target, "");
+    expect(install()).toBe(true);
+    expect(readFileSync(target, "utf8")).toBe("#!/bin/sh\n");
+    expect(statSync(target).mode & 0o777).toBe(0o755);
+    expect(readdirSync(path)).toEqual(["branchline"]);
+  });
+});

@@ -1,0 +1,58 @@
+import { lstatSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { errorCode } from "../../sys/errno.ts";
+import { removeDurably, removeTemporaries, replaceDurably } from "../../sys/durable.ts";
+import { type ListFile, type ListOptions, type ListState, planList } from "./list.ts";
+
+/** The configuration directory, such as /etc/cni/net.d, and our list in it. */
+
+/** Bytes. A list has some thousands; more would be somebody's mistake, and is not read. */
+const MAX_LIST = 1024 * 1024;
+
+/**
+ * Makes our list what it should be, and says what it was. A directory that is not there is one without a list: aws-node
+ * makes it. Throws what the file system says.
+ */
+export function installList(directory: string, options: ListOptions): ListState {
+  const state = planList(readLists(directory), options);
+  if (state.plan.action !== "write") return state;
+  const { name, text, mode } = state.plan;
+  const path = join(directory, name);
+  removeTemporaries(path);
+  replaceDurably(path, Buffer.from(text), mode);
+  return state;
+}
+
+/** Our list and what is half-done of it. */
+export function removeList(directory: string, name: string): void {
+  const path = join(directory, name);
+  removeTemporaries(path);
+  removeDurably(path);
+}
+
+function readLists(directory: string): ListFile[] {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
+  return names.flatMap((name) => readFile(directory, name) ?? []);
+}
+
+/** A regular file, also behind a symbolic link; undefined if it has gone meanwhile, or is none. */
+function readFile(directory: string, name: string): ListFile | undefined {
+  const path = join(directory, name);
+  try {
+    const found = statSync(path);
+    if (!found.isFile() || found.size > MAX_LIST) return undefined;
+    return { name, text: readFileSync(path, "utf8"), mode: found.mode & 0o777 };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" && lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+    // A link that leads nowhere, for instance: a runtime skips it too.
+    if (code === "ENOENT" || code === "ELOOP") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+import { POD_ANNOTATIONS } from "../../ipam/annotation.ts";
+import { type Json, type JsonObject, isObject, parseJson, quote } from "../../text/json.ts";
+
+/** Our plugin's entry in the list. */
+
+/** The entry that was given cannot be used. */
+export class EntryError extends Error {
+  override name = "EntryError";
+}
+
+/** Without these, a pod's branch would not be asked for. */
+const REQUIRED: JsonObject = { enablePodENI: true, capabilities: { [POD_ANNOTATIONS]: true } };
+
+/**
+ * The entry from the text that was given, or the least that works. EntryError if the text is no JSON object, names
+ * another plugin, or would let pods start without their branch.
+ */
+export function readEntry(text: string | undefined): JsonObject {
+  if (text === undefined) return REQUIRED;
+  let given: Json;
+  try {
+    given = parseJson(text);
+  } catch (cause) {
+    throw new EntryError(`the entry ${quote(text)} is not JSON`, { cause });
+  }
+  if (!isObject(given)) throw new EntryError(`the entry ${quote(given)} is not a JSON object`);
+  const { type, enablePodENI, capabilities, ...others } = given;
+  if (type !== undefined && type !== "branchline") {
+    throw new EntryError(`the entry's type is ${quote(type)} instead of "branchline"`);
+  }
+  if (enablePodENI !== undefined && enablePodENI !== true && enablePodENI !== "true") {
+    throw new EntryError(
+      `the entry has enablePodENI ${quote(enablePodENI)}: pods would start without their branch`,
+    );
+  }
+  if (capabilities !== undefined && !isObject(capabilities)) {
+    throw new EntryError(`the entry's capabilities ${quote(capabilities)} are not a JSON object`);
+  }
+  if (capabilities !== undefined && capabilities[POD_ANNOTATIONS] === false) {
+    throw new EntryError(
+      `the entry's capabilities switch ${POD_ANNOTATIONS} off, by which the runtime passes annotations`,
+    );
+  }
+  return { ...others, enablePodENI: true, capabilities: { ...capabilities, [POD_ANNOTATIONS]: true } };
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+/**
+ * Files that survive a crash of the node at any moment, old or new, never half. Their directories belong to others, such
+ * as /opt/cni/bin and /etc/cni/net.d, so the temporary name must be one that nobody picks up.
+ */
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
+
+/** A hidden name without a suffix that a runtime would read. */
+function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+}
+
+const TEMPORARY = /^\.(?<name>.+)\.[0-9a-f]{12}\.tmp$/;
+
+/** Replaces a file. What was half-done when a process was killed is left under its temporary name. */
+export function replaceDurably(path: string, content: Uint8Array, mode: number): void {
+  const temporary = temporaryName(path);
+  try {
+    const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    try {
+      for (let done = 0; done < content.length;) done += writeSync(fd, content, done);
+      // Whatever the umask is.
+      fchmodSync(fd, mode);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+/** Removes a file; nothing if there is none. */
+export function removeDurably(path: string): void {
+  rmSync(path, { force: true });
+  syncDirectory(dirname(path));
+}
+
+/** Removes what killed processes left of a file under temporary names. */
+export function removeTemporaries(path: string): void {
+  for (const name of readdirSync(dirname(path))) {
+    if (TEMPORARY.exec(name)?.groups?.["name"] === basename(path))
+      rmSync(join(dirname(path), name), { force: true });
+  }
+}
+
+/** A rename is on the disk only after that. */
+function syncDirectory(path: string): void {
+  const fd = openSync(path, O_RDONLY | O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
