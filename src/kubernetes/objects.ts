@@ -136,6 +136,7 @@ export interface TrunkStatus {
 }
 
 export interface CniNode extends KubernetesObject {
+  readonly hasSpec: boolean;
   /** Undefined when spec.features is not there: a patch has to add the list first. */
   readonly features: readonly Feature[] | undefined;
   readonly managedBy: string | undefined;
@@ -154,6 +155,7 @@ export const CNI_NODES: Resource<CniNode> = {
     const { features } = spec;
     return {
       metadata: readMetadata(object),
+      hasSpec: isFields(fieldsOf(object)["spec"]),
       features: Array.isArray(features) ? features.map((one) => readFeature(fieldsOf(one))) : undefined,
       managedBy: textOf(spec["managedBy"]),
       trunk: isFields(trunk) ? readTrunk(trunk) : undefined,
