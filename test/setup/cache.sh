@@ -8,11 +8,12 @@ case ${XDG_CACHE_HOME:-} in
 esac
 
 # Waits for a lock file, whose directory is made; it is held until the script ends, or until `exec 9>&-`.
+# Gives up after so many minutes, 10 unless told.
 hold() {
   mkdir -p "$(dirname "$1")"
   exec 9>"$1"
-  flock -w 600 9 || {
-    echo "${0##*/}: another ${0##*/} has been at work for 10 minutes" >&2
+  flock -w "$((${2:-10} * 60))" 9 || {
+    echo "${0##*/}: another ${0##*/} has been at work for ${2:-10} minutes" >&2
     exit 1
   }
 }
