@@ -6,6 +6,7 @@
 #   vm       boots guests:        test/vm, test/kernel, test/runtime
 #   net      reads the network:   test/kernel, test/binary, test/runtime, bench
 #   runtime  runs pods:           test/runtime
+#   api      certificates:        test/ground/kubernetes, test/api
 #   bench    traffic and memory:  bench
 #   demo     what the demo shows: a database reached from a pod
 #   browser  looks at the simulator's page: test/simulator/played
@@ -17,6 +18,7 @@ build="binutils"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
 runtime="containerd runc"
+api="openssl"
 bench="iperf3 sockperf time"
 demo="postgresql"
 browser="chromium"
@@ -36,10 +38,11 @@ packages_of() {
     vm) echo "$vm" ;;
     net) echo "$net" ;;
     runtime) echo "$runtime" ;;
+    api) echo "$api" ;;
     bench) echo "$bench" ;;
     demo) echo "$demo" ;;
     browser) echo "$browser" ;;
-    *) fail "unknown group \"$1\": it is build, vm, net, runtime, bench, demo or browser" ;;
+    *) fail "unknown group \"$1\": it is build, vm, net, runtime, api, bench, demo or browser" ;;
   esac
 }
 
@@ -68,7 +71,7 @@ forbid_cluster() {
   echo "create_main_cluster = false" >"$cluster_conf"
 }
 
-[ $# -gt 0 ] || set -- build vm net runtime bench demo
+[ $# -gt 0 ] || set -- build vm net runtime api bench demo
 wanted=""
 for group in "$@"; do
   wanted="$wanted $(packages_of "$group")"

@@ -1,0 +1,106 @@
+// The command lines of Kubernetes' own programs.
+import path from "node:path";
+import type { Program } from "../../setup/kubernetes.ts";
+import type { Certificate } from "./certificates.ts";
+
+/** What may run. */
+export type Part = Extract<Program, "etcd" | "kube-apiserver" | "kube-controller-manager">;
+
+export interface Setting {
+  /** Where programs write what nobody reads. */
+  readonly directory: string;
+  readonly etcdPort: number;
+  readonly port: number;
+  readonly authority: Certificate;
+  readonly server: Certificate;
+  /** Of service accounts' tokens: the public key and the private one. */
+  readonly tokens: Certificate;
+  readonly audit: { readonly policy: string; readonly log: string } | undefined;
+  readonly withControllerManager: boolean;
+  /** Its kubeconfig. */
+  readonly controllerManager: string;
+}
+
+const SERVICE_RANGE = "10.96.0.0/16";
+
+/** Names that a server's certificate is for; the second is the first address of services. */
+export const SERVER_NAMES = [
+  "IP:127.0.0.1",
+  "IP:10.96.0.1",
+  "DNS:localhost",
+  "DNS:kubernetes.default",
+  "DNS:kubernetes.default.svc",
+];
+
+/**
+ * Nodes of tests have no kubelet that renews a lease: what would call them unready for that, and evict their pods, stays
+ * away.
+ */
+const CONTROLLERS = ["*", "-node-lifecycle-controller", "-taint-eviction-controller"];
+
+/** Where etcd keeps its data. */
+export const etcdDataIn = (directory: string) => path.join(directory, "etcd");
+
+export function flagsOf(part: Part, setting: Setting): string[] {
+  switch (part) {
+    case "etcd":
+      return etcd(setting);
+    case "kube-apiserver":
+      return apiServer(setting);
+    case "kube-controller-manager":
+      return controllerManager(setting);
+  }
+}
+
+function etcd({ directory, etcdPort }: Setting): string[] {
+  const url = `http://127.0.0.1:${etcdPort}`;
+  return [
+    `--data-dir=${etcdDataIn(directory)}`,
+    `--listen-client-urls=${url}`,
+    `--advertise-client-urls=${url}`,
+    "--listen-peer-urls=http://127.0.0.1:0",
+    // A killed etcd keeps what the kernel has: only a power cut would lose it.
+    "--unsafe-no-fsync",
+  ];
+}
+
+function apiServer(setting: Setting): string[] {
+  const { authority, server, tokens, audit } = setting;
+  return [
+    `--etcd-servers=http://127.0.0.1:${setting.etcdPort}`,
+    "--bind-address=127.0.0.1",
+    `--secure-port=${setting.port}`,
+    // The endpoint of the Service `kubernetes`, which must not be loopback and which nobody uses here.
+    "--advertise-address=192.0.2.1",
+    `--cert-dir=${setting.directory}`,
+    `--tls-cert-file=${server.certificate}`,
+    `--tls-private-key-file=${server.key}`,
+    `--client-ca-file=${authority.certificate}`,
+    "--authorization-mode=Node,RBAC",
+    "--enable-admission-plugins=NodeRestriction",
+    // Only a controller manager makes the service account that each pod must have.
+    ...(setting.withControllerManager ? [] : ["--disable-admission-plugins=ServiceAccount"]),
+    "--service-account-issuer=https://kubernetes.default.svc",
+    `--service-account-key-file=${tokens.certificate}`,
+    `--service-account-signing-key-file=${tokens.key}`,
+    `--service-cluster-ip-range=${SERVICE_RANGE}`,
+    "--allow-privileged",
+    "--etcd-compaction-interval=0",
+    "--profiling=false",
+    ...(audit === undefined ? [] : [`--audit-policy-file=${audit.policy}`, `--audit-log-path=${audit.log}`]),
+  ];
+}
+
+function controllerManager({ authority, tokens, controllerManager: kubeconfig }: Setting): string[] {
+  return [
+    `--kubeconfig=${kubeconfig}`,
+    "--leader-elect=false",
+    "--secure-port=0",
+    "--use-service-account-credentials",
+    `--controllers=${CONTROLLERS.join(",")}`,
+    `--service-account-private-key-file=${tokens.key}`,
+    `--root-ca-file=${authority.certificate}`,
+    `--cluster-signing-cert-file=${authority.certificate}`,
+    `--cluster-signing-key-file=${authority.key}`,
+  ];
+}
