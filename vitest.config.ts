@@ -77,6 +77,13 @@ export default defineConfig({
       project("simulator", ["test/simulator/{port,wire,command}.test.ts"], 60_000),
       // EC2's own clients against dist/branchline simulate.
       project("clients", ["test/simulator/played/**/*.test.ts"], 120_000),
+      // A real API server on loopback, one for all files: any Linux.
+      {
+        test: {
+          ...project("api", ["test/api/**/*.test.ts"], 60_000).test,
+          globalSetup: "test/api/support/setup.ts",
+        },
+      },
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.

@@ -33,7 +33,7 @@ export interface Suite {
 }
 
 /** Minutes of `make test` that each part may use on two cores, with warm caches. */
-export const SHARES = { plugin: 12, simulator: 2 } as const;
+export const SHARES = { plugin: 12, simulator: 2, controller: 3 } as const;
 
 export type Part = keyof typeof SHARES;
 
@@ -118,6 +118,15 @@ export function suites(piece: number): readonly Suite[] {
       env: { WHOLE_TABLE: "1" },
       bound: 30,
       why: "the table of requests to EC2 by the JavaScript SDK, the AWS CLI, boto3 and Go's SDK",
+    },
+    {
+      part: "controller",
+      name: "api",
+      tiers: both,
+      place: "here",
+      projects: ["api"],
+      bound: 10,
+      why: "the CRDs, and who may do what, on a real API server",
     },
     {
       ...plugin,
