@@ -150,11 +150,16 @@ export class ApiClient {
     more: Headers = {},
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const type = body === undefined ? {} : { "content-type": "application/json" };
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      // Node states no length for DELETE, and the body would be taken for the next request.
+      const type =
+        text === undefined
+          ? {}
+          : { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) };
       const headers = { ...this.#headers, ...type, ...more };
       const sent = request({ ...this.#options, method, path, headers, signal }, resolve);
       sent.on("error", reject);
-      sent.end(body === undefined ? undefined : JSON.stringify(body));
+      sent.end(text);
     });
   }
 }
