@@ -20,6 +20,7 @@ const plugin = await pluginScripts();
 const boot = await bundleOf("cmd/branchline/boot.ts");
 const cli = await bundleOf("cmd/branchline/cli.ts");
 const simulate = await bundleOf("cmd/branchline/simulate.ts");
+const agent = await bundleOf("cmd/branchline/agent.ts");
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
@@ -28,7 +29,7 @@ const modules = Object.keys(plugin.metafile.inputs).length;
 console.log(
   `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
-console.log(`simulator: ${simulate.code.length} bytes`);
+console.log(`simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes`);
 if (process.argv.includes("--check")) {
   await standInScripts();
   process.exit(0);
@@ -41,10 +42,12 @@ const scratch = mkdtempSync(`${dist}/.build-`);
 try {
   writeFileSync(`${scratch}/cli.cjs`, cli.code);
   writeFileSync(`${scratch}/simulate.cjs`, simulate.code);
+  writeFileSync(`${scratch}/agent.cjs`, agent.code);
   const common = {
     "koffi.node": koffi,
     "cli.cjs": `${scratch}/cli.cjs`,
     "simulate.cjs": `${scratch}/simulate.cjs`,
+    "agent.cjs": `${scratch}/agent.cjs`,
   };
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
@@ -57,7 +60,7 @@ try {
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
-    thirdPartyNotices([plugin, boot, cli, simulate].map(({ metafile }) => metafile)),
+    thirdPartyNotices([plugin, boot, cli, simulate, agent].map(({ metafile }) => metafile)),
   );
   console.log(await portReport(scratch));
   console.log(`dist/branchline ${version}`);

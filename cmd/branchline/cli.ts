@@ -9,13 +9,17 @@ export interface CommandLine {
 }
 
 /** Commands with a script of their own, which is loaded only when its name is the first argument. */
-const COMMANDS: Readonly<Record<string, string>> = { simulate: "simulate.cjs" };
+const COMMANDS: Readonly<Record<string, string>> = {
+  agent: "agent.cjs",
+  simulate: "simulate.cjs",
+};
 
 const DESCRIPTION = `branchline: security groups for pods on EC2.
 
 This is a CNI plugin. A container runtime calls it with CNI_COMMAND in the environment and a network configuration on
 stdin; it is chained after the node's primary plugin (for example aws-cni).
 
+branchline agent: what a node needs besides the plugin; see branchline agent --help.
 branchline simulate: EC2 and instance metadata on this machine, for trying things out; see branchline simulate --help.
 
 Supported CNI versions: ${SUPPORTED_VERSIONS.join(", ")}.`;

@@ -20,6 +20,8 @@ export interface Pod extends KubernetesObject {
   readonly phase: string;
   /** Whether a controller owns it, which would make another. */
   readonly hasOwner: boolean;
+  /** It is an agent that enforces NetworkPolicies on the veths of its node. */
+  readonly enforcesNetworkPolicies: boolean;
 }
 
 export const PODS: Resource<Pod> = {
@@ -41,9 +43,22 @@ export const PODS: Resource<Pod> = {
       asksForBranch: containers.some(hasBranchLimit),
       phase: textOf(fieldsOf(fieldsOf(object)["status"])["phase"]) ?? "",
       hasOwner: owners.some((owner) => fieldsOf(owner)["controller"] === true),
+      enforcesNetworkPolicies: isEnforcer(object, itemsOf(spec["containers"])),
     };
   },
 };
+
+/** The label k8s-app of Calico's and Cilium's agents. */
+const ENFORCERS = new Set(["calico-node", "cilium", "kube-router"]);
+/** Of aws-node's second container, whose agent is always there and enforces only with this. */
+const AWS_FLAG = "--enable-network-policy=true";
+
+function isEnforcer(pod: unknown, containers: readonly unknown[]): boolean {
+  const { labels } = readMetadata(pod);
+  if (ENFORCERS.has(labels["k8s-app"] ?? "")) return true;
+  if (labels["k8s-app"] !== "aws-node") return false;
+  return containers.some((container) => itemsOf(fieldsOf(container)["args"]).includes(AWS_FLAG));
+}
 
 function hasBranchLimit(container: unknown): boolean {
   const resources = fieldsOf(fieldsOf(container)["resources"]);

@@ -73,7 +73,7 @@ describe("the client", () => {
       { op: "add", path: "/metadata/none/x", value: "x" },
     ] as const) {
       const steps = [step, { op: "add", path: "/metadata/annotations/z", value: "3" }] as const;
-      expect(await refused(client.patch(SERVICE_ACCOUNTS, name, steps, signal)), step.path).toMatchObject({
+      expect(await refused(client.patch(SERVICE_ACCOUNTS, name, steps, signal))).toMatchObject({
         kind: "conflict",
         status: 422,
       });

@@ -1,0 +1,372 @@
+import { type FSWatcher, readFileSync, watch } from "node:fs";
+import { Cache } from "../kubernetes/cache.ts";
+import { backOffMs } from "../kubernetes/back-off.ts";
+import type { KubernetesClient, Scope } from "../kubernetes/client.ts";
+import { KubernetesError } from "../kubernetes/error.ts";
+import type { KubernetesObject } from "../kubernetes/metadata.ts";
+import {
+  CNI_NODES,
+  NETWORK_POLICIES,
+  NODES,
+  PODS,
+  SECURITY_GROUP_POLICIES,
+  type CniNode,
+  type NetworkPolicy,
+  type Node,
+  type Pod,
+  type SecurityGroupPolicyObject,
+} from "../kubernetes/objects.ts";
+import type { Resource } from "../kubernetes/resource.ts";
+import type { JsonObject } from "../text/json.ts";
+import type { LogFields, LogLevel } from "../text/log-line.ts";
+import type { Timer } from "../sys/timer.ts";
+import { Answerer } from "./answer/answerer.ts";
+import { AgentSocket } from "./answer/socket.ts";
+import { Conditions } from "./conditions.ts";
+import { FEATURE, featurePatch } from "./feature.ts";
+import { installExecutable } from "./install/executable.ts";
+import { installList } from "./install/directory.ts";
+import { type NetworkPolicyMode, networkPoliciesOf } from "./network-policies.ts";
+import { type Said, findTrunk } from "./trunk/find.ts";
+import { recordTrunk } from "./trunk/record.ts";
+import { askIntrospection, askMetadata } from "./trunk/sources.ts";
+
+/**
+ * The agent of a node. The order of what it does is a promise: the node declares that it can have branches only after the
+ * list that asks for them stands, or EKS would bind pods to a node that starts them with the node's groups.
+ */
+
+/** All of it is looked at again so often, whatever was noticed. */
+const RECHECK_MS = 30_000;
+/** How often a trunk is looked for that has not been found. */
+const TRUNK_MS = 5_000;
+/** Writers of a list take some milliseconds; a half-written one is not valid. */
+const SETTLE_MS = 100;
+/** More repairs of the list in an hour are somebody else's writing. */
+const REPAIRS = 5;
+const HOUR_MS = 3_600_000;
+
+export interface AgentOptions {
+  readonly nodeName: string;
+  readonly client: KubernetesClient;
+  /** Our own executable, which becomes the plugin. */
+  readonly executable: string;
+  readonly cniBinDir: string;
+  readonly cniConfDir: string;
+  readonly stateDirectory: string;
+  readonly listName: string;
+  readonly primaryType: string;
+  readonly entry: JsonObject;
+  readonly unrequested: "refuse" | "allow";
+  readonly networkPolicies: NetworkPolicyMode;
+  readonly trunkInterface: string | undefined;
+  readonly trunkMac: string | undefined;
+  /** Of aws-node's introspection and instance metadata; absent: the usual ones. */
+  readonly introspection?: string | undefined;
+  readonly metadata?: string | undefined;
+  readonly timer: Timer;
+  readonly random: () => number;
+  readonly log: (level: LogLevel, message: string, fields?: LogFields) => void;
+}
+
+export class Agent {
+  readonly conditions: Conditions;
+  private readonly options: AgentOptions;
+  private readonly pods: Cache<Pod>;
+  private readonly policies: Cache<SecurityGroupPolicyObject>;
+  private readonly networkPolicies: Cache<NetworkPolicy>;
+  private readonly cniNodes: Cache<CniNode>;
+  private readonly nodes: Cache<Node>;
+  /** When the list was repaired, in the last hour. */
+  private repairs: number[] = [];
+  private hasWrittenList = false;
+
+  constructor(options: AgentOptions) {
+    this.options = options;
+    this.conditions = new Conditions((condition, { isTrue, why }) =>
+      options.log(isTrue ? "info" : "warn", why, { condition, status: isTrue }),
+    );
+    const own = { fieldSelector: `metadata.name=${options.nodeName}` };
+    this.pods = this.cacheOf(PODS, { fieldSelector: `spec.nodeName=${options.nodeName}` });
+    this.policies = this.cacheOf(SECURITY_GROUP_POLICIES, {});
+    this.networkPolicies = this.cacheOf(NETWORK_POLICIES, {});
+    this.cniNodes = this.cacheOf(CNI_NODES, own);
+    this.nodes = this.cacheOf(NODES, own);
+  }
+
+  /** Runs until the signal is aborted; answers under way are finished, and everything on the node stays. */
+  async run(signal: AbortSignal): Promise<void> {
+    const caches = this.needed();
+    const running: Promise<unknown>[] = [...caches, this.cniNodes, this.nodes].map((cache) =>
+      cache.run(signal),
+    );
+    try {
+      await this.until(signal, "ExecutableInstalled", () => this.installExecutable());
+      await this.whenComplete(signal);
+      await using socket = await this.openSocket(signal);
+      this.conditions.set("SocketAnswers", true, `${this.options.stateDirectory}/agent.sock`);
+      running.push(this.watchTrunk(signal));
+      await this.keep(signal);
+      this.options.log("info", "ending", { questions: socket.openConnections });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await Promise.allSettled(running);
+    }
+  }
+
+  /** Caches without which an answer could be wrong. */
+  private needed(): readonly Cache<KubernetesObject>[] {
+    const { networkPolicies } = this.options;
+    const both: Cache<KubernetesObject>[] = [
+      this.pods as unknown as Cache<KubernetesObject>,
+      this.policies as unknown as Cache<KubernetesObject>,
+    ];
+    return networkPolicies === "ignore"
+      ? both
+      : [...both, this.networkPolicies as unknown as Cache<KubernetesObject>];
+  }
+
+  private cacheOf<T extends KubernetesObject>(resource: Resource<T>, scope: Scope): Cache<T> {
+    const { client, timer, random, log } = this.options;
+    return new Cache({ client, resource, scope, timer, random, warn: (message) => log("warn", message) });
+  }
+
+  private async whenComplete(signal: AbortSignal): Promise<void> {
+    const caches = this.needed();
+    this.conditions.set("CachesComplete", false, "waiting for the API server's lists");
+    const complete = Promise.all(caches.map((cache) => cache.whenComplete(signal))).then(() => true);
+    for (;;) {
+      const isLate = this.options.timer.sleep(1_000, signal).then(() => false);
+      if (await Promise.race([complete, isLate])) break;
+      const problems = caches.flatMap((cache) => cache.state().problem?.message ?? []);
+      if (problems.length > 0) this.conditions.set("CachesComplete", false, problems.join("; "));
+    }
+    this.conditions.set("CachesComplete", true, "");
+  }
+
+  private openSocket(signal: AbortSignal): Promise<AgentSocket> {
+    const { client, stateDirectory, timer, unrequested, networkPolicies, log } = this.options;
+    const { pods, policies } = this;
+    const answerer = new Answerer({
+      client,
+      pods,
+      policies,
+      timer,
+      networkPoliciesOf: (pod) => networkPoliciesOf(pod, networkPolicies, pods, this.networkPolicies),
+      obstacle: () => this.obstacle(),
+      unrequested,
+      signal,
+    });
+    return AgentSocket.open({ stateDirectory, answer: (question) => answerer.answer(question), log });
+  }
+
+  /** Without a trunk no branch will come. */
+  private obstacle(): string {
+    const { isTrue, why } = this.conditions.get("TrunkFound");
+    return isTrue ? "" : why;
+  }
+
+  private installExecutable(): string {
+    const { executable, cniBinDir, log } = this.options;
+    if (installExecutable(executable, cniBinDir)) log("info", `installed ${cniBinDir}/branchline`);
+    return `${cniBinDir}/branchline`;
+  }
+
+  /** Tries until it succeeds, and says why it does not. */
+  private async until(
+    signal: AbortSignal,
+    name: "ExecutableInstalled",
+    attempt: () => string,
+  ): Promise<void> {
+    const { timer, random } = this.options;
+    for (let failures = 1; ; failures++) {
+      try {
+        this.conditions.set(name, true, attempt());
+        return;
+      } catch (error) {
+        this.conditions.set(name, false, wordsOf(error));
+      }
+      await timer.sleep(backOffMs(failures, random), signal);
+    }
+  }
+
+  /** Keeps executable and list right, and then declares the feature; rechecks at each change and now and then. */
+  private async keep(signal: AbortSignal): Promise<void> {
+    const { timer } = this.options;
+    const changes = new Changes(this.options.cniConfDir, signal);
+    const forget = this.cniNodes.listen(() => changes.notice());
+    try {
+      while (!signal.aborted) {
+        changes.clear();
+        this.checkExecutable();
+        this.checkList();
+        if (this.conditions.get("ListFirst").isTrue) await this.declareFeature(signal);
+        await changes.wait(timer, RECHECK_MS);
+      }
+    } finally {
+      forget();
+      changes.close();
+    }
+  }
+
+  private checkExecutable(): void {
+    try {
+      this.conditions.set("ExecutableInstalled", true, this.installExecutable());
+    } catch (error) {
+      this.conditions.set("ExecutableInstalled", false, wordsOf(error));
+    }
+  }
+
+  private checkList(): void {
+    const { cniConfDir, listName, primaryType, entry, log } = this.options;
+    try {
+      const { plan, problem } = installList(cniConfDir, { ours: listName, primaryType, entry });
+      if (plan.action === "write") {
+        log("info", `wrote ${cniConfDir}/${listName}: ${plan.why}`);
+        if (this.hasWrittenList) this.repaired(plan.why);
+        this.hasWrittenList = true;
+      }
+      this.conditions.set("ListFirst", problem === undefined, problem ?? `${cniConfDir}/${listName}`);
+    } catch (error) {
+      this.conditions.set("ListFirst", false, wordsOf(error));
+    }
+  }
+
+  private repaired(why: string): void {
+    const now = this.options.timer.now();
+    this.repairs = [...this.repairs.filter((at) => now - at < HOUR_MS), now];
+    if (this.repairs.length <= REPAIRS) return;
+    this.options.log(
+      "warn",
+      `the list was written ${this.repairs.length} times in the last hour (now because ${why}): somebody else writes ${this.options.cniConfDir} as well`,
+    );
+  }
+
+  private async declareFeature(signal: AbortSignal): Promise<void> {
+    const { client, nodeName } = this.options;
+    const cniNode = this.cniNodes.get(nodeName);
+    if (cniNode === undefined) {
+      const { problem } = this.cniNodes.state();
+      this.conditions.set(
+        "FeatureDeclared",
+        false,
+        problem?.message ?? `waiting for the CNINode ${nodeName}`,
+      );
+      return;
+    }
+    try {
+      const patch = featurePatch(cniNode);
+      if (patch !== undefined) await client.patch(CNI_NODES, { name: nodeName }, patch, signal);
+      this.conditions.set("FeatureDeclared", true, `the CNINode ${nodeName} has ${FEATURE}`);
+    } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
+      // The newer version comes by the watch; what else is wrong is said and tried again.
+      if (error.kind !== "conflict") this.conditions.set("FeatureDeclared", false, error.message);
+    }
+  }
+
+  private async watchTrunk(signal: AbortSignal): Promise<void> {
+    const { timer, stateDirectory, log } = this.options;
+    while (!signal.aborted) {
+      let isFound = false;
+      try {
+        const said = await this.lookForTrunk();
+        isFound = "found" in said;
+        if ("problem" in said) this.conditions.set("TrunkFound", false, said.problem);
+        else {
+          const { eniId = "", mac } = said.found;
+          if (recordTrunk(stateDirectory, said.found)) log("info", `the trunk is ${eniId} ${mac}`);
+          this.conditions.set("TrunkFound", true, `${eniId} ${mac}`.trim());
+        }
+      } catch (error) {
+        this.conditions.set("TrunkFound", false, wordsOf(error));
+      }
+      await timer.sleep(isFound ? RECHECK_MS : TRUNK_MS, signal).catch(() => undefined);
+    }
+  }
+
+  private async lookForTrunk() {
+    const { nodeName, introspection, metadata } = this.options;
+    const trunk = this.cniNodes.get(nodeName)?.trunk;
+    const annotation = this.nodes.get(nodeName)?.metadata.annotations["branchline.dev/trunk"];
+    const flag = this.trunkFlag();
+    const [fromAwsNode, fromMetadata] =
+      flag === undefined
+        ? await Promise.all([askIntrospection(introspection), askMetadata(metadata)])
+        : [{ problem: "" }, { problem: "" }];
+    return findTrunk({
+      flag,
+      cniNode:
+        trunk === undefined ? { problem: "the CNINode has no status.trunkInterface" } : { found: trunk },
+      annotation:
+        annotation === undefined
+          ? { problem: "the node has no annotation branchline.dev/trunk" }
+          : { found: annotation },
+      introspection: fromAwsNode,
+      metadata: fromMetadata,
+    });
+  }
+
+  private trunkFlag(): Said<{ readonly mac: string }> | undefined {
+    const { trunkMac, trunkInterface } = this.options;
+    if (trunkMac !== undefined) return { found: { mac: trunkMac } };
+    if (trunkInterface === undefined) return undefined;
+    try {
+      return { found: { mac: readFileSync(`/sys/class/net/${trunkInterface}/address`, "utf8").trim() } };
+    } catch {
+      return { problem: `--trunk-interface ${trunkInterface}: the node has no such interface` };
+    }
+  }
+}
+
+/** Changes of the configuration directory, and others that are noticed. */
+class Changes {
+  private readonly directory: string;
+  private readonly signal: AbortSignal;
+  private wake = new AbortController();
+  private watcher: FSWatcher | undefined;
+
+  constructor(directory: string, signal: AbortSignal) {
+    this.directory = directory;
+    this.signal = signal;
+  }
+
+  notice(): void {
+    this.wake.abort();
+  }
+
+  /** Forgets what was noticed so far; changes from now on are. */
+  clear(): void {
+    this.wake = new AbortController();
+    if (this.watcher !== undefined) return;
+    try {
+      this.watcher = watch(this.directory, () => this.notice());
+      this.watcher.on("error", () => this.close());
+    } catch {
+      // Not there yet: the recheck will find it.
+    }
+  }
+
+  /** Until something is noticed, and a moment for what comes with it, or the time is up. */
+  async wait(timer: Timer, milliseconds: number): Promise<void> {
+    // A directory that cannot be watched is looked at more often.
+    const most = this.watcher === undefined ? Math.min(milliseconds, 1_000) : milliseconds;
+    const either = AbortSignal.any([this.wake.signal, this.signal]);
+    try {
+      await timer.sleep(most, either);
+    } catch (error) {
+      if (!either.aborted) throw error;
+      if (!this.signal.aborted) await timer.sleep(SETTLE_MS, this.signal).catch(() => undefined);
+    }
+  }
+
+  close(): void {
+    this.watcher?.close();
+    this.watcher = undefined;
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

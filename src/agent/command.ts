@@ -1,0 +1,157 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { KubernetesClient } from "../kubernetes/client.ts";
+import { connectTo } from "../kubernetes/connect.ts";
+import { KubeconfigError, loadKubeconfig } from "../kubernetes/kubeconfig.ts";
+import { type LogFields, type LogLevel, logLine } from "../text/log-line.ts";
+import { quote } from "../text/json.ts";
+import { systemTimer } from "../sys/timer.ts";
+import { readListen, serveHealth } from "../telemetry/health.ts";
+import { canonicalMac } from "../values/mac.ts";
+import { Agent, type AgentOptions } from "./agent.ts";
+import { EntryError, readEntry } from "./install/entry.ts";
+
+/** `branchline agent`: flags, signals, exit. */
+
+const USAGE = `branchline agent: keeps a node able to give pods their branches. Runs on every node, as root.
+
+  --node-name NAME             (NODE_NAME)
+  --kubeconfig FILE            (KUBECONFIG, else what a pod has)
+  --cni-bin-dir DIRECTORY      where the plugin is put (/opt/cni/bin)
+  --cni-conf-dir DIRECTORY     where our list is written (/etc/cni/net.d)
+  --state-dir DIRECTORY        (/run/branchline)
+  --list-name NAME             of our list; has to come before the primary's (05-branchline.conflist)
+  --primary-type TYPE          the plugin that ours follows (aws-cni)
+  --entry FILE                 keys of our entry in the list, as JSON
+  --unrequested refuse|allow   a pod that a policy selects and that asks for no branch (refuse)
+  --network-policies MODE      auto, enforced or ignore: whether something enforces them on the node's veths (auto)
+  --trunk-interface NAME       instead of looking for the trunk
+  --trunk-mac MAC              likewise
+  --health-listen ADDRESS:PORT /healthz and /readyz (127.0.0.1:61680)
+`;
+
+const FLAGS = {
+  help: { type: "boolean", default: false },
+  "node-name": { type: "string" },
+  kubeconfig: { type: "string" },
+  "cni-bin-dir": { type: "string", default: "/opt/cni/bin" },
+  "cni-conf-dir": { type: "string", default: "/etc/cni/net.d" },
+  "state-dir": { type: "string", default: "/run/branchline" },
+  "list-name": { type: "string", default: "05-branchline.conflist" },
+  "primary-type": { type: "string", default: "aws-cni" },
+  entry: { type: "string" },
+  unrequested: { type: "string", default: "refuse" },
+  "network-policies": { type: "string", default: "auto" },
+  "trunk-interface": { type: "string" },
+  "trunk-mac": { type: "string" },
+  "health-listen": { type: "string", default: "127.0.0.1:61680" },
+} as const;
+
+/** The arguments cannot be used; the message says which. */
+class UsageError extends Error {
+  override name = "UsageError";
+}
+
+interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Becomes the plugin. */
+  readonly executable: string;
+  readonly version: string;
+}
+
+/** Runs until SIGTERM or SIGINT; gives the exit status: 0, 1 for a defect, 2 for arguments and files that cannot be used. */
+export async function agent(args: readonly string[], around: Surroundings): Promise<number> {
+  const log = (level: LogLevel, message: string, fields: LogFields = {}) =>
+    void process.stderr.write(logLine(new Date().toISOString(), level, message, fields));
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => stop.abort(new Error(`ended by ${signal}`)));
+  }
+  try {
+    const options = readOptions(args, around, log);
+    if (options === "help") {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    const running = new Agent(options.agent);
+    await using health = await serveHealth(options.listen, running.conditions);
+    log("info", `branchline agent ${around.version}`, { node: options.agent.nodeName, health: health.url });
+    await running.run(stop.signal);
+    return 0;
+  } catch (error) {
+    const isUsage =
+      error instanceof UsageError || error instanceof KubeconfigError || error instanceof EntryError;
+    if (isUsage) process.stderr.write(`branchline agent: ${error.message}; see branchline agent --help\n`);
+    else log("error", error instanceof Error ? (error.stack ?? error.message) : String(error));
+    return isUsage ? 2 : 1;
+  }
+}
+
+function readOptions(
+  args: readonly string[],
+  { env, executable, version }: Surroundings,
+  log: AgentOptions["log"],
+): "help" | { readonly agent: AgentOptions; readonly listen: { host: string; port: number } } {
+  const flags = parsed(args);
+  if (flags.help) return "help";
+  const nodeName = flags["node-name"] ?? env["NODE_NAME"] ?? "";
+  if (nodeName === "") throw new UsageError("the node has no name: give --node-name or NODE_NAME");
+  const listName = flags["list-name"];
+  if (!/^[^/.][^/]*\.conflist$/.test(listName)) {
+    throw new UsageError(`--list-name ${quote(listName)} is no file name that ends in .conflist`);
+  }
+  const mac = flags["trunk-mac"];
+  if (mac !== undefined && canonicalMac(mac) === undefined) {
+    throw new UsageError(`--trunk-mac ${quote(mac)} is no MAC address`);
+  }
+  const listen = readListen(flags["health-listen"]);
+  if (listen === undefined)
+    throw new UsageError(`--health-listen ${quote(flags["health-listen"])} is no ADDRESS:PORT`);
+  const config = loadKubeconfig({ path: flags.kubeconfig }, env);
+  return {
+    listen,
+    agent: {
+      nodeName,
+      client: new KubernetesClient(connectTo(config, `branchline-agent/${version}`)),
+      executable,
+      cniBinDir: flags["cni-bin-dir"],
+      cniConfDir: flags["cni-conf-dir"],
+      stateDirectory: flags["state-dir"],
+      listName,
+      primaryType: flags["primary-type"],
+      entry: readEntry(flags.entry === undefined ? undefined : textOf(flags.entry)),
+      unrequested: oneOf("--unrequested", flags.unrequested, ["refuse", "allow"]),
+      networkPolicies: oneOf("--network-policies", flags["network-policies"], ["auto", "enforced", "ignore"]),
+      trunkInterface: flags["trunk-interface"],
+      trunkMac: mac,
+      metadata: env["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
+      timer: systemTimer,
+      random: Math.random,
+      log,
+    },
+  };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function oneOf<T extends string>(flag: string, value: string, values: readonly T[]): T {
+  const found = values.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new UsageError(`${flag} ${quote(value)} is none of ${values.join(", ")}`);
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`--entry ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,336 @@
+// `branchline agent` on a node: directories of its own, and a real API server.
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { eventually } from "../ground/run.ts";
+import { makeNamespace, shared } from "./support/shared.ts";
+
+const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
+const LIST = "05-branchline.conflist";
+const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
+
+let directory: string;
+let node: string;
+let running: Running | undefined;
+
+const at = (...parts: string[]) => path.join(directory, ...parts);
+const conf = (name: string) => at("net.d", name);
+const plugin = () => at("bin", "branchline");
+
+beforeEach(async () => {
+  directory = mkdtempSync(path.join(tmpdir(), "agent-"));
+  mkdirSync(at("bin"));
+  mkdirSync(at("net.d"));
+  node = `node-of-${await makeNamespace("agent")}`;
+  await shared.admin.create("/api/v1/nodes", { metadata: { name: node } });
+});
+
+afterEach(async () => {
+  await running?.end("SIGKILL");
+  running = undefined;
+  rmSync(directory, { recursive: true });
+});
+
+interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [key: string]: unknown;
+}
+
+class Running {
+  readonly lines: LogLine[] = [];
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<number | null>;
+
+  constructor(kubeconfig: string, args: readonly string[]) {
+    const flags = [
+      ["--node-name", node],
+      ["--kubeconfig", kubeconfig],
+      ["--cni-bin-dir", at("bin")],
+      ["--cni-conf-dir", at("net.d")],
+      ["--state-dir", at("state")],
+      ["--health-listen", "127.0.0.1:0"],
+    ].flat();
+    this.child = spawn(OURS, ["agent", ...flags, ...args], {
+      stdio: ["ignore", "ignore", "pipe"],
+      // Nothing answers there.
+      env: { PATH: process.env["PATH"], AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" },
+    });
+    let rest = "";
+    this.child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) this.lines.push(JSON.parse(line) as LogLine);
+    });
+    const { promise, resolve } = Promise.withResolvers<number | null>();
+    this.child.once("close", resolve);
+    this.ended = promise;
+  }
+
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+
+  async health(what: string): Promise<{ status: number; text: string }> {
+    const url = this.lines.find(({ health }) => health !== undefined)?.["health"];
+    if (typeof url !== "string") return { status: 0, text: "" };
+    const answer = await fetch(`${url}/${what}`);
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  async isReady(): Promise<void> {
+    await eventually("the agent is ready", async () =>
+      (await this.health("readyz")).status === 200 ? true : undefined,
+    );
+  }
+
+  /** /readyz says that this condition is not met, and why. */
+  async lacks(condition: string, why: string): Promise<void> {
+    await eventually(`${condition} is said to lack: ${why}`, async () => {
+      const { status, text } = await this.health("readyz");
+      const line = text.split("\n").find((one) => one.startsWith(`[-]${condition}`));
+      return status === 503 && line?.includes(why) === true ? true : undefined;
+    });
+  }
+}
+
+function start(args: readonly string[] = ["--trunk-mac", "02:00:00:00:00:11"], kubeconfig?: string): Running {
+  running = new Running(kubeconfig ?? shared.adminKubeconfig, args);
+  return running;
+}
+
+const aws = (more: object = {}) => ({ type: "aws-cni", vethPrefix: "eni", mtu: "9001", ...more });
+
+/** As aws-node's script does it: in place, not by a rename. */
+function writePrimary(...plugins: object[]): void {
+  writeFileSync(
+    conf("10-aws.conflist"),
+    JSON.stringify({ cniVersion: "0.4.0", name: "aws-cni", disableCheck: true, plugins }, undefined, 2),
+  );
+}
+
+interface List {
+  readonly plugins: readonly { readonly type: string; readonly mtu?: string }[];
+}
+
+const ourList = () => JSON.parse(readFileSync(conf(LIST), "utf8")) as List;
+/** None while it is not there, or is what somebody has made of it. */
+const ourTypes = () =>
+  existsSync(conf(LIST)) && statSync(conf(LIST)).size > 0 ? ourList().plugins.map(({ type }) => type) : [];
+
+async function makeCniNode(): Promise<void> {
+  await shared.admin.create(CNI_NODES, {
+    apiVersion: "vpcresources.k8s.aws/v1alpha1",
+    kind: "CNINode",
+    metadata: { name: node },
+    spec: {},
+  });
+}
+
+async function features(): Promise<unknown> {
+  const { spec } = await shared.admin.get(`${CNI_NODES}/${node}`);
+  return spec?.["features"];
+}
+
+const declared = [{ name: "SecurityGroupsForPods" }];
+
+describe("a start", () => {
+  it("the feature comes after the list, which comes after the primary's", async () => {
+    await makeCniNode();
+    const agent = start();
+    await agent.lacks("ListFirst", "waiting for the primary plugin's list (there is none)");
+    expect(readFileSync(plugin()).equals(readFileSync(OURS))).toBe(true);
+    expect(statSync(plugin()).mode & 0o777).toBe(0o755);
+    expect(existsSync(at("state", "agent.sock"))).toBe(true);
+    expect(await features()).toBeUndefined();
+    writePrimary(aws(), { type: "portmap" });
+    await agent.isReady();
+    expect(ourTypes()).toEqual(["aws-cni", "branchline", "portmap"]);
+    await eventually("the feature", async () => ((await features()) === undefined ? undefined : true));
+    expect(await features()).toEqual(declared);
+    const written = statSync(conf(LIST)).mtimeMs;
+    const patched = shared
+      .audited("admin")
+      .filter(({ verb, objectRef }) => verb === "patch" && objectRef?.name === node)
+      .map(({ requestReceivedTimestamp }) => Date.parse(requestReceivedTimestamp));
+    expect(patched).toHaveLength(1);
+    expect(patched[0]).toBeGreaterThanOrEqual(Math.floor(written));
+  });
+
+  it("waits for a CNINode that comes later, and for one that is made anew", async () => {
+    writePrimary(aws());
+    const agent = start();
+    await agent.isReady();
+    await eventually("it says so", async () =>
+      (await agent.health("readyz")).text.includes(`waiting for the CNINode ${node}`) ? true : undefined,
+    );
+    await makeCniNode();
+    await eventually("the feature", async () => ((await features()) === undefined ? undefined : true));
+    await shared.admin.delete(`${CNI_NODES}/${node}`);
+    await makeCniNode();
+    await eventually("the feature again", async () => ((await features()) === undefined ? undefined : true));
+    expect(await features()).toEqual(declared);
+  });
+
+  it("without rights: nothing is written, and readiness names what is denied", async () => {
+    writePrimary(aws());
+    await makeCniNode();
+    const agent = start([], await shared.kubeconfigFor({ user: "agent-without-rights" }));
+    await agent.lacks("CachesComplete", 'User "agent-without-rights" cannot list resource "pods"');
+    expect(readdirSync(at("net.d"))).toEqual(["10-aws.conflist"]);
+    expect(existsSync(at("state", "agent.sock"))).toBe(false);
+    expect((await agent.health("healthz")).status).toBe(200);
+    expect(await features()).toBeUndefined();
+  });
+
+  it("without the API server: waits, and says so", async () => {
+    writePrimary(aws());
+    const config = readFileSync(shared.adminKubeconfig, "utf8").replace(
+      /https:\/\/127.0.0.1:\d+/,
+      "https://127.0.0.1:1",
+    );
+    writeFileSync(at("kubeconfig"), config);
+    const agent = start([], at("kubeconfig"));
+    await agent.lacks("CachesComplete", "ECONNREFUSED");
+    expect(readdirSync(at("net.d"))).toEqual(["10-aws.conflist"]);
+    expect(await agent.end("SIGTERM")).toBe(0);
+  });
+});
+
+describe("what others do to it", () => {
+  it.each<[string, () => void]>([
+    ["the list removed", () => rmSync(conf(LIST))],
+    ["the list emptied", () => truncateSync(conf(LIST))],
+    [
+      "our entry taken out of the list",
+      () => writeFileSync(conf(LIST), readFileSync(conf("10-aws.conflist"))),
+    ],
+    ["the list's mode", () => chmodSync(conf(LIST), 0o666)],
+  ])("%s: it is right again at once", async (_what, harm) => {
+    writePrimary(aws());
+    const agent = start();
+    await agent.isReady();
+    harm();
+    await expect.poll(ourTypes, { timeout: 5_000 }).toEqual(["aws-cni", "branchline"]);
+    await expect.poll(() => statSync(conf(LIST)).mode & 0o777, { timeout: 5_000 }).toBe(0o644);
+  });
+
+  it("the primary's list written anew: ours follows, and is not written when nothing changed", async () => {
+    writePrimary(aws());
+    const agent = start();
+    await agent.isReady();
+    writePrimary(aws({ mtu: "1500" }), { type: "bandwidth" });
+    await eventually("the new MTU", async () => (ourList().plugins[0]?.mtu === "1500" ? true : undefined));
+    expect(ourTypes()).toEqual(["aws-cni", "branchline", "bandwidth"]);
+    const { ino } = statSync(conf(LIST));
+    for (let i = 0; i < 10; i += 1) {
+      writePrimary(aws({ mtu: "1500" }), { type: "bandwidth" });
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    await new Promise((done) => setTimeout(done, 500));
+    expect(statSync(conf(LIST)).ino).toBe(ino);
+    expect(readdirSync(at("net.d")).sort()).toEqual([LIST, "10-aws.conflist"]);
+  });
+
+  it("a list that comes before ours: not ready, with the remedy", async () => {
+    writePrimary(aws());
+    const agent = start();
+    await agent.isReady();
+    writeFileSync(conf("00-mine.conflist"), readFileSync(conf("10-aws.conflist")));
+    await agent.lacks("ListFirst", "the runtime uses 00-mine.conflist, which comes before");
+    rmSync(conf("00-mine.conflist"));
+    await agent.isReady();
+    expect(ourTypes()).toEqual(["aws-cni", "branchline"]);
+  });
+
+  it("the plugin overwritten: it is right again with the next change", async () => {
+    writePrimary(aws());
+    const agent = start();
+    await agent.isReady();
+    writeFileSync(plugin(), "x");
+    writePrimary(aws());
+    await expect.poll(() => statSync(plugin()).size, { timeout: 5_000 }).toBe(statSync(OURS).size);
+  });
+});
+
+describe("an end", () => {
+  it("by SIGTERM leaves everything in place, and takes a moment", async () => {
+    writePrimary(aws());
+    const agent = start();
+    await agent.isReady();
+    const before = performance.now();
+    expect(await agent.end("SIGTERM")).toBe(0);
+    expect(performance.now() - before).toBeLessThan(3_000);
+    expect(ourTypes()).toContain("branchline");
+    expect(existsSync(plugin())).toBe(true);
+  });
+
+  it("by SIGKILL at any moment: the next start puts everything right", async () => {
+    await makeCniNode();
+    writePrimary(aws());
+    // From before anything is done until after everything is.
+    for (const wait of [20, 100, 200, 300, 400, 500, 700, 1000]) {
+      const agent = start();
+      await new Promise((done) => setTimeout(done, wait));
+      await agent.end("SIGKILL");
+      // Whatever was done, no feature without the list.
+      const isDeclared = (await features()) !== undefined;
+      expect(isDeclared && !ourTypes().includes("branchline")).toBe(false);
+    }
+    const agent = start();
+    await agent.isReady();
+    await eventually("the feature", async () => ((await features()) === undefined ? undefined : true));
+    expect(await features()).toEqual(declared);
+    expect(readdirSync(at("net.d")).sort()).toEqual([LIST, "10-aws.conflist"]);
+    expect(readdirSync(at("bin"))).toEqual(["branchline"]);
+    expect(readdirSync(at("state")).sort()).toEqual(["agent.sock", "trunk.json"]);
+  });
+});
+
+describe("the trunk", () => {
+  const trunkJson = () =>
+    existsSync(at("state", "trunk.json"))
+      ? (JSON.parse(readFileSync(at("state", "trunk.json"), "utf8")) as object)
+      : undefined;
+
+  it("is the CNINode's, and follows it; until then it is said what was tried", async () => {
+    writePrimary(aws());
+    await makeCniNode();
+    const agent = start([]);
+    await agent.isReady();
+    await eventually("it says what was tried", async () => {
+      const { text } = await agent.health("readyz");
+      return text.includes("[-]TrunkFound: no trunk yet: the CNINode has no status.trunkInterface;")
+        ? true
+        : undefined;
+    });
+    const say = (id: string, macAddress: string) =>
+      shared.admin.patch(`${CNI_NODES}/${node}/status`, "merge", {
+        status: { trunkInterface: { id, macAddress, deviceIndex: 1, subnetID: "subnet-0123456789abcdef0" } },
+      });
+    await say("eni-0123456789abcdef0", "02:00:00:00:00:AA");
+    await eventually("trunk.json", async () => (trunkJson() === undefined ? undefined : true));
+    expect(trunkJson()).toEqual({ eniId: "eni-0123456789abcdef0", mac: "02:00:00:00:00:aa" });
+  });
+
+  it("is the one of the flag", async () => {
+    writePrimary(aws());
+    start(["--trunk-interface", "lo"]);
+    await eventually("trunk.json", async () => (trunkJson() === undefined ? undefined : true));
+    expect(trunkJson()).toEqual({ mac: "00:00:00:00:00:00" });
+  });
+});
