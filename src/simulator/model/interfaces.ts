@@ -1,13 +1,4 @@
-import {
-  checkAddress,
-  checkIpv6,
-  freeAddresses,
-  releaseAddress,
-  subnetFull,
-  takeAddress,
-  takeFreeAddress,
-  takeFreeIpv6,
-} from "./addresses.ts";
+import { readAddresses, readIpv6, takeAddresses, takeIpv6 } from "./addressing.ts";
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { checkGroups, defaultGroup } from "./groups.ts";
@@ -18,7 +9,7 @@ import { DESCRIBE, DONE, textAt } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import { Params } from "./params.ts";
 import { tagSet, tagsFor } from "./tags.ts";
-import type { Answer, Context, Effect, Instance, Interface, Subnet, World } from "./types.ts";
+import type { Answer, Context, Effect, Instance, Interface, World } from "./types.ts";
 
 const PAGE = { min: 5, max: 1000, notWithIds: "NetworkInterfaceId" };
 /** Of the interfaces that only some types have. */
@@ -78,31 +69,6 @@ export const INTERFACE_OPERATIONS: Operations = {
     run: modify,
   },
   DescribeNetworkInterfaces: { parameters: [...DESCRIBE, "NetworkInterfaceId"], run: describe },
-  AssignIpv6Addresses: {
-    parameters: ["NetworkInterfaceId", "Ipv6AddressCount", "Ipv6Addresses"],
-    required: ["NetworkInterfaceId"],
-    run: assignIpv6,
-  },
-  UnassignIpv6Addresses: {
-    parameters: ["NetworkInterfaceId", "Ipv6Addresses"],
-    required: ["NetworkInterfaceId"],
-    run: unassignIpv6,
-  },
-  AssignPrivateIpAddresses: {
-    parameters: [
-      "NetworkInterfaceId",
-      "PrivateIpAddress",
-      "SecondaryPrivateIpAddressCount",
-      "AllowReassignment",
-    ],
-    required: ["NetworkInterfaceId"],
-    run: assignIpv4,
-  },
-  UnassignPrivateIpAddresses: {
-    parameters: ["NetworkInterfaceId", "PrivateIpAddress"],
-    required: ["NetworkInterfaceId"],
-    run: unassignIpv4,
-  },
   CreateNetworkInterfacePermission: {
     parameters: ["NetworkInterfaceId", "AwsAccountId", "AwsService", "Permission"],
     required: ["NetworkInterfaceId", "Permission"],
@@ -190,85 +156,6 @@ function readDescription(text: string): string {
     throw invalidValue(text, "description", `At most ${MAX_DESCRIPTION} characters are taken.`);
   }
   return text;
-}
-
-/** Chosen addresses, the primary first when it is chosen, and how many more are wanted. */
-interface Wanted {
-  readonly chosen: readonly string[];
-  readonly primaryChosen: boolean;
-  readonly more: number;
-}
-
-function readAddresses(params: Params, subnet: Subnet): Wanted {
-  const single = params.text("PrivateIpAddress");
-  const listed = params.structures("PrivateIpAddresses");
-  const count = params.integer("SecondaryPrivateIpAddressCount") ?? 0;
-  if (count < 0) throw invalidValue(count, "secondaryPrivateIpAddressCount");
-  if (listed.length > 0 && count > 0) {
-    throw new Ec2Error(
-      "InvalidParameterCombination",
-      "PrivateIpAddresses and SecondaryPrivateIpAddressCount cannot be used together",
-    );
-  }
-  const primaries = listed.filter((one) => one.flag("Primary") === true);
-  if (primaries.length + (single === undefined ? 0 : 1) > 1) {
-    throw new Ec2Error(
-      "InvalidParameterCombination",
-      "Only one primary private IP address can be specified.",
-    );
-  }
-  const others = listed.filter((one) => !primaries.includes(one));
-  const texts = [
-    ...(single === undefined ? [] : [single]),
-    ...[...primaries, ...others].map((one) => one.required("PrivateIpAddress")),
-  ];
-  const chosen = texts.map((text) => checkAddress(subnet, text, "privateIpAddress"));
-  if (new Set(chosen).size < chosen.length) {
-    throw new Ec2Error("InvalidParameterValue", "Duplicate private IP addresses in the request");
-  }
-  const primaryChosen = single !== undefined || primaries.length > 0;
-  const more = count + (primaryChosen ? 0 : 1);
-  if (chosen.length + more > freeAddresses(subnet)) throw subnetFull(subnet);
-  return { chosen, primaryChosen, more };
-}
-
-function takeAddresses(subnet: Subnet, { chosen, primaryChosen, more }: Wanted): string[] {
-  for (const address of chosen) takeAddress(subnet, address);
-  const free = Array.from({ length: more }, () => takeFreeAddress(subnet));
-  return primaryChosen ? [...chosen, ...free] : [...free, ...chosen];
-}
-
-function readIpv6(params: Params, subnet: Subnet): { chosen: readonly string[]; count: number } {
-  const listed = params.structures("Ipv6Addresses").map((one) => one.required("Ipv6Address"));
-  const count = params.integer("Ipv6AddressCount");
-  const prefixes = params.has("Ipv6PrefixCount") || params.has("Ipv6Prefix");
-  const kinds = [listed.length > 0, count !== undefined, prefixes].filter(Boolean).length;
-  if (kinds > 1) {
-    throw new Ec2Error(
-      "InvalidParameterCombination",
-      "Ipv6Addresses, Ipv6AddressCount and IPv6 prefixes cannot be used together",
-    );
-  }
-  if (prefixes) throw new Ec2Error("UnsupportedOperation", "IPv6 prefixes are not simulated");
-  if (count !== undefined && count < 0) throw invalidValue(count, "ipv6AddressCount");
-  const chosen = listed.map((text) => checkIpv6(subnet, text, "ipv6Address"));
-  const wanted = count ?? (listed.length === 0 && subnet.assignIpv6OnCreation ? 1 : 0);
-  if (wanted > 0) needIpv6(subnet);
-  return { chosen, count: wanted };
-}
-
-function needIpv6(subnet: Subnet): void {
-  if (subnet.ipv6Cidr !== undefined) return;
-  throw new Ec2Error("InvalidParameterValue", `The subnet '${subnet.id}' has no IPv6 CIDR block.`);
-}
-
-function takeIpv6(
-  world: World,
-  subnet: Subnet,
-  wanted: { chosen: readonly string[]; count: number },
-): string[] {
-  for (const address of wanted.chosen) subnet.usedIpv6.add(address);
-  return [...wanted.chosen, ...Array.from({ length: wanted.count }, () => takeFreeIpv6(world, subnet))];
 }
 
 /** Seconds that a connection is tracked, with the bounds of each. */
@@ -490,96 +377,6 @@ function permit(params: Params, context: Context): Answer {
       permissionState: { state: "granted" },
     },
   };
-}
-
-function subnetOf(world: World, eni: Interface): Subnet {
-  const subnet = world.subnets.get(eni.subnet);
-  if (subnet === undefined) throw new TypeError(`${eni.id} is in no subnet`);
-  return subnet;
-}
-
-function assignIpv6(params: Params, context: Context): Answer {
-  const { world, effect } = context;
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const subnet = subnetOf(world, eni);
-  needIpv6(subnet);
-  const wanted = readIpv6(params, { ...subnet, assignIpv6OnCreation: false });
-  if (wanted.chosen.length + wanted.count === 0) {
-    throw new Ec2Error("MissingParameter", "The request must contain Ipv6Addresses or Ipv6AddressCount");
-  }
-  changed(context, eni);
-  const taken = takeIpv6(world, subnet, wanted);
-  eni.ipv6 = [...eni.ipv6, ...taken];
-  effect("addresses-changed", eni.id);
-  return { networkInterfaceId: eni.id, assignedIpv6Addresses: taken };
-}
-
-function unassignIpv6(params: Params, context: Context): Answer {
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const gone = takeBack(context, eni, eni.ipv6, params.list("Ipv6Addresses"));
-  eni.ipv6 = eni.ipv6.filter((address) => !gone.includes(address));
-  return { networkInterfaceId: eni.id, unassignedIpv6Addresses: gone };
-}
-
-function assignIpv4(params: Params, context: Context): Answer {
-  const { world, effect } = context;
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const subnet = subnetOf(world, eni);
-  const listed = params.list("PrivateIpAddress");
-  const count = params.integer("SecondaryPrivateIpAddressCount") ?? 0;
-  if (count < 0 || listed.length > 0 === count > 0) {
-    throw new Ec2Error(
-      "InvalidParameterCombination",
-      "Either PrivateIpAddress or SecondaryPrivateIpAddressCount must be specified",
-    );
-  }
-  const chosen = [...new Set(listed)].map((text) => checkAddress(subnet, text, "privateIpAddress"));
-  if (chosen.length + count > freeAddresses(subnet)) throw subnetFull(subnet);
-  const instance = world.instances.get(eni.attachment?.instance ?? "");
-  const most = instanceTypes().get(instance?.type ?? "")?.ipv4PerInterface;
-  if (most !== undefined && eni.addresses.length + chosen.length + count > most) {
-    throw new Ec2Error(
-      "PrivateIpAddressLimitExceeded",
-      `Number of private addresses will exceed limit: ${most}`,
-    );
-  }
-  changed(context, eni);
-  const taken = takeAddresses(subnet, { chosen, primaryChosen: true, more: count });
-  eni.addresses = [...eni.addresses, ...taken];
-  effect("addresses-changed", eni.id);
-  return {
-    return: true,
-    networkInterfaceId: eni.id,
-    assignedPrivateIpAddressesSet: taken.map((privateIpAddress) => ({ privateIpAddress })),
-  };
-}
-
-function unassignIpv4(params: Params, context: Context): Answer {
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const gone = takeBack(context, eni, eni.addresses.slice(1), params.list("PrivateIpAddress"));
-  eni.addresses = eni.addresses.filter((address) => !gone.includes(address));
-  return DONE;
-}
-
-function takeBack(
-  context: Context,
-  eni: Interface,
-  has: readonly string[],
-  listed: readonly string[],
-): string[] {
-  if (listed.length === 0) throw new Ec2Error("MissingParameter", "The request must contain the addresses");
-  const stranger = listed.find((address) => !has.includes(address));
-  if (stranger !== undefined) {
-    throw new Ec2Error(
-      "InvalidParameterValue",
-      `Address ${stranger} is not assigned to ${eni.id}, or is its primary.`,
-    );
-  }
-  changed(context, eni);
-  const subnet = subnetOf(context.world, eni);
-  for (const address of listed) releaseAddress(subnet, address);
-  context.effect("addresses-changed", eni.id);
-  return [...listed];
 }
 
 function describe(params: Params, { world, account }: Context): Answer {

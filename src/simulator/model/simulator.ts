@@ -1,3 +1,4 @@
+import { ADDRESS_OPERATIONS } from "./address-operations.ts";
 import { Buckets, bucketFor } from "./buckets.ts";
 import { Ec2Error, missing } from "./error.ts";
 import { faultError, meetFault } from "./faults.ts";
@@ -18,6 +19,7 @@ export const OPERATIONS: Operations = {
   ...VPC_OPERATIONS,
   ...GROUP_OPERATIONS,
   ...INTERFACE_OPERATIONS,
+  ...ADDRESS_OPERATIONS,
   ...TRUNK_OPERATIONS,
   ...INSTANCE_OPERATIONS,
   ...TAG_OPERATIONS,
