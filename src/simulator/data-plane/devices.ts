@@ -10,6 +10,9 @@ export interface Devices {
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
+/** An interface that has no IPv6 address of its own, on the link of its device: known to the router alone. */
+const INTERFACE_V6 = "fe80:ec2::2";
+
 interface Link {
   readonly create: string;
   readonly eni: string;
@@ -40,16 +43,18 @@ export function devicesOf(network: Network, options: DevicesOptions): Devices {
   for (const gateway of network.gateways) add(undefined, `addr ${gateway}/32 dev lo`);
   for (const port of ports) {
     const { device, mac, addresses } = port;
-    for (const address of addresses) {
-      const family = familyOf(address);
-      const first = addresses.find((one) => familyOf(one) === family) ?? address;
-      // EC2 delivers by MAC and never asks: the first address has a static neighbour, and the others go to it.
-      if (first !== address) {
-        add(device, `route ${asPrefix(address)} via ${first} dev ${device} onlink`);
-        continue;
-      }
-      add(device, `route ${asPrefix(address)} dev ${device}`);
+    // EC2 delivers by MAC and never asks: the first address has a static neighbour, and the others go to it.
+    const neighbour = (address: string) =>
       add(device, `neigh ${address} dev ${device}`, ` lladdr ${mac} nud permanent`);
+    for (const family of [4, 6] as const) {
+      const all = addresses.filter((one) => familyOf(one) === family);
+      const first = all.find((one) => !one.includes("/"));
+      if (first !== undefined) add(device, `route ${asPrefix(first)} dev ${device}`);
+      // Prefixes may be all that it has of IPv6.
+      const via = first ?? INTERFACE_V6;
+      if (all.length > 0) neighbour(via);
+      for (const address of all)
+        if (address !== first) add(device, `route ${asPrefix(address)} via ${via} dev ${device} onlink`);
     }
   }
   // The IPv6 twin of proxy_arp needs an entry for each address on each device that asks.

@@ -4,6 +4,7 @@ import type { DevicesOptions } from "./devices.ts";
 import { shell, execute } from "./execute.ts";
 import { emptyNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
+import { Owners } from "./owners.ts";
 import { ROUTER_SWITCHES, batch, changeOf, nft } from "./script.ts";
 import type { Layout } from "./script.ts";
 import { tableOf } from "./table.ts";
@@ -23,8 +24,7 @@ export class VpcPlane {
   #now: Layout;
   /** Namespaces of instances that were made, or may have been. */
   readonly #machines = new Set<string>();
-  /** Which interface had an address last: its connections are tracked on after it is unplugged. */
-  readonly #owners = new Map<string, string>();
+  readonly #owners = new Owners();
 
   private constructor({ netns, ...options }: VpcPlaneOptions) {
     this.netns = netns;
@@ -67,16 +67,9 @@ export class VpcPlane {
 
   /** What was allowed to an address is not allowed to the next interface that gets it. */
   #forget(network: Network): string {
-    const taken: string[] = [];
-    for (const { eni, addresses } of network.ports.values()) {
-      for (const address of addresses) {
-        const owner = this.#owners.get(address);
-        if (owner !== undefined && owner !== eni) taken.push(address);
-        this.#owners.set(address, eni);
-      }
-    }
     // conntrack ends with 1 when there was nothing to delete.
-    return taken
+    return this.#owners
+      .take(network)
       .flatMap((address) =>
         ["--orig-src", "--orig-dst"].map((side) => `conntrack -D ${side} ${address} >/dev/null 2>&1 || :\n`),
       )
