@@ -111,6 +111,8 @@ function interfaceTree(world: World, eni: Interface): Tree {
   const tree: Record<string, string | undefined> = {
     "device-number": String(eni.attachment?.deviceIndex),
     "interface-id": eni.id,
+    "ipv4-prefix": eni.ipv4Prefixes.join("\n") || undefined,
+    "ipv6-prefix": eni.ipv6Prefixes.join("\n") || undefined,
     ipv6s: eni.ipv6.join("\n") || undefined,
     "local-hostname": dnsName(world, address),
     "local-ipv4s": eni.addresses.join("\n"),

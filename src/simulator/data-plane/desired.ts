@@ -1,4 +1,5 @@
 import { addressAt, prefixOf } from "../model/addresses.ts";
+import { allOf } from "../model/addressing.ts";
 import type { Association, Interface, Rule, Vpc, World } from "../model/types.ts";
 import { leaseLines } from "./network.ts";
 import type { GroupRule, Network, Port, Veth } from "./network.ts";
@@ -75,7 +76,7 @@ function portOf(eni: Interface, cable: Port["cable"]): Port {
     eni: eni.id,
     device: deviceOf(eni.id),
     mac: eni.mac,
-    addresses: [...eni.addresses, ...eni.ipv6, ...eni.ipv6Prefixes],
+    addresses: allOf(eni),
     groups: eni.groups,
     isChecked: eni.sourceDestCheck,
     ...(tcpSeconds === undefined ? {} : { tcpSeconds }),

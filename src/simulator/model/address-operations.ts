@@ -1,7 +1,6 @@
-import { checkAddress, freeAddresses, releaseAddress, subnetFull } from "./addresses.ts";
-import { needIpv6, readIpv6, takeAddresses, takeIpv6 } from "./addressing.ts";
+import type { IpFamily } from "../../values/ip.ts";
+import { MORE, readMore, release, take } from "./addressing.ts";
 import { Ec2Error } from "./error.ts";
-import { instanceTypes } from "./instance-types.ts";
 import { findInterface } from "./interfaces.ts";
 import { changed } from "./later.ts";
 import { DONE } from "./operation.ts";
@@ -12,12 +11,12 @@ import type { Answer, Context, Interface, Subnet, World } from "./types.ts";
 /** Of an interface that is there. */
 export const ADDRESS_OPERATIONS: Operations = {
   AssignIpv6Addresses: {
-    parameters: ["NetworkInterfaceId", "Ipv6AddressCount", "Ipv6Addresses"],
+    parameters: ["NetworkInterfaceId", "Ipv6AddressCount", "Ipv6Addresses", "Ipv6PrefixCount", "Ipv6Prefix"],
     required: ["NetworkInterfaceId"],
     run: assignIpv6,
   },
   UnassignIpv6Addresses: {
-    parameters: ["NetworkInterfaceId", "Ipv6Addresses"],
+    parameters: ["NetworkInterfaceId", "Ipv6Addresses", "Ipv6Prefix"],
     required: ["NetworkInterfaceId"],
     run: unassignIpv6,
   },
@@ -26,13 +25,15 @@ export const ADDRESS_OPERATIONS: Operations = {
       "NetworkInterfaceId",
       "PrivateIpAddress",
       "SecondaryPrivateIpAddressCount",
+      "Ipv4PrefixCount",
+      "Ipv4Prefix",
       "AllowReassignment",
     ],
     required: ["NetworkInterfaceId"],
     run: assignIpv4,
   },
   UnassignPrivateIpAddresses: {
-    parameters: ["NetworkInterfaceId", "PrivateIpAddress"],
+    parameters: ["NetworkInterfaceId", "PrivateIpAddress", "Ipv4Prefix"],
     required: ["NetworkInterfaceId"],
     run: unassignIpv4,
   },
@@ -45,76 +46,73 @@ function subnetOf(world: World, eni: Interface): Subnet {
 }
 
 function assignIpv6(params: Params, context: Context): Answer {
-  const { world, effect } = context;
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const subnet = subnetOf(world, eni);
-  needIpv6(subnet);
-  const wanted = readIpv6(params, { ...subnet, assignIpv6OnCreation: false });
-  if (wanted.chosen.length + wanted.count === 0) {
-    throw new Ec2Error("MissingParameter", "The request must contain Ipv6Addresses or Ipv6AddressCount");
-  }
-  changed(context, eni);
-  const taken = takeIpv6(world, subnet, wanted);
-  eni.ipv6 = [...eni.ipv6, ...taken];
-  effect("addresses-changed", eni.id);
-  return { networkInterfaceId: eni.id, assignedIpv6Addresses: taken };
-}
-
-function unassignIpv6(params: Params, context: Context): Answer {
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const gone = takeBack(context, eni, eni.ipv6, params.list("Ipv6Addresses"));
-  eni.ipv6 = eni.ipv6.filter((address) => !gone.includes(address));
-  return { networkInterfaceId: eni.id, unassignedIpv6Addresses: gone };
+  const { eni, addresses, prefixes } = assign(params, context, 6);
+  return { networkInterfaceId: eni.id, assignedIpv6Addresses: addresses, assignedIpv6PrefixSet: prefixes };
 }
 
 function assignIpv4(params: Params, context: Context): Answer {
-  const { world, effect } = context;
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const subnet = subnetOf(world, eni);
-  const listed = params.list("PrivateIpAddress");
-  const count = params.integer("SecondaryPrivateIpAddressCount") ?? 0;
-  if (count < 0 || listed.length > 0 === count > 0) {
-    throw new Ec2Error(
-      "InvalidParameterCombination",
-      "Either PrivateIpAddress or SecondaryPrivateIpAddressCount must be specified",
-    );
-  }
-  const chosen = [...new Set(listed)].map((text) => checkAddress(subnet, text, "privateIpAddress"));
-  if (chosen.length + count > freeAddresses(subnet)) throw subnetFull(subnet);
-  const instance = world.instances.get(eni.attachment?.instance ?? "");
-  const most = instanceTypes().get(instance?.type ?? "")?.ipv4PerInterface;
-  if (most !== undefined && eni.addresses.length + chosen.length + count > most) {
-    throw new Ec2Error(
-      "PrivateIpAddressLimitExceeded",
-      `Number of private addresses will exceed limit: ${most}`,
-    );
-  }
-  changed(context, eni);
-  const taken = takeAddresses(subnet, { chosen, primaryChosen: true, more: count });
-  eni.addresses = [...eni.addresses, ...taken];
-  effect("addresses-changed", eni.id);
+  const { eni, addresses, prefixes } = assign(params, context, 4);
   return {
     return: true,
     networkInterfaceId: eni.id,
-    assignedPrivateIpAddressesSet: taken.map((privateIpAddress) => ({ privateIpAddress })),
+    assignedPrivateIpAddressesSet: addresses.map((privateIpAddress) => ({ privateIpAddress })),
+    assignedIpv4PrefixSet: prefixes.map((ipv4Prefix) => ({ ipv4Prefix })),
+  };
+}
+
+/** An interface's addresses and prefixes of one family. */
+const HELD = { 4: ["addresses", "ipv4Prefixes"], 6: ["ipv6", "ipv6Prefixes"] } as const;
+
+interface Moved {
+  readonly eni: Interface;
+  readonly addresses: readonly string[];
+  readonly prefixes: readonly string[];
+}
+
+function assign(params: Params, context: Context, family: IpFamily): Moved {
+  const { world, effect } = context;
+  const [own, blocks] = HELD[family];
+  const eni = findInterface(context, params.required("NetworkInterfaceId"));
+  const subnet = subnetOf(world, eni);
+  const wanted = readMore(params, world, subnet, family, {
+    type: world.instances.get(eni.attachment?.instance ?? "")?.type,
+    has: eni[own].length + eni[blocks].length,
+  });
+  changed(context, eni);
+  const addresses = [...wanted.named, ...take(world, subnet, family, wanted)];
+  eni[own] = [...eni[own], ...addresses];
+  eni[blocks] = [...eni[blocks], ...wanted.prefixes];
+  effect("addresses-changed", eni.id);
+  return { eni, addresses, prefixes: wanted.prefixes };
+}
+
+function unassignIpv6(params: Params, context: Context): Answer {
+  const { eni, addresses, prefixes } = unassign(params, context, 6);
+  return {
+    networkInterfaceId: eni.id,
+    unassignedIpv6Addresses: addresses,
+    unassignedIpv6PrefixSet: prefixes,
   };
 }
 
 function unassignIpv4(params: Params, context: Context): Answer {
-  const eni = findInterface(context, params.required("NetworkInterfaceId"));
-  const gone = takeBack(context, eni, eni.addresses.slice(1), params.list("PrivateIpAddress"));
-  eni.addresses = eni.addresses.filter((address) => !gone.includes(address));
+  unassign(params, context, 4);
   return DONE;
 }
 
-function takeBack(
-  context: Context,
-  eni: Interface,
-  has: readonly string[],
-  listed: readonly string[],
-): string[] {
-  if (listed.length === 0) throw new Ec2Error("MissingParameter", "The request must contain the addresses");
-  const stranger = listed.find((address) => !has.includes(address));
+function unassign(params: Params, context: Context, family: IpFamily): Moved {
+  const { world, effect } = context;
+  const [own, blocks] = HELD[family];
+  const [addressName, , prefixName] = MORE[family];
+  const eni = findInterface(context, params.required("NetworkInterfaceId"));
+  const [addresses, prefixes] = [params.list(addressName), params.list(prefixName)];
+  const gone = [...addresses, ...prefixes];
+  if (gone.length === 0) {
+    throw new Ec2Error("MissingParameter", `The request must contain ${addressName} or ${prefixName}`);
+  }
+  // The primary IPv4 address stays with its interface.
+  const has = [...eni[own].slice(family === 4 ? 1 : 0), ...eni[blocks]];
+  const stranger = gone.find((one) => !has.includes(one));
   if (stranger !== undefined) {
     throw new Ec2Error(
       "InvalidParameterValue",
@@ -122,8 +120,9 @@ function takeBack(
     );
   }
   changed(context, eni);
-  const subnet = subnetOf(context.world, eni);
-  for (const address of listed) releaseAddress(subnet, address);
-  context.effect("addresses-changed", eni.id);
-  return [...listed];
+  release(subnetOf(world, eni), gone);
+  eni[own] = eni[own].filter((one) => !gone.includes(one));
+  eni[blocks] = eni[blocks].filter((one) => !gone.includes(one));
+  effect("addresses-changed", eni.id);
+  return { eni, addresses, prefixes };
 }

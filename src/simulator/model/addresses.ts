@@ -3,6 +3,7 @@ import {
   contains,
   familyOf,
   formatIp,
+  formatPrefix,
   ipBytes,
   networkOf,
   parsePrefix,
@@ -14,6 +15,8 @@ import type { Subnet, World } from "./types.ts";
 /** The first four addresses of a subnet and its last are EC2's own. */
 const RESERVED_FIRST = 4;
 const RESERVED = RESERVED_FIRST + 1;
+/** The only lengths of prefixes that an interface can have. */
+export const PREFIX_LENGTHS = { 4: 28, 6: 80 } as const;
 
 /** A CIDR block of that family with its host bits cleared, as EC2 stores it. */
 export function readCidr(text: string, name: string, family: 4 | 6 = 4): IpPrefix {
@@ -54,7 +57,8 @@ function toNumber(address: string): number {
   return ipBytes(address).reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
-function offsetOf(subnet: Subnet, address: string): number {
+/** How many addresses after the block's first. */
+export function offsetOf(subnet: Subnet, address: string): number {
   return toNumber(address) - toNumber(prefixOf(subnet.cidr).address);
 }
 
@@ -89,7 +93,8 @@ export function checkAddress(subnet: Subnet, text: string, name: string): string
 }
 
 export function takeAddress(subnet: Subnet, address: string): void {
-  subnet.used.add(offsetOf(subnet, address));
+  if (familyOf(address) === 6) subnet.usedIpv6.add(address);
+  else subnet.used.add(offsetOf(subnet, address));
 }
 
 /** The next free address: freed ones come again only after the others, as in EC2. The caller knows that there is one. */
@@ -117,10 +122,18 @@ export function takeFreeIpv6(world: World, subnet: Subnet): string {
   for (;;) {
     for (let i = 8; i < 16; i++) bytes[i] = Math.floor(world.random.next() * 256);
     const address = formatIp(bytes);
-    if (subnet.usedIpv6.has(address)) continue;
+    if (isUsedIpv6(subnet, address)) continue;
     subnet.usedIpv6.add(address);
     return address;
   }
+}
+
+/** By itself, or as one of a prefix. */
+function isUsedIpv6({ usedIpv6, usedIpv6Prefixes }: Subnet, address: string): boolean {
+  if (usedIpv6.has(address)) return true;
+  if (usedIpv6Prefixes.size === 0) return false;
+  const length = PREFIX_LENGTHS[6];
+  return usedIpv6Prefixes.has(formatPrefix({ address: networkOf({ address, length }), length }));
 }
 
 /** Throws unless the text is a free address of the subnet's IPv6 block. */
@@ -131,7 +144,7 @@ export function checkIpv6(subnet: Subnet, text: string, name: string): string {
   if (subnet.ipv6Cidr === undefined || !contains(prefixOf(subnet.ipv6Cidr), address)) {
     throw invalidValue(text, name, "Address does not fall within the subnet's address range");
   }
-  if (subnet.usedIpv6.has(address))
+  if (isUsedIpv6(subnet, address))
     throw new Ec2Error("InvalidIPAddress.InUse", `Address ${address} is in use.`);
   return address;
 }

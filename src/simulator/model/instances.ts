@@ -1,7 +1,7 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
 import { born, find, namedOrOwned, newId } from "./ids.ts";
-import { freeAddresses, subnetFull } from "./addresses.ts";
+import { readNew, takeNew } from "./addressing.ts";
 import { checkGroups } from "./groups.ts";
 import { instanceTypes } from "./instance-types.ts";
 import {
@@ -20,7 +20,7 @@ import type { Operations } from "./operation.ts";
 import { Params } from "./params.ts";
 import type { ParamTree } from "./params.ts";
 import { tagSet, tagsFor } from "./tags.ts";
-import type { Answer, Context, Due, Instance, InstanceState, World } from "./types.ts";
+import type { Answer, Context, Due, Instance, InstanceState, Subnet, World } from "./types.ts";
 
 const DEFAULT_TYPE = "m5.large";
 const MAX_AT_ONCE = 100;
@@ -101,10 +101,7 @@ function runInstances(params: Params, context: Context): Answer {
   if (subnetId === undefined) throw new Ec2Error("VPCIdNotSpecified", "No default VPC for this user");
   const subnet = find(world.subnets, "subnet", subnetId, context);
   checkGroups(context, network.list("SecurityGroupId"), subnet.vpc);
-  if (count > freeAddresses(subnet)) throw subnetFull(subnet);
-  if (count > 1 && network.has("PrivateIpAddress")) {
-    throw new Ec2Error("InvalidParameterCombination", "One private address is for one instance");
-  }
+  if (count > 1) checkForEach(network, world, subnet, count);
   if (!hasRoom(context, count)) {
     throw new Ec2Error(
       "NetworkInterfaceLimitExceeded",
@@ -114,7 +111,7 @@ function runInstances(params: Params, context: Context): Answer {
   const tags = tagsFor(params, "instance", ["network-interface", "volume"]);
   const reservation = newId(world, "r");
   const made = Array.from({ length: count }, () => {
-    const primary = createInterface(network, context);
+    const primary = createInterface(network, context, type);
     const instance: Instance = {
       id: newId(world, "i"),
       owner: account,
@@ -135,6 +132,18 @@ function runInstances(params: Params, context: Context): Answer {
     return instance;
   });
   return reservationView(world, reservation, made);
+}
+
+/** What one instance alone can have. */
+const NAMED = ["PrivateIpAddress", "PrivateIpAddresses", "Ipv4Prefix", "Ipv6Addresses", "Ipv6Prefix"];
+
+/** Throws unless the subnet has what the first interfaces of so many instances want: tried on a copy of it. */
+function checkForEach(network: Params, world: World, subnet: Subnet, count: number): void {
+  if (NAMED.some((name) => network.has(name))) {
+    throw new Ec2Error("InvalidParameterCombination", "A named address or prefix is for one instance");
+  }
+  const copy = structuredClone(subnet);
+  for (let i = 0; i < count; i++) takeNew(world, copy, readNew(network, world, copy));
 }
 
 /** The parameters of the interface with device index 0: those of `NetworkInterface`, or else of the instance itself. */

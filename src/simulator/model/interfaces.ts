@@ -1,4 +1,4 @@
-import { readAddresses, readIpv6, takeAddresses, takeIpv6 } from "./addressing.ts";
+import { checkLimit, readNew, takeNew } from "./addressing.ts";
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { checkGroups, defaultGroup } from "./groups.ts";
@@ -26,6 +26,8 @@ export const INTERFACE_OPERATIONS: Operations = {
       "PrivateIpAddress",
       "PrivateIpAddresses",
       "SecondaryPrivateIpAddressCount",
+      "Ipv4PrefixCount",
+      "Ipv4Prefix",
       "Ipv6AddressCount",
       "Ipv6Addresses",
       "Ipv6PrefixCount",
@@ -108,7 +110,7 @@ export function hasRoom({ world, account }: Context, more: number): boolean {
 }
 
 /** Also for an instance's own interfaces, whose parameters have the same names. */
-export function createInterface(params: Params, context: Context): Interface {
+export function createInterface(params: Params, context: Context, instanceType?: string): Interface {
   const { world, account, now, effect } = context;
   const subnet = find(world.subnets, "subnet", params.required("SubnetId"), context);
   const type = readType(params, world);
@@ -116,8 +118,7 @@ export function createInterface(params: Params, context: Context): Interface {
   const inGroups =
     groups.length > 0 ? checkGroups(context, groups, subnet.vpc) : [defaultGroup(world, subnet.vpc).id];
   const description = readDescription(params.text("Description") ?? "");
-  const addresses = readAddresses(params, subnet);
-  const ipv6 = readIpv6(params, subnet);
+  const addresses = readNew(params, world, subnet, instanceType);
   const tags = tagsFor(params, "network-interface");
   const tracking = readTracking(params);
   if (!hasRoom(context, 1)) {
@@ -138,9 +139,7 @@ export function createInterface(params: Params, context: Context): Interface {
     mac: newMac(world),
     description,
     groups: inGroups,
-    addresses: takeAddresses(subnet, addresses),
-    ipv6: takeIpv6(world, subnet, ipv6),
-    ipv6Prefixes: [],
+    ...takeNew(world, subnet, addresses),
     sourceDestCheck: true,
     requesterManaged: false,
     ...(tracking === undefined ? {} : { tracking }),
@@ -247,9 +246,8 @@ function checkAttachable({ world }: Context, instance: Instance, eni: Interface,
       `Interface count ${plugged.length + 1} exceeds the limit for ${instance.type}: ${most}`,
     );
   }
-  if (eni.addresses.length > (type?.ipv4PerInterface ?? 0)) {
-    throw new Ec2Error("PrivateIpAddressLimitExceeded", `Too many addresses for ${instance.type}.`);
-  }
+  checkLimit(instance.type, eni.addresses.length + eni.ipv4Prefixes.length);
+  checkLimit(instance.type, eni.ipv6.length + eni.ipv6Prefixes.length);
 }
 
 export function attachNow(
@@ -494,8 +492,8 @@ export function interfaceView(world: World, eni: Interface): Answer {
     privateIpAddressesSet: addressSet(world, eni),
     ipv6AddressesSet: eni.ipv6.map((ipv6Address) => ({ ipv6Address })),
     ipv6Address: eni.ipv6[0],
-    ipv4PrefixSet: [],
-    ipv6PrefixSet: [],
+    ipv4PrefixSet: eni.ipv4Prefixes.map((ipv4Prefix) => ({ ipv4Prefix })),
+    ipv6PrefixSet: eni.ipv6Prefixes.map((ipv6Prefix) => ({ ipv6Prefix })),
     connectionTrackingConfiguration: eni.tracking,
     interfaceType: shownType(eni),
   };

@@ -1,4 +1,4 @@
-import { releaseAddress } from "./addresses.ts";
+import { allOf, release } from "./addressing.ts";
 import type { Association, Context, Due, Instance, Interface, World } from "./types.ts";
 
 /** Puts something down for later, behind what is due at the same time. */
@@ -88,8 +88,7 @@ export function removeInterface(context: Context, eni: Interface): void {
   const { world, effect } = context;
   for (const association of associationsOf(world, eni)) removeAssociation(context, association);
   const subnet = world.subnets.get(eni.subnet);
-  if (subnet !== undefined)
-    for (const address of [...eni.addresses, ...eni.ipv6]) releaseAddress(subnet, address);
+  if (subnet !== undefined) release(subnet, allOf(eni));
   for (const [id, permission] of world.permissions)
     if (permission.interface === eni.id) world.permissions.delete(id);
   world.macs.delete(eni.mac);

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { Tally, patience, runs } from "../../../test/fuzz/runs.ts";
-import { freeAddresses, sizeOf } from "./addresses.ts";
+import { freeAddresses, overlap, sizeOf } from "./addresses.ts";
+import { allOf } from "./addressing.ts";
 import { Ec2Error } from "./error.ts";
 import { instanceTypes } from "./instance-types.ts";
 import type { ParamTree } from "./params.ts";
@@ -25,6 +26,7 @@ const ACTIONS = [
   "CreateNetworkInterface",
   "CreateTrunk",
   "CreateIpv6",
+  "CreatePrefixes",
   "DeleteNetworkInterface",
   "AttachNetworkInterface",
   "DetachNetworkInterface",
@@ -32,7 +34,11 @@ const ACTIONS = [
   "DisassociateTrunkInterface",
   "ModifyNetworkInterfaceAttribute",
   "AssignPrivateIpAddresses",
+  "AssignIpv6Addresses",
+  "UnassignPrivateIpAddresses",
+  "UnassignIpv6Addresses",
   "RunInstances",
+  "RunWithPrefixes",
   "TerminateInstances",
   "StopInstances",
   "StartInstances",
@@ -72,6 +78,11 @@ function requestOf(world: World, { action, a, b, n }: Step): [string, ParamTree]
       return ["CreateNetworkInterface", { SubnetId: subnet, InterfaceType: "trunk" }];
     case "CreateIpv6":
       return ["CreateNetworkInterface", { SubnetId: subnet, Ipv6AddressCount: "1" }];
+    case "CreatePrefixes":
+      return [
+        "CreateNetworkInterface",
+        { SubnetId: subnet, Ipv6PrefixCount: String(n % 3), Ipv4PrefixCount: String(b % 2) },
+      ];
     case "CreateNetworkInterface":
       return [
         action,
@@ -101,9 +112,40 @@ function requestOf(world: World, { action, a, b, n }: Step): [string, ParamTree]
     case "ModifyNetworkInterfaceAttribute":
       return [action, { NetworkInterfaceId: eni, SecurityGroupId: list(pick(world.groups, b)) }];
     case "AssignPrivateIpAddresses":
-      return [action, { NetworkInterfaceId: eni, SecondaryPrivateIpAddressCount: String(n) }];
+      return [
+        action,
+        {
+          NetworkInterfaceId: eni,
+          SecondaryPrivateIpAddressCount: String(n),
+          Ipv4PrefixCount: String(b % 2),
+        },
+      ];
+    case "AssignIpv6Addresses":
+      return [
+        action,
+        { NetworkInterfaceId: eni, Ipv6AddressCount: String(n % 2), Ipv6PrefixCount: String(b % 2) },
+      ];
+    case "UnassignPrivateIpAddresses": {
+      const { addresses = [], ipv4Prefixes = [] } = world.interfaces.get(eni) ?? {};
+      return [
+        action,
+        { NetworkInterfaceId: eni, PrivateIpAddress: some(addresses, b), Ipv4Prefix: some(ipv4Prefixes, n) },
+      ];
+    }
+    case "UnassignIpv6Addresses": {
+      const { ipv6 = [], ipv6Prefixes = [] } = world.interfaces.get(eni) ?? {};
+      return [
+        action,
+        { NetworkInterfaceId: eni, Ipv6Addresses: some(ipv6, b), Ipv6Prefix: some(ipv6Prefixes, n) },
+      ];
+    }
     case "RunInstances":
       return [action, { ImageId: "ami-12345678", MinCount: "1", MaxCount: "1", SubnetId: subnet }];
+    case "RunWithPrefixes": {
+      const primary = { DeviceIndex: "0", SubnetId: subnet, Ipv4PrefixCount: "1", Ipv6PrefixCount: "1" };
+      const two = { MinCount: "2", MaxCount: "2", NetworkInterface: { "1": primary } };
+      return ["RunInstances", { ImageId: "ami-12345678", ...two }];
+    }
     case "TerminateInstances":
     case "StopInstances":
     case "StartInstances":
@@ -115,6 +157,11 @@ function requestOf(world: World, { action, a, b, n }: Step): [string, ParamTree]
     default:
       return [action, { VpcId: pick(world.vpcs, a), GroupName: `group-${b}`, GroupDescription: "of a test" }];
   }
+}
+
+/** The last so many of a list, as a request has it. */
+function some(values: readonly string[], most: number): ParamTree {
+  return Object.fromEntries(values.slice(-1 - (most % 3)).map((value, i) => [String(i + 1), value]));
 }
 
 /** Of an interface that is no instance's first. */
@@ -146,6 +193,14 @@ function broken(world: World): string[] {
     "address",
     interfaces.flatMap(({ vpc, addresses, ipv6 }) => [...addresses, ...ipv6].map((ip) => `${vpc} ${ip}`)),
   );
+  for (const { vpc, ipv4Prefixes, ipv6Prefixes } of interfaces) {
+    for (const prefix of [...ipv4Prefixes, ...ipv6Prefixes]) {
+      const inside = interfaces.flatMap((eni) =>
+        eni.vpc === vpc ? allOf(eni).filter((other) => overlap(prefix, other)) : [],
+      );
+      if (inside.length > 1) defects.push(`${prefix} overlaps: ${inside.join(", ")}`);
+    }
+  }
   unique(
     "VLAN id",
     associations.map(({ trunk, vlan }) => `${trunk} ${vlan}`),
@@ -162,9 +217,15 @@ function broken(world: World): string[] {
   );
   for (const subnet of world.subnets.values()) {
     const inside = interfaces.filter((eni) => eni.subnet === subnet.id);
-    const taken = inside.reduce((sum, { addresses }) => sum + addresses.length, 0);
+    const taken = inside.reduce(
+      (sum, { addresses, ipv4Prefixes }) => sum + addresses.length + 16 * ipv4Prefixes.length,
+      0,
+    );
     if (freeAddresses(subnet) !== sizeOf(subnet) - taken)
       defects.push(`${subnet.id} counts ${freeAddresses(subnet)} free`);
+    const [ipv6, blocks] = [inside.flatMap((eni) => eni.ipv6), inside.flatMap((eni) => eni.ipv6Prefixes)];
+    if (!isDeepStrictEqual([subnet.usedIpv6, subnet.usedIpv6Prefixes], [new Set(ipv6), new Set(blocks)]))
+      defects.push(`${subnet.id} does not know its IPv6 addresses and prefixes`);
     if (freeAddresses(subnet) < 0) defects.push(`${subnet.id} is overfull`);
   }
   for (const { id, branch, trunk } of associations) {
@@ -226,8 +287,8 @@ function worldOfTest(seed: number, { lag, youth, throttling, faults }: Condition
   call("CreateVpc", { CidrBlock: "10.0.0.0/16", AmazonProvidedIpv6CidrBlock: "true" });
   const [vpc] = simulator.world.vpcs.values();
   const ipv6 = vpc?.ipv6Cidr?.replace("/56", "/64") ?? "";
-  call("CreateSubnet", { VpcId: vpc?.id ?? "", CidrBlock: "10.0.0.0/28", Ipv6CidrBlock: ipv6 });
-  call("CreateSubnet", { VpcId: vpc?.id ?? "", CidrBlock: "10.0.1.0/26" });
+  call("CreateSubnet", { VpcId: vpc?.id ?? "", CidrBlock: "10.0.0.0/28" });
+  call("CreateSubnet", { VpcId: vpc?.id ?? "", CidrBlock: "10.0.1.0/26", Ipv6CidrBlock: ipv6 });
   settings.describeLagSeconds = lag;
   settings.notFoundAfterCreateSeconds = youth;
   settings.throttling = throttling;

@@ -56,9 +56,10 @@ export interface Subnet extends Owned {
   ipv6AssociationId?: string;
   assignIpv6OnCreation: boolean;
   mapPublicIp: boolean;
-  /** Addresses in use, as numbers from the network's first. */
+  /** Addresses in use, those of prefixes among them, as numbers from the network's first. */
   readonly used: Set<number>;
   readonly usedIpv6: Set<string>;
+  readonly usedIpv6Prefixes: Set<string>;
   /** Where the search for a free address begins. */
   next: number;
 }
@@ -107,6 +108,7 @@ export interface Interface extends Owned {
   /** The first is the primary. */
   addresses: string[];
   ipv6: string[];
+  ipv4Prefixes: string[];
   ipv6Prefixes: string[];
   sourceDestCheck: boolean;
   requesterManaged: boolean;

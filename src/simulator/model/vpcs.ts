@@ -236,6 +236,7 @@ function createSubnet(params: Params, context: Context): Subnet {
     mapPublicIp: false,
     used: new Set(),
     usedIpv6: new Set(),
+    usedIpv6Prefixes: new Set(),
     next: 0,
   };
   world.subnets.set(subnet.id, subnet);
