@@ -345,6 +345,69 @@ describe("an interface's connections", () => {
   });
 });
 
+describe("prefixes", () => {
+  let client: Pod;
+  let db: Pod;
+  beforeEach(async () => {
+    client = await pod("client", 0, 5);
+    db = await pod("db", 1, 5);
+    await serve(db.netns);
+  });
+
+  /** The pod, by addresses of two prefixes that its interface gets. */
+  async function prefixed(of: Pod): Promise<Pod> {
+    const id = { NetworkInterfaceId: of.eni };
+    await ec2("AssignPrivateIpAddresses", { ...id, Ipv4PrefixCount: "1" });
+    await ec2("AssignIpv6Addresses", { ...id, Ipv6PrefixCount: "1" });
+    const { ipv4Prefixes: [first = ""] = [], ipv6Prefixes: [second = ""] = [] } =
+      running.simulator().world.interfaces.get(of.eni) ?? {};
+    const [start = "", last] = first.replace("/28", "").split(/\.(?=\d+$)/);
+    const addresses = { ipv4: `${start}.${Number(last) + 3}`, ipv6: second.replace("::/80", "::3") };
+    await own(of.netns, addresses);
+    return { ...of, ...addresses };
+  }
+
+  /** Gives a pod addresses that it sends from. */
+  async function own(netns: string, { ipv4, ipv6 }: Pick<Pod, Family>): Promise<void> {
+    await ipBatch(netns, [
+      `addr add ${ipv4}/32 dev eth0`,
+      `addr add ${ipv6}/128 dev eth0 nodad`,
+      `route replace 10.0.0.0/24 dev eth0 src ${ipv4}`,
+      `route replace default via fe80:ec2::1 dev eth0 src ${ipv6}`,
+    ]);
+  }
+
+  const spoofed = async ({ eni }: Pod) => (await running.dataPlane?.state())?.interfaces[eni]?.spoofed;
+
+  test.each(["ipv4", "ipv6"] as const)("are the interface's own, over %s", async (family) => {
+    const [from, to] = [await prefixed(client), await prefixed(db)];
+    expect(await reachesSoon(from, to, family)).toBe("reached");
+    expect(await spoofed(from)).toBe(0);
+    const { ipv4Prefixes = [], ipv6Prefixes = [] } = running.simulator().world.interfaces.get(from.eni) ?? {};
+    const id = { NetworkInterfaceId: from.eni };
+    await ec2("UnassignPrivateIpAddresses", { ...id, Ipv4Prefix: list(...ipv4Prefixes) });
+    await ec2("UnassignIpv6Addresses", { ...id, Ipv6Prefix: list(...ipv6Prefixes) });
+    expect(await reaches(from, to, family)).toBe("timed out");
+    expect(await spoofed(from)).toBeGreaterThan(0);
+  });
+
+  test("may be all that an interface has of IPv6", async () => {
+    const to = await prefixed(db);
+    await ec2("UnassignIpv6Addresses", { NetworkInterfaceId: db.eni, Ipv6Addresses: list(db.ipv6) });
+    expect(await reachesSoon(client, to, "ipv6")).toBe("reached");
+  });
+
+  test("take no connections along to another interface", async () => {
+    const from = await prefixed(client);
+    expect(await (await udp(from.netns, db.ipv4, 4000)).isAnswered()).toBe(true);
+    const [prefix = ""] = running.simulator().world.interfaces.get(from.eni)?.ipv4Prefixes ?? [];
+    await remove(client);
+    const next = await pod("nothing", 0, 5, { Ipv4Prefix: { "1": { Ipv4Prefix: prefix } } });
+    await own(next.netns, from);
+    expect(await (await udp(next.netns, db.ipv4, 4000)).isAnswered(1000)).toBe(false);
+  });
+});
+
 test("a stream of UDP is tracked for 180 s, or for what its interface says", async () => {
   const db = await pod("db", 1, 5);
   await serve(db.netns);
