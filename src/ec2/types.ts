@@ -33,6 +33,7 @@ export interface TrunkAssociation {
   readonly id: string;
   readonly branch: string;
   readonly trunk: string;
+  /** 0 where it is by a GRE key, which is none of ours. */
   readonly vlan: number;
 }
 

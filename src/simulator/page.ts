@@ -21,7 +21,7 @@ export function pageOf(session: Session): Reply {
 td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left;vertical-align:top}th{background:#f3f3f3}code{font-size:13px}</style>
 </head><body><h1>Simulated EC2, ${escape(world.region)}</h1>
 <p>${world.instances.size} instances, ${world.interfaces.size} interfaces, ${world.associations.size} branches; ${(recent.length / (RECENT_MS / 1000)).toFixed(1)} calls a second. It is no security boundary.</p>
-<h2>Instances and trunks</h2>${table(["instance", "type", "state", "interface", "device", "branches (VLAN id: interface, groups)"], instanceRows(world))}
+<h2>Instances and trunks</h2>${table(["instance", "type", "state", "interface", "device", "branches (VLAN id or GRE key: interface, groups)"], instanceRows(world))}
 <h2>Subnets</h2>${table(
     ["subnet", "block", "zone", "free addresses"],
     [...world.subnets.values()].map((subnet) => [
@@ -58,7 +58,10 @@ function instanceRows(world: World): string[][] {
       `${eni.id} ${eni.type} ${eni.addresses[0]}`,
       String(eni.attachment?.deviceIndex),
       (byTrunk.get(eni.id) ?? [])
-        .map(({ vlan, branch }) => `${vlan}: ${branch} ${named(world, world.interfaces.get(branch))}`)
+        .map(
+          ({ vlan, greKey, branch }) =>
+            `${vlan ?? `GRE ${greKey}`}: ${branch} ${named(world, world.interfaces.get(branch))}`,
+        )
         .join("\n"),
     ]);
   });

@@ -64,9 +64,10 @@ function vethOf(world: World, eni: Interface, prefix: string): Veth {
   return { kind: "veth", netns: namespaceOf(prefix, instance), device, setUp: up };
 }
 
+/** Nothing for a branch by a GRE key: how EC2 carries it is documented nowhere. */
 function branchOf(world: World, { branch, trunk, vlan }: Association): Port[] {
   const eni = world.interfaces.get(branch);
-  if (eni === undefined) return [];
+  if (eni === undefined || vlan === undefined) return [];
   return [portOf(eni, { kind: "branch", trunk: deviceOf(trunk), vlanId: vlan })];
 }
 

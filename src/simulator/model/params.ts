@@ -5,6 +5,9 @@ export interface ParamTree {
   [name: string]: string | ParamTree;
 }
 
+/** An integer of EC2 has 32 bits. */
+export const MAX_INTEGER = 2 ** 31 - 1;
+
 /** More of one list than any request needs. */
 const MAX_ITEMS = 1000;
 
@@ -43,7 +46,8 @@ export class Params {
   integer(name: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
-    if (!/^-?\d{1,9}$/.test(value)) throw invalidValue(value, this.path + name, "It must be an integer.");
+    const isInteger = /^-?\d{1,10}$/.test(value) && Math.abs(Number(value)) <= MAX_INTEGER;
+    if (!isInteger) throw invalidValue(value, this.path + name, "It must be an integer.");
     return Number(value);
   }
 

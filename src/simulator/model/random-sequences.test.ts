@@ -31,6 +31,7 @@ const ACTIONS = [
   "AttachNetworkInterface",
   "DetachNetworkInterface",
   "AssociateTrunkInterface",
+  "AssociateByGreKey",
   "DisassociateTrunkInterface",
   "ModifyNetworkInterfaceAttribute",
   "AssignPrivateIpAddresses",
@@ -97,6 +98,11 @@ function requestOf(world: World, { action, a, b, n }: Step): [string, ParamTree]
       ];
     case "DetachNetworkInterface":
       return [action, { AttachmentId: attachmentOf(world, a) }];
+    case "AssociateByGreKey":
+      return [
+        "AssociateTrunkInterface",
+        { BranchInterfaceId: eni, TrunkInterfaceId: trunkOf(world, b), GreKey: String(n) },
+      ];
     case "AssociateTrunkInterface":
       return [
         action,
@@ -202,9 +208,12 @@ function broken(world: World): string[] {
     }
   }
   unique(
-    "VLAN id",
-    associations.map(({ trunk, vlan }) => `${trunk} ${vlan}`),
+    "VLAN id or GRE key",
+    associations.map(({ trunk, vlan, greKey }) => `${trunk} ${vlan === undefined ? `GRE ${greKey}` : vlan}`),
   );
+  for (const { id, vlan, greKey } of associations) {
+    if ((vlan === undefined) === (greKey === undefined)) defects.push(`${id} has not one of the two`);
+  }
   unique(
     "branch",
     associations.map(({ branch }) => branch),

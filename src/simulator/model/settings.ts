@@ -1,3 +1,5 @@
+import { MAX_INTEGER } from "./params.ts";
+
 /** What EC2 documents nowhere, or does differently from day to day: each has a name, and can change while it runs. */
 export interface Settings {
   /** Whether buckets limit requests. */
@@ -24,8 +26,11 @@ export interface Settings {
   deleteTrunkWithBranches: boolean;
   /** VLAN ids that may be associated. */
   vlanIds: readonly [number, number];
+  /** The same of GRE keys. */
+  greKeys: readonly [number, number];
   /** Codes that no source has. */
   vlanInUseCode: string;
+  greKeyInUseCode: string;
   trunkFullCode: string;
   branchInUseCode: string;
   trunkHasBranchesCode: string;
@@ -59,7 +64,9 @@ export function defaultSettings(): Settings {
     trunksAllowed: true,
     deleteTrunkWithBranches: false,
     vlanIds: [1, 4094],
+    greKeys: [0, MAX_INTEGER],
     vlanInUseCode: "InvalidParameterValue",
+    greKeyInUseCode: "InvalidParameterValue",
     trunkFullCode: "InvalidParameterValue",
     branchInUseCode: "InvalidParameterValue",
     trunkHasBranchesCode: "InvalidParameterValue",

@@ -38,13 +38,11 @@ function associate(params: Params, context: Context): Association {
   const { world, now, account, effect } = context;
   const branch = findInterface(context, params.required("BranchInterfaceId"), true);
   const trunk = findInterface(context, params.required("TrunkInterfaceId"), true);
-  const vlan = readVlan(params, world);
+  const label = readLabel(params, world);
   checkBranch(world, branch);
   checkTrunk(trunk, branch);
   const others = associationsOf(world, trunk);
-  if (others.some((one) => one.vlan === vlan)) {
-    throw new Ec2Error(world.settings.vlanInUseCode, `VLAN id ${vlan} is in use on trunk '${trunk.id}'.`);
-  }
+  checkFree(world, trunk, others, label);
   const most = branchLimit(world, trunk);
   if (others.length >= most) {
     throw new Ec2Error(world.settings.trunkFullCode, `Trunk '${trunk.id}' has ${most} branches already.`);
@@ -56,7 +54,7 @@ function associate(params: Params, context: Context): Association {
     id,
     branch: branch.id,
     trunk: trunk.id,
-    vlan,
+    ...label,
     owner: account,
     ...born({ world, now }),
     carries: false,
@@ -70,18 +68,39 @@ function associate(params: Params, context: Context): Association {
   return association;
 }
 
-function readVlan(params: Params, world: World): number {
-  if (params.has("GreKey")) {
-    if (params.has("VlanId")) {
-      throw new Ec2Error("InvalidParameterCombination", "VlanId and GreKey cannot be used together");
-    }
-    throw new Ec2Error("UnsupportedOperation", "Associations by GRE key are not simulated");
+/** What tells a branch's packets on its trunk from those of others. */
+type Label = { readonly vlan: number } | { readonly greKey: number };
+
+function readLabel(params: Params, { settings }: World): Label {
+  const [vlan, greKey] = [params.integer("VlanId"), params.integer("GreKey")];
+  if (greKey === undefined) {
+    if (vlan === undefined) throw missing("VlanId");
+    return { vlan: inRange(vlan, "vlanId", settings.vlanIds) };
   }
-  const vlan = params.integer("VlanId");
-  if (vlan === undefined) throw missing("VlanId");
-  const [low, high] = world.settings.vlanIds;
-  if (vlan < low || vlan > high) throw invalidValue(vlan, "vlanId", `It is from ${low} to ${high}.`);
-  return vlan;
+  if (vlan !== undefined) {
+    throw new Ec2Error("InvalidParameterCombination", "VlanId and GreKey cannot be used together");
+  }
+  return { greKey: inRange(greKey, "greKey", settings.greKeys) };
+}
+
+function inRange(value: number, name: string, [low, high]: readonly [number, number]): number {
+  if (value < low || value > high) throw invalidValue(value, name, `It is from ${low} to ${high}.`);
+  return value;
+}
+
+/** The same number may be a VLAN id and a GRE key of one trunk. */
+function checkFree(
+  { settings }: World,
+  trunk: Interface,
+  others: readonly Association[],
+  label: Label,
+): void {
+  if ("vlan" in label) {
+    if (!others.some(({ vlan }) => vlan === label.vlan)) return;
+    throw new Ec2Error(settings.vlanInUseCode, `VLAN id ${label.vlan} is in use on trunk '${trunk.id}'.`);
+  }
+  if (!others.some(({ greKey }) => greKey === label.greKey)) return;
+  throw new Ec2Error(settings.greKeyInUseCode, `GRE key ${label.greKey} is in use on trunk '${trunk.id}'.`);
 }
 
 function checkBranch({ settings }: World, branch: Interface): void {
@@ -126,20 +145,26 @@ function describe(params: Params, context: Context): Answer {
   const { world } = context;
   const all = namedOrOwned(world.associations, "association", params.list("AssociationId"), context);
   const found = filtered(all, params, {
-    "gre-key": () => [],
-    "interface-protocol": () => ["VLAN"],
+    "gre-key": ({ greKey }) => [greKey === undefined ? undefined : String(greKey)],
+    "interface-protocol": (association) => [protocolOf(association)],
   });
   const { page: shown, next } = page(found, params, { ...PAGE, notWithIds: "AssociationId" });
   return { interfaceAssociationSet: shown.map(associationView), ...next };
 }
 
-function associationView({ id, branch, trunk, vlan, tags }: Association): Answer {
+function protocolOf({ greKey }: Association): "VLAN" | "GRE" {
+  return greKey === undefined ? "VLAN" : "GRE";
+}
+
+function associationView(association: Association): Answer {
+  const { id, branch, trunk, vlan, greKey, tags } = association;
   return {
     associationId: id,
     branchInterfaceId: branch,
     trunkInterfaceId: trunk,
-    interfaceProtocol: "VLAN",
+    interfaceProtocol: protocolOf(association),
     vlanId: vlan,
+    greKey,
     tagSet: tagSet(tags),
   };
 }

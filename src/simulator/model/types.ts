@@ -122,7 +122,9 @@ export interface Association {
   readonly id: string;
   readonly branch: string;
   readonly trunk: string;
-  readonly vlan: number;
+  /** One of the two. */
+  readonly vlan?: number;
+  readonly greKey?: number;
   readonly owner: string;
   readonly createdAt: number;
   readonly knownAt: number;
