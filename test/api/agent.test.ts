@@ -1,5 +1,4 @@
 // `branchline agent` on a node: directories of its own, and a real API server.
-import { type ChildProcess, spawn } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -16,6 +15,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { eventually } from "../ground/run.ts";
+import { RunningAgent } from "./support/running-agent.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
 const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
@@ -24,7 +24,7 @@ const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
 
 let directory: string;
 let node: string;
-let running: Running | undefined;
+let running: RunningAgent | undefined;
 
 const at = (...parts: string[]) => path.join(directory, ...parts);
 const conf = (name: string) => at("net.d", name);
@@ -44,72 +44,11 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-interface LogLine {
-  readonly level: string;
-  readonly message: string;
-  readonly [key: string]: unknown;
-}
-
-class Running {
-  readonly lines: LogLine[] = [];
-  private readonly child: ChildProcess;
-  private readonly ended: Promise<number | null>;
-
-  constructor(kubeconfig: string, args: readonly string[]) {
-    const flags = [
-      ["--node-name", node],
-      ["--kubeconfig", kubeconfig],
-      ["--cni-bin-dir", at("bin")],
-      ["--cni-conf-dir", at("net.d")],
-      ["--state-dir", at("state")],
-      ["--health-listen", "127.0.0.1:0"],
-    ].flat();
-    this.child = spawn(OURS, ["agent", ...flags, ...args], {
-      stdio: ["ignore", "ignore", "pipe"],
-      // Nothing answers there.
-      env: { PATH: process.env["PATH"], AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" },
-    });
-    let rest = "";
-    this.child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) this.lines.push(JSON.parse(line) as LogLine);
-    });
-    const { promise, resolve } = Promise.withResolvers<number | null>();
-    this.child.once("close", resolve);
-    this.ended = promise;
-  }
-
-  async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
-    this.child.kill(signal);
-    return this.ended;
-  }
-
-  async health(what: string): Promise<{ status: number; text: string }> {
-    const url = this.lines.find(({ health }) => health !== undefined)?.["health"];
-    if (typeof url !== "string") return { status: 0, text: "" };
-    const answer = await fetch(`${url}/${what}`);
-    return { status: answer.status, text: await answer.text() };
-  }
-
-  async isReady(): Promise<void> {
-    await eventually("the agent is ready", async () =>
-      (await this.health("readyz")).status === 200 ? true : undefined,
-    );
-  }
-
-  /** /readyz says that this condition is not met, and why. */
-  async lacks(condition: string, why: string): Promise<void> {
-    await eventually(`${condition} is said to lack: ${why}`, async () => {
-      const { status, text } = await this.health("readyz");
-      const line = text.split("\n").find((one) => one.startsWith(`[-]${condition}`));
-      return status === 503 && line?.includes(why) === true ? true : undefined;
-    });
-  }
-}
-
-function start(args: readonly string[] = ["--trunk-mac", "02:00:00:00:00:11"], kubeconfig?: string): Running {
-  running = new Running(kubeconfig ?? shared.adminKubeconfig, args);
+function start(
+  args: readonly string[] = ["--trunk-mac", "02:00:00:00:00:11"],
+  kubeconfig?: string,
+): RunningAgent {
+  running = new RunningAgent({ directory, node, kubeconfig: kubeconfig ?? shared.adminKubeconfig, args });
   return running;
 }
 

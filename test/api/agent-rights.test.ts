@@ -1,0 +1,120 @@
+// The agent with the rights of deploy/rbac/agent.yaml: what it asks is allowed, and what it may do it does.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { parseAllDocuments } from "yaml";
+import type { KubernetesObject } from "../ground/kubernetes/client.ts";
+import { eventually } from "../ground/run.ts";
+import { RunningAgent } from "./support/running-agent.ts";
+import { makeNamespace, shared } from "./support/shared.ts";
+
+const FILE = path.resolve(import.meta.dirname, "../../deploy/rbac/agent.yaml");
+const USER = "system:serviceaccount:kube-system:branchline-agent";
+const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+const objects = parseAllDocuments(readFileSync(FILE, "utf8")).map(
+  (document) => document.toJS() as KubernetesObject & { readonly rules?: readonly Rule[] },
+);
+
+const PLACES: Readonly<Record<string, string>> = {
+  ServiceAccount: "/api/v1/namespaces/kube-system/serviceaccounts",
+  ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+  ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+};
+
+let directory: string;
+let agent: RunningAgent;
+let namespace: string;
+let node: string;
+
+beforeAll(async () => {
+  for (const object of objects) {
+    const place = `${PLACES[object.kind] ?? ""}/${object.metadata.name}`;
+    await shared.admin.patch(`${place}?fieldManager=branchline-test`, "apply", object);
+  }
+  directory = mkdtempSync(path.join(tmpdir(), "agent-rights-"));
+  mkdirSync(path.join(directory, "bin"));
+  mkdirSync(path.join(directory, "net.d"));
+  writeFileSync(
+    path.join(directory, "net.d", "10-aws.conflist"),
+    JSON.stringify({ cniVersion: "1.0.0", name: "aws-cni", plugins: [{ type: "aws-cni" }] }),
+  );
+  namespace = await makeNamespace("rights");
+  node = `node-of-${namespace}`;
+  await shared.admin.create("/api/v1/nodes", { metadata: { name: node } });
+  await shared.admin.create(CNI_NODES, {
+    apiVersion: "vpcresources.k8s.aws/v1alpha1",
+    kind: "CNINode",
+    metadata: { name: node },
+  });
+  const kubeconfig = await shared.kubeconfigOf("kube-system", "branchline-agent");
+  agent = new RunningAgent({ directory, node, kubeconfig, args: ["--trunk-interface", "lo"] });
+});
+
+afterAll(async () => {
+  await agent.end("SIGKILL");
+  rmSync(directory, { recursive: true });
+});
+
+async function ask(name: string, uid: string): Promise<{ answer: string; reason?: string }> {
+  const client = connect(path.join(directory, "state/agent.sock"));
+  const pod = { namespace, name, uid };
+  const question = { version: 1, ask: "branch", pod, annotation: null, datapath: "direct", timeoutMs: 5_000 };
+  client.write(`${JSON.stringify(question)}\n`);
+  return JSON.parse(await text(client)) as { answer: string; reason?: string };
+}
+
+/** VERB GROUP/RESOURCE of each, sorted. */
+function granted(): string[] {
+  const rules = objects.flatMap(({ rules: its = [] }) => its);
+  return rules
+    .flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
+      ),
+    )
+    .sort();
+}
+
+it("everything that it does is allowed, and everything that it may do it does", async () => {
+  await agent.isReady();
+  await eventually("the feature", async () => {
+    const { spec } = await shared.admin.get(`${CNI_NODES}/${node}`);
+    return spec?.["features"] === undefined ? undefined : true;
+  });
+  // A policy by ServiceAccount, so that its labels have to be read.
+  await shared.admin.create(
+    `/apis/vpcresources.k8s.aws/v1beta1/namespaces/${namespace}/securitygrouppolicies`,
+    {
+      apiVersion: "vpcresources.k8s.aws/v1beta1",
+      kind: "SecurityGroupPolicy",
+      metadata: { name: "by-account" },
+      spec: {
+        serviceAccountSelector: { matchLabels: { team: "till" } },
+        securityGroups: { groupIds: ["sg-0123456789abcdef0"] },
+      },
+    },
+  );
+  const { metadata } = await shared.admin.create(`/api/v1/namespaces/${namespace}/pods`, {
+    metadata: { name: "web" },
+    spec: { nodeName: node, containers: [{ name: "c", image: "c" }] },
+  });
+  expect(await ask("web", metadata.uid ?? "")).toEqual({ answer: "none" });
+  // One that no cache has.
+  expect((await ask("nobody", "u1")).answer).toBe("refused");
+  const asked = shared.audited(USER).filter(({ objectRef }) => objectRef !== undefined);
+  expect(asked.filter(({ responseStatus }) => responseStatus?.code === 403)).toEqual([]);
+  const used = asked.map(({ verb, objectRef }) =>
+    [verb, `${objectRef?.apiGroup ?? ""}/${objectRef?.resource ?? ""}`].join(" "),
+  );
+  expect([...new Set(used)].sort()).toEqual(granted());
+});

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import path from "node:path";
+import { eventually } from "../../ground/run.ts";
+
+const OURS = path.resolve(import.meta.dirname, "../../../dist/branchline");
+
+export interface AgentPlace {
+  /** Has bin and net.d; the agent makes state. */
+  readonly directory: string;
+  /** The node's name. */
+  readonly node: string;
+  readonly kubeconfig: string;
+  readonly args: readonly string[];
+}
+
+interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [key: string]: unknown;
+}
+
+/** `branchline agent` as a process, with directories below one of the test's. */
+export class RunningAgent {
+  readonly lines: LogLine[] = [];
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<number | null>;
+
+  constructor({ directory, node, kubeconfig, args }: AgentPlace) {
+    const at = (name: string) => path.join(directory, name);
+    const flags = [
+      ["--node-name", node],
+      ["--kubeconfig", kubeconfig],
+      ["--cni-bin-dir", at("bin")],
+      ["--cni-conf-dir", at("net.d")],
+      ["--state-dir", at("state")],
+      ["--health-listen", "127.0.0.1:0"],
+    ].flat();
+    this.child = spawn(OURS, ["agent", ...flags, ...args], {
+      stdio: ["ignore", "ignore", "pipe"],
+      // Nothing answers there.
+      env: { PATH: process.env["PATH"], AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" },
+    });
+    let rest = "";
+    this.child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) this.lines.push(JSON.parse(line) as LogLine);
+    });
+    const { promise, resolve } = Promise.withResolvers<number | null>();
+    this.child.once("close", resolve);
+    this.ended = promise;
+  }
+
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
+    this.child.kill(signal);
+    return this.ended;
+  }
+
+  async health(what: string): Promise<{ status: number; text: string }> {
+    const url = this.lines.find(({ health }) => health !== undefined)?.["health"];
+    if (typeof url !== "string") return { status: 0, text: "" };
+    const answer = await fetch(`${url}/${what}`);
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  async isReady(): Promise<void> {
+    await eventually("the agent is ready", async () =>
+      (await this.health("readyz")).status === 200 ? true : undefined,
+    );
+  }
+
+  /** /readyz says that this condition is not met, and why. */
+  async lacks(condition: string, why: string): Promise<void> {
+    await eventually(`${condition} is said to lack: ${why}`, async () => {
+      const { status, text } = await this.health("readyz");
+      const line = text.split("\n").find((one) => one.startsWith(`[-]${condition}`));
+      return status === 503 && line?.includes(why) === true ? true : undefined;
+    });
+  }
+}
