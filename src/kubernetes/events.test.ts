@@ -1,0 +1,158 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { ManualTimer, settle } from "../../test/unit/manual-timer.ts";
+import { KubernetesClient } from "./client.ts";
+import type { HttpAnswer, HttpRequest } from "./connection.ts";
+import { KubernetesError } from "./error.ts";
+import { type EventText, Recorder, type Regarding } from "./events.ts";
+
+let timer: ManualTimer;
+let sent: string[];
+let events: Map<string, { message: string; count: number }>;
+let warnings: string[];
+let stop: AbortController;
+let isAway: boolean;
+
+interface Body {
+  readonly metadata: { readonly name: string };
+  readonly message: string;
+  readonly count: number;
+}
+
+/** Events by their path, as the API server has them. */
+async function send({ method, path, body = "" }: HttpRequest): Promise<HttpAnswer> {
+  if (isAway) throw new KubernetesError("retry", method, "ECONNREFUSED");
+  const value: unknown = JSON.parse(body);
+  if (method === "POST") {
+    const { metadata, message, count } = value as Body;
+    const key = `${path}/${metadata.name}`;
+    if (events.has(key)) return answer(409, { reason: "AlreadyExists", message: "exists" });
+    events.set(key, { message, count });
+    sent.push(`create ${message} ${count}`);
+    return answer(201, {});
+  }
+  if (!events.has(path)) return answer(404, { reason: "NotFound", message: "not found" });
+  const steps = value as readonly { readonly path: string; readonly value: unknown }[];
+  const valueAt = (of: string) => steps.find((step) => step.path === of)?.value;
+  const [message, count] = [String(valueAt("/message")), Number(valueAt("/count"))];
+  events.set(path, { message, count });
+  sent.push(`patch ${message} ${count}`);
+  return answer(200, {});
+}
+
+function answer(status: number, object: object): HttpAnswer {
+  return { status, headers: {}, body: once(Buffer.from(JSON.stringify(object))) };
+}
+
+async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield chunk;
+}
+
+function recorder(): Recorder {
+  return new Recorder({
+    client: new KubernetesClient({ send }),
+    component: "branchline-test",
+    instance: "node-1",
+    timer,
+    wallClock: () => 1_764_000_000_000 + timer.now(),
+    warn: (message) => warnings.push(message),
+    signal: stop.signal,
+  });
+}
+
+beforeEach(() => {
+  timer = new ManualTimer();
+  stop = new AbortController();
+  sent = [];
+  events = new Map();
+  warnings = [];
+  isAway = false;
+});
+
+const pod = (name = "web"): Regarding => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { namespace: "shop", name, uid: `uid-of-${name}` },
+});
+const text = (message: string, reason = "BranchLate"): EventText => ({ type: "Warning", reason, message });
+
+describe("a recorder", () => {
+  it("sends the first at once, and of those within a minute the newest at its end", async () => {
+    const recording = recorder();
+    recording.say(pod(), text("one"));
+    await settle();
+    expect(sent).toEqual(["create one 1"]);
+    await timer.advance(10_000);
+    recording.say(pod(), text("two"));
+    recording.say(pod(), text("three"));
+    await timer.advance(49_999);
+    expect(sent).toHaveLength(1);
+    await timer.advance(1);
+    expect(sent).toEqual(["create one 1", "patch three 3"]);
+    await timer.advance(60_000);
+    recording.say(pod(), text("four"));
+    await settle();
+    expect(sent.at(-1)).toBe("patch four 4");
+    expect(events.size).toBe(1);
+  });
+
+  it("keeps objects and reasons apart", async () => {
+    const recording = recorder();
+    recording.say(pod(), text("a"));
+    recording.say(pod(), text("b", "BranchRefused"));
+    recording.say(pod("db"), text("c"));
+    await settle();
+    expect(sent).toEqual(["create a 1", "create b 1", "create c 1"]);
+  });
+
+  it("goes on with the event of the agent before it", async () => {
+    recorder().say(pod(), text("before"));
+    await settle();
+    recorder().say(pod(), text("after"));
+    await settle();
+    expect(sent).toEqual(["create before 1", "patch after 1"]);
+  });
+
+  it("makes one anew that the API server has forgotten", async () => {
+    const recording = recorder();
+    recording.say(pod(), text("one"));
+    await timer.advance(60_000);
+    events.clear();
+    recording.say(pod(), text("two"));
+    await settle();
+    expect(sent).toEqual(["create one 1", "create two 2"]);
+  });
+
+  it("says in the log what it could not send, and sends the next one", async () => {
+    const recording = recorder();
+    isAway = true;
+    recording.say(pod(), text("one"));
+    await settle();
+    expect(warnings).toEqual(["event BranchLate on shop/web not sent: POST: ECONNREFUSED"]);
+    isAway = false;
+    await timer.advance(60_000);
+    recording.say(pod(), text("two"));
+    await settle();
+    expect(sent).toEqual(["create two 2"]);
+  });
+
+  it("remembers a bounded number, and cuts what is too long", async () => {
+    const recording = recorder();
+    for (let i = 0; i < 1500; i += 1) recording.say(pod(`p${i}`), text("x".repeat(5000)));
+    await settle();
+    expect(events.size).toBe(1500);
+    expect(Math.max(...[...events.values()].map(({ message }) => message.length))).toBe(901);
+    // Forgotten: it is sent although the minute is not over, and the event is found again.
+    recording.say(pod("p0"), text("again"));
+    await settle();
+    expect(sent.at(-1)).toBe("patch again 1");
+  });
+
+  it("sends nothing more once it is over", async () => {
+    const recording = recorder();
+    recording.say(pod(), text("one"));
+    recording.say(pod(), text("two"));
+    stop.abort(new Error("over"));
+    await timer.advance(120_000);
+    expect(sent).toEqual(["create one 1"]);
+  });
+});
