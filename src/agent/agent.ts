@@ -3,6 +3,7 @@ import { Cache } from "../kubernetes/cache.ts";
 import { backOffMs } from "../kubernetes/back-off.ts";
 import type { KubernetesClient, Scope } from "../kubernetes/client.ts";
 import { KubernetesError } from "../kubernetes/error.ts";
+import { Recorder, type EventText } from "../kubernetes/events.ts";
 import type { KubernetesObject } from "../kubernetes/metadata.ts";
 import {
   CNI_NODES,
@@ -65,6 +66,8 @@ export interface AgentOptions {
   readonly introspection?: string | undefined;
   readonly metadata?: string | undefined;
   readonly timer: Timer;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
   readonly random: () => number;
   readonly log: (level: LogLevel, message: string, fields?: LogFields) => void;
 }
@@ -80,6 +83,7 @@ export class Agent {
   /** When the list was repaired, in the last hour. */
   private repairs: number[] = [];
   private hasWrittenList = false;
+  private recorder: Recorder | undefined;
 
   constructor(options: AgentOptions) {
     this.options = options;
@@ -96,6 +100,17 @@ export class Agent {
 
   /** Runs until the signal is aborted; answers under way are finished, and everything on the node stays. */
   async run(signal: AbortSignal): Promise<void> {
+    const { client, nodeName, timer, wallClock, log } = this.options;
+    const warn = (message: string) => log("warn", message);
+    this.recorder = new Recorder({
+      client,
+      component: "branchline-agent",
+      instance: nodeName,
+      timer,
+      wallClock,
+      warn,
+      signal,
+    });
     const caches = this.needed();
     const running: Promise<unknown>[] = [...caches, this.cniNodes, this.nodes].map((cache) =>
       cache.run(signal),
@@ -156,9 +171,18 @@ export class Agent {
       networkPoliciesOf: (pod) => networkPoliciesOf(pod, networkPolicies, pods, this.networkPolicies),
       obstacle: () => this.obstacle(),
       unrequested,
+      tell: ({ metadata }, reason, message) =>
+        this.recorder?.say({ apiVersion: "v1", kind: "Pod", metadata }, { type: "Warning", reason, message }),
       signal,
     });
     return AgentSocket.open({ stateDirectory, answer: (question) => answerer.answer(question), log });
+  }
+
+  /** An event on the node, once the API server has said what its UID is. */
+  private tellNode(text: EventText): void {
+    const node = this.nodes.get(this.options.nodeName);
+    if (node !== undefined)
+      this.recorder?.say({ apiVersion: "v1", kind: "Node", metadata: node.metadata }, text);
   }
 
   /** Without a trunk no branch will come. */
@@ -234,6 +258,8 @@ export class Agent {
   }
 
   private repaired(why: string): void {
+    const { cniConfDir, listName } = this.options;
+    this.tellNode({ type: "Normal", reason: "ListRepaired", message: `${cniConfDir}/${listName}: ${why}` });
     const now = this.options.timer.now();
     this.repairs = [...this.repairs.filter((at) => now - at < HOUR_MS), now];
     if (this.repairs.length <= REPAIRS) return;
@@ -273,11 +299,17 @@ export class Agent {
       try {
         const said = await this.lookForTrunk();
         isFound = "found" in said;
-        if ("problem" in said) this.conditions.set("TrunkFound", false, said.problem);
-        else {
+        if ("problem" in said) {
+          this.conditions.set("TrunkFound", false, said.problem);
+          this.tellNode({ type: "Warning", reason: "TrunkMissing", message: said.problem });
+        } else {
           const { eniId = "", mac } = said.found;
-          if (recordTrunk(stateDirectory, said.found)) log("info", `the trunk is ${eniId} ${mac}`);
-          this.conditions.set("TrunkFound", true, `${eniId} ${mac}`.trim());
+          const name = `${eniId} ${mac}`.trim();
+          if (recordTrunk(stateDirectory, said.found)) {
+            log("info", `the trunk is ${name}`);
+            this.tellNode({ type: "Normal", reason: "TrunkFound", message: `the trunk is ${name}` });
+          }
+          this.conditions.set("TrunkFound", true, name);
         }
       } catch (error) {
         this.conditions.set("TrunkFound", false, wordsOf(error));

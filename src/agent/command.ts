@@ -126,6 +126,7 @@ function readOptions(
       trunkMac: mac,
       metadata: env["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
       timer: systemTimer,
+      wallClock: Date.now,
       random: Math.random,
       log,
     },

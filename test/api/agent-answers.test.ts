@@ -58,6 +58,7 @@ beforeAll(async () => {
     networkPoliciesOf: () => ({ enforced: "none" }),
     obstacle: () => "",
     unrequested: "refuse",
+    tell: () => undefined,
     signal: stop.signal,
   });
   socket = await AgentSocket.open({

@@ -33,6 +33,7 @@ const PLACES: Readonly<Record<string, string>> = {
 
 let directory: string;
 let agent: RunningAgent;
+let start: () => RunningAgent;
 let namespace: string;
 let node: string;
 
@@ -57,7 +58,8 @@ beforeAll(async () => {
     metadata: { name: node },
   });
   const kubeconfig = await shared.kubeconfigOf("kube-system", "branchline-agent");
-  agent = new RunningAgent({ directory, node, kubeconfig, args: ["--trunk-interface", "lo"] });
+  start = () => new RunningAgent({ directory, node, kubeconfig, args: ["--trunk-interface", "lo"] });
+  agent = start();
 });
 
 afterAll(async () => {
@@ -71,6 +73,11 @@ async function ask(name: string, uid: string): Promise<{ answer: string; reason?
   const question = { version: 1, ask: "branch", pod, annotation: null, datapath: "direct", timeoutMs: 5_000 };
   client.write(`${JSON.stringify(question)}\n`);
   return JSON.parse(await text(client)) as { answer: string; reason?: string };
+}
+
+interface PodEvent extends KubernetesObject {
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** VERB GROUP/RESOURCE of each, sorted. */
@@ -111,6 +118,32 @@ it("everything that it does is allowed, and everything that it may do it does", 
   expect(await ask("web", metadata.uid ?? "")).toEqual({ answer: "none" });
   // One that no cache has.
   expect((await ask("nobody", "u1")).answer).toBe("refused");
+  // A refusal is an event on the pod, and of the next agent the same event.
+  await shared.admin.patch(`/api/v1/namespaces/${namespace}/serviceaccounts/default`, "merge", {
+    metadata: { labels: { team: "till" } },
+  });
+  const eventsOf = async () =>
+    (await shared.admin.list<PodEvent>(`/api/v1/namespaces/${namespace}/events`)).filter(
+      ({ reason }) => reason === "BranchRefused",
+    );
+  expect((await ask("web", metadata.uid ?? "")).answer).toBe("refused");
+  await expect.poll(eventsOf).toHaveLength(1);
+  await agent.end("SIGTERM");
+  agent = start();
+  await agent.isReady();
+  expect((await ask("web", metadata.uid ?? "")).answer).toBe("refused");
+  const patches = () =>
+    shared
+      .audited(USER)
+      .filter(({ verb, objectRef }) => verb === "patch" && objectRef?.resource === "events");
+  await expect.poll(patches).not.toEqual([]);
+  expect(await eventsOf()).toMatchObject([
+    {
+      type: "Warning",
+      involvedObject: { kind: "Pod", name: "web", uid: metadata.uid },
+      message: expect.stringContaining(`SecurityGroupPolicy ${namespace}/by-account selects pod`) as string,
+    },
+  ]);
   const asked = shared.audited(USER).filter(({ objectRef }) => objectRef !== undefined);
   expect(asked.filter(({ responseStatus }) => responseStatus?.code === 403)).toEqual([]);
   const used = asked.map(({ verb, objectRef }) =>

@@ -22,6 +22,7 @@ let timer: ManualTimer;
 let stop: AbortController;
 let events: ((line: object) => void) | undefined;
 let obstacle: string;
+let told: string[];
 
 async function send({ path, signal }: HttpRequest): Promise<HttpAnswer> {
   requests.push(path);
@@ -94,6 +95,7 @@ beforeEach(() => {
   requests = [];
   isAway = false;
   obstacle = "";
+  told = [];
   objects = {
     "/api/v1/pods": list(),
     [`${POLICIES}/securitygrouppolicies`]: list(),
@@ -117,6 +119,7 @@ async function start(): Promise<void> {
     networkPoliciesOf: () => ({ enforced: "none" }),
     obstacle: () => obstacle,
     unrequested: "refuse",
+    tell: ({ metadata }, what, reason) => told.push(`${metadata.name} ${what}: ${reason}`),
     signal: stop.signal,
   });
   await settle();
@@ -146,6 +149,9 @@ describe("a pod without a branch", () => {
     objects["/api/v1/pods"] = list(podOf());
     await start();
     objects[POLICIES_PATH] = list(policy({ podSelector: {} }));
+    expect(await ask({ ...asked, name: "none" })).toMatchObject({ answer: "refused" });
+    // There is nothing to tell of a pod that does not exist.
+    expect(told).toEqual([]);
     expect(await ask()).toMatchObject({
       answer: "refused",
       reason: expect.stringContaining("shop/p") as string,
@@ -282,7 +288,11 @@ describe("a late annotation", () => {
     await start();
     obstacle = "no trunk yet";
     const answer = ask(asked, 25_000);
-    await timer.advance(25_000);
+    await timer.advance(9_999);
+    expect(told).toEqual([]);
+    await timer.advance(1);
+    expect(told).toEqual(["web-0 BranchLate: no trunk yet"]);
+    await timer.advance(15_000);
     expect(await answer).toEqual({ answer: "wait", reason: "no trunk yet" });
   });
 

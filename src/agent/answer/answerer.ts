@@ -16,6 +16,8 @@ import { SharedReads } from "./shared-read.ts";
 
 /** With the API server away, caches are believed for so long. */
 const STALE_MS = 600_000;
+/** A pod that waits longer is told about. */
+const LATE_MS = 10_000;
 /** A pod that waits is looked at so often, whatever the watch says. */
 const LOOK_AGAIN_MS = 5_000;
 
@@ -29,6 +31,8 @@ export interface AnswererOptions {
   /** Why no branch can come at the moment, such as "no trunk yet"; "" if nothing is known. */
   readonly obstacle: () => string;
   readonly unrequested: "refuse" | "allow";
+  /** Hears of a pod that is refused, or that has waited for long; not of one that the API server does not have. */
+  readonly tell: (pod: Pod, what: "BranchRefused" | "BranchLate", reason: string) => void;
   /** Ends what is waiting. */
   readonly signal: AbortSignal;
 }
@@ -55,11 +59,12 @@ export class Answerer {
   /** Answers as soon as there is one, and `wait` when the time is up. */
   private async branch(question: Extract<Question, { ask: "branch" }>): Promise<BranchAnswer> {
     const { timer, signal } = this.options;
-    const deadline = timer.now() + question.timeoutMs;
+    const asked = timer.now();
+    const deadline = asked + question.timeoutMs;
     for (;;) {
       const changed = this.whenChanged(question.pod);
       try {
-        const answer = await this.look(question);
+        const answer = await this.look(question, timer.now() - asked);
         const left = deadline - timer.now();
         if (answer.answer !== "wait" || left <= 0) return answer;
         await changed.orAfter(Math.min(left, LOOK_AGAIN_MS));
@@ -70,27 +75,38 @@ export class Answerer {
     }
   }
 
-  private async look(question: Extract<Question, { ask: "branch" }>): Promise<BranchAnswer> {
-    const { pods, networkPoliciesOf, obstacle, unrequested } = this.options;
+  private async look(
+    question: Extract<Question, { ask: "branch" }>,
+    waitedMs: number,
+  ): Promise<BranchAnswer> {
     try {
       const pod = await this.find(question.pod);
       if (pod === undefined) return gone(question.pod);
-      const facts = {
-        pod,
-        others: pods.values(),
-        networkPolicies: networkPoliciesOf(pod),
-        datapath: question.datapath,
-        obstacle: obstacle(),
-        unrequested,
-      };
-      const decision = decide({ ...facts, policies: undefined });
-      if (decision.answer !== "look") return decision;
-      const settled = decide({ ...facts, others: pods.values(), policies: await this.selectionOf(pod) });
-      return settled.answer === "look" ? wait("the policies have not been looked at") : settled;
+      const answer = await this.settle(pod, question);
+      if (answer.answer === "refused") this.options.tell(pod, "BranchRefused", answer.reason);
+      if (answer.answer === "wait" && waitedMs >= LATE_MS)
+        this.options.tell(pod, "BranchLate", answer.reason);
+      return answer;
     } catch (error) {
       if (!(error instanceof KubernetesError)) throw error;
       return wait(`the API server does not say what the pod needs: ${error.message}`);
     }
+  }
+
+  private async settle(pod: Pod, question: Extract<Question, { ask: "branch" }>): Promise<BranchAnswer> {
+    const { pods, networkPoliciesOf, obstacle, unrequested } = this.options;
+    const facts = {
+      pod,
+      others: pods.values(),
+      networkPolicies: networkPoliciesOf(pod),
+      datapath: question.datapath,
+      obstacle: obstacle(),
+      unrequested,
+    };
+    const decision = decide({ ...facts, policies: undefined });
+    if (decision.answer !== "look") return decision;
+    const settled = decide({ ...facts, others: pods.values(), policies: await this.selectionOf(pod) });
+    return settled.answer === "look" ? wait("the policies have not been looked at") : settled;
   }
 
   /** The pod from the cache, else from the API server; undefined if it is another one or none. */
