@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
 import { conditionsOf, crds } from "../ground/kubernetes/crds.ts";
+import { eventually } from "../ground/run.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
 const GROUP = "/apis/vpcresources.k8s.aws";
@@ -51,12 +52,15 @@ describe.each(crds().map((crd) => [crd.metadata.name, crd] as const))("%s", (nam
   it("describes every field, for kubectl explain", async () => {
     const { name: version, schema } = versionOf(shipped);
     expect(undescribed(schema.openAPIV3Schema)).toEqual([".metadata"]);
-    const { components } = await shared.admin.get<{ components: { schemas: Record<string, Schema> } }>(
-      `/openapi/v3${GROUP}/${version}`,
-    );
-    const kind = kindOf(shipped);
-    const published = Object.entries(components.schemas).find(([key]) => key.endsWith(`.${kind}`))?.[1];
-    const fields = Object.keys(published?.properties ?? {});
+    // A moment after it is served; until then there is no such page, or it has the other kind alone.
+    const fields = await eventually("the schema is published", async () => {
+      const { status, body } = await shared.admin.request("GET", `/openapi/v3${GROUP}/${version}`);
+      if (status !== 200) return undefined;
+      const { components } = body as { components: { schemas: Record<string, Schema> } };
+      const [, published] =
+        Object.entries(components.schemas).find(([name]) => name.endsWith(`.${kindOf(shipped)}`)) ?? [];
+      return published?.properties && Object.keys(published.properties);
+    });
     expect(fields.toSorted()).toEqual(["apiVersion", "kind", "metadata", "spec", "status"]);
   });
 });

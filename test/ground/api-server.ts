@@ -156,6 +156,9 @@ export class ApiServer extends ApiAccess implements AsyncDisposable {
           (await this.#missing("/readyz?verbose")) ?? (await this.#missing("/api/v1/namespaces/default"))
         );
       case "kube-controller-manager":
+        // After the first time the account is there already.
+        if (!this.#daemonOf(part).said.includes("Starting service account controller"))
+          return "it does not control";
         return this.#missing("/api/v1/namespaces/default/serviceaccounts/default");
     }
   }

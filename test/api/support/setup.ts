@@ -1,4 +1,4 @@
-// One API server for the whole project: it takes seconds to start, and some 400 MB.
+// One API server for the whole project: it takes 5 s to start, and 440 MB with the controller manager.
 import type { TestProject } from "vitest/node";
 import { startApiServer } from "../../ground/api-server.ts";
 import { applyCrds } from "../../ground/kubernetes/crds.ts";
