@@ -58,7 +58,7 @@ describe.each(crds().map((crd) => [crd.metadata.name, crd] as const))("%s", (nam
       if (status !== 200) return undefined;
       const { components } = body as { components: { schemas: Record<string, Schema> } };
       const [, published] =
-        Object.entries(components.schemas).find(([name]) => name.endsWith(`.${kindOf(shipped)}`)) ?? [];
+        Object.entries(components.schemas).find(([key]) => key.endsWith(`.${kindOf(shipped)}`)) ?? [];
       return published?.properties && Object.keys(published.properties);
     });
     expect(fields.toSorted()).toEqual(["apiVersion", "kind", "metadata", "spec", "status"]);

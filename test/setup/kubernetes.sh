@@ -80,6 +80,7 @@ find_go() {
   chmod -R u+w,a+X "$work/go"
   chmod 755 "$work"/go/bin/* "$work"/go/pkg/tool/*/*
   PATH=$work/go/bin:$PATH
+  unset GOROOT
 }
 
 build() {
