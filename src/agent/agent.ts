@@ -20,14 +20,18 @@ import {
 import type { Resource } from "../kubernetes/resource.ts";
 import type { JsonObject } from "../text/json.ts";
 import type { LogFields, LogLevel } from "../text/log-line.ts";
+import { AttachmentStore } from "../state/store.ts";
+import { systemClock } from "../sys/clock.ts";
 import type { Timer } from "../sys/timer.ts";
 import { Answerer } from "./answer/answerer.ts";
 import { AgentSocket } from "./answer/socket.ts";
+import { attachedUids, vlanIdsOnNode } from "./attached.ts";
 import { Conditions } from "./conditions.ts";
 import { FEATURE, featurePatch } from "./feature.ts";
 import { installExecutable } from "./install/executable.ts";
 import { installList } from "./install/directory.ts";
 import { type NetworkPolicyMode, networkPoliciesOf } from "./network-policies.ts";
+import { findEscaped } from "./sweep.ts";
 import { type Said, findTrunk } from "./trunk/find.ts";
 import { recordTrunk } from "./trunk/record.ts";
 import { askIntrospection, askMetadata } from "./trunk/sources.ts";
@@ -84,6 +88,8 @@ export class Agent {
   private repairs: number[] = [];
   private hasWrittenList = false;
   private recorder: Recorder | undefined;
+  /** UIDs of the pods that were said to run without their branch. */
+  private escaped: ReadonlySet<string> = new Set();
 
   constructor(options: AgentOptions) {
     this.options = options;
@@ -226,6 +232,7 @@ export class Agent {
         this.checkExecutable();
         this.checkList();
         if (this.conditions.get("ListFirst").isTrue) await this.declareFeature(signal);
+        this.sweep();
         await changes.wait(timer, RECHECK_MS);
       }
     } finally {
@@ -267,6 +274,32 @@ export class Agent {
       "warn",
       `the list was written ${this.repairs.length} times in the last hour (now because ${why}): somebody else writes ${this.options.cniConfDir} as well`,
     );
+  }
+
+  /** Says which pods run without their branch: they started while nobody was asked. */
+  private sweep(): void {
+    const { stateDirectory, log } = this.options;
+    try {
+      const store = new AttachmentStore(stateDirectory, systemClock);
+      const escaped = findEscaped({
+        pods: this.pods.values(),
+        policies: this.policies.values(),
+        attached: attachedUids(store),
+        vlanIds: vlanIdsOnNode(),
+      });
+      for (const { pod, why } of escaped) {
+        const message = `it runs with the node's security groups instead of a branch of its own, though ${why}; delete it`;
+        this.recorder?.say(
+          { apiVersion: "v1", kind: "Pod", metadata: pod.metadata },
+          { type: "Warning", reason: "PodUnprotected", message },
+        );
+        if (this.escaped.has(pod.metadata.uid)) continue;
+        log("error", `pod ${pod.metadata.namespace}/${pod.metadata.name}: ${message}`);
+      }
+      this.escaped = new Set(escaped.map(({ pod }) => pod.metadata.uid));
+    } catch (error) {
+      log("warn", `whether pods run without their branch is not known: ${wordsOf(error)}`);
+    }
   }
 
   private async declareFeature(signal: AbortSignal): Promise<void> {

@@ -14,6 +14,9 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AttachmentStore } from "../../src/state/store.ts";
+import { systemClock } from "../../src/sys/clock.ts";
+import type { KubernetesObject } from "../ground/kubernetes/client.ts";
 import { eventually } from "../ground/run.ts";
 import { RunningAgent } from "./support/running-agent.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
@@ -239,6 +242,58 @@ describe("an end", () => {
     expect(readdirSync(at("state")).sort()).toEqual(["agent.sock", "trunk.json"]);
   });
 });
+
+it("a pod that runs without its branch is said, on the pod, and one with a record is not", async () => {
+  writePrimary(aws());
+  const makePod = async (name: string) => {
+    const namespace = node.replace("node-of-", "");
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    const resources = { limits: { "vpc.amazonaws.com/pod-eni": "1" } };
+    const { metadata } = await shared.admin.create(pods, {
+      metadata: { name },
+      spec: { nodeName: node, containers: [{ name: "c", image: "c", resources }] },
+    });
+    await shared.admin.patch(`${pods}/${name}/status`, "merge", { status: { phase: "Running" } });
+    return metadata.uid ?? "";
+  };
+  const escaped = await makePod("escaped");
+  const attached = await makePod("attached");
+  new AttachmentStore(at("state"), systemClock).write({
+    version: 1,
+    containerId: "c1",
+    ifName: "eth0",
+    network: "aws-cni",
+    pod: { uid: attached },
+    eniId: "eni-0123456789abcdef0",
+    mac: "02:b1:00:00:00:07",
+    vlanId: 7,
+    addresses: [],
+    namespace: { path: "/run/netns/none", identity: "1:2" },
+    datapath: "direct",
+    mode: "standard",
+    trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
+    hostInterfaceName: "host0",
+    steps: [],
+  });
+  start();
+  const found = async () =>
+    (await shared.admin.list<PodEvent>("/api/v1/events")).filter(
+      ({ reason, involvedObject }) =>
+        reason === "PodUnprotected" && [escaped, attached].includes(involvedObject.uid),
+    );
+  await expect.poll(found, { timeout: 10_000 }).toHaveLength(1);
+  expect(await found()).toMatchObject([
+    {
+      involvedObject: { name: "escaped" },
+      message: expect.stringContaining("though it has a limit of vpc.amazonaws.com/pod-eni") as string,
+    },
+  ]);
+});
+
+interface PodEvent extends KubernetesObject {
+  readonly reason: string;
+  readonly involvedObject: { readonly uid: string };
+}
 
 describe("the trunk", () => {
   const trunkJson = () =>
