@@ -28,7 +28,7 @@ import { AgentSocket } from "./answer/socket.ts";
 import { attachedUids, vlanIdsOnNode } from "./attached.ts";
 import { Conditions } from "./conditions.ts";
 import { FEATURE, featurePatch } from "./feature.ts";
-import { installExecutable } from "./install/executable.ts";
+import { Executable } from "./install/executable.ts";
 import { installList } from "./install/directory.ts";
 import { type NetworkPolicyMode, networkPoliciesOf } from "./network-policies.ts";
 import { findEscaped } from "./sweep.ts";
@@ -79,6 +79,7 @@ export interface AgentOptions {
 export class Agent {
   readonly conditions: Conditions;
   private readonly options: AgentOptions;
+  private readonly executable: Executable;
   private readonly pods: Cache<Pod>;
   private readonly policies: Cache<SecurityGroupPolicyObject>;
   private readonly networkPolicies: Cache<NetworkPolicy>;
@@ -96,6 +97,7 @@ export class Agent {
     this.conditions = new Conditions((condition, { isTrue, why }) =>
       options.log(isTrue ? "info" : "warn", why, { condition, status: isTrue }),
     );
+    this.executable = new Executable(options.executable, options.cniBinDir);
     const own = { fieldSelector: `metadata.name=${options.nodeName}` };
     this.pods = this.cacheOf(PODS, { fieldSelector: `spec.nodeName=${options.nodeName}` });
     this.policies = this.cacheOf(SECURITY_GROUP_POLICIES, {});
@@ -198,9 +200,9 @@ export class Agent {
   }
 
   private installExecutable(): string {
-    const { executable, cniBinDir, log } = this.options;
-    if (installExecutable(executable, cniBinDir)) log("info", `installed ${cniBinDir}/branchline`);
-    return `${cniBinDir}/branchline`;
+    const { path } = this.executable;
+    if (this.executable.install()) this.options.log("info", `installed ${path}`);
+    return path;
   }
 
   /** Tries until it succeeds, and says why it does not. */

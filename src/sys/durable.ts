@@ -26,13 +26,15 @@ function temporaryName(path: string): string {
 
 const TEMPORARY = /^\.(?<name>.+)\.[0-9a-f]{12}\.tmp$/;
 
-/** Replaces a file. What was half-done when a process was killed is left under its temporary name. */
-export function replaceDurably(path: string, content: Uint8Array, mode: number): void {
+/** Replaces a file by what the pieces make together. What was half-done when a process was killed is left under its temporary name. */
+export function replaceDurably(path: string, content: Iterable<Uint8Array>, mode: number): void {
   const temporary = temporaryName(path);
   try {
     const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     try {
-      for (let done = 0; done < content.length;) done += writeSync(fd, content, done);
+      for (const piece of content) {
+        for (let done = 0; done < piece.length;) done += writeSync(fd, piece, done);
+      }
       // Whatever the umask is.
       fchmodSync(fd, mode);
       fsyncSync(fd);

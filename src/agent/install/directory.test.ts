@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -11,7 +12,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { useScratch } from "../../../test/unit/scratch.ts";
 import { installList, removeList } from "./directory.ts";
-import { installExecutable } from "./executable.ts";
+import { Executable } from "./executable.ts";
 import type { ListOptions } from "./list.ts";
 
 const scratch = useScratch();
@@ -80,25 +81,42 @@ describe("installList", () => {
   });
 });
 
-describe("installExecutable", () => {
-  it("writes it once, and again when it is another, shorter or not executable", () => {
+describe("an executable", () => {
+  it("is written once, and again when it is another, shorter, longer or not executable", () => {
     const source = join(scratch.path, "source");
-    writeFileSync(source, "#!/bin/sh\n");
+    // More than a chunk.
+    const content = Buffer.alloc(3 * 1024 * 1024 + 5, "branchline");
+    writeFileSync(source, content);
     const path = directory();
     const target = join(path, "branchline");
-    const install = () => installExecutable(source, path);
-    expect(install()).toBe(true);
+    const executable = new Executable(source, path);
+    expect(executable.install()).toBe(true);
     const { ino } = statSync(target);
-    expect(install()).toBe(false);
+    expect(executable.install()).toBe(false);
+    // Another agent finds it right.
+    expect(new Executable(source, path).install()).toBe(false);
     expect(statSync(target).ino).toBe(ino);
-    chmodSync(target, 0o644);
-    expect(install()).toBe(true);
-    writeFileSync(target, "#!/bin/xx\n");
-    expect(install()).toBe(true);
-    writeFileSync(target, "");
-    expect(install()).toBe(true);
-    expect(readFileSync(target, "utf8")).toBe("#!/bin/sh\n");
-    expect(statSync(target).mode & 0o777).toBe(0o755);
+    const harms = [
+      () => chmodSync(target, 0o644),
+      () => writeFileSync(target, Buffer.concat([content.subarray(0, -1), Buffer.from([0])])),
+      () => writeFileSync(target, content.subarray(1)),
+      () => writeFileSync(target, Buffer.concat([content, Buffer.from("x")])),
+      () => writeFileSync(target, ""),
+      () => rmSync(target),
+    ];
+    for (const harm of harms) {
+      harm();
+      expect(executable.install()).toBe(true);
+      expect(readFileSync(target).equals(content)).toBe(true);
+      expect(statSync(target).mode & 0o777).toBe(0o755);
+      expect(executable.install()).toBe(false);
+    }
     expect(readdirSync(path)).toEqual(["branchline"]);
+  });
+
+  it("is not there when its source cannot be read, and nothing half-done is", () => {
+    const path = directory();
+    expect(() => new Executable(join(scratch.path, "none"), path).install()).toThrow("ENOENT");
+    expect(readdirSync(path)).toEqual([]);
   });
 });

@@ -19,7 +19,7 @@ export function installList(directory: string, options: ListOptions): ListState 
   const { name, text, mode } = state.plan;
   const path = join(directory, name);
   removeTemporaries(path);
-  replaceDurably(path, Buffer.from(text), mode);
+  replaceDurably(path, [Buffer.from(text)], mode);
   return state;
 }
 

@@ -1,36 +1,82 @@
-import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { removeTemporaries, replaceDurably } from "../../sys/durable.ts";
 
 /** The plugin's executable in the runtime's directory, such as /opt/cni/bin/branchline. */
 
 const MODE = 0o755;
+/** It has more than 100 MB, and the agent shall not. */
+const CHUNK = 1024 * 1024;
 
 /** It was written and reads back as something else. */
 export class InstallError extends Error {
   override name = "InstallError";
 }
 
-/** Puts `source` into the directory, unless it is there already; says whether it was written. */
-export function installExecutable(source: string, directory: string, name = "branchline"): boolean {
-  const path = join(directory, name);
-  const content = readFileSync(source);
-  removeTemporaries(path);
-  if (isSame(path, content)) return false;
-  replaceDurably(path, content, MODE);
-  if (isSame(path, content)) return true;
-  throw new InstallError(
-    `${path} does not read back as it was written: is the disk full, or does somebody else write it?`,
-  );
+/** Keeps a copy of `source` in a directory. */
+export class Executable {
+  readonly path: string;
+  private readonly source: string;
+  /** Of the copy, when it was last compared: what has not changed since is not read again. */
+  private compared = "";
+
+  constructor(source: string, directory: string, name = "branchline") {
+    this.source = source;
+    this.path = join(directory, name);
+  }
+
+  /** Makes the copy right; says whether it had to be written. */
+  install(): boolean {
+    const found = statSync(this.path, { throwIfNoEntry: false, bigint: true });
+    if (found !== undefined && this.compared !== "" && identityOf(found) === this.compared) return false;
+    removeTemporaries(this.path);
+    if (found !== undefined && this.isRight(found)) return false;
+    replaceDurably(this.path, chunksOf(this.source), MODE);
+    if (this.isRight(statSync(this.path, { bigint: true }))) return true;
+    throw new InstallError(`${this.path} does not read back as it was written: does somebody else write it?`);
+  }
+
+  private isRight(found: BigIntStats): boolean {
+    const isRight =
+      found.isFile() &&
+      (found.mode & 0o777n) === BigInt(MODE) &&
+      isSame(chunksOf(this.source), chunksOf(this.path));
+    this.compared = isRight ? identityOf(found) : "";
+    return isRight;
+  }
 }
 
-function isSame(path: string, content: Uint8Array): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined || !found.isFile() || found.size !== content.length) return false;
-  return (found.mode & 0o777) === MODE && hashOf(readFileSync(path)) === hashOf(content);
+/** Changes with each write and each change of mode. */
+function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }
 
-function hashOf(content: Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
+function* chunksOf(path: string): Generator<Uint8Array, void, undefined> {
+  const fd = openSync(path, "r");
+  try {
+    const { size } = fstatSync(fd);
+    for (let done = 0; done < size;) {
+      const chunk = new Uint8Array(Math.min(CHUNK, size - done));
+      const count = readSync(fd, chunk, 0, chunk.length, done);
+      if (count === 0) return;
+      done += count;
+      yield chunk.subarray(0, count);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function isSame(a: Iterable<Uint8Array>, b: Iterable<Uint8Array>): boolean {
+  const [left, right] = [a[Symbol.iterator](), b[Symbol.iterator]()];
+  try {
+    for (;;) {
+      const [one, other] = [left.next(), right.next()];
+      if (one.done === true || other.done === true) return one.done === other.done;
+      if (Buffer.compare(one.value, other.value) !== 0) return false;
+    }
+  } finally {
+    left.return?.();
+    right.return?.();
+  }
 }
