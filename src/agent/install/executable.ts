@@ -51,13 +51,14 @@ function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }
 
+/** Each piece is overwritten by the next one. */
 function* chunksOf(path: string): Generator<Uint8Array, void, undefined> {
   const fd = openSync(path, "r");
   try {
     const { size } = fstatSync(fd);
+    const chunk = new Uint8Array(CHUNK);
     for (let done = 0; done < size;) {
-      const chunk = new Uint8Array(Math.min(CHUNK, size - done));
-      const count = readSync(fd, chunk, 0, chunk.length, done);
+      const count = readSync(fd, chunk, 0, Math.min(CHUNK, size - done), done);
       if (count === 0) return;
       done += count;
       yield chunk.subarray(0, count);
