@@ -1,4 +1,5 @@
 import { type FSWatcher, readFileSync, watch } from "node:fs";
+import { basename } from "node:path";
 import { Cache } from "../kubernetes/cache.ts";
 import { backOffMs } from "../kubernetes/back-off.ts";
 import type { KubernetesClient, Scope } from "../kubernetes/client.ts";
@@ -58,6 +59,8 @@ export interface AgentOptions {
   readonly executable: string;
   readonly cniBinDir: string;
   readonly cniConfDir: string;
+  /** Where the primary plugin writes its list; the same, or one that the runtime does not read. */
+  readonly primaryConfDir: string;
   readonly stateDirectory: string;
   readonly listName: string;
   readonly primaryType: string;
@@ -226,7 +229,8 @@ export class Agent {
   /** Keeps executable and list right, and then declares the feature; rechecks at each change and now and then. */
   private async keep(signal: AbortSignal): Promise<void> {
     const { timer } = this.options;
-    const changes = new Changes(this.options.cniConfDir, signal);
+    const { cniConfDir, primaryConfDir } = this.options;
+    const changes = new Changes(new Set([cniConfDir, primaryConfDir]), signal);
     const forget = this.cniNodes.listen(() => changes.notice());
     try {
       while (!signal.aborted) {
@@ -252,9 +256,10 @@ export class Agent {
   }
 
   private checkList(): void {
-    const { cniConfDir, listName, primaryType, entry, log } = this.options;
+    const { cniConfDir, primaryConfDir, listName, primaryType, entry, log } = this.options;
     try {
-      const { plan, problem } = installList(cniConfDir, { ours: listName, primaryType, entry });
+      const options = { ours: listName, primaryType, entry };
+      const { plan, problem } = installList(cniConfDir, options, primaryConfDir);
       if (plan.action === "write") {
         log("info", `wrote ${cniConfDir}/${listName}: ${plan.why}`);
         if (this.hasWrittenList) this.repaired(plan.why);
@@ -387,15 +392,15 @@ export class Agent {
   }
 }
 
-/** Changes of the configuration directory, and others that are noticed. */
+/** Changes of the configuration directories, and others that are noticed. */
 class Changes {
-  private readonly directory: string;
+  private readonly directories: ReadonlySet<string>;
   private readonly signal: AbortSignal;
   private wake = new AbortController();
-  private watcher: FSWatcher | undefined;
+  private readonly watchers = new Map<string, FSWatcher>();
 
-  constructor(directory: string, signal: AbortSignal) {
-    this.directory = directory;
+  constructor(directories: ReadonlySet<string>, signal: AbortSignal) {
+    this.directories = directories;
     this.signal = signal;
   }
 
@@ -406,10 +411,23 @@ class Changes {
   /** Forgets what was noticed so far; changes from now on are. */
   clear(): void {
     this.wake = new AbortController();
-    if (this.watcher !== undefined) return;
+    for (const directory of this.directories) this.watch(directory);
+  }
+
+  private watch(directory: string): void {
+    if (this.watchers.has(directory)) return;
+    const forget = () => {
+      this.watchers.get(directory)?.close();
+      this.watchers.delete(directory);
+    };
     try {
-      this.watcher = watch(this.directory, () => this.notice());
-      this.watcher.on("error", () => this.close());
+      // A directory that goes away, and comes again as another one, is told by its own name.
+      const watcher = watch(directory, (_event, name) => {
+        if (name === basename(directory)) forget();
+        this.notice();
+      });
+      watcher.on("error", forget);
+      this.watchers.set(directory, watcher);
     } catch {
       // Not there yet: the recheck will find it.
     }
@@ -418,10 +436,10 @@ class Changes {
   /** Until something is noticed, and a moment for what comes with it, or the time is up. */
   async wait(timer: Timer, milliseconds: number): Promise<void> {
     // A directory that cannot be watched is looked at more often.
-    const most = this.watcher === undefined ? Math.min(milliseconds, 1_000) : milliseconds;
+    const isWatched = this.watchers.size === this.directories.size;
     const either = AbortSignal.any([this.wake.signal, this.signal]);
     try {
-      await timer.sleep(most, either);
+      await timer.sleep(isWatched ? milliseconds : Math.min(milliseconds, 1_000), either);
     } catch (error) {
       if (!either.aborted) throw error;
       if (!this.signal.aborted) await timer.sleep(SETTLE_MS, this.signal).catch(() => undefined);
@@ -429,8 +447,8 @@ class Changes {
   }
 
   close(): void {
-    this.watcher?.close();
-    this.watcher = undefined;
+    for (const watcher of this.watchers.values()) watcher.close();
+    this.watchers.clear();
   }
 }
 

@@ -19,6 +19,7 @@ const USAGE = `branchline agent: keeps a node able to give pods their branches. 
   --kubeconfig FILE            (KUBECONFIG, else what a pod has)
   --cni-bin-dir DIRECTORY      where the plugin is put (/opt/cni/bin)
   --cni-conf-dir DIRECTORY     where our list is written (/etc/cni/net.d)
+  --primary-conf-dir DIRECTORY where the primary plugin writes its list (--cni-conf-dir)
   --state-dir DIRECTORY        (/run/branchline)
   --list-name NAME             of our list; has to come before the primary's (05-branchline.conflist)
   --primary-type TYPE          the plugin that ours follows (aws-cni)
@@ -36,6 +37,7 @@ const FLAGS = {
   kubeconfig: { type: "string" },
   "cni-bin-dir": { type: "string", default: "/opt/cni/bin" },
   "cni-conf-dir": { type: "string", default: "/etc/cni/net.d" },
+  "primary-conf-dir": { type: "string" },
   "state-dir": { type: "string", default: "/run/branchline" },
   "list-name": { type: "string", default: "05-branchline.conflist" },
   "primary-type": { type: "string", default: "aws-cni" },
@@ -116,6 +118,7 @@ function readOptions(
       executable,
       cniBinDir: flags["cni-bin-dir"],
       cniConfDir: flags["cni-conf-dir"],
+      primaryConfDir: flags["primary-conf-dir"] ?? flags["cni-conf-dir"],
       stateDirectory: flags["state-dir"],
       listName,
       primaryType: flags["primary-type"],

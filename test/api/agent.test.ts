@@ -209,6 +209,35 @@ describe("what others do to it", () => {
   });
 });
 
+it("the primary's list where the runtime does not look: ours alone is in its directory", async () => {
+  writePrimary(aws());
+  const agent = start([
+    "--trunk-interface",
+    "lo",
+    "--cni-conf-dir",
+    at("runtime"),
+    "--primary-conf-dir",
+    at("net.d"),
+  ]);
+  await agent.lacks("ListFirst", "ENOENT");
+  mkdirSync(at("runtime"));
+  await agent.isReady();
+  expect(readdirSync(at("runtime"))).toEqual([LIST]);
+  expect(readdirSync(at("net.d"))).toEqual(["10-aws.conflist"]);
+  // A directory that goes and comes again is watched all the same.
+  for (const place of ["runtime", "net.d"]) {
+    rmSync(at(place), { recursive: true });
+    mkdirSync(at(place));
+  }
+  writePrimary(aws({ mtu: "1500" }));
+  await expect.poll(() => readdirSync(at("runtime")), { timeout: 10_000 }).toEqual([LIST]);
+  await agent.isReady();
+  writePrimary(aws({ mtu: "1600" }));
+  await expect
+    .poll(() => readFileSync(at("runtime", LIST), "utf8"), { timeout: 5_000 })
+    .toContain('"mtu": "1600"');
+});
+
 describe("an end", () => {
   it("by SIGTERM leaves everything in place, and takes a moment", async () => {
     writePrimary(aws());

@@ -10,11 +10,20 @@ import { type ListFile, type ListOptions, type ListState, planList } from "./lis
 const MAX_LIST = 1024 * 1024;
 
 /**
- * Makes our list what it should be, and says what it was. A directory that is not there is one without a list: aws-node
- * makes it. Throws what the file system says.
+ * Makes our list what it should be, and says what it was. The primary's list is in `primaryDirectory`. A directory that is
+ * not there is one without a list: aws-node makes it. Throws what the file system says.
  */
-export function installList(directory: string, options: ListOptions): ListState {
-  const state = planList(readLists(directory), options);
+export function installList(
+  directory: string,
+  options: ListOptions,
+  primaryDirectory = directory,
+): ListState {
+  const files = readLists(directory);
+  const state = planList(
+    files,
+    options,
+    primaryDirectory === directory ? files : readLists(primaryDirectory),
+  );
   if (state.plan.action !== "write") return state;
   const { name, text, mode } = state.plan;
   const path = join(directory, name);

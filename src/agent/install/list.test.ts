@@ -168,3 +168,14 @@ it("a list before ours is a problem, though ours is written", () => {
   expect(plan.action).toBe("write");
   expect(problem).toContain("the runtime uses 00-mine.conflist, which comes before 05-branchline.conflist");
 });
+
+it("from a directory that the runtime does not read", () => {
+  const { plan, problem } = planList([], options, [primary]);
+  expect(plan).toMatchObject({ action: "write", mode: 0o644 });
+  expect(problem).toBeUndefined();
+  // What else the runtime reads is no primary, but may come before ours.
+  expect(planList([primary], options, []).plan.action).toBe("wait");
+  expect(planList([file("00-mine.conflist", aws())], options, [primary]).problem).toContain(
+    "00-mine.conflist",
+  );
+});

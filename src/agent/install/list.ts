@@ -49,14 +49,18 @@ const GIVES_ADDRESSES = new Set(["aws-cni", "egress-cni"]);
 /** What a runtime reads; others are ignored. */
 const SUFFIXES = [".conf", ".conflist", ".json"];
 
-/** Compares what is there with what should be. `files` are those of the directory, in any order. */
-export function planList(files: readonly ListFile[], options: ListOptions): ListState {
-  const lists = files
-    .filter(({ name }) => SUFFIXES.some((suffix) => name.endsWith(suffix)))
-    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
-    .map((file) => ({ file, list: readList(file) }));
+/**
+ * Compares what is there with what should be. `files` are those of the runtime's directory, in any order, `primaries`
+ * those of the primary's: the same directory, or one that the runtime does not read.
+ */
+export function planList(
+  files: readonly ListFile[],
+  options: ListOptions,
+  primaries: readonly ListFile[] = files,
+): ListState {
+  const lists = listsIn(files);
   const ours = lists.find(({ file }) => file.name === options.ours);
-  const others = lists.filter(({ file }) => file.name !== options.ours);
+  const others = listsIn(primaries).filter(({ file }) => file.name !== options.ours);
   const primary = others.find(({ list }) => list !== undefined);
   const wait = (why: string): ListState => ({ plan: { action: "wait", why }, problem: why });
   if (primary?.list === undefined) {
@@ -78,6 +82,14 @@ export function planList(files: readonly ListFile[], options: ListOptions): List
       ? undefined
       : `the runtime uses ${first?.file.name ?? ""}, which comes before ${options.ours}: remove it or rename ours with --list-name`,
   };
+}
+
+/** In the order in which a runtime looks at them. */
+function listsIn(files: readonly ListFile[]) {
+  return files
+    .filter(({ name }) => SUFFIXES.some((suffix) => name.endsWith(suffix)))
+    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
+    .map((file) => ({ file, list: readList(file) }));
 }
 
 function planWrite(
