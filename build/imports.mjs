@@ -16,6 +16,7 @@ const ALLOWED = {
   "src/policy": ["text", "values"],
   "src/agent": [
     "attachment",
+    "cni",
     "datapath",
     "ipam",
     "kubernetes",

@@ -21,10 +21,13 @@ import {
 import type { Resource } from "../kubernetes/resource.ts";
 import type { JsonObject } from "../text/json.ts";
 import type { LogFields, LogLevel } from "../text/log-line.ts";
+import { isTemporary } from "../sys/durable.ts";
+import { errorCode } from "../sys/errno.ts";
 import { AttachmentStore } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
+import { LinkedAbort } from "../sys/linked-abort.ts";
 import type { Timer } from "../sys/timer.ts";
-import { Answerer } from "./answer/answerer.ts";
+import { Answerer, STALE_MS } from "./answer/answerer.ts";
 import { AgentSocket } from "./answer/socket.ts";
 import { attachedUids, vlanIdsOnNode } from "./attached.ts";
 import { Conditions } from "./conditions.ts";
@@ -92,6 +95,7 @@ export class Agent {
   private repairs: number[] = [];
   private hasWrittenList = false;
   private recorder: Recorder | undefined;
+  private socket: AgentSocket | undefined;
   /** UIDs of the pods that were said to run without their branch. */
   private escaped: ReadonlySet<string> = new Set();
 
@@ -110,7 +114,10 @@ export class Agent {
   }
 
   /** Runs until the signal is aborted; answers under way are finished, and everything on the node stays. */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(outer: AbortSignal): Promise<void> {
+    // Of this run: whatever ends it, ends all parts of it.
+    using linked = new LinkedAbort(outer);
+    const { signal } = linked;
     const { client, nodeName, timer, wallClock, log } = this.options;
     const warn = (message: string) => log("warn", message);
     this.recorder = new Recorder({
@@ -129,14 +136,14 @@ export class Agent {
     try {
       await this.until(signal, "ExecutableInstalled", () => this.installExecutable());
       await this.whenComplete(signal);
-      await using socket = await this.openSocket(signal);
-      this.conditions.set("SocketAnswers", true, `${this.options.stateDirectory}/agent.sock`);
       running.push(this.watchTrunk(signal));
       await this.keep(signal);
-      this.options.log("info", "ending", { questions: socket.openConnections });
+      log("info", "ending");
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      linked.abort(new Error("the agent is ending"));
+      await this.socket?.[Symbol.asyncDispose]();
       await Promise.allSettled(running);
     }
   }
@@ -235,9 +242,11 @@ export class Agent {
     try {
       while (!signal.aborted) {
         changes.clear();
+        await this.checkSocket(signal);
+        this.checkCaches();
         this.checkExecutable();
         this.checkList();
-        if (this.conditions.get("ListFirst").isTrue) await this.declareFeature(signal);
+        if (this.conditions.isReady) await this.declareFeature(signal);
         this.sweep();
         await changes.wait(timer, RECHECK_MS);
       }
@@ -245,6 +254,33 @@ export class Agent {
       forget();
       changes.close();
     }
+  }
+
+  /** Listens, and again when somebody has removed the socket. */
+  private async checkSocket(signal: AbortSignal): Promise<void> {
+    const { stateDirectory, log } = this.options;
+    try {
+      if (this.socket?.isThere !== true) {
+        if (this.socket !== undefined) log("warn", `${stateDirectory}/agent.sock was removed`);
+        void this.socket?.[Symbol.asyncDispose]();
+        this.socket = undefined;
+        this.socket = await this.openSocket(signal);
+      }
+      this.conditions.set("SocketAnswers", true, `${stateDirectory}/agent.sock`);
+    } catch (error) {
+      this.conditions.set("SocketAnswers", false, wordsOf(error));
+    }
+  }
+
+  /** Complete caches are worth nothing once the API server has been silent, or refuses us. */
+  private checkCaches(): void {
+    const now = this.options.timer.now();
+    const problems = this.needed().flatMap((cache) => {
+      const { problem, heardAt = 0 } = cache.state();
+      const isOld = now - heardAt > STALE_MS;
+      return problem !== undefined && (isOld || problem.kind === "denied") ? [problem.message] : [];
+    });
+    this.conditions.set("CachesComplete", problems.length === 0, problems.join("; "));
   }
 
   private checkExecutable(): void {
@@ -267,7 +303,9 @@ export class Agent {
       }
       this.conditions.set("ListFirst", problem === undefined, problem ?? `${cniConfDir}/${listName}`);
     } catch (error) {
-      this.conditions.set("ListFirst", false, wordsOf(error));
+      // Not the message: it has the temporary file's name, which is another each time.
+      const why = errorCode(error) ?? wordsOf(error);
+      this.conditions.set("ListFirst", false, `Cannot write ${cniConfDir}/${listName}: ${why}`);
     }
   }
 
@@ -424,7 +462,8 @@ class Changes {
       // A directory that goes away, and comes again as another one, is told by its own name.
       const watcher = watch(directory, (_event, name) => {
         if (name === basename(directory)) forget();
-        this.notice();
+        // Our own half-done files: a write that fails would wake itself for ever.
+        if (name === null || !isTemporary(name)) this.notice();
       });
       watcher.on("error", forget);
       this.watchers.set(directory, watcher);
@@ -437,11 +476,11 @@ class Changes {
   async wait(timer: Timer, milliseconds: number): Promise<void> {
     // A directory that cannot be watched is looked at more often.
     const isWatched = this.watchers.size === this.directories.size;
-    const either = AbortSignal.any([this.wake.signal, this.signal]);
+    using either = new LinkedAbort(this.wake.signal, this.signal);
     try {
-      await timer.sleep(isWatched ? milliseconds : Math.min(milliseconds, 1_000), either);
+      await timer.sleep(isWatched ? milliseconds : Math.min(milliseconds, 1_000), either.signal);
     } catch (error) {
-      if (!either.aborted) throw error;
+      if (!either.signal.aborted) throw error;
       if (!this.signal.aborted) await timer.sleep(SETTLE_MS, this.signal).catch(() => undefined);
     }
   }

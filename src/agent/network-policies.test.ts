@@ -53,7 +53,13 @@ it.each<[string, "auto" | "enforced" | "ignore", object[], object[] | undefined,
     { values: () => pods.map((one) => PODS.read(one)).values() },
     {
       values: () => (policies ?? []).map((one) => NETWORK_POLICIES.read(one)).values(),
-      state: () => ({ isComplete, isMissing: false, heardAt: 0, problem: undefined }),
+      state: () => ({
+        isComplete,
+        isMissing: false,
+        heardAt: 0,
+        resourceVersion: undefined,
+        problem: undefined,
+      }),
     },
   );
   expect(found).toEqual(expected);

@@ -58,7 +58,13 @@ describe("a cache", () => {
     expect(cache.state()).toMatchObject({ isComplete: false, heardAt: undefined });
     await start();
     expect(names()).toEqual(["a", "b", "c"]);
-    expect(cache.state()).toEqual({ isComplete: true, isMissing: false, heardAt: 0, problem: undefined });
+    expect(cache.state()).toEqual({
+      isComplete: true,
+      isMissing: false,
+      heardAt: 0,
+      resourceVersion: "4",
+      problem: undefined,
+    });
     expect(api.requests).toEqual([
       "GET /api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&limit=500",
       "GET /api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&limit=500&continue=2",
@@ -216,11 +222,18 @@ describe("a cache", () => {
     expect(names()).toEqual(["a"]);
   });
 
-  it("404 for a resource that is served is a failure, and proves nothing", async () => {
-    api.faults.push({ status: 404, body: "not found, says the proxy" });
+  it("404 of something before the API server, and for a resource that is served, proves nothing", async () => {
+    api.put("a", "1");
+    const notFound = JSON.stringify({ reason: "NotFound", message: "not found" });
+    const proxy = { status: 404, body: "default backend - 404" };
+    // The second one's discovery is the proxy's as well.
+    api.faults.push(proxy, { status: 404, body: notFound }, proxy, { status: 404, body: notFound });
     await start();
-    expect(cache.state()).toMatchObject({ isComplete: false, isMissing: false });
-    await soon();
+    for (let i = 0; i < 2; i += 1) {
+      expect(cache.state()).toMatchObject({ isComplete: false, isMissing: false });
+      await timer.advance(1_300);
+    }
+    await timer.advance(10_000);
     expect(cache.state()).toMatchObject({ isComplete: true, isMissing: false });
   });
 

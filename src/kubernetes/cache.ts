@@ -1,3 +1,4 @@
+import { LinkedAbort } from "../sys/linked-abort.ts";
 import type { Timer } from "../sys/timer.ts";
 import { backOffMs } from "./back-off.ts";
 import type { KubernetesClient, Scope } from "./client.ts";
@@ -40,6 +41,8 @@ export interface CacheState {
   readonly isMissing: boolean;
   /** When the server last said something, in the timer's time; undefined before that. */
   readonly heardAt: number | undefined;
+  /** The server's version up to which every change is in it; undefined before the first list, and without the resource. */
+  readonly resourceVersion: string | undefined;
   /** Why it cannot be brought up to date at the moment. */
   readonly problem: KubernetesError | undefined;
 }
@@ -78,8 +81,8 @@ export class Cache<T extends KubernetesObject> {
   }
 
   state(): CacheState {
-    const { isComplete, isMissing, heardAt, problem } = this;
-    return { isComplete, isMissing, heardAt, problem };
+    const { isComplete, isMissing, heardAt, problem, version } = this;
+    return { isComplete, isMissing, heardAt, problem, resourceVersion: isMissing ? undefined : version };
   }
 
   /** Calls the listener on each change, after the store has it. Returns what ends that. */
@@ -163,14 +166,14 @@ export class Cache<T extends KubernetesObject> {
     const seconds = Math.ceil(WATCH_S * (1 - random() / 10));
     const started = timer.now();
     const watchdog = new Watchdog(timer, `the watch of ${resource.plural}`, seconds * 1000 + OVERDUE_MS);
-    const either = AbortSignal.any([signal, watchdog.signal]);
+    using either = new LinkedAbort(signal, watchdog.signal);
     let isSilent = true;
     try {
       for await (const event of client.watch(
         resource,
         scope,
         { resourceVersion: version, seconds },
-        either,
+        either.signal,
       )) {
         isSilent = false;
         this.version = event.resourceVersion;

@@ -1,7 +1,8 @@
+import { LinkedAbort } from "../sys/linked-abort.ts";
 import { parseJsonPlain } from "./plain-json.ts";
 import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
 import { KubernetesError, kindOfStatus } from "./error.ts";
-import { fieldsOf, itemsOf, textOf } from "./fields.ts";
+import { type Fields, fieldsOf, itemsOf, textOf } from "./fields.ts";
 import { linesOf } from "./lines.ts";
 import { collectionPath, groupPath, objectPath, type Resource } from "./resource.ts";
 import { readWatchEvent, type WatchEvent } from "./watch-event.ts";
@@ -102,19 +103,15 @@ export class KubernetesClient {
     });
     const request = `GET ${path}`;
     // A generator that is left runs its finally clause, which ends the request.
-    const end = new AbortController();
+    using linked = new LinkedAbort(signal);
     try {
-      const answer = await this.connection.send({
-        method: "GET",
-        path,
-        signal: AbortSignal.any([signal, end.signal]),
-      });
+      const answer = await this.connection.send({ method: "GET", path, signal: linked.signal });
       if (answer.status !== 200) throw await refusal(request, answer);
       for await (const line of linesOf(answer.body, MAX_EVENT, request)) {
         yield readWatchEvent(line, resource, request);
       }
     } finally {
-      end.abort();
+      linked.abort(new Error("the watch is over"));
     }
   }
 
@@ -171,28 +168,39 @@ export class KubernetesClient {
     await this.json({ method: "DELETE", path, signal, ...jsonBody({ preconditions: { uid } }) });
   }
 
-  /** Whether the API server knows the resource: its group's discovery, not an empty or refused list, says so. */
+  /**
+   * Whether the API server has the resource, by its discovery. Only what it lists can say that one is not there: a list of
+   * groups without the group, or the group's list without the resource.
+   */
   async isServed(resource: Resource<unknown>, signal: AbortSignal): Promise<boolean> {
-    try {
-      const found = fieldsOf(await this.json({ method: "GET", path: groupPath(resource), signal }));
-      return itemsOf(found["resources"]).some((one) => fieldsOf(one)["name"] === resource.plural);
-    } catch (error) {
-      if (error instanceof KubernetesError && error.kind === "missing") return false;
-      throw error;
+    const { group, version, plural } = resource;
+    if (group !== "") {
+      const groups = await this.listed("/apis", "groups", signal);
+      const found = groups.find(({ name }) => name === group);
+      if (found === undefined) return false;
+      if (!itemsOf(found["versions"]).some((one) => fieldsOf(one)["version"] === version)) return false;
     }
+    return (await this.listed(groupPath(resource), "resources", signal)).some(({ name }) => name === plural);
+  }
+
+  /** A list of discovery. KubernetesError when it is not there, so that nothing is taken for absent. */
+  private async listed(path: string, field: string, signal: AbortSignal): Promise<readonly Fields[]> {
+    const list = fieldsOf(await this.json({ method: "GET", path, signal }))[field];
+    if (Array.isArray(list)) return list.map(fieldsOf);
+    throw new KubernetesError("retry", `GET ${path}`, `the answer has no ${field}`);
   }
 
   private async json({ signal, ...request }: HttpRequest): Promise<unknown> {
     const words = `${request.method} ${request.path}`;
-    const limit = AbortSignal.timeout(REQUEST_MS);
+    using linked = new LinkedAbort(signal);
+    const late = new KubernetesError("retry", words, `no answer after ${REQUEST_MS / 1000} s`);
+    const limit = setTimeout(() => linked.abort(late), REQUEST_MS);
     try {
-      const answer = await this.connection.send({ ...request, signal: AbortSignal.any([signal, limit]) });
+      const answer = await this.connection.send({ ...request, signal: linked.signal });
       if (answer.status < 200 || answer.status > 299) throw await refusal(words, answer);
       return parseJsonPlain(await textOfBody(answer.body, words), words);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!limit.aborted || error instanceof KubernetesError) throw error;
-      throw new KubernetesError("retry", words, `no answer after ${REQUEST_MS / 1000} s`, { cause: error });
+    } finally {
+      clearTimeout(limit);
     }
   }
 }

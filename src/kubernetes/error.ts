@@ -1,6 +1,7 @@
 /**
  * What to do about a failed request to the API server:
- * - `missing`: 404; the object, or the resource itself, does not exist.
+ * - `missing`: 404 in the API server's own words; the object, or the resource itself, does not exist. A 404 of something
+ *   before it, such as a load balancer, is one to `retry`.
  * - `conflict`: 409, or a JSON patch that does not apply (422); read again, decide again.
  * - `expired`: 410; the version is too old to watch from or to page on, list anew.
  * - `denied`: 401 or 403; credentials or RBAC.
@@ -52,7 +53,7 @@ export function kindOfStatus(status: number, reason: string): KubernetesErrorKin
     case 403:
       return "denied";
     case 404:
-      return "missing";
+      return reason === "NotFound" ? "missing" : "retry";
     case 409:
       // AlreadyExists too: the decision was made without knowing of the object.
       return "conflict";

@@ -26,6 +26,11 @@ function temporaryName(path: string): string {
 
 const TEMPORARY = /^\.(?<name>.+)\.[0-9a-f]{12}\.tmp$/;
 
+/** Whether it is the name of a file that is being written, or of what is left of one. */
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
 /** Replaces a file by what the pieces make together. What was half-done when a process was killed is left under its temporary name. */
 export function replaceDurably(path: string, content: Iterable<Uint8Array>, mode: number): void {
   const temporary = temporaryName(path);

@@ -26,18 +26,23 @@ export async function serveHealth(
   listen: { host: string; port: number },
   health: Health,
 ): Promise<HealthServer> {
-  const server = createServer((request, response) => {
-    const path = (request.url ?? "").split("?")[0];
-    const answer = (status: number, text: string) =>
-      response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
-    // That it answers is all that /healthz says: a process whose loop stands still does not.
-    if (path === "/healthz") answer(200, "ok\n");
-    else if (path === "/readyz") answer(health.isReady ? 200 : 503, health.report());
-    else answer(404, "/healthz and /readyz are here\n");
-  });
-  // Probes come one by one; whoever is slow keeps nobody out.
-  server.requestTimeout = 10_000;
-  server.maxConnections = 64;
+  const server = createServer(
+    { connectionsCheckingInterval: 1_000, keepAlive: false },
+    (request, response) => {
+      const path = (request.url ?? "").split("?")[0];
+      const answer = (status: number, text: string) =>
+        response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
+      // That it answers is all that /healthz says: a process whose loop stands still does not.
+      if (path === "/healthz") answer(200, "ok\n");
+      else if (path === "/readyz") answer(health.isReady ? 200 : 503, health.report());
+      else answer(404, "/healthz and /readyz are here\n");
+    },
+  );
+  // Probes come one by one; whoever says nothing keeps others out for a moment at most.
+  server.headersTimeout = 2_000;
+  server.requestTimeout = 4_000;
+  server.keepAliveTimeout = 1_000;
+  server.maxConnections = 256;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
   server.listen({ ...listen }, resolve);

@@ -193,7 +193,7 @@ describe("what others do to it", () => {
     const agent = start();
     await agent.isReady();
     writeFileSync(conf("00-mine.conflist"), readFileSync(conf("10-aws.conflist")));
-    await agent.lacks("ListFirst", "the runtime uses 00-mine.conflist, which comes before");
+    await agent.lacks("ListFirst", "the runtime looks at 00-mine.conflist first, which comes before");
     rmSync(conf("00-mine.conflist"));
     await agent.isReady();
     expect(ourTypes()).toEqual(["aws-cni", "branchline"]);
@@ -236,6 +236,39 @@ it("the primary's list where the runtime does not look: ours alone is in its dir
   await expect
     .poll(() => readFileSync(at("runtime", LIST), "utf8"), { timeout: 5_000 })
     .toContain('"mtu": "1600"');
+});
+
+it("the socket removed: it is there again at the next look", async () => {
+  writePrimary(aws());
+  const agent = start();
+  await agent.isReady();
+  rmSync(at("state", "agent.sock"));
+  writePrimary(aws({ mtu: "1500" }));
+  await expect.poll(() => existsSync(at("state", "agent.sock")), { timeout: 5_000 }).toBe(true);
+  await agent.isReady();
+});
+
+it("a state directory that others may write to: not ready, with the reason, until it is put right", async () => {
+  writePrimary(aws());
+  mkdirSync(at("state"));
+  chmodSync(at("state"), 0o777);
+  const agent = start();
+  await agent.lacks("SocketAnswers", "is writable by others");
+  expect((await agent.health("healthz")).status).toBe(200);
+  chmodSync(at("state"), 0o700);
+  writePrimary(aws({ mtu: "1500" }));
+  await agent.isReady();
+  expect(await agent.end("SIGTERM")).toBe(0);
+});
+
+it("a list that cannot be written: said once, tried at each look, and no more often", async () => {
+  writePrimary(aws());
+  mkdirSync(conf(LIST));
+  const agent = start();
+  await agent.lacks("ListFirst", `Cannot write ${conf(LIST)}: EISDIR`);
+  await new Promise((done) => setTimeout(done, 2_000));
+  expect(agent.lines.filter(({ message }) => message.includes("EISDIR"))).toHaveLength(1);
+  expect(readdirSync(at("net.d")).sort()).toEqual([LIST, "10-aws.conflist"]);
 });
 
 describe("an end", () => {

@@ -361,8 +361,8 @@ describe("prefixes", () => {
     await ec2("AssignIpv6Addresses", { ...id, Ipv6PrefixCount: "1" });
     const { ipv4Prefixes: [first = ""] = [], ipv6Prefixes: [second = ""] = [] } =
       running.simulator().world.interfaces.get(of.eni) ?? {};
-    const [start = "", last] = first.replace("/28", "").split(/\.(?=\d+$)/);
-    const addresses = { ipv4: `${start}.${Number(last) + 3}`, ipv6: second.replace("::/80", "::3") };
+    const [network = "", last] = first.replace("/28", "").split(/\.(?=\d+$)/);
+    const addresses = { ipv4: `${network}.${Number(last) + 3}`, ipv6: second.replace("::/80", "::3") };
     await own(of.netns, addresses);
     return { ...of, ...addresses };
   }

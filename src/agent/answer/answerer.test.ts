@@ -16,6 +16,8 @@ const asked = { namespace: "shop", name: "web-0", uid: "u1" };
 /** What the API server would say now: a list of objects, one object, or a failure. */
 let objects: Record<string, object | undefined>;
 let isAway: boolean;
+/** Something before it answers everything. */
+let isProxy: boolean;
 let requests: string[];
 let answerer: Answerer;
 let timer: ManualTimer;
@@ -27,6 +29,7 @@ let told: string[];
 async function send({ path, signal }: HttpRequest): Promise<HttpAnswer> {
   requests.push(path);
   if (isAway) throw new KubernetesError("retry", `GET ${path}`, "connect ECONNREFUSED");
+  if (isProxy) return { status: 404, headers: {}, body: pieces("default backend - 404") };
   const url = new URL(path, "http://api");
   if (url.searchParams.has("watch")) return { status: 200, headers: {}, body: watched(url.pathname, signal) };
   const found = objects[url.pathname];
@@ -94,6 +97,7 @@ beforeEach(() => {
   stop = new AbortController();
   requests = [];
   isAway = false;
+  isProxy = false;
   obstacle = "";
   told = [];
   objects = {
@@ -177,13 +181,14 @@ describe("a pod without a branch", () => {
     objects["/api/v1/pods"] = list(podOf());
     objects[POLICIES_PATH] = undefined;
     objects[`${POLICIES}/securitygrouppolicies`] = undefined;
-    objects[POLICIES] = { resources: [] };
+    objects["/apis"] = { groups: [] };
     await start();
     expect(await ask()).toEqual({ answer: "none" });
   });
 
   it("waits when the policies are said not to exist and discovery knows them", async () => {
     objects["/api/v1/pods"] = list(podOf());
+    objects["/apis"] = { groups: [{ name: "vpcresources.k8s.aws", versions: [{ version: "v1beta1" }] }] };
     objects[POLICIES] = { resources: [{ name: "securitygrouppolicies" }] };
     await start();
     objects[POLICIES_PATH] = undefined;
@@ -199,6 +204,7 @@ describe("a pod without a branch", () => {
 describe("with the API server away", () => {
   it("the caches answer for ten minutes for a pod that they have seen", async () => {
     objects["/api/v1/pods"] = list(podOf());
+    objects[`${POLICIES}/securitygrouppolicies`] = { metadata: { resourceVersion: "6" }, items: [] };
     await start();
     isAway = true;
     expect(await ask()).toEqual({ answer: "none" });
@@ -209,6 +215,25 @@ describe("with the API server away", () => {
       answer: "wait",
       reason: expect.stringContaining("ECONNREFUSED") as string,
     });
+  });
+
+  it("a pod that is younger than the cache of policies waits: there may be one that it has not heard of", async () => {
+    objects["/api/v1/pods"] = list(podOf());
+    await start();
+    isAway = true;
+    const answer = ask(asked, 1_000);
+    await timer.advance(1_000);
+    expect(await answer).toMatchObject({ answer: "wait" });
+  });
+
+  it("404 of something before the API server is no answer", async () => {
+    objects["/api/v1/pods"] = list(podOf());
+    await start();
+    isProxy = true;
+    const answer = ask(asked, 1_000);
+    await timer.advance(1_000);
+    expect(await answer).toMatchObject({ answer: "wait" });
+    expect(await answerer.answer({ ask: "gone", pod: asked })).toMatchObject({ answer: "wait" });
   });
 
   it("a pod that they have not seen waits", async () => {

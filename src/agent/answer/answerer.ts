@@ -9,13 +9,14 @@ import type { Labels } from "../../policy/label-selector.ts";
 import type { SecurityGroupPolicy } from "../../policy/security-group-policy.ts";
 import type { BranchAnswer, GoneAnswer } from "../../state/answer.ts";
 import type { AskedPodName, Question } from "../../state/question.ts";
+import { LinkedAbort } from "../../sys/linked-abort.ts";
 import type { Timer } from "../../sys/timer.ts";
 import { decide, type NetworkPolicies } from "./decide.ts";
 import { isAskedPod, podName } from "./pod-names.ts";
 import { SharedReads } from "./shared-read.ts";
 
 /** With the API server away, caches are believed for so long. */
-const STALE_MS = 600_000;
+export const STALE_MS = 600_000;
 /** A pod that waits longer is told about. */
 const LATE_MS = 10_000;
 /** A pod that waits is looked at so often, whatever the watch says. */
@@ -88,6 +89,7 @@ export class Answerer {
         this.options.tell(pod, "BranchLate", answer.reason);
       return answer;
     } catch (error) {
+      if (this.options.signal.aborted) return wait("the agent is ending");
       if (!(error instanceof KubernetesError)) throw error;
       return wait(`the API server does not say what the pod needs: ${error.message}`);
     }
@@ -138,18 +140,17 @@ export class Answerer {
 
   /**
    * Policies as of now: a cache may not have one yet that was there when the pod was made. With the API server away, the
-   * cache is enough for a pod that it has seen, for a while.
+   * cache is enough for a while if it is not older than the pod as the API server last wrote it.
    */
   private async currentPolicies(pod: Pod): Promise<readonly SecurityGroupPolicy[]> {
-    const { pods, policies, timer } = this.options;
+    const { policies, timer } = this.options;
     try {
       return await this.policiesOf.get(pod.metadata.namespace);
     } catch (error) {
       if (!(error instanceof KubernetesError) || error.kind !== "retry") throw error;
-      const isSeen = pods.get(pod.metadata.name, pod.metadata.namespace)?.metadata.uid === pod.metadata.uid;
-      const { isComplete, heardAt } = policies.state();
+      const { isComplete, heardAt, resourceVersion } = policies.state();
       const isFresh = isComplete && heardAt !== undefined && timer.now() - heardAt <= STALE_MS;
-      if (!isSeen || !isFresh) throw error;
+      if (!isFresh || !isNotOlder(resourceVersion, pod.metadata.resourceVersion)) throw error;
       return [...policies.values()].map(({ policy }) => policy);
     }
   }
@@ -182,6 +183,7 @@ export class Answerer {
     try {
       return { answer: isAskedPod(await this.podOf.get(podName(pod)), pod) ? "exists" : "gone" };
     } catch (error) {
+      if (this.options.signal.aborted) return wait("the agent is ending");
       if (!(error instanceof KubernetesError)) throw error;
       if (error.kind === "missing") return { answer: "gone" };
       return wait(`the API server does not say whether the pod is gone: ${error.message}`);
@@ -194,23 +196,35 @@ export class Answerer {
     readonly forget: () => void;
   } {
     const { pods, timer, signal } = this.options;
-    const controller = new AbortController();
-    const wake = () => controller.abort();
-    const forget = pods.listen(({ object: { metadata } }) => {
-      if (metadata.namespace === namespace && metadata.name === name) wake();
+    const either = new LinkedAbort(signal);
+    const stop = pods.listen(({ object: { metadata } }) => {
+      if (metadata.namespace === namespace && metadata.name === name)
+        either.abort(new Error("it has changed"));
     });
-    const either = AbortSignal.any([controller.signal, signal]);
     return {
-      forget,
+      forget() {
+        stop();
+        either[Symbol.dispose]();
+      },
       async orAfter(milliseconds) {
         try {
-          await timer.sleep(milliseconds, either);
+          await timer.sleep(milliseconds, either.signal);
         } catch (error) {
-          if (!either.aborted) throw error;
+          if (!either.signal.aborted) throw error;
         }
       },
     };
   }
+}
+
+/**
+ * Whether one version of the API server's is not older than another. They are numbers that grow over all resources (since
+ * Kubernetes 1.35 for clients too); what is no number is not compared.
+ */
+function isNotOlder(version: string | undefined, than: string): boolean {
+  const isNumber = (text: string | undefined): text is string =>
+    text !== undefined && /^\d{1,20}$/.test(text);
+  return isNumber(version) && isNumber(than) && BigInt(version) >= BigInt(than);
 }
 
 function namesIn(key: string): { namespace: string; name: string } {

@@ -43,6 +43,11 @@ export class AgentSocket implements AsyncDisposable {
     return agent;
   }
 
+  /** Whether the socket's name still leads here. */
+  get isThere(): boolean {
+    return lstatSync(this.path, { throwIfNoEntry: false })?.ino === this.inode;
+  }
+
   get openConnections(): number {
     return this.connections.size;
   }

@@ -50,18 +50,22 @@ function readLists(directory: string): ListFile[] {
   return names.flatMap((name) => readFile(directory, name) ?? []);
 }
 
-/** A regular file, also behind a symbolic link; undefined if it has gone meanwhile, or is none. */
+/**
+ * A regular file, also behind a symbolic link; undefined if it has gone meanwhile, or is a directory, which a runtime
+ * skips. One that cannot be read is there all the same, without a text.
+ */
 function readFile(directory: string, name: string): ListFile | undefined {
   const path = join(directory, name);
   try {
     const found = statSync(path);
-    if (!found.isFile() || found.size > MAX_LIST) return undefined;
+    if (found.isDirectory()) return undefined;
+    if (!found.isFile() || found.size > MAX_LIST) return { name, text: "", mode: 0 };
     return { name, text: readFileSync(path, "utf8"), mode: found.mode & 0o777 };
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT" && lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-    // A link that leads nowhere, for instance: a runtime skips it too.
-    if (code === "ENOENT" || code === "ELOOP") return undefined;
+    // A link that leads nowhere, for instance.
+    if (code === "ENOENT" || code === "ELOOP") return { name, text: "", mode: 0 };
     throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { readConfig } from "../../cni/config.ts";
+import { CniError } from "../../cni/errors.ts";
 import { POD_ANNOTATIONS } from "../../ipam/annotation.ts";
 import { type Json, type JsonObject, isObject, parseJson, quote } from "../../text/json.ts";
 
@@ -16,12 +18,11 @@ const REQUIRED: JsonObject = { enablePodENI: true, capabilities: { [POD_ANNOTATI
  * another plugin, or would let pods start without their branch.
  */
 export function readEntry(text: string | undefined): JsonObject {
-  if (text === undefined) return REQUIRED;
   let given: Json;
   try {
-    given = parseJson(text);
+    given = parseJson(text ?? "{}");
   } catch (cause) {
-    throw new EntryError(`the entry ${quote(text)} is not JSON`, { cause });
+    throw new EntryError(`the entry ${quote(text ?? "")} is not JSON`, { cause });
   }
   if (!isObject(given)) throw new EntryError(`the entry ${quote(given)} is not a JSON object`);
   const { type, enablePodENI, capabilities, ...others } = given;
@@ -41,5 +42,27 @@ export function readEntry(text: string | undefined): JsonObject {
       `the entry's capabilities switch ${POD_ANNOTATIONS} off, by which the runtime passes annotations`,
     );
   }
-  return { ...others, enablePodENI: true, capabilities: { ...capabilities, [POD_ANNOTATIONS]: true } };
+  const entry = { ...others, ...REQUIRED, capabilities: { ...capabilities, [POD_ANNOTATIONS]: true } };
+  check(entry);
+  return entry;
+}
+
+/** The plugin reads the entry as it will at each ADD: what it refuses there would fail every pod of the node. */
+function check(entry: JsonObject): void {
+  let warnings: readonly string[];
+  try {
+    const read = readConfig({ cniVersion: "1.0.0", name: "check", type: "branchline", ...entry }, {});
+    if (read.config.missingAnnotation === "pass") {
+      throw new EntryError(
+        'the entry has missingAnnotation "pass": a pod whose annotation is late would start without its branch',
+      );
+    }
+    ({ warnings } = read);
+  } catch (error) {
+    if (error instanceof CniError)
+      throw new EntryError(`the plugin refuses the entry: ${error.message}`, { cause: error });
+    throw error;
+  }
+  // A misspelt key would be ignored, each time.
+  if (warnings.length > 0) throw new EntryError(`the entry: ${warnings.join("; ")}`);
 }

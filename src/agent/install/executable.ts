@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from "node:fs";
+import { closeSync, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
 import { removeTemporaries, replaceDurably } from "../../sys/durable.ts";
 
@@ -27,19 +27,21 @@ export class Executable {
 
   /** Makes the copy right; says whether it had to be written. */
   install(): boolean {
-    const found = statSync(this.path, { throwIfNoEntry: false, bigint: true });
+    const found = lstatSync(this.path, { throwIfNoEntry: false, bigint: true });
     if (found !== undefined && this.compared !== "" && identityOf(found) === this.compared) return false;
     removeTemporaries(this.path);
     if (found !== undefined && this.isRight(found)) return false;
     replaceDurably(this.path, chunksOf(this.source), MODE);
-    if (this.isRight(statSync(this.path, { bigint: true }))) return true;
+    if (this.isRight(lstatSync(this.path, { bigint: true }))) return true;
     throw new InstallError(`${this.path} does not read back as it was written: does somebody else write it?`);
   }
 
   private isRight(found: BigIntStats): boolean {
     const isRight =
+      // No link, and nobody else's: they could be changed behind our back.
       found.isFile() &&
-      (found.mode & 0o777n) === BigInt(MODE) &&
+      (found.mode & 0o7777n) === BigInt(MODE) &&
+      Number(found.uid) === process.geteuid?.() &&
       isSame(chunksOf(this.source), chunksOf(this.path));
     this.compared = isRight ? identityOf(found) : "";
     return isRight;

@@ -166,7 +166,9 @@ it("a list before ours is a problem, though ours is written", () => {
   const early = file("00-mine.conflist", aws());
   const { plan, problem } = planList([early], options);
   expect(plan.action).toBe("write");
-  expect(problem).toContain("the runtime uses 00-mine.conflist, which comes before 05-branchline.conflist");
+  expect(problem).toContain(
+    "the runtime looks at 00-mine.conflist first, which comes before 05-branchline.conflist",
+  );
 });
 
 it("from a directory that the runtime does not read", () => {
@@ -178,4 +180,14 @@ it("from a directory that the runtime does not read", () => {
   expect(planList([file("00-mine.conflist", aws())], options, [primary]).problem).toContain(
     "00-mine.conflist",
   );
+});
+
+it.each([
+  ["not valid", "{"],
+  ["not readable", ""],
+  ["another's", '{"cniVersion":"1.0.0","name":"x","Type":"bridge"}'],
+])("a file before ours that is %s is a problem as well: a runtime may stop there", (_what, text) => {
+  const { plan, problem } = planList([file("00-x.conf", text), primary], options);
+  expect(plan.action).toBe("write");
+  expect(problem).toContain("the runtime looks at 00-x.conf first");
 });

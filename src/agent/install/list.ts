@@ -74,13 +74,14 @@ export function planList(
       `${primary.file.name} has no plugin of type ${quote(options.primaryType)}; it has ${quote(typesOf(primary.list))}: choose another with --primary-type`,
     );
   }
-  const first = lists.find(({ list }) => list !== undefined);
-  const isFirst = options.ours <= (first?.file.name ?? options.ours);
+  // Whatever is in it: a runtime may also stop at a file that it cannot read (containerd does), and use none.
+  const first = lists[0]?.file.name ?? options.ours;
+  const isFirst = options.ours <= first;
   return {
     plan: planWrite(ours, { name: options.ours, text, mode: primary.file.mode }),
     problem: isFirst
       ? undefined
-      : `the runtime uses ${first?.file.name ?? ""}, which comes before ${options.ours}: remove it or rename ours with --list-name`,
+      : `the runtime looks at ${first} first, which comes before ${options.ours}: remove it or rename ours with --list-name`,
   };
 }
 

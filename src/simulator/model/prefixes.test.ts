@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it, test } from "vitest";
 import { freeAddresses } from "./addresses.ts";
+import { Ec2Error } from "./error.ts";
+import { textAt } from "./operation.ts";
 import type { ParamTree } from "./params.ts";
 import { Simulator } from "./simulator.ts";
 import type { Answer, Interface, Subnet } from "./types.ts";
@@ -16,23 +18,25 @@ const list = (...values: readonly (string | ParamTree)[]): ParamTree =>
   Object.fromEntries(values.map((value, i) => [String(i + 1), value]));
 
 function create(tree: ParamTree): Interface {
-  const { networkInterface } = call("CreateNetworkInterface", { SubnetId: subnet.id, ...tree });
-  const { networkInterfaceId } = networkInterface as Answer;
-  const eni = simulator.world.interfaces.get(String(networkInterfaceId));
+  const made = call("CreateNetworkInterface", { SubnetId: subnet.id, ...tree });
+  const eni = simulator.world.interfaces.get(textAt(made, "networkInterface", "networkInterfaceId"));
   if (eni === undefined) throw new Error("nothing was made");
   return eni;
 }
 
+const stateNow = () => structuredClone({ ...simulator.world, random: undefined });
+
 /** The code of the refusal, after which everything is as it was. */
-function refusal(action: string, tree: ParamTree): unknown {
-  const before = structuredClone({ ...simulator.world, random: undefined });
+function refusal(action: string, tree: ParamTree): string {
+  const before = stateNow();
+  let code = "none";
   try {
     call(action, tree);
   } catch (error) {
-    expect(structuredClone({ ...simulator.world, random: undefined })).toEqual(before);
-    return (error as { code?: string }).code;
+    code = error instanceof Ec2Error ? error.code : String(error);
   }
-  return "none";
+  expect(stateNow()).toEqual(before);
+  return code;
 }
 
 function madeOf(cidr: string): void {

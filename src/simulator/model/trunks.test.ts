@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { desiredNetworks } from "../data-plane/desired.ts";
+import { textAt } from "./operation.ts";
 import type { ParamTree } from "./params.ts";
 import { changeSettings } from "./settings.ts";
 import { Simulator } from "./simulator.ts";
@@ -54,7 +55,7 @@ test("a branch by a GRE key is held and shown as one, until it is disassociated"
   expect(shown("interface-protocol", "GRE")).toEqual([branches[0]]);
   expect(shown("interface-protocol", "VLAN")).toEqual([branches[1]]);
   expect(shown("gre-key", "9")).toEqual([branches[0]]);
-  call("DisassociateTrunkInterface", { AssociationId: String(made["associationId"]) });
+  call("DisassociateTrunkInterface", { AssociationId: textAt(made, "associationId") });
   expect(shown("interface-protocol", "GRE")).toEqual([]);
   expect(associate(2, { GreKey: "9" })).toMatchObject({ greKey: 9 });
 });

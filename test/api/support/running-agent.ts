@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { eventually } from "../../ground/run.ts";
 
@@ -27,7 +28,9 @@ export class RunningAgent {
 
   constructor({ directory, node, kubeconfig, args }: AgentPlace) {
     const at = (name: string) => path.join(directory, name);
+    writeFileSync(at("entry.json"), JSON.stringify({ serviceCIDRs: [] }));
     const flags = [
+      ["--entry", at("entry.json")],
       ["--node-name", node],
       ["--kubeconfig", kubeconfig],
       ["--cni-bin-dir", at("bin")],
