@@ -3,26 +3,20 @@
 // A whole ADD with a branch on the host's kernel, which may lack 8021q: dist/macvlan/branchline is the plugin with
 // macvlans for VLAN devices.
 import { mkdirSync, rmSync } from "node:fs";
+import { listNamespaces } from "../src/simulator/data-plane/execute.ts";
+import { deleteNamespaces } from "../src/simulator/data-plane/vpc-plane.ts";
 import { STATE_DIRECTORY } from "../src/state/store.ts";
 import { cniCommand } from "./cni.ts";
-import {
-  type BenchPod,
-  addressOf,
-  configFor,
-  createNode,
-  createPod,
-  deleteNamespaces,
-  deletePod,
-} from "./guest/sandbox.ts";
+import { type BenchPod, addressOf, configFor, createNode, createPod, deletePod } from "./guest/sandbox.ts";
 import { type Measured, type Point, measure, run } from "./measure.ts";
 
 const VLAN = 7;
 
-function main(dist: string, rounds: number): Measured[] {
+async function main(dist: string, rounds: number): Promise<Measured[]> {
   // `ip netns exec` gave us mounts of our own: the records of this machine's pods, should it have any, are not ours.
   mkdirSync(STATE_DIRECTORY, { recursive: true, mode: 0o700 });
   run({ argv: ["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", STATE_DIRECTORY] });
-  createNode();
+  await createNode([VLAN]);
   let pod: BenchPod | undefined;
   const living = (): BenchPod => {
     if (pod === undefined) throw new Error("no pod");
@@ -68,7 +62,7 @@ exit 0
 }
 
 try {
-  process.stdout.write(JSON.stringify(main(process.argv[2] ?? "dist", Number(process.argv[3] ?? 30))));
+  process.stdout.write(JSON.stringify(await main(process.argv[2] ?? "dist", Number(process.argv[3] ?? 30))));
 } finally {
-  deleteNamespaces();
+  await deleteNamespaces((await listNamespaces()).filter((name) => name.startsWith("bench-")));
 }

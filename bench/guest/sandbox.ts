@@ -1,11 +1,11 @@
-import { writeFileSync } from "node:fs";
+import { createVpc, nodeGroup, type Branch, type Vpc } from "../../test/ground/vpc.ts";
 import { run } from "../measure.ts";
 
-/** Pods for the benchmark: a namespace with a primary's veth, made by one `ip -batch`, and a trunk with its other end. */
+/** Pods for the benchmark: a namespace with a primary's veth, made by one `ip -batch`, and branches of the tests' VPC. */
 
 export const TRUNK = "eth1";
 const TRUNK_MAC = "02:00:00:00:00:11";
-/** Where the trunk leads: a namespace in which one VLAN device answers for the VPC. */
+/** The VPC's namespace. */
 export const VPC = "bench-vpc";
 
 export interface BenchPod {
@@ -20,35 +20,26 @@ export function ip(lines: readonly string[], netns?: string): void {
   run({ argv, stdin: `${lines.join("\n")}\n` });
 }
 
-/** The node: a primary ENI to send from, and a trunk. */
-export function createNode(): void {
-  ip([
-    "link set lo up",
-    `netns add ${VPC}`,
-    `link add ${TRUNK} address ${TRUNK_MAC} mtu 9001 type veth peer name trunk mtu 9001 netns ${VPC}`,
-    `link set ${TRUNK} up`,
-    // Where ens5 leads is nobody's business.
-    `link add ens5 type veth peer name ens5 netns ${VPC}`,
-    "addr add 10.0.0.10/24 dev ens5",
-    "link set ens5 up",
-    "route add default via 10.0.0.1 dev ens5",
-  ]);
-  ip(["link set lo up", "link set trunk up", "link set ens5 up"], VPC);
-  // The routed datapath forwards.
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+const branches = new Map<number, Branch>();
+
+/** The node: a primary ENI to send from, and a trunk with these branches, made before anything is measured. */
+export async function createNode(vlanIds: readonly number[]): Promise<Vpc> {
+  ip(["link set lo up"]);
+  const vpc = await createVpc({
+    name: VPC,
+    primary: { device: "ens5" },
+    trunk: { device: TRUNK, mac: TRUNK_MAC },
+  });
+  const subnet = { ipv4: "10.0.2.0/24", ipv6: "2001:db8:2::/64" };
+  const options = { subnet, groups: [nodeGroup] };
+  const wanted = vlanIds.map((vlanId) => ({ vlanId, ipv4: `10.0.2.${vlanId}`, ...options }));
+  for (const branch of await vpc.attachBranches(wanted)) branches.set(branch.vlanId, branch);
+  return vpc;
 }
 
 /** What the primary gave the pod. */
 export function addressOf({ vlanId }: Pick<BenchPod, "vlanId">): string {
   return `10.0.1.${vlanId}`;
-}
-
-/** Whatever of them is still there. */
-export function deleteNamespaces(): void {
-  const names = run({ argv: ["ip", "netns", "list"] })
-    .split("\n")
-    .map((line) => line.split(" ")[0] ?? "");
-  ip(names.filter((name) => name.startsWith("bench-")).map((name) => `netns del ${name}`));
 }
 
 export function createPod(name: string, vlanId: number): BenchPod {
@@ -84,23 +75,20 @@ export function deletePod(pod: BenchPod): void {
 }
 
 /** The branch of a VLAN id. */
-export function branchOf(vlanId: number): { eniId: string; mac: string; address: string } {
-  const hex = vlanId.toString(16).padStart(2, "0");
-  return { eniId: `eni-0b0000000000000${hex}`, mac: `02:b1:00:00:00:${hex}`, address: `10.0.2.${vlanId}` };
+export function branchOf(vlanId: number): Branch {
+  const branch = branches.get(vlanId);
+  if (branch === undefined) throw new Error(`the node has no branch ${vlanId}`);
+  return branch;
 }
 
 /** The plugin's entry as a runtime hands it over for this pod; the trunk is known by its MAC, as an agent says it. */
 export function configFor(pod: BenchPod, datapath: "direct" | "routed"): object {
-  const { eniId, mac, address } = branchOf(pod.vlanId);
-  const annotation = [
-    { eniId, ifAddress: mac, privateIp: address, vlanId: pod.vlanId, subnetCidr: "10.0.2.0/24" },
-  ];
   return {
     cniVersion: "1.0.0",
     name: "bench",
     type: "branchline",
     enablePodENI: true,
-    // There is no agent here, and nothing answers for the gateway.
+    // There is no agent here, and no ADD is to wait for the gateway.
     missingAnnotation: "pass",
     gatewayTimeout: 0,
     datapath,
@@ -109,7 +97,7 @@ export function configFor(pod: BenchPod, datapath: "direct" | "routed"): object 
     pluginLogFile: "/dev/null",
     capabilities: { "io.kubernetes.cri.pod-annotations": true },
     runtimeConfig: {
-      "io.kubernetes.cri.pod-annotations": { "vpc.amazonaws.com/pod-eni": JSON.stringify(annotation) },
+      "io.kubernetes.cri.pod-annotations": { "vpc.amazonaws.com/pod-eni": branchOf(pod.vlanId).annotation },
     },
     prevResult: {
       cniVersion: "1.0.0",

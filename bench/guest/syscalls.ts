@@ -41,6 +41,9 @@ const FILES = [
 /** What the allocator and the garbage collector ask for when they see fit. */
 const MEMORY = ["brk", "futex", "getpid", "madvise", "mmap", "mprotect", "munmap"];
 
+/** The branch that it needs. */
+export const VLAN = 7;
+
 /** Of so many calls the least counts: the first makes directories, and the allocator reads files when it sees fit. */
 const ROUNDS = 3;
 
@@ -49,7 +52,7 @@ export function syscalls(dist: string): Syscalls[] {
   run(cniCommand(`${dist}/branchline`, "STATUS", STATUS));
   return (["direct", "routed"] as const).flatMap((datapath) => {
     const rounds = Array.from({ length: ROUNDS }, () => {
-      const pod = createPod("a", 7);
+      const pod = createPod("a", VLAN);
       const traced = ["ADD", "DEL"].map((verb) => {
         const command = cniCommand(`${dist}/branchline`, verb, configFor(pod, datapath), pod);
         run({ ...command, argv: ["strace", "-f", "-o", TRACE, ...command.argv] });

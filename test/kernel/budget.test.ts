@@ -1,13 +1,10 @@
 // What one call of the executable asks of the kernel, counted by strace and held against a budget: a call that begins to
 // ask for more is noticed here and not by a clock. `make bench` prints the same counts.
-import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createNode, deleteNamespaces } from "../../bench/guest/sandbox.ts";
-import { type Syscalls, syscalls } from "../../bench/guest/syscalls.ts";
-import { settled, snapshot, type Snapshot } from "../ground/index.ts";
-
-const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+import { createNode } from "../../bench/guest/sandbox.ts";
+import { type Syscalls, VLAN, syscalls } from "../../bench/guest/syscalls.ts";
+import { settled, snapshot, type Snapshot, type Vpc } from "../ground/index.ts";
 
 /**
  * netlinkSent are round trips, exactly as many as Linux 6.1 and 6.12 took when this was written. `all` has some room.
@@ -20,19 +17,17 @@ const BUDGETS: readonly Pick<Syscalls, "name" | "all" | "netlinkSent" | "setns">
 ];
 
 let before: Snapshot;
-let forwarding: string;
+let vpc: Vpc;
 let counted: readonly Syscalls[];
 
 beforeAll(async () => {
   before = await snapshot();
-  forwarding = readFileSync(FORWARDING, "latin1");
-  createNode();
+  vpc = await createNode([VLAN]);
   counted = syscalls(path.resolve(import.meta.dirname, "../../dist"));
 });
 
 afterAll(async () => {
-  deleteNamespaces();
-  writeFileSync(FORWARDING, forwarding);
+  await vpc.close();
   await settled(undefined, before);
 });
 
