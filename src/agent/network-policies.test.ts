@@ -4,6 +4,9 @@ import { networkPoliciesOf } from "./network-policies.ts";
 
 const pod = PODS.read({ metadata: { namespace: "shop", name: "web", labels: { app: "web" } } });
 const calico = { metadata: { namespace: "calico-system", name: "c", labels: { "k8s-app": "calico-node" } } };
+const kubeRouter = {
+  metadata: { namespace: "kube-system", name: "r", labels: { "k8s-app": "kube-router" } },
+};
 const awsNode = (...args: string[]) => ({
   metadata: { namespace: "kube-system", name: "aws-node-x", labels: { "k8s-app": "aws-node" } },
   spec: { containers: [{ name: "aws-node" }, { name: "aws-eks-nodeagent", args }] },
@@ -16,6 +19,10 @@ const SOME = { enforced: "some", policy: "shop/n" };
 it.each<[string, "auto" | "enforced" | "ignore", object[], object[] | undefined, object]>([
   ["nothing enforces", "auto", [], [selects], NONE],
   ["Calico's agent", "auto", [calico], [selects], SOME],
+  ["Calico's agent, which may have policies of its own", "auto", [calico], [], { enforced: "unseen" }],
+  ["kube-router, which has none", "auto", [kubeRouter], [], NONE],
+  ["kube-router", "auto", [kubeRouter], [selects], SOME],
+  ["kube-router and Calico", "auto", [calico, kubeRouter], [], { enforced: "unseen" }],
   ["Calico's agent that has ended", "auto", [{ ...calico, status: { phase: "Failed" } }], [selects], NONE],
   ["aws-node's agent that enforces", "auto", [awsNode("--enable-network-policy=true")], [selects], SOME],
   ["aws-node's agent that does not", "auto", [awsNode("--enable-network-policy=false")], [selects], NONE],

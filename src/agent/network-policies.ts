@@ -15,7 +15,8 @@ export function networkPoliciesOf(
   policies: Pick<Cache<NetworkPolicy>, "values" | "state">,
 ): NetworkPolicies {
   if (mode === "ignore") return { enforced: "none" };
-  if (mode === "auto" && !isEnforcedHere(pods.values())) return { enforced: "none" };
+  const here = enforcedHere(pods.values());
+  if (mode === "auto" && here === undefined) return { enforced: "none" };
   if (!policies.state().isComplete) return { enforced: "unknown" };
   for (const { metadata, podSelector } of policies.values()) {
     if (metadata.namespace !== pod.metadata.namespace) continue;
@@ -24,10 +25,13 @@ export function networkPoliciesOf(
       return { enforced: "some", policy: `${metadata.namespace}/${metadata.name}` };
     }
   }
-  return { enforced: "none" };
+  return here === "own" ? { enforced: "unseen" } : { enforced: "none" };
 }
 
-function isEnforcedHere(pods: Iterable<Pod>): boolean {
-  for (const pod of pods) if (pod.enforcesNetworkPolicies && !isFinished(pod)) return true;
-  return false;
+function enforcedHere(pods: Iterable<Pod>): Pod["enforces"] {
+  let here: Pod["enforces"];
+  for (const pod of pods) {
+    if (pod.enforces !== undefined && !isFinished(pod) && here !== "own") here = pod.enforces;
+  }
+  return here;
 }

@@ -20,8 +20,11 @@ export interface Pod extends KubernetesObject {
   readonly phase: string;
   /** Whether a controller owns it, which would make another. */
   readonly hasOwner: boolean;
-  /** It is an agent that enforces NetworkPolicies on the veths of its node. */
-  readonly enforcesNetworkPolicies: boolean;
+  /**
+   * It is an agent that enforces NetworkPolicies on the veths of its node. `own`: and policies of its own kinds too, such as
+   * Calico's GlobalNetworkPolicy, which we do not read.
+   */
+  readonly enforces: "standard" | "own" | undefined;
 }
 
 export const PODS: Resource<Pod> = {
@@ -43,21 +46,28 @@ export const PODS: Resource<Pod> = {
       asksForBranch: containers.some(hasBranchLimit),
       phase: textOf(fieldsOf(fieldsOf(object)["status"])["phase"]) ?? "",
       hasOwner: owners.some((owner) => fieldsOf(owner)["controller"] === true),
-      enforcesNetworkPolicies: isEnforcer(object, itemsOf(spec["containers"])),
+      enforces: enforcedBy(object, itemsOf(spec["containers"])),
     };
   },
 };
 
-/** The label k8s-app of Calico's and Cilium's agents. */
-const ENFORCERS = new Set(["calico-node", "cilium", "kube-router"]);
+/** By the label k8s-app. */
+const ENFORCERS: Readonly<Record<string, Pod["enforces"]>> = {
+  "calico-node": "own",
+  cilium: "own",
+  "kube-router": "standard",
+};
 /** Of aws-node's second container, whose agent is always there and enforces only with this. */
 const AWS_FLAG = "--enable-network-policy=true";
 
-function isEnforcer(pod: unknown, containers: readonly unknown[]): boolean {
-  const { labels } = readMetadata(pod);
-  if (ENFORCERS.has(labels["k8s-app"] ?? "")) return true;
-  if (labels["k8s-app"] !== "aws-node") return false;
-  return containers.some((container) => itemsOf(fieldsOf(container)["args"]).includes(AWS_FLAG));
+function enforcedBy(pod: unknown, containers: readonly unknown[]): Pod["enforces"] {
+  const app = readMetadata(pod).labels["k8s-app"] ?? "";
+  if (Object.hasOwn(ENFORCERS, app)) return ENFORCERS[app];
+  if (app !== "aws-node") return undefined;
+  // It has ClusterNetworkPolicies as well.
+  return containers.some((container) => itemsOf(fieldsOf(container)["args"]).includes(AWS_FLAG))
+    ? "own"
+    : undefined;
 }
 
 function hasBranchLimit(container: unknown): boolean {

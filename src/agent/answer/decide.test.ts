@@ -152,6 +152,9 @@ describe("decide", () => {
     ["auto", { enforced: "none" }, branch("direct")],
     ["direct", { enforced: "none" }, branch("direct")],
     ["routed", { enforced: "none" }, branch("routed")],
+    ["auto", { enforced: "unseen" }, branch("routed")],
+    ["direct", { enforced: "unseen" }, branch("direct")],
+    ["routed", { enforced: "unseen" }, branch("routed")],
     ["auto", { enforced: "some", policy: "shop/n" }, branch("routed")],
     ["routed", { enforced: "some", policy: "shop/n" }, branch("routed")],
     [

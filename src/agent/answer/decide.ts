@@ -24,9 +24,13 @@ export interface Facts {
   readonly unrequested: "refuse" | "allow";
 }
 
-/** `unknown`: something enforces them, and the cache of NetworkPolicies is not complete yet. */
+/**
+ * `unseen`: no NetworkPolicy selects the pod, but what enforces them has kinds of policies that the agent does not read.
+ * `unknown`: something enforces them, and the cache of NetworkPolicies is not complete yet.
+ */
 export type NetworkPolicies =
-  { readonly enforced: "none" | "unknown" } | { readonly enforced: "some"; readonly policy: string };
+  | { readonly enforced: "none" | "unseen" | "unknown" }
+  | { readonly enforced: "some"; readonly policy: string };
 
 /** `look`: the policies of the namespace decide, and have to be looked at first. */
 export type Decision = BranchAnswer | { readonly answer: "look" };
@@ -58,6 +62,9 @@ function withBranch({ pod, others, datapath, networkPolicies }: Facts, annotatio
   switch (networkPolicies.enforced) {
     case "none":
       return { answer: "branch", annotation, datapath: datapath === "auto" ? "direct" : datapath };
+    case "unseen":
+      // Who asks for direct by name has been told (docs/datapaths.md).
+      return { answer: "branch", annotation, datapath: datapath === "auto" ? "routed" : datapath };
     case "unknown":
       if (datapath === "routed") return { answer: "branch", annotation, datapath };
       return { answer: "wait", reason: "the list of NetworkPolicies is not complete yet" };
