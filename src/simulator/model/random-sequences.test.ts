@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { Tally, patience, runs } from "../../../test/fuzz/runs.ts";
-import { freeAddresses, overlap, sizeOf } from "./addresses.ts";
-import { allOf } from "./addressing.ts";
+import { familyOf, formatPrefix, networkOf } from "../../values/ip.ts";
+import { freeAddresses, sizeOf } from "./addresses.ts";
 import { Ec2Error } from "./error.ts";
 import { instanceTypes } from "./instance-types.ts";
 import type { ParamTree } from "./params.ts";
@@ -183,6 +183,11 @@ function trunkOf(world: World, which: Pick): string {
   return pick(new Map([...world.interfaces].filter(([, { type }]) => type === "trunk")), which);
 }
 
+function prefixAround(address: string): string {
+  const length = familyOf(address) === 4 ? 28 : 80;
+  return formatPrefix({ address: networkOf({ address, length }), length });
+}
+
 /** What must hold whatever was done: read from the state alone, not from what the operations say. */
 function broken(world: World): string[] {
   const defects: string[] = [];
@@ -199,13 +204,14 @@ function broken(world: World): string[] {
     "address",
     interfaces.flatMap(({ vpc, addresses, ipv6 }) => [...addresses, ...ipv6].map((ip) => `${vpc} ${ip}`)),
   );
-  for (const { vpc, ipv4Prefixes, ipv6Prefixes } of interfaces) {
-    for (const prefix of [...ipv4Prefixes, ...ipv6Prefixes]) {
-      const inside = interfaces.flatMap((eni) =>
-        eni.vpc === vpc ? allOf(eni).filter((other) => overlap(prefix, other)) : [],
-      );
-      if (inside.length > 1) defects.push(`${prefix} overlaps: ${inside.join(", ")}`);
-    }
+  const blocks = interfaces.flatMap(({ vpc, ipv4Prefixes, ipv6Prefixes }) =>
+    [...ipv4Prefixes, ...ipv6Prefixes].map((prefix) => `${vpc} ${prefix}`),
+  );
+  unique("prefix", blocks);
+  const taken = new Set(blocks);
+  for (const { vpc, addresses, ipv6 } of taken.size === 0 ? [] : interfaces) {
+    const inside = [...addresses, ...ipv6].filter((address) => taken.has(`${vpc} ${prefixAround(address)}`));
+    if (inside.length > 0) defects.push(`in another's prefix: ${inside.join(", ")}`);
   }
   unique(
     "VLAN id or GRE key",
@@ -226,14 +232,14 @@ function broken(world: World): string[] {
   );
   for (const subnet of world.subnets.values()) {
     const inside = interfaces.filter((eni) => eni.subnet === subnet.id);
-    const taken = inside.reduce(
+    const used = inside.reduce(
       (sum, { addresses, ipv4Prefixes }) => sum + addresses.length + 16 * ipv4Prefixes.length,
       0,
     );
-    if (freeAddresses(subnet) !== sizeOf(subnet) - taken)
+    if (freeAddresses(subnet) !== sizeOf(subnet) - used)
       defects.push(`${subnet.id} counts ${freeAddresses(subnet)} free`);
-    const [ipv6, blocks] = [inside.flatMap((eni) => eni.ipv6), inside.flatMap((eni) => eni.ipv6Prefixes)];
-    if (!isDeepStrictEqual([subnet.usedIpv6, subnet.usedIpv6Prefixes], [new Set(ipv6), new Set(blocks)]))
+    const [ipv6, prefixes] = [inside.flatMap((eni) => eni.ipv6), inside.flatMap((eni) => eni.ipv6Prefixes)];
+    if (!isDeepStrictEqual([subnet.usedIpv6, subnet.usedIpv6Prefixes], [new Set(ipv6), new Set(prefixes)]))
       defects.push(`${subnet.id} does not know its IPv6 addresses and prefixes`);
     if (freeAddresses(subnet) < 0) defects.push(`${subnet.id} is overfull`);
   }
