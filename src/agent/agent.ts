@@ -5,7 +5,7 @@ import { backOffMs } from "../kubernetes/back-off.ts";
 import type { KubernetesClient, Scope } from "../kubernetes/client.ts";
 import { KubernetesError } from "../kubernetes/error.ts";
 import { Recorder, type EventText } from "../kubernetes/events.ts";
-import type { KubernetesObject } from "../kubernetes/metadata.ts";
+import { type KubernetesObject, keyOf } from "../kubernetes/metadata.ts";
 import {
   CNI_NODES,
   NETWORK_POLICIES,
@@ -19,6 +19,7 @@ import {
   type SecurityGroupPolicyObject,
 } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
+import { messageOf } from "../text/error-words.ts";
 import type { JsonObject } from "../text/json.ts";
 import type { LogFields, LogLevel } from "../text/log-line.ts";
 import { isTemporary } from "../sys/durable.ts";
@@ -26,7 +27,7 @@ import { errorCode } from "../sys/errno.ts";
 import { AttachmentStore } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import { LinkedAbort } from "../sys/linked-abort.ts";
-import type { Timer } from "../sys/timer.ts";
+import { type Timer, pause } from "../sys/timer.ts";
 import { Answerer, STALE_MS } from "./answer/answerer.ts";
 import { AgentSocket } from "./answer/socket.ts";
 import { attachedUids, vlanIdsOnNode } from "./attached.ts";
@@ -86,6 +87,7 @@ export class Agent {
   readonly conditions: Conditions;
   private readonly options: AgentOptions;
   private readonly executable: Executable;
+  private readonly store: AttachmentStore;
   private readonly pods: Cache<Pod>;
   private readonly policies: Cache<SecurityGroupPolicyObject>;
   private readonly networkPolicies: Cache<NetworkPolicy>;
@@ -105,6 +107,7 @@ export class Agent {
       options.log(isTrue ? "info" : "warn", why, { condition, status: isTrue }),
     );
     this.executable = new Executable(options.executable, options.cniBinDir);
+    this.store = new AttachmentStore(options.stateDirectory, systemClock);
     const own = { fieldSelector: `metadata.name=${options.nodeName}` };
     this.pods = this.cacheOf(PODS, { fieldSelector: `spec.nodeName=${options.nodeName}` });
     this.policies = this.cacheOf(SECURITY_GROUP_POLICIES, {});
@@ -134,7 +137,7 @@ export class Agent {
       cache.run(signal),
     );
     try {
-      await this.until(signal, "ExecutableInstalled", () => this.installExecutable());
+      await this.installFirst(signal);
       await this.whenComplete(signal);
       running.push(this.watchTrunk(signal));
       await this.keep(signal);
@@ -149,15 +152,9 @@ export class Agent {
   }
 
   /** Caches without which an answer could be wrong. */
-  private needed(): readonly Cache<KubernetesObject>[] {
-    const { networkPolicies } = this.options;
-    const both: Cache<KubernetesObject>[] = [
-      this.pods as unknown as Cache<KubernetesObject>,
-      this.policies as unknown as Cache<KubernetesObject>,
-    ];
-    return networkPolicies === "ignore"
-      ? both
-      : [...both, this.networkPolicies as unknown as Cache<KubernetesObject>];
+  private needed(): readonly Pick<Cache<Pod>, "run" | "state" | "whenComplete">[] {
+    const { pods, policies, networkPolicies } = this;
+    return this.options.networkPolicies === "ignore" ? [pods, policies] : [pods, policies, networkPolicies];
   }
 
   private cacheOf<T extends KubernetesObject>(resource: Resource<T>, scope: Scope): Cache<T> {
@@ -209,26 +206,12 @@ export class Agent {
     return isTrue ? "" : why;
   }
 
-  private installExecutable(): string {
-    const { path } = this.executable;
-    if (this.executable.install()) this.options.log("info", `installed ${path}`);
-    return path;
-  }
-
-  /** Tries until it succeeds, and says why it does not. */
-  private async until(
-    signal: AbortSignal,
-    name: "ExecutableInstalled",
-    attempt: () => string,
-  ): Promise<void> {
+  /** Tries until the executable is there: without it the list would fail every pod. */
+  private async installFirst(signal: AbortSignal): Promise<void> {
     const { timer, random } = this.options;
     for (let failures = 1; ; failures++) {
-      try {
-        this.conditions.set(name, true, attempt());
-        return;
-      } catch (error) {
-        this.conditions.set(name, false, wordsOf(error));
-      }
+      this.checkExecutable();
+      if (this.conditions.get("ExecutableInstalled").isTrue) return;
       await timer.sleep(backOffMs(failures, random), signal);
     }
   }
@@ -268,7 +251,7 @@ export class Agent {
       }
       this.conditions.set("SocketAnswers", true, `${stateDirectory}/agent.sock`);
     } catch (error) {
-      this.conditions.set("SocketAnswers", false, wordsOf(error));
+      this.conditions.set("SocketAnswers", false, messageOf(error));
     }
   }
 
@@ -284,10 +267,12 @@ export class Agent {
   }
 
   private checkExecutable(): void {
+    const { path } = this.executable;
     try {
-      this.conditions.set("ExecutableInstalled", true, this.installExecutable());
+      if (this.executable.install()) this.options.log("info", `installed ${path}`);
+      this.conditions.set("ExecutableInstalled", true, path);
     } catch (error) {
-      this.conditions.set("ExecutableInstalled", false, wordsOf(error));
+      this.conditions.set("ExecutableInstalled", false, messageOf(error));
     }
   }
 
@@ -304,7 +289,7 @@ export class Agent {
       this.conditions.set("ListFirst", problem === undefined, problem ?? `${cniConfDir}/${listName}`);
     } catch (error) {
       // Not the message: it has the temporary file's name, which is another each time.
-      const why = errorCode(error) ?? wordsOf(error);
+      const why = errorCode(error) ?? messageOf(error);
       this.conditions.set("ListFirst", false, `Cannot write ${cniConfDir}/${listName}: ${why}`);
     }
   }
@@ -323,13 +308,12 @@ export class Agent {
 
   /** Says which pods run without their branch: they started while nobody was asked. */
   private sweep(): void {
-    const { stateDirectory, log } = this.options;
+    const { log } = this.options;
     try {
-      const store = new AttachmentStore(stateDirectory, systemClock);
       const escaped = findEscaped({
         pods: this.pods.values(),
         policies: this.policies.values(),
-        attached: attachedUids(store),
+        attached: attachedUids(this.store),
         vlanIds: vlanIdsOnNode(),
       });
       for (const { pod, why } of escaped) {
@@ -339,11 +323,11 @@ export class Agent {
           { type: "Warning", reason: "PodUnprotected", message },
         );
         if (this.escaped.has(pod.metadata.uid)) continue;
-        log("error", `pod ${pod.metadata.namespace}/${pod.metadata.name}: ${message}`);
+        log("error", `pod ${keyOf(pod.metadata)}: ${message}`);
       }
       this.escaped = new Set(escaped.map(({ pod }) => pod.metadata.uid));
     } catch (error) {
-      log("warn", `whether pods run without their branch is not known: ${wordsOf(error)}`);
+      log("warn", `whether pods run without their branch is not known: ${messageOf(error)}`);
     }
   }
 
@@ -390,9 +374,9 @@ export class Agent {
           this.conditions.set("TrunkFound", true, name);
         }
       } catch (error) {
-        this.conditions.set("TrunkFound", false, wordsOf(error));
+        this.conditions.set("TrunkFound", false, messageOf(error));
       }
-      await timer.sleep(isFound ? RECHECK_MS : TRUNK_MS, signal).catch(() => undefined);
+      await pause(timer, isFound ? RECHECK_MS : TRUNK_MS, signal);
     }
   }
 
@@ -477,20 +461,12 @@ class Changes {
     // A directory that cannot be watched is looked at more often.
     const isWatched = this.watchers.size === this.directories.size;
     using either = new LinkedAbort(this.wake.signal, this.signal);
-    try {
-      await timer.sleep(isWatched ? milliseconds : Math.min(milliseconds, 1_000), either.signal);
-    } catch (error) {
-      if (!either.signal.aborted) throw error;
-      if (!this.signal.aborted) await timer.sleep(SETTLE_MS, this.signal).catch(() => undefined);
-    }
+    await pause(timer, isWatched ? milliseconds : Math.min(milliseconds, 1_000), either.signal);
+    if (either.signal.aborted) await pause(timer, SETTLE_MS, this.signal);
   }
 
   close(): void {
     for (const watcher of this.watchers.values()) watcher.close();
     this.watchers.clear();
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

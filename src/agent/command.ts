@@ -10,6 +10,7 @@ import { readListen, serveHealth } from "../telemetry/health.ts";
 import { canonicalMac } from "../values/mac.ts";
 import { Agent, type AgentOptions } from "./agent.ts";
 import { EntryError, readEntry } from "./install/entry.ts";
+import { messageOf, stackOf } from "../text/error-words.ts";
 
 /** `branchline agent`: flags, signals, exit. */
 
@@ -84,7 +85,7 @@ export async function agent(args: readonly string[], around: Surroundings): Prom
     const isUsage =
       error instanceof UsageError || error instanceof KubeconfigError || error instanceof EntryError;
     if (isUsage) process.stderr.write(`branchline agent: ${error.message}; see branchline agent --help\n`);
-    else log("error", error instanceof Error ? (error.stack ?? error.message) : String(error));
+    else log("error", stackOf(error));
     return isUsage ? 2 : 1;
   }
 }
@@ -140,7 +141,7 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(messageOf(error), { cause: error });
   }
 }
 
@@ -154,7 +155,7 @@ function textOf(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new UsageError(`--entry ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new UsageError(`--entry ${path}: ${messageOf(error)}`, {
       cause: error,
     });
   }

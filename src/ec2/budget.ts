@@ -1,3 +1,4 @@
+import { backOff } from "../sys/back-off.ts";
 import type { Timer } from "../sys/timer.ts";
 
 /** Tokens that fit, and tokens a second. */
@@ -96,11 +97,7 @@ export class Budgets {
   }
 }
 
-const FIRST_MS = 1000;
-const LONGEST_MS = 60_000;
-
-/** How long to wait after so many failures in a row (1 or more): doubled from 1 s to 60 s, half of it at random. */
+/** Before a call is tried again: 1 to 60 s. */
 export function backOffMs(failures: number, random: () => number): number {
-  const most = Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 1));
-  return most / 2 + (most / 2) * random();
+  return backOff({ firstMs: 1000, longestMs: 60_000 }, failures, random);
 }

@@ -1,5 +1,6 @@
 import { LinkedAbort } from "../sys/linked-abort.ts";
-import type { Timer } from "../sys/timer.ts";
+import { type Timer, pause } from "../sys/timer.ts";
+import { stackOf } from "../text/error-words.ts";
 import { backOffMs } from "./back-off.ts";
 import type { KubernetesClient, Scope } from "./client.ts";
 import { KubernetesError } from "./error.ts";
@@ -120,10 +121,7 @@ export class Cache<T extends KubernetesObject> {
         failures = timer.now() - started >= HEALTHY_MS ? 1 : failures + 1;
         this.problem = problem;
         warn(problem.message);
-        await quietly(
-          timer.sleep(Math.max(problem.retryAfterMs, backOffMs(failures, random)), signal),
-          signal,
-        );
+        await pause(timer, Math.max(problem.retryAfterMs, backOffMs(failures, random)), signal);
       }
     }
   }
@@ -139,18 +137,10 @@ export class Cache<T extends KubernetesObject> {
     const { client, resource, scope, timer } = this.options;
     // The list is as of this moment at least.
     const asked = timer.now();
-    try {
-      const { items, resourceVersion } = await client.list(resource, scope, signal);
-      this.version = resourceVersion;
-      this.isMissing = false;
-      this.complete(items, asked);
-    } catch (error) {
-      if (!(error instanceof KubernetesError) || error.kind !== "missing") throw error;
-      // A proxy or a server that is starting may answer 404 as well.
-      if (await client.isServed(resource, signal)) throw error;
-      this.isMissing = true;
-      this.complete([], asked);
-    }
+    const list = await client.listIfServed(resource, scope, signal);
+    this.version = list?.resourceVersion;
+    this.isMissing = list === undefined;
+    this.complete(list?.items ?? [], asked);
   }
 
   private complete(items: readonly T[], asked: number): void {
@@ -250,18 +240,9 @@ class Watchdog {
         this.controller.abort(new KubernetesError("retry", what, words));
         return;
       }
-      await quietly(this.timer.sleep(Math.min(left, LOOK_MS), this.ended.signal), this.ended.signal);
+      await pause(this.timer, Math.min(left, LOOK_MS), this.ended.signal);
       if (this.ended.signal.aborted) return;
     }
-  }
-}
-
-/** Waits for a promise that the signal may reject. */
-async function quietly(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  try {
-    await promise;
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }
 
@@ -269,8 +250,4 @@ function problemOf(error: unknown): KubernetesError {
   if (error instanceof KubernetesError) return error;
   // A defect of ours. The cache goes on all the same, and says so each time.
   return new KubernetesError("retry", "cache", stackOf(error), { cause: error });
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

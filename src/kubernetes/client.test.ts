@@ -1,7 +1,8 @@
+import { refused } from "../../test/unit/refused.ts";
 import { describe, expect, it } from "vitest";
 import { KubernetesClient } from "./client.ts";
 import type { HttpRequest } from "./connection.ts";
-import { KubernetesError, type KubernetesErrorKind } from "./error.ts";
+import type { KubernetesErrorKind } from "./error.ts";
 import { CNI_NODES, PODS } from "./objects.ts";
 
 const { signal } = new AbortController();
@@ -23,15 +24,6 @@ function answering(status: number, body: object | string, headers: Record<string
 /** A byte at a time, as TCP may. */
 async function* pieces(text: string): AsyncGenerator<Uint8Array> {
   for (const byte of Buffer.from(text)) yield Uint8Array.of(byte);
-}
-
-async function refused(promise: Promise<unknown>): Promise<KubernetesError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof KubernetesError) return error;
-  throw new Error("not a KubernetesError", { cause: error });
 }
 
 describe("a refusal", () => {

@@ -84,6 +84,21 @@ export class KubernetesClient {
     throw new KubernetesError("retry", `list ${resource.plural}`, `more than ${MAX_PAGES} pages`);
   }
 
+  /** The same, and undefined when the API server has no such resource: only its discovery can say that. */
+  async listIfServed<T>(
+    resource: Resource<T>,
+    scope: Scope,
+    signal: AbortSignal,
+  ): Promise<ListOf<T> | undefined> {
+    try {
+      return await this.list(resource, scope, signal);
+    } catch (error) {
+      if (!(error instanceof KubernetesError) || error.kind !== "missing") throw error;
+      if (await this.isServed(resource, signal)) throw error;
+      return undefined;
+    }
+  }
+
   /**
    * Changes after a version, with bookmarks, until the server ends the watch, after about `seconds`. Breaking out of the
    * loop ends the request. There is no limit to the silence between two events: the signal is to end it.

@@ -3,6 +3,7 @@ import http from "node:http";
 import https from "node:https";
 import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
 import { KubernetesError } from "./error.ts";
+import { messageOf } from "../text/error-words.ts";
 
 /** The real connection to an API server. */
 
@@ -25,7 +26,7 @@ export function connectTo(config: KubeConfig, userAgent: string): Connection {
       try {
         await config.applyToHTTPSOptions(options);
       } catch (cause) {
-        const said = cause instanceof Error ? cause.message : String(cause);
+        const said = messageOf(cause);
         throw new KubernetesError("denied", words, `the kubeconfig gives no credentials: ${said}`, { cause });
       }
       if (config.getCurrentCluster()?.proxyUrl === undefined) options.agent = agents.of(server, options);

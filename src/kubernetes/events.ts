@@ -5,6 +5,7 @@ import type { KubernetesClient } from "./client.ts";
 import { KubernetesError } from "./error.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Resource } from "./resource.ts";
+import { messageOf } from "../text/error-words.ts";
 
 /**
  * Events on objects, as `kubectl describe` shows them. What is said again becomes the same event with a new text and a
@@ -129,7 +130,7 @@ export class Recorder {
       }
     } catch (error) {
       if (signal.aborted) return;
-      const words = error instanceof Error ? error.message : String(error);
+      const words = messageOf(error);
       warn(`event ${text.reason} on ${namespace}/${regarding.metadata.name} not sent: ${words}`);
     }
   }

@@ -1,6 +1,7 @@
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { readFileSync } from "node:fs";
 import { quote } from "../text/json.ts";
+import { messageOf } from "../text/error-words.ts";
 
 /**
  * Where the API server is and who we are: a kubeconfig file, or what a pod has. The library reads tokens anew when they
@@ -33,7 +34,7 @@ export function loadKubeconfig(
     else if (isPod(env)) config.loadFromCluster();
     else config.loadFromFile(`${env["HOME"] ?? "/root"}/.kube/config`);
   } catch (cause) {
-    const words = cause instanceof Error ? cause.message : String(cause);
+    const words = messageOf(cause);
     throw new KubeconfigError(`no kubeconfig: ${words}; give one with --kubeconfig or KUBECONFIG`, { cause });
   }
   if (context !== undefined) {

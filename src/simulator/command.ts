@@ -9,6 +9,7 @@ import { refuse } from "./refuse.ts";
 import { readSnapshot, snapshotOf } from "./snapshot.ts";
 import { start } from "./start.ts";
 import { EXAMPLE, applyWorldFile } from "./world-file.ts";
+import { messageOf } from "../text/error-words.ts";
 
 const USAGE = `branchline simulate: EC2 and instance metadata on this machine, without an account. It is no security boundary.
 
@@ -133,7 +134,7 @@ function named<T>(file: string | undefined, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new TypeError(`${file}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new TypeError(`${file}: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -5,6 +5,7 @@ import { pageOf } from "./page.ts";
 import { snapshotOf } from "./snapshot.ts";
 import type { Session } from "./start.ts";
 import type { Reply } from "./wire/http.ts";
+import { messageOf } from "../text/error-words.ts";
 
 const MAX_ADVANCE_SECONDS = 10 * 365 * 86_400;
 
@@ -22,7 +23,7 @@ export async function answerControl(
   try {
     return await respond(`${request.method} ${request.url}`, body, session);
   } catch (error) {
-    return json(400, { error: error instanceof Error ? error.message : String(error) });
+    return json(400, { error: messageOf(error) });
   }
 }
 

@@ -9,6 +9,15 @@ export interface Timer {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
+/** Sleeps, but ends early and without an error when the signal is aborted. */
+export async function pause(timer: Timer, milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await timer.sleep(milliseconds, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
 /** setTimeout takes no more; a longer sleep is several. */
 const LONGEST_MS = 2 ** 31 - 1;
 

@@ -1,7 +1,6 @@
 // The executable asks, the agent's socket answers, and a real API server knows.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
@@ -15,6 +14,7 @@ import { loadKubeconfig } from "../../src/kubernetes/kubeconfig.ts";
 import { PODS, SECURITY_GROUP_POLICIES } from "../../src/kubernetes/objects.ts";
 import { systemTimer } from "../../src/sys/timer.ts";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
+import { askForBranch } from "./support/ask.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
 const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
@@ -243,19 +243,7 @@ it("110 that wait at once: each gets its own, soon after it is there", async () 
   const pods = await Promise.all(Array.from({ length: 110 }, (_, i) => makePod(`many-${i}`, { asks: true })));
   const annotated = new Map<number, number>();
   const answers = pods.map(async ({ metadata: { name, uid } }, i) => {
-    const client = connect(path.join(directory, "state/agent.sock"));
-    const question = {
-      version: 1,
-      ask: "branch",
-      pod: { namespace, name, uid },
-      containerId: name,
-      interface: "eth0",
-      annotation: null,
-      datapath: "direct",
-      timeoutMs: 60_000,
-    };
-    client.write(`${JSON.stringify(question)}\n`);
-    const answer = JSON.parse(await text(client)) as { answer: string; annotation?: string };
+    const answer = await askForBranch(path.join(directory, "state"), { namespace, name, uid }, 60_000);
     return { i, answer, at: performance.now() };
   });
   for (const [i, { metadata }] of pods.entries()) {

@@ -1,13 +1,12 @@
 // The agent with the rights of deploy/rbac/agent.yaml: what it asks is allowed, and what it may do it does.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
 import { eventually } from "../ground/run.ts";
+import { type Answer, askForBranch } from "./support/ask.ts";
 import { RunningAgent } from "./support/running-agent.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
@@ -67,12 +66,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function ask(name: string, uid: string): Promise<{ answer: string; reason?: string }> {
-  const client = connect(path.join(directory, "state/agent.sock"));
-  const pod = { namespace, name, uid };
-  const question = { version: 1, ask: "branch", pod, annotation: null, datapath: "direct", timeoutMs: 5_000 };
-  client.write(`${JSON.stringify(question)}\n`);
-  return JSON.parse(await text(client)) as { answer: string; reason?: string };
+function ask(name: string, uid: string): Promise<Answer> {
+  return askForBranch(path.join(directory, "state"), { namespace, name, uid }, 5_000);
 }
 
 interface PodEvent extends KubernetesObject {

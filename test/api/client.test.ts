@@ -1,4 +1,5 @@
 // The product's client and cache against a real API server.
+import { refused } from "../unit/refused.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Cache } from "../../src/kubernetes/cache.ts";
 import { KubernetesClient } from "../../src/kubernetes/client.ts";
@@ -18,15 +19,6 @@ const { signal } = stop;
 
 function clientOf(kubeconfig: string): KubernetesClient {
   return new KubernetesClient(connectTo(loadKubeconfig({ path: kubeconfig }, {}), "branchline-test"));
-}
-
-async function refused(promise: Promise<unknown>): Promise<KubernetesError> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof KubernetesError) return error;
-  throw new Error("not a KubernetesError", { cause: error });
 }
 
 const account = (name: string, more: object = {}) => ({

@@ -1,7 +1,7 @@
 import type { Cache } from "../../kubernetes/cache.ts";
 import type { KubernetesClient } from "../../kubernetes/client.ts";
 import { KubernetesError } from "../../kubernetes/error.ts";
-import type { KubernetesObject } from "../../kubernetes/metadata.ts";
+import { type KubernetesObject, keyOf } from "../../kubernetes/metadata.ts";
 import { PODS, SECURITY_GROUP_POLICIES, SERVICE_ACCOUNTS } from "../../kubernetes/objects.ts";
 import type { Pod, SecurityGroupPolicyObject } from "../../kubernetes/objects.ts";
 import { asksForServiceAccount, groupsOfPod, type PodGroups } from "../../policy/groups-of-pod.ts";
@@ -10,9 +10,9 @@ import type { SecurityGroupPolicy } from "../../policy/security-group-policy.ts"
 import type { BranchAnswer, GoneAnswer } from "../../state/answer.ts";
 import type { AskedPodName, Question } from "../../state/question.ts";
 import { LinkedAbort } from "../../sys/linked-abort.ts";
-import type { Timer } from "../../sys/timer.ts";
+import { type Timer, pause } from "../../sys/timer.ts";
 import { decide, type NetworkPolicies } from "./decide.ts";
-import { isAskedPod, podName } from "./pod-names.ts";
+import { isAskedPod } from "./pod-names.ts";
 import { SharedReads } from "./shared-read.ts";
 
 /** With the API server away, caches are believed for so long. */
@@ -117,7 +117,7 @@ export class Answerer {
     // Without a UID, the cache may still have the pod before of that name.
     if (cached !== undefined && asked.uid !== "" && isAskedPod(cached, asked)) return cached;
     try {
-      const read = await this.podOf.get(podName(asked));
+      const read = await this.podOf.get(keyOf(asked));
       return isAskedPod(read, asked) ? read : undefined;
     } catch (error) {
       if (error instanceof KubernetesError && error.kind === "missing") return undefined;
@@ -157,15 +157,8 @@ export class Answerer {
 
   private async listPolicies(namespace: string): Promise<readonly SecurityGroupPolicy[]> {
     const { client, signal } = this.options;
-    try {
-      const { items } = await client.list(SECURITY_GROUP_POLICIES, { namespace }, signal);
-      return items.map(({ policy }) => policy);
-    } catch (error) {
-      if (!(error instanceof KubernetesError) || error.kind !== "missing") throw error;
-      // No such resource is no policies, but only discovery can say so.
-      if (await client.isServed(SECURITY_GROUP_POLICIES, signal)) throw error;
-      return [];
-    }
+    const list = await client.listIfServed(SECURITY_GROUP_POLICIES, { namespace }, signal);
+    return list?.items.map(({ policy }) => policy) ?? [];
   }
 
   private async labelsOfServiceAccount(pod: Pod): Promise<Labels | undefined> {
@@ -181,7 +174,7 @@ export class Answerer {
   /** From the API server, never from the cache: a yes gives the pod's VLAN id to another. */
   private async isGone(pod: AskedPodName): Promise<GoneAnswer> {
     try {
-      return { answer: isAskedPod(await this.podOf.get(podName(pod)), pod) ? "exists" : "gone" };
+      return { answer: isAskedPod(await this.podOf.get(keyOf(pod)), pod) ? "exists" : "gone" };
     } catch (error) {
       if (this.options.signal.aborted) return wait("the agent is ending");
       if (!(error instanceof KubernetesError)) throw error;
@@ -206,13 +199,7 @@ export class Answerer {
         stop();
         either[Symbol.dispose]();
       },
-      async orAfter(milliseconds) {
-        try {
-          await timer.sleep(milliseconds, either.signal);
-        } catch (error) {
-          if (!either.signal.aborted) throw error;
-        }
-      },
+      orAfter: (milliseconds) => pause(timer, milliseconds, either.signal),
     };
   }
 }
@@ -234,7 +221,7 @@ function namesIn(key: string): { namespace: string; name: string } {
 
 function gone(pod: AskedPodName): BranchAnswer {
   const uid = pod.uid === "" ? "" : ` with UID ${pod.uid}`;
-  return { answer: "refused", reason: `the API server has no pod ${podName(pod)}${uid}` };
+  return { answer: "refused", reason: `the API server has no pod ${keyOf(pod)}${uid}` };
 }
 
 function wait(reason: string): { readonly answer: "wait"; readonly reason: string } {

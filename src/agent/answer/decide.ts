@@ -1,9 +1,10 @@
 import { AnnotationError, POD_ENI_ANNOTATION, decodeIdentity } from "../../ipam/annotation.ts";
+import { keyOf } from "../../kubernetes/metadata.ts";
 import { POD_ENI, type Pod } from "../../kubernetes/objects.ts";
 import type { PodGroups } from "../../policy/groups-of-pod.ts";
 import type { DatapathName } from "../../datapath/datapath.ts";
 import type { BranchAnswer } from "../../state/answer.ts";
-import { isFinished, podName } from "./pod-names.ts";
+import { isFinished } from "./pod-names.ts";
 
 /** What the agent answers about a pod, from what is known of it. Pure: the same facts give the same answer. */
 
@@ -38,7 +39,7 @@ export type Decision = BranchAnswer | { readonly answer: "look" };
 export function decide(facts: Facts): Decision {
   const { pod } = facts;
   if (pod.metadata.deletionTimestamp !== undefined) {
-    return refused(`pod ${podName(pod.metadata)} is being deleted`);
+    return refused(`pod ${keyOf(pod.metadata)} is being deleted`);
   }
   // Its containers use the node's interfaces; kubelet calls no plugin for it.
   if (pod.usesHostNetwork) return { answer: "none" };
@@ -56,7 +57,7 @@ function withBranch({ pod, others, datapath, networkPolicies }: Facts, annotatio
   const holder = holderOf(annotation, pod, others);
   if (holder !== undefined) {
     return refused(
-      `${holder.eniId} of pod ${podName(pod.metadata)} is the branch of pod ${podName(holder.pod.metadata)} as well, which lives on this node`,
+      `${holder.eniId} of pod ${keyOf(pod.metadata)} is the branch of pod ${keyOf(holder.pod.metadata)} as well, which lives on this node`,
     );
   }
   switch (networkPolicies.enforced) {
@@ -71,7 +72,7 @@ function withBranch({ pod, others, datapath, networkPolicies }: Facts, annotatio
     case "some":
       if (datapath !== "direct") return { answer: "branch", annotation, datapath: "routed" };
       return refused(
-        `NetworkPolicy ${networkPolicies.policy} selects pod ${podName(pod.metadata)} and would not be enforced with datapath "direct"; set "datapath" to "auto" or "routed"`,
+        `NetworkPolicy ${networkPolicies.policy} selects pod ${keyOf(pod.metadata)} and would not be enforced with datapath "direct"; set "datapath" to "auto" or "routed"`,
       );
   }
 }
@@ -103,7 +104,7 @@ function eniOf(annotation: string): string | undefined {
 }
 
 function withoutBranch({ pod, unrequested }: Facts, { selecting, undecided }: PodGroups): BranchAnswer {
-  const name = podName(pod.metadata);
+  const name = keyOf(pod.metadata);
   const [unsure] = undecided;
   if (selecting.length === 0 && unsure === undefined) return { answer: "none" };
   if (unrequested === "allow") return { answer: "none" };

@@ -10,11 +10,6 @@ export function isAskedPod({ metadata }: Pod, { namespace, name, uid }: AskedPod
   return uid === "" || metadata.uid === uid || metadata.annotations[CONFIG_HASH] === uid;
 }
 
-/** For messages: NAMESPACE/NAME, with the UID where it matters. */
-export function podName({ namespace, name }: Pick<AskedPodName, "namespace" | "name">): string {
-  return `${namespace}/${name}`;
-}
-
 /** Whether all of its containers have ended for good, so that its branch is free. */
 export function isFinished({ phase }: Pod): boolean {
   return phase === "Succeeded" || phase === "Failed";

@@ -5,6 +5,7 @@ import { MAX_LINE, socketPath } from "../../state/exchange.ts";
 import { type Question, QuestionError, readQuestion } from "../../state/question.ts";
 import { ensureOwnDirectory } from "../../sys/files.ts";
 import { peerUidOf } from "../../sys/peer.ts";
+import { stackOf } from "../../text/error-words.ts";
 
 /** The socket on which the plugin asks: one question a connection, one line each way. */
 
@@ -88,7 +89,7 @@ export class AgentSocket implements AsyncDisposable {
     socket.once("close", () => this.connections.delete(socket));
     this.serve(socket).catch((error: unknown) => {
       // A defect of ours: the plugin asks again.
-      const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      const words = stackOf(error);
       this.options.log("error", `an answer failed: ${words}`);
       socket.destroy();
     });
@@ -124,8 +125,7 @@ export class AgentSocket implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     // Takes no more, and calls back when the last connection is closed.
     this.server.close(() => resolve());
-    if (lstatSync(this.path, { throwIfNoEntry: false })?.ino === this.inode)
-      rmSync(this.path, { force: true });
+    if (this.isThere) rmSync(this.path, { force: true });
     await promise;
   }
 }

@@ -5,6 +5,7 @@ import { desiredNetworks, namespaceOf } from "./desired.ts";
 import { CommandError } from "./execute.ts";
 import { VpcPlane } from "./vpc-plane.ts";
 import type { VpcPlaneOptions } from "./vpc-plane.ts";
+import { messageOf } from "../../text/error-words.ts";
 
 export interface DataPlaneOptions extends Pick<VpcPlaneOptions, "branchType"> {
   /** How its namespaces' names begin. */
@@ -89,7 +90,7 @@ export class DataPlane {
   }
 
   #fail(error: unknown): void {
-    this.#failure = error instanceof Error ? error.message : String(error);
+    this.#failure = messageOf(error);
     this.#options.log({
       msg: "the data plane has failed, and changes nothing until a reset",
       error: this.#failure,
