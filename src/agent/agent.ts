@@ -1,11 +1,8 @@
-import { type FSWatcher, readFileSync, watch } from "node:fs";
-import { basename } from "node:path";
 import { Cache } from "../kubernetes/cache.ts";
 import { backOffMs } from "../kubernetes/back-off.ts";
-import type { KubernetesClient, Scope } from "../kubernetes/client.ts";
+import type { Scope } from "../kubernetes/client.ts";
 import { KubernetesError } from "../kubernetes/error.ts";
-import { Recorder, type EventText } from "../kubernetes/events.ts";
-import { type KubernetesObject, keyOf } from "../kubernetes/metadata.ts";
+import type { KubernetesObject } from "../kubernetes/metadata.ts";
 import {
   CNI_NODES,
   NETWORK_POLICIES,
@@ -20,26 +17,21 @@ import {
 } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import { messageOf } from "../text/error-words.ts";
-import type { JsonObject } from "../text/json.ts";
-import type { LogFields, LogLevel } from "../text/log-line.ts";
-import { isTemporary } from "../sys/durable.ts";
-import { errorCode } from "../sys/errno.ts";
 import { AttachmentStore } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import { LinkedAbort } from "../sys/linked-abort.ts";
-import { type Timer, pause } from "../sys/timer.ts";
 import { Answerer, STALE_MS } from "./answer/answerer.ts";
 import { AgentSocket } from "./answer/socket.ts";
-import { attachedUids, vlanIdsOnNode } from "./attached.ts";
+import { Changes } from "./changes.ts";
 import { Conditions } from "./conditions.ts";
 import { FEATURE, featurePatch } from "./feature.ts";
 import { Executable } from "./install/executable.ts";
-import { installList } from "./install/directory.ts";
-import { type NetworkPolicyMode, networkPoliciesOf } from "./network-policies.ts";
-import { findEscaped } from "./sweep.ts";
-import { type Said, findTrunk } from "./trunk/find.ts";
-import { recordTrunk } from "./trunk/record.ts";
-import { askIntrospection, askMetadata } from "./trunk/sources.ts";
+import { ListKeeper } from "./install/keeper.ts";
+import { networkPoliciesOf } from "./network-policies.ts";
+import type { AgentOptions } from "./options.ts";
+import { Reporter } from "./reporter.ts";
+import { Sweeper } from "./sweeper.ts";
+import { watchTrunk } from "./trunk/watch.ts";
 
 /**
  * The agent of a node. The order of what it does is a promise: the node declares that it can have branches only after the
@@ -48,40 +40,6 @@ import { askIntrospection, askMetadata } from "./trunk/sources.ts";
 
 /** All of it is looked at again so often, whatever was noticed. */
 const RECHECK_MS = 30_000;
-/** How often a trunk is looked for that has not been found. */
-const TRUNK_MS = 5_000;
-/** Writers of a list take some milliseconds; a half-written one is not valid. */
-const SETTLE_MS = 100;
-/** More repairs of the list in an hour are somebody else's writing. */
-const REPAIRS = 5;
-const HOUR_MS = 3_600_000;
-
-export interface AgentOptions {
-  readonly nodeName: string;
-  readonly client: KubernetesClient;
-  /** Our own executable, which becomes the plugin. */
-  readonly executable: string;
-  readonly cniBinDir: string;
-  readonly cniConfDir: string;
-  /** Where the primary plugin writes its list; the same, or one that the runtime does not read. */
-  readonly primaryConfDir: string;
-  readonly stateDirectory: string;
-  readonly listName: string;
-  readonly primaryType: string;
-  readonly entry: JsonObject;
-  readonly unrequested: "refuse" | "allow";
-  readonly networkPolicies: NetworkPolicyMode;
-  readonly trunkInterface: string | undefined;
-  readonly trunkMac: string | undefined;
-  /** Of aws-node's introspection and instance metadata; absent: the usual ones. */
-  readonly introspection?: string | undefined;
-  readonly metadata?: string | undefined;
-  readonly timer: Timer;
-  /** Milliseconds since 1970. */
-  readonly wallClock: () => number;
-  readonly random: () => number;
-  readonly log: (level: LogLevel, message: string, fields?: LogFields) => void;
-}
 
 export class Agent {
   readonly conditions: Conditions;
@@ -93,13 +51,7 @@ export class Agent {
   private readonly networkPolicies: Cache<NetworkPolicy>;
   private readonly cniNodes: Cache<CniNode>;
   private readonly nodes: Cache<Node>;
-  /** When the list was repaired, in the last hour. */
-  private repairs: number[] = [];
-  private hasWrittenList = false;
-  private recorder: Recorder | undefined;
   private socket: AgentSocket | undefined;
-  /** UIDs of the pods that were said to run without their branch. */
-  private escaped: ReadonlySet<string> = new Set();
 
   constructor(options: AgentOptions) {
     this.options = options;
@@ -121,27 +73,15 @@ export class Agent {
     // Of this run: whatever ends it, ends all parts of it.
     using linked = new LinkedAbort(outer);
     const { signal } = linked;
-    const { client, nodeName, timer, wallClock, log } = this.options;
-    const warn = (message: string) => log("warn", message);
-    this.recorder = new Recorder({
-      client,
-      component: "branchline-agent",
-      instance: nodeName,
-      timer,
-      wallClock,
-      warn,
-      signal,
-    });
-    const caches = this.needed();
-    const running: Promise<unknown>[] = [...caches, this.cniNodes, this.nodes].map((cache) =>
-      cache.run(signal),
-    );
+    const { options, conditions, cniNodes, nodes } = this;
+    const reporter = new Reporter(options, nodes, signal);
+    const running: Promise<unknown>[] = [...this.needed(), cniNodes, nodes].map((cache) => cache.run(signal));
     try {
       await this.installFirst(signal);
       await this.whenComplete(signal);
-      running.push(this.watchTrunk(signal));
-      await this.keep(signal);
-      log("info", "ending");
+      running.push(watchTrunk({ options, conditions, reporter, cniNodes, nodes }, signal));
+      await this.keep(reporter, signal);
+      options.log("info", "ending");
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -175,7 +115,7 @@ export class Agent {
     this.conditions.set("CachesComplete", true, "");
   }
 
-  private openSocket(signal: AbortSignal): Promise<AgentSocket> {
+  private openSocket(reporter: Reporter, signal: AbortSignal): Promise<AgentSocket> {
     const { client, stateDirectory, timer, unrequested, networkPolicies, log } = this.options;
     const { pods, policies } = this;
     const answerer = new Answerer({
@@ -186,18 +126,10 @@ export class Agent {
       networkPoliciesOf: (pod) => networkPoliciesOf(pod, networkPolicies, pods, this.networkPolicies),
       obstacle: () => this.obstacle(),
       unrequested,
-      tell: ({ metadata }, reason, message) =>
-        this.recorder?.say({ apiVersion: "v1", kind: "Pod", metadata }, { type: "Warning", reason, message }),
+      tell: (pod, reason, message) => reporter.onPod(pod, { type: "Warning", reason, message }),
       signal,
     });
     return AgentSocket.open({ stateDirectory, answer: (question) => answerer.answer(question), log });
-  }
-
-  /** An event on the node, once the API server has said what its UID is. */
-  private tellNode(text: EventText): void {
-    const node = this.nodes.get(this.options.nodeName);
-    if (node !== undefined)
-      this.recorder?.say({ apiVersion: "v1", kind: "Node", metadata: node.metadata }, text);
   }
 
   /** Without a trunk no branch will come. */
@@ -217,20 +149,22 @@ export class Agent {
   }
 
   /** Keeps executable and list right, and then declares the feature; rechecks at each change and now and then. */
-  private async keep(signal: AbortSignal): Promise<void> {
-    const { timer } = this.options;
-    const { cniConfDir, primaryConfDir } = this.options;
+  private async keep(reporter: Reporter, signal: AbortSignal): Promise<void> {
+    const { timer, cniConfDir, primaryConfDir } = this.options;
+    const { pods, policies, store } = this;
+    const list = new ListKeeper(this.options, this.conditions, reporter);
+    const sweeper = new Sweeper({ pods, policies, store }, reporter);
     const changes = new Changes(new Set([cniConfDir, primaryConfDir]), signal);
     const forget = this.cniNodes.listen(() => changes.notice());
     try {
       while (!signal.aborted) {
         changes.clear();
-        await this.checkSocket(signal);
+        await this.checkSocket(reporter, signal);
         this.checkCaches();
         this.checkExecutable();
-        this.checkList();
+        list.check();
         if (this.conditions.isReady) await this.declareFeature(signal);
-        this.sweep();
+        sweeper.check();
         await changes.wait(timer, RECHECK_MS);
       }
     } finally {
@@ -240,14 +174,14 @@ export class Agent {
   }
 
   /** Listens, and again when somebody has removed the socket. */
-  private async checkSocket(signal: AbortSignal): Promise<void> {
+  private async checkSocket(reporter: Reporter, signal: AbortSignal): Promise<void> {
     const { stateDirectory, log } = this.options;
     try {
       if (this.socket?.isThere !== true) {
         if (this.socket !== undefined) log("warn", `${stateDirectory}/agent.sock was removed`);
         void this.socket?.[Symbol.asyncDispose]();
         this.socket = undefined;
-        this.socket = await this.openSocket(signal);
+        this.socket = await this.openSocket(reporter, signal);
       }
       this.conditions.set("SocketAnswers", true, `${stateDirectory}/agent.sock`);
     } catch (error) {
@@ -276,61 +210,6 @@ export class Agent {
     }
   }
 
-  private checkList(): void {
-    const { cniConfDir, primaryConfDir, listName, primaryType, entry, log } = this.options;
-    try {
-      const options = { ours: listName, primaryType, entry };
-      const { plan, problem } = installList(cniConfDir, options, primaryConfDir);
-      if (plan.action === "write") {
-        log("info", `wrote ${cniConfDir}/${listName}: ${plan.why}`);
-        if (this.hasWrittenList) this.repaired(plan.why);
-        this.hasWrittenList = true;
-      }
-      this.conditions.set("ListFirst", problem === undefined, problem ?? `${cniConfDir}/${listName}`);
-    } catch (error) {
-      // Not the message: it has the temporary file's name, which is another each time.
-      const why = errorCode(error) ?? messageOf(error);
-      this.conditions.set("ListFirst", false, `Cannot write ${cniConfDir}/${listName}: ${why}`);
-    }
-  }
-
-  private repaired(why: string): void {
-    const { cniConfDir, listName } = this.options;
-    this.tellNode({ type: "Normal", reason: "ListRepaired", message: `${cniConfDir}/${listName}: ${why}` });
-    const now = this.options.timer.now();
-    this.repairs = [...this.repairs.filter((at) => now - at < HOUR_MS), now];
-    if (this.repairs.length <= REPAIRS) return;
-    this.options.log(
-      "warn",
-      `the list was written ${this.repairs.length} times in the last hour (now because ${why}): somebody else writes ${this.options.cniConfDir} as well`,
-    );
-  }
-
-  /** Says which pods run without their branch: they started while nobody was asked. */
-  private sweep(): void {
-    const { log } = this.options;
-    try {
-      const escaped = findEscaped({
-        pods: this.pods.values(),
-        policies: this.policies.values(),
-        attached: attachedUids(this.store),
-        vlanIds: vlanIdsOnNode(),
-      });
-      for (const { pod, why } of escaped) {
-        const message = `it runs with the node's security groups instead of a branch of its own, though ${why}; delete it`;
-        this.recorder?.say(
-          { apiVersion: "v1", kind: "Pod", metadata: pod.metadata },
-          { type: "Warning", reason: "PodUnprotected", message },
-        );
-        if (this.escaped.has(pod.metadata.uid)) continue;
-        log("error", `pod ${keyOf(pod.metadata)}: ${message}`);
-      }
-      this.escaped = new Set(escaped.map(({ pod }) => pod.metadata.uid));
-    } catch (error) {
-      log("warn", `whether pods run without their branch is not known: ${messageOf(error)}`);
-    }
-  }
-
   private async declareFeature(signal: AbortSignal): Promise<void> {
     const { client, nodeName } = this.options;
     const cniNode = this.cniNodes.get(nodeName);
@@ -352,121 +231,5 @@ export class Agent {
       // The newer version comes by the watch; what else is wrong is said and tried again.
       if (error.kind !== "conflict") this.conditions.set("FeatureDeclared", false, error.message);
     }
-  }
-
-  private async watchTrunk(signal: AbortSignal): Promise<void> {
-    const { timer, stateDirectory, log } = this.options;
-    while (!signal.aborted) {
-      let isFound = false;
-      try {
-        const said = await this.lookForTrunk();
-        isFound = "found" in said;
-        if ("problem" in said) {
-          this.conditions.set("TrunkFound", false, said.problem);
-          this.tellNode({ type: "Warning", reason: "TrunkMissing", message: said.problem });
-        } else {
-          const { eniId = "", mac } = said.found;
-          const name = `${eniId} ${mac}`.trim();
-          if (recordTrunk(stateDirectory, said.found)) {
-            log("info", `the trunk is ${name}`);
-            this.tellNode({ type: "Normal", reason: "TrunkFound", message: `the trunk is ${name}` });
-          }
-          this.conditions.set("TrunkFound", true, name);
-        }
-      } catch (error) {
-        this.conditions.set("TrunkFound", false, messageOf(error));
-      }
-      await pause(timer, isFound ? RECHECK_MS : TRUNK_MS, signal);
-    }
-  }
-
-  private async lookForTrunk() {
-    const { nodeName, introspection, metadata } = this.options;
-    const trunk = this.cniNodes.get(nodeName)?.trunk;
-    const annotation = this.nodes.get(nodeName)?.metadata.annotations["branchline.dev/trunk"];
-    const flag = this.trunkFlag();
-    const [fromAwsNode, fromMetadata] =
-      flag === undefined
-        ? await Promise.all([askIntrospection(introspection), askMetadata(metadata)])
-        : [{ problem: "" }, { problem: "" }];
-    return findTrunk({
-      flag,
-      cniNode:
-        trunk === undefined ? { problem: "the CNINode has no status.trunkInterface" } : { found: trunk },
-      annotation:
-        annotation === undefined
-          ? { problem: "the node has no annotation branchline.dev/trunk" }
-          : { found: annotation },
-      introspection: fromAwsNode,
-      metadata: fromMetadata,
-    });
-  }
-
-  private trunkFlag(): Said<{ readonly mac: string }> | undefined {
-    const { trunkMac, trunkInterface } = this.options;
-    if (trunkMac !== undefined) return { found: { mac: trunkMac } };
-    if (trunkInterface === undefined) return undefined;
-    try {
-      return { found: { mac: readFileSync(`/sys/class/net/${trunkInterface}/address`, "utf8").trim() } };
-    } catch {
-      return { problem: `--trunk-interface ${trunkInterface}: the node has no such interface` };
-    }
-  }
-}
-
-/** Changes of the configuration directories, and others that are noticed. */
-class Changes {
-  private readonly directories: ReadonlySet<string>;
-  private readonly signal: AbortSignal;
-  private wake = new AbortController();
-  private readonly watchers = new Map<string, FSWatcher>();
-
-  constructor(directories: ReadonlySet<string>, signal: AbortSignal) {
-    this.directories = directories;
-    this.signal = signal;
-  }
-
-  notice(): void {
-    this.wake.abort();
-  }
-
-  /** Forgets what was noticed so far; changes from now on are. */
-  clear(): void {
-    this.wake = new AbortController();
-    for (const directory of this.directories) this.watch(directory);
-  }
-
-  private watch(directory: string): void {
-    if (this.watchers.has(directory)) return;
-    const forget = () => {
-      this.watchers.get(directory)?.close();
-      this.watchers.delete(directory);
-    };
-    try {
-      // A directory that goes away, and comes again as another one, is told by its own name.
-      const watcher = watch(directory, (_event, name) => {
-        if (name === basename(directory)) forget();
-        // Our own half-done files: a write that fails would wake itself for ever.
-        if (name === null || !isTemporary(name)) this.notice();
-      });
-      watcher.on("error", forget);
-      this.watchers.set(directory, watcher);
-    } catch {
-      // Not there yet: the recheck will find it.
-    }
-  }
-
-  /** Until something is noticed, and a moment for what comes with it, or the time is up. */
-  async wait(timer: Timer, milliseconds: number): Promise<void> {
-    // A directory that cannot be watched is looked at more often.
-    const isWatched = this.watchers.size === this.directories.size;
-    using either = new LinkedAbort(this.wake.signal, this.signal);
-    await pause(timer, isWatched ? milliseconds : Math.min(milliseconds, 1_000), either.signal);
-    if (either.signal.aborted) await pause(timer, SETTLE_MS, this.signal);
-  }
-
-  close(): void {
-    for (const watcher of this.watchers.values()) watcher.close();
-    this.watchers.clear();
   }
 }

@@ -8,7 +8,8 @@ import { quote } from "../text/json.ts";
 import { systemTimer } from "../sys/timer.ts";
 import { readListen, serveHealth } from "../telemetry/health.ts";
 import { canonicalMac } from "../values/mac.ts";
-import { Agent, type AgentOptions } from "./agent.ts";
+import { Agent } from "./agent.ts";
+import type { AgentOptions } from "./options.ts";
 import { EntryError, readEntry } from "./install/entry.ts";
 import { messageOf, stackOf } from "../text/error-words.ts";
 

@@ -1,0 +1,53 @@
+import type { Cache } from "../kubernetes/cache.ts";
+import { keyOf } from "../kubernetes/metadata.ts";
+import type { Pod, SecurityGroupPolicyObject } from "../kubernetes/objects.ts";
+import type { AttachmentStore } from "../state/store.ts";
+import { messageOf } from "../text/error-words.ts";
+import { attachedUids, vlanIdsOnNode } from "./attached.ts";
+import type { Reporter } from "./reporter.ts";
+import { findEscaped } from "./sweep.ts";
+
+interface Known {
+  readonly pods: Pick<Cache<Pod>, "values">;
+  readonly policies: Pick<Cache<SecurityGroupPolicyObject>, "values">;
+  readonly store: AttachmentStore;
+}
+
+/** Says which pods run without their branch: they started while nobody was asked. */
+export class Sweeper {
+  private readonly known: Known;
+  private readonly reporter: Reporter;
+  /** UIDs of those that the log has. */
+  private escaped: ReadonlySet<string> = new Set();
+
+  constructor(known: Known, reporter: Reporter) {
+    this.known = known;
+    this.reporter = reporter;
+  }
+
+  /** Pods that were found at the last look. */
+  get count(): number {
+    return this.escaped.size;
+  }
+
+  check(): void {
+    const { pods, policies, store } = this.known;
+    try {
+      const escaped = findEscaped({
+        pods: pods.values(),
+        policies: policies.values(),
+        attached: attachedUids(store),
+        vlanIds: vlanIdsOnNode(),
+      });
+      for (const { pod, why } of escaped) {
+        const message = `it runs with the node's security groups instead of a branch of its own, though ${why}; delete it`;
+        this.reporter.onPod(pod, { type: "Warning", reason: "PodUnprotected", message });
+        if (this.escaped.has(pod.metadata.uid)) continue;
+        this.reporter.log("error", `pod ${keyOf(pod.metadata)}: ${message}`);
+      }
+      this.escaped = new Set(escaped.map(({ pod }) => pod.metadata.uid));
+    } catch (error) {
+      this.reporter.log("warn", `whether pods run without their branch is not known: ${messageOf(error)}`);
+    }
+  }
+}
