@@ -25,14 +25,35 @@ export interface LaterPlugins {
  * missing, which is a difference.
  */
 export function verify(kernel: Kernel, steps: readonly Step[], later: LaterPlugins = {}): string[] {
+  return [...new Set(differences(kernel, steps, later).map(({ text }) => text))];
+}
+
+/** An operation whose effect is not there. */
+export interface Difference {
+  /** With its device under the last name. */
+  readonly operation: Operation;
+  /** The line that verify returns. */
+  readonly text: string;
+}
+
+/** As verify, with the operation of each line. */
+export function differences(
+  kernel: Kernel,
+  steps: readonly Step[],
+  later: LaterPlugins = {},
+): readonly Difference[] {
   const view = new KernelView(kernel, later);
-  const done = steps.map((step) => step.do).filter((operation) => !("absent" in operation));
-  const lasting = done.map((operation) => underLastName(operation, done));
-  const found = lasting.flatMap((operation) => {
-    const difference = differ(view, operation, lasting);
-    return difference === undefined ? [] : [`${nameOf(operation.at)}: ${difference}`];
+  const all = lasting(steps);
+  return all.flatMap((operation) => {
+    const difference = differ(view, operation, all);
+    return difference === undefined ? [] : [{ operation, text: `${nameOf(operation.at)}: ${difference}` }];
   });
-  return [...new Set(found)];
+}
+
+/** What is to be there after the steps: all that they make, with devices under their last names. */
+export function lasting(steps: readonly Step[]): readonly Operation[] {
+  const done = steps.map((step) => step.do).filter((operation) => !("absent" in operation));
+  return done.map((operation) => underLastName(operation, done));
 }
 
 /** Devices are looked up by their last name. */

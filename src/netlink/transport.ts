@@ -12,14 +12,14 @@ export interface Transport extends Disposable {
   receive(): Uint8Array;
 }
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_ROUTE = 0;
+export const AF_NETLINK = 16;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0o2000000;
+export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
-const SOL_SOCKET = 1;
+export const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
-const SOL_NETLINK = 270;
+export const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
@@ -86,7 +86,7 @@ function unanswered(seconds: number): NetlinkProtocolError {
   return new NetlinkProtocolError(`the kernel did not answer within ${seconds} s`);
 }
 
-function hostInt(value: number): Uint8Array {
+export function hostInt(value: number): Uint8Array {
   return new Uint8Array(Int32Array.of(value).buffer);
 }
 

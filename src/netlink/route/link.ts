@@ -60,6 +60,13 @@ export interface Link {
   readonly rest: readonly Attribute[];
 }
 
+/** Which device a message is about, and whether it is up (`ip link set up`): the header alone. */
+export function decodeLinkState(payload: Uint8Array): Pick<Link, "index" | "up"> {
+  if (payload.length < HEADER) throw new NetlinkFormatError(`A link of ${payload.length} bytes`);
+  const view = viewOf(payload);
+  return { index: view.getInt32(4, true), up: (view.getUint32(8, true) & IFF_UP) !== 0 };
+}
+
 /** A VLAN device to create under its final name, directly in its namespace. */
 export interface NewVlan {
   readonly name: string;
@@ -73,8 +80,7 @@ export interface NewVlan {
 }
 
 export function decodeLink(payload: Uint8Array): Link {
-  if (payload.length < HEADER) throw new NetlinkFormatError(`A link of ${payload.length} bytes`);
-  const view = viewOf(payload);
+  const state = decodeLinkState(payload);
   const fields = new Fields(decodeAttributes(payload.subarray(HEADER)));
   const mac = fields.take(IFLA_ADDRESS, (attr) => attr.data);
   const linkIndex = fields.take(IFLA_LINK, readU32);
@@ -83,9 +89,8 @@ export function decodeLink(payload: Uint8Array): Link {
   const kind = info?.take(IFLA_INFO_KIND, readText);
   const data = info?.take(IFLA_INFO_DATA, (attr) => attr.data);
   return {
-    index: view.getInt32(4, true),
+    ...state,
     name: fields.take(IFLA_IFNAME, readText) ?? "",
-    up: (view.getUint32(8, true) & IFF_UP) !== 0,
     ...(mac?.length === 6 && { mac: formatMac(mac) }),
     mtu: fields.take(IFLA_MTU, readU32) ?? 0,
     ...(linkIndex !== undefined && { linkIndex }),
