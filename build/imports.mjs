@@ -45,6 +45,7 @@ const PACKAGES = {
   yaml: "src/simulator",
   "@aws-sdk/client-ec2": "src/ec2",
   "@kubernetes/client-node": "src/kubernetes",
+  "prom-client": "src/telemetry",
 };
 
 /** Folders of pure functions: they may not import Node's modules either. */

@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { Cache } from "../kubernetes/cache.ts";
 import { backOffMs } from "../kubernetes/back-off.ts";
 import type { Scope } from "../kubernetes/client.ts";
@@ -16,22 +17,36 @@ import {
   type SecurityGroupPolicyObject,
 } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
+import { DEFAULT_LOG_FILE } from "../cni/config.ts";
 import { messageOf } from "../text/error-words.ts";
+import { quote } from "../text/json.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { NetworkPolicies } from "./answer/decide.ts";
 import { AttachmentStore } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
 import { LinkedAbort } from "../sys/linked-abort.ts";
+import { LinkMonitor } from "../netlink/route/link-monitor.ts";
+import type { Node as OwnNode } from "../attachment/node.ts";
+import type { BranchAnswer, GoneAnswer } from "../state/answer.ts";
+import type { Question } from "../state/question.ts";
 import { Answerer, STALE_MS } from "./answer/answerer.ts";
 import { AgentSocket } from "./answer/socket.ts";
+import { Collector } from "./attachments/collector.ts";
+import { RouteKeeper } from "./attachments/routes.ts";
+import { blindness } from "./attachments/sight.ts";
 import { Changes } from "./changes.ts";
 import { Conditions } from "./conditions.ts";
 import { FEATURE, featurePatch } from "./feature.ts";
+import { type AgentMetrics, agentMetrics } from "./figures.ts";
 import { Executable } from "./install/executable.ts";
 import { ListKeeper } from "./install/keeper.ts";
+import { rotate } from "./log-rotation.ts";
 import { networkPoliciesOf } from "./network-policies.ts";
 import type { AgentOptions } from "./options.ts";
 import { Reporter } from "./reporter.ts";
 import { Sweeper } from "./sweeper.ts";
 import { watchTrunk } from "./trunk/watch.ts";
+import { UnenforcedPolicies } from "./unenforced.ts";
 
 /**
  * The agent of a node. The order of what it does is a promise: the node declares that it can have branches only after the
@@ -45,54 +60,110 @@ export class Agent {
   readonly conditions: Conditions;
   private readonly options: AgentOptions;
   private readonly executable: Executable;
-  private readonly store: AttachmentStore;
   private readonly pods: Cache<Pod>;
   private readonly policies: Cache<SecurityGroupPolicyObject>;
   private readonly networkPolicies: Cache<NetworkPolicy>;
   private readonly cniNodes: Cache<CniNode>;
   private readonly nodes: Cache<Node>;
+  private readonly reporter: Reporter;
+  private readonly list: ListKeeper;
+  private readonly sweeper: Sweeper;
+  private readonly routes: RouteKeeper;
+  private readonly collector: Collector;
+  private readonly unenforced: UnenforcedPolicies;
+  private readonly figures: AgentMetrics;
+  /** Whatever ends the agent, ends all its parts. */
+  private readonly ending: LinkedAbort;
   private socket: AgentSocket | undefined;
 
-  constructor(options: AgentOptions) {
+  /** `outer` ends it. */
+  constructor(options: AgentOptions, outer: AbortSignal) {
+    const { nodeName, stateDirectory, cniBinDir, timer, log } = options;
     this.options = options;
+    this.ending = new LinkedAbort(outer);
     this.conditions = new Conditions((condition, { isTrue, why }) =>
-      options.log(isTrue ? "info" : "warn", why, { condition, status: isTrue }),
+      log(isTrue ? "info" : "warn", why, { condition, status: isTrue }),
     );
-    this.executable = new Executable(options.executable, options.cniBinDir);
-    this.store = new AttachmentStore(options.stateDirectory, systemClock);
-    const own = { fieldSelector: `metadata.name=${options.nodeName}` };
-    this.pods = this.cacheOf(PODS, { fieldSelector: `spec.nodeName=${options.nodeName}` });
-    this.policies = this.cacheOf(SECURITY_GROUP_POLICIES, {});
+    const { conditions } = this;
+    this.executable = new Executable(options.executable, cniBinDir);
+    const store = new AttachmentStore(stateDirectory, systemClock);
+    const node: OwnNode = { store, clock: systemClock };
+    const own = { fieldSelector: `metadata.name=${nodeName}` };
+    const pods = this.cacheOf(PODS, { fieldSelector: `spec.nodeName=${nodeName}` });
+    const policies = this.cacheOf(SECURITY_GROUP_POLICIES, {});
     this.networkPolicies = this.cacheOf(NETWORK_POLICIES, {});
     this.cniNodes = this.cacheOf(CNI_NODES, own);
     this.nodes = this.cacheOf(NODES, own);
+    this.pods = pods;
+    this.policies = policies;
+    const reporter = new Reporter(options, this.nodes, this.ending.signal);
+    this.reporter = reporter;
+    this.list = new ListKeeper(options, conditions, reporter);
+    this.sweeper = new Sweeper({ pods, policies, store }, reporter);
+    this.routes = new RouteKeeper({ node, openMonitor: () => new LinkMonitor(), timer, log });
+    this.collector = new Collector({ node, pods, blindness, conditions, timer, log });
+    this.unenforced = new UnenforcedPolicies({
+      pods,
+      policies: this.networkPolicies,
+      store,
+      networkPoliciesOf: (pod) => this.networkPoliciesOf(pod),
+      reporter,
+      timer,
+    });
+    this.figures = agentMetrics({
+      version: options.version,
+      conditions,
+      caches: () => this.caches().map((cache) => [cache.plural, cache.state()] as const),
+      now: () => timer.now(),
+      attachments: () => store.keys().length,
+      escaped: () => this.sweeper.count,
+      unenforced: () => this.unenforced.count,
+      repairs: () => this.list.repairs,
+      restored: () => this.routes.restored,
+      collected: () => this.collector.collected,
+    });
   }
 
-  /** Runs until the signal is aborted; answers under way are finished, and everything on the node stays. */
-  async run(outer: AbortSignal): Promise<void> {
-    // Of this run: whatever ends it, ends all parts of it.
-    using linked = new LinkedAbort(outer);
-    const { signal } = linked;
-    const { options, conditions, cniNodes, nodes } = this;
-    const reporter = new Reporter(options, nodes, signal);
-    const running: Promise<unknown>[] = [...this.needed(), cniNodes, nodes].map((cache) => cache.run(signal));
+  get metrics(): Metrics {
+    return this.figures.metrics;
+  }
+
+  /** Runs once, until it is ended; answers under way are finished, and everything on the node stays. */
+  async run(): Promise<void> {
+    const { signal } = this.ending;
+    const { options, conditions, reporter, cniNodes, nodes } = this;
+    const running: Promise<unknown>[] = this.caches().map((cache) => cache.run(signal));
     try {
       await this.installFirst(signal);
       await this.whenComplete(signal);
-      running.push(watchTrunk({ options, conditions, reporter, cniNodes, nodes }, signal));
-      await this.keep(reporter, signal);
+      running.push(
+        watchTrunk({ options, conditions, reporter, cniNodes, nodes }, signal),
+        this.routes.run(signal),
+        this.collector.run(signal),
+        this.unenforced.run(signal),
+      );
+      await this.keep(signal);
       options.log("info", "ending");
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      linked.abort(new Error("the agent is ending"));
+      this.ending.abort(new Error("the agent is ending"));
       await this.socket?.[Symbol.asyncDispose]();
       await Promise.allSettled(running);
+      this.ending[Symbol.dispose]();
     }
   }
 
+  private caches(): readonly Pick<Cache<Pod>, "run" | "state" | "plural">[] {
+    return [...this.needed(), this.cniNodes, this.nodes];
+  }
+
+  private networkPoliciesOf(pod: Pod): NetworkPolicies {
+    return networkPoliciesOf(pod, this.options.networkPolicies, this.pods, this.networkPolicies);
+  }
+
   /** Caches without which an answer could be wrong. */
-  private needed(): readonly Pick<Cache<Pod>, "run" | "state" | "whenComplete">[] {
+  private needed(): readonly Pick<Cache<Pod>, "run" | "state" | "plural" | "whenComplete">[] {
     const { pods, policies, networkPolicies } = this;
     return this.options.networkPolicies === "ignore" ? [pods, policies] : [pods, policies, networkPolicies];
   }
@@ -115,21 +186,27 @@ export class Agent {
     this.conditions.set("CachesComplete", true, "");
   }
 
-  private openSocket(reporter: Reporter, signal: AbortSignal): Promise<AgentSocket> {
-    const { client, stateDirectory, timer, unrequested, networkPolicies, log } = this.options;
+  private openSocket(signal: AbortSignal): Promise<AgentSocket> {
+    const { client, stateDirectory, timer, unrequested, log } = this.options;
     const { pods, policies } = this;
     const answerer = new Answerer({
       client,
       pods,
       policies,
       timer,
-      networkPoliciesOf: (pod) => networkPoliciesOf(pod, networkPolicies, pods, this.networkPolicies),
+      networkPoliciesOf: (pod) => this.networkPoliciesOf(pod),
       obstacle: () => this.obstacle(),
       unrequested,
-      tell: (pod, reason, message) => reporter.onPod(pod, { type: "Warning", reason, message }),
+      tell: (pod, reason, message) => this.reporter.onPod(pod, { type: "Warning", reason, message }),
       signal,
     });
-    return AgentSocket.open({ stateDirectory, answer: (question) => answerer.answer(question), log });
+    const answer = async (question: Question): Promise<BranchAnswer | GoneAnswer> => {
+      const asked = timer.now();
+      const given = await answerer.answer(question);
+      this.figures.answered(given.answer, (timer.now() - asked) / 1000);
+      return given;
+    };
+    return AgentSocket.open({ stateDirectory, answer, log });
   }
 
   /** Without a trunk no branch will come. */
@@ -149,22 +226,20 @@ export class Agent {
   }
 
   /** Keeps executable and list right, and then declares the feature; rechecks at each change and now and then. */
-  private async keep(reporter: Reporter, signal: AbortSignal): Promise<void> {
+  private async keep(signal: AbortSignal): Promise<void> {
     const { timer, cniConfDir, primaryConfDir } = this.options;
-    const { pods, policies, store } = this;
-    const list = new ListKeeper(this.options, this.conditions, reporter);
-    const sweeper = new Sweeper({ pods, policies, store }, reporter);
     const changes = new Changes(new Set([cniConfDir, primaryConfDir]), signal);
     const forget = this.cniNodes.listen(() => changes.notice());
     try {
       while (!signal.aborted) {
         changes.clear();
-        await this.checkSocket(reporter, signal);
+        await this.checkSocket(signal);
         this.checkCaches();
         this.checkExecutable();
-        list.check();
+        this.list.check();
         if (this.conditions.isReady) await this.declareFeature(signal);
-        sweeper.check();
+        this.sweeper.check();
+        this.rotateLog();
         await changes.wait(timer, RECHECK_MS);
       }
     } finally {
@@ -173,15 +248,26 @@ export class Agent {
     }
   }
 
+  private rotateLog(): void {
+    const { entry, log } = this.options;
+    const file = entry["pluginLogFile"] ?? DEFAULT_LOG_FILE;
+    try {
+      // It may be the word stderr.
+      if (typeof file === "string" && isAbsolute(file) && rotate(file)) log("info", `rotated ${file}`);
+    } catch (error) {
+      log("warn", `cannot rotate ${quote(file)}: ${messageOf(error)}`);
+    }
+  }
+
   /** Listens, and again when somebody has removed the socket. */
-  private async checkSocket(reporter: Reporter, signal: AbortSignal): Promise<void> {
+  private async checkSocket(signal: AbortSignal): Promise<void> {
     const { stateDirectory, log } = this.options;
     try {
       if (this.socket?.isThere !== true) {
         if (this.socket !== undefined) log("warn", `${stateDirectory}/agent.sock was removed`);
         void this.socket?.[Symbol.asyncDispose]();
         this.socket = undefined;
-        this.socket = await this.openSocket(reporter, signal);
+        this.socket = await this.openSocket(signal);
       }
       this.conditions.set("SocketAnswers", true, `${stateDirectory}/agent.sock`);
     } catch (error) {

@@ -6,7 +6,8 @@ import { KubeconfigError, loadKubeconfig } from "../kubernetes/kubeconfig.ts";
 import { type LogFields, type LogLevel, logLine } from "../text/log-line.ts";
 import { quote } from "../text/json.ts";
 import { systemTimer } from "../sys/timer.ts";
-import { readListen, serveHealth } from "../telemetry/health.ts";
+import { serveHealth } from "../telemetry/health.ts";
+import { readListen } from "../telemetry/http.ts";
 import { canonicalMac } from "../values/mac.ts";
 import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./options.ts";
@@ -31,6 +32,7 @@ const USAGE = `branchline agent: keeps a node able to give pods their branches. 
   --trunk-interface NAME       instead of looking for the trunk
   --trunk-mac MAC              likewise
   --health-listen ADDRESS:PORT /healthz and /readyz (127.0.0.1:61680)
+  --metrics-listen ADDRESS:PORT  /metrics, for Prometheus; :PORT is all addresses of the node (127.0.0.1:61681)
 `;
 
 const FLAGS = {
@@ -49,6 +51,7 @@ const FLAGS = {
   "trunk-interface": { type: "string" },
   "trunk-mac": { type: "string" },
   "health-listen": { type: "string", default: "127.0.0.1:61680" },
+  "metrics-listen": { type: "string", default: "127.0.0.1:61681" },
 } as const;
 
 /** The arguments cannot be used; the message says which. */
@@ -77,10 +80,15 @@ export async function agent(args: readonly string[], around: Surroundings): Prom
       process.stdout.write(USAGE);
       return 0;
     }
-    const running = new Agent(options.agent);
-    await using health = await serveHealth(options.listen, running.conditions);
-    log("info", `branchline agent ${around.version}`, { node: options.agent.nodeName, health: health.url });
-    await running.run(stop.signal);
+    const running = new Agent(options.agent, stop.signal);
+    await using health = await serveHealth(options.health, running.conditions);
+    await using metrics = await running.metrics.serve(options.metrics);
+    log("info", `branchline agent ${around.version}`, {
+      node: options.agent.nodeName,
+      health: health.url,
+      metrics: metrics.url,
+    });
+    await running.run();
     return 0;
   } catch (error) {
     const isUsage =
@@ -95,7 +103,7 @@ function readOptions(
   args: readonly string[],
   { env, executable, version }: Surroundings,
   log: AgentOptions["log"],
-): "help" | { readonly agent: AgentOptions; readonly listen: { host: string; port: number } } {
+): "help" | { readonly agent: AgentOptions; readonly health: Listen; readonly metrics: Listen } {
   const flags = parsed(args);
   if (flags.help) return "help";
   const nodeName = flags["node-name"] ?? env["NODE_NAME"] ?? "";
@@ -108,13 +116,12 @@ function readOptions(
   if (mac !== undefined && canonicalMac(mac) === undefined) {
     throw new UsageError(`--trunk-mac ${quote(mac)} is no MAC address`);
   }
-  const listen = readListen(flags["health-listen"]);
-  if (listen === undefined)
-    throw new UsageError(`--health-listen ${quote(flags["health-listen"])} is no ADDRESS:PORT`);
   const config = loadKubeconfig({ path: flags.kubeconfig }, env);
   return {
-    listen,
+    health: listenOf("--health-listen", flags["health-listen"]),
+    metrics: listenOf("--metrics-listen", flags["metrics-listen"]),
     agent: {
+      version,
       nodeName,
       client: new KubernetesClient(connectTo(config, `branchline-agent/${version}`)),
       executable,
@@ -136,6 +143,14 @@ function readOptions(
       log,
     },
   };
+}
+
+type Listen = NonNullable<ReturnType<typeof readListen>>;
+
+function listenOf(flag: string, value: string): Listen {
+  const listen = readListen(value);
+  if (listen === undefined) throw new UsageError(`${flag} ${quote(value)} is no ADDRESS:PORT`);
+  return listen;
 }
 
 function parsed(args: readonly string[]) {

@@ -16,6 +16,6 @@ it("is ready once all that is needed is true, and tells of each change once", ()
   expect(told.slice(-2)).toEqual(["ListFirst false there is none", "ListFirst true /etc/x"]);
   expect(told).toHaveLength(5);
   expect(conditions.report()).toBe(
-    "[+]ExecutableInstalled\n[+]CachesComplete\n[+]SocketAnswers\n[+]ListFirst: /etc/x\n[-]FeatureDeclared: not yet looked at\n[-]TrunkFound: not yet looked at\n",
+    "[+]ExecutableInstalled\n[+]CachesComplete\n[+]SocketAnswers\n[+]ListFirst: /etc/x\n[-]FeatureDeclared: not yet looked at\n[-]TrunkFound: not yet looked at\n[-]NamespacesVisible: not yet looked at\n",
   );
 });

@@ -2,8 +2,11 @@
 
 /** Those without which a pod could start wrongly, or not at all. */
 const NEEDED = ["ExecutableInstalled", "CachesComplete", "SocketAnswers", "ListFirst"] as const;
-/** Worth knowing: without a trunk only pods that ask for a branch wait, and are told why. */
-const TOLD = ["FeatureDeclared", "TrunkFound"] as const;
+/**
+ * Worth knowing: without a trunk only pods that ask for a branch wait, and are told why; without sight of the namespaces
+ * nothing of dead pods is collected.
+ */
+const TOLD = ["FeatureDeclared", "TrunkFound", "NamespacesVisible"] as const;
 
 export type ConditionName = (typeof NEEDED)[number] | (typeof TOLD)[number];
 
@@ -38,6 +41,10 @@ export class Conditions {
 
   get isReady(): boolean {
     return NEEDED.every((name) => this.get(name).isTrue);
+  }
+
+  all(): readonly (readonly [ConditionName, Condition])[] {
+    return [...this.conditions];
   }
 
   /** A line for each condition, as Kubernetes' own components write them. */

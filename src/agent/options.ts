@@ -6,6 +6,7 @@ import type { NetworkPolicyMode } from "./network-policies.ts";
 
 /** What an agent is given: flags, and what it uses of the process. */
 export interface AgentOptions {
+  readonly version: string;
   readonly nodeName: string;
   readonly client: KubernetesClient;
   /** Our own executable, which becomes the plugin. */

@@ -219,7 +219,7 @@ function orElse<T>(fallback: T, read: () => T, say: (error: CniError) => void = 
   }
 }
 
-const DEFAULT_LOG_FILE = "/var/log/branchline/plugin.log";
+export const DEFAULT_LOG_FILE = "/var/log/branchline/plugin.log";
 
 function wrong(key: string, value: Json | undefined, reason: string): never {
   throw new CniError(ErrorCode.InvalidConfig, `${key} ${quote(value)} ${reason}`);

@@ -86,6 +86,11 @@ export class Cache<T extends KubernetesObject> {
     return { isComplete, isMissing, heardAt, problem, resourceVersion: isMissing ? undefined : version };
   }
 
+  /** Of its resource, such as `pods`. */
+  get plural(): string {
+    return this.options.resource.plural;
+  }
+
   /** Calls the listener on each change, after the store has it. Returns what ends that. */
   listen(listener: (change: Change<T>) => void): () => void {
     this.listeners.add(listener);

@@ -3,6 +3,7 @@ import { timestamp } from "../sys/clock.ts";
 import type { Timer } from "../sys/timer.ts";
 import type { KubernetesClient } from "./client.ts";
 import { KubernetesError } from "./error.ts";
+import { fieldsOf, textOf } from "./fields.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Resource } from "./resource.ts";
 import { messageOf } from "../text/error-words.ts";
@@ -26,6 +27,30 @@ export const EVENTS: Resource<undefined> = {
   kind: "Event",
   isNamespaced: true,
   read: () => undefined,
+};
+
+/** What is read of an event that somebody else wrote. */
+export interface Warning {
+  /** Who says it, such as vpc-resource-controller. */
+  readonly component: string;
+  readonly reason: string;
+  readonly message: string;
+  /** RFC 3339; events of the newer kind have fractions of a second. */
+  readonly at: string;
+}
+
+export const WARNINGS: Resource<Warning> = {
+  ...EVENTS,
+  read(object) {
+    const event = fieldsOf(object);
+    const component = textOf(fieldsOf(event["source"])["component"]) ?? "";
+    return {
+      component: component === "" ? (textOf(event["reportingComponent"]) ?? "") : component,
+      reason: textOf(event["reason"]) ?? "",
+      message: textOf(event["message"]) ?? "",
+      at: textOf(event["lastTimestamp"]) ?? textOf(event["eventTime"]) ?? "",
+    };
+  },
 };
 
 export interface EventText {

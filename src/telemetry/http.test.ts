@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readListen } from "./health.ts";
+import { readListen } from "./http.ts";
 
 it.each([
   ["127.0.0.1:61680", { host: "127.0.0.1", port: 61_680 }],

@@ -66,8 +66,8 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function ask(name: string, uid: string): Promise<Answer> {
-  return askForBranch(path.join(directory, "state"), { namespace, name, uid }, 5_000);
+function ask(name: string, uid: string, timeoutMs = 5_000): Promise<Answer> {
+  return askForBranch(path.join(directory, "state"), { namespace, name, uid }, timeoutMs);
 }
 
 interface PodEvent extends KubernetesObject {
@@ -113,6 +113,15 @@ it("everything that it does is allowed, and everything that it may do it does", 
   expect(await ask("web", metadata.uid ?? "")).toEqual({ answer: "none" });
   // One that no cache has.
   expect((await ask("nobody", "u1")).answer).toBe("refused");
+  // Of one that waits for long, the controller's events are read.
+  const late = await shared.admin.create(`/api/v1/namespaces/${namespace}/pods`, {
+    metadata: { name: "late" },
+    spec: {
+      nodeName: node,
+      containers: [{ name: "c", image: "c", resources: { limits: { "vpc.amazonaws.com/pod-eni": "1" } } }],
+    },
+  });
+  const lateAnswer = ask("late", late.metadata.uid ?? "", 10_500);
   // A refusal is an event on the pod, and of the next agent the same event.
   await shared.admin.patch(`/api/v1/namespaces/${namespace}/serviceaccounts/default`, "merge", {
     metadata: { labels: { team: "till" } },
@@ -123,6 +132,7 @@ it("everything that it does is allowed, and everything that it may do it does", 
     );
   expect((await ask("web", metadata.uid ?? "")).answer).toBe("refused");
   await expect.poll(eventsOf).toHaveLength(1);
+  expect((await lateAnswer).answer).toBe("wait");
   await agent.end("SIGTERM");
   agent = start();
   await agent.isReady();

@@ -10,6 +10,7 @@ import {
   statSync,
   truncateSync,
   writeFileSync,
+  unlinkSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -18,6 +19,7 @@ import { AttachmentStore } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
 import { eventually } from "../ground/run.ts";
+import { askForBranch } from "./support/ask.ts";
 import { RunningAgent } from "./support/running-agent.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
@@ -389,4 +391,30 @@ describe("the trunk", () => {
     await eventually("trunk.json", async () => (trunkJson() === undefined ? undefined : true));
     expect(trunkJson()).toEqual({ mac: "00:00:00:00:00:00" });
   });
+});
+
+it("its metrics say what it did", async () => {
+  writePrimary(aws());
+  const agent = start();
+  await agent.isReady();
+  await askForBranch(at("state"), { namespace: "default", name: "nobody", uid: "u1" }, 1_000);
+  unlinkSync(conf(LIST));
+  await eventually("the repair is counted", async () =>
+    (await agent.metrics()).get("branchline_agent_list_repairs_total") === 1 ? true : undefined,
+  );
+  const figures = await agent.metrics();
+  expect(Object.fromEntries([...figures].filter(([name]) => name.startsWith("branchline_")))).toMatchObject({
+    'branchline_agent_condition{condition="ListFirst"}': 1,
+    'branchline_agent_condition{condition="TrunkFound"}': 1,
+    'branchline_agent_answer_seconds_count{answer="refused"}': 1,
+    'branchline_agent_answer_seconds_bucket{le="30",answer="refused"}': 1,
+    branchline_agent_attachments: 0,
+    branchline_agent_escaped_pods: 0,
+    branchline_agent_unenforced_pods: 0,
+    branchline_agent_routes_restored_total: 0,
+    branchline_agent_collected_total: 0,
+  });
+  const ages = [...figures.keys()].filter((name) => name.startsWith("branchline_agent_cache_age_seconds"));
+  expect(ages).toHaveLength(5);
+  expect(figures.get("process_resident_memory_bytes")).toBeGreaterThan(0);
 });

@@ -304,8 +304,8 @@ describe("a late annotation", () => {
     // Woken by the watch: no time passes.
     await answer;
     expect(said).toEqual({ answer: "branch", annotation, datapath: "direct" });
-    // The pod was in the cache all the while.
-    expect(requests).toEqual([]);
+    // The pod was in the cache all the while; the events are read once.
+    expect(requests).toEqual([expect.stringContaining("/events?")]);
   });
 
   it("ends with the reason when the time is up", async () => {
@@ -319,6 +319,26 @@ describe("a late annotation", () => {
     expect(told).toEqual(["web-0 BranchLate: no trunk yet"]);
     await timer.advance(15_000);
     expect(await answer).toEqual({ answer: "wait", reason: "no trunk yet" });
+  });
+
+  it("ends with what the controller last said of the pod", async () => {
+    objects["/api/v1/pods"] = list(podOf({ asks: true }));
+    const message = "NetworkInterfaceLimitExceeded";
+    objects["/api/v1/namespaces/shop/events"] = list({
+      source: { component: "vpc-resource-controller" },
+      lastTimestamp: "2026-11-28T12:00:00Z",
+      reason: "BranchAllocationFailed",
+      message,
+    });
+    await start();
+    const answer = ask(asked, 12_000);
+    await timer.advance(12_000);
+    expect(await answer).toEqual({
+      answer: "wait",
+      reason: `waiting for the annotation vpc.amazonaws.com/pod-eni; vpc-resource-controller says BranchAllocationFailed: ${message}`,
+    });
+    // Asked for only once the branch is late: at 10 s and at the end.
+    expect(requests.filter((path) => path.includes("/events?"))).toHaveLength(2);
   });
 
   it("ends with the pod", async () => {

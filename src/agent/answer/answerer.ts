@@ -12,6 +12,7 @@ import type { AskedPodName, Question } from "../../state/question.ts";
 import { LinkedAbort } from "../../sys/linked-abort.ts";
 import { type Timer, pause } from "../../sys/timer.ts";
 import { decide, type NetworkPolicies } from "./decide.ts";
+import { lastWarning, warningsOn } from "./last-warning.ts";
 import { isAskedPod } from "./pod-names.ts";
 import { SharedReads } from "./shared-read.ts";
 
@@ -62,12 +63,20 @@ export class Answerer {
     const { timer, signal } = this.options;
     const asked = timer.now();
     const deadline = asked + question.timeoutMs;
+    let isToldOf = false;
     for (;;) {
       const changed = this.whenChanged(question.pod);
       try {
-        const answer = await this.look(question, timer.now() - asked);
+        const { pod, answer } = await this.look(question);
         const left = deadline - timer.now();
-        if (answer.answer !== "wait" || left <= 0) return answer;
+        if (answer.answer !== "wait") return answer;
+        // Twice at most: a list of events is not cheap for the API server.
+        if (pod !== undefined && timer.now() - asked >= LATE_MS && (!isToldOf || left <= 0)) {
+          isToldOf = true;
+          const reason = await this.tellLate(pod, answer.reason);
+          if (left <= 0) return wait(reason);
+        }
+        if (left <= 0) return answer;
         await changed.orAfter(Math.min(left, LOOK_AGAIN_MS));
         if (signal.aborted) return answer;
       } finally {
@@ -78,21 +87,32 @@ export class Answerer {
 
   private async look(
     question: Extract<Question, { ask: "branch" }>,
-    waitedMs: number,
-  ): Promise<BranchAnswer> {
+  ): Promise<{ readonly pod?: Pod; readonly answer: BranchAnswer }> {
     try {
       const pod = await this.find(question.pod);
-      if (pod === undefined) return gone(question.pod);
+      if (pod === undefined) return { answer: gone(question.pod) };
       const answer = await this.settle(pod, question);
       if (answer.answer === "refused") this.options.tell(pod, "BranchRefused", answer.reason);
-      if (answer.answer === "wait" && waitedMs >= LATE_MS)
-        this.options.tell(pod, "BranchLate", answer.reason);
-      return answer;
+      return { pod, answer };
     } catch (error) {
-      if (this.options.signal.aborted) return wait("the agent is ending");
+      if (this.options.signal.aborted) return { answer: wait("the agent is ending") };
       if (!(error instanceof KubernetesError)) throw error;
-      return wait(`the API server does not say what the pod needs: ${error.message}`);
+      return { answer: wait(`the API server does not say what the pod needs: ${error.message}`) };
     }
+  }
+
+  /** Returns the reason with what the controller last said of the pod: it knows more of why a branch is late. */
+  private async tellLate(pod: Pod, reason: string): Promise<string> {
+    const { client, signal, tell } = this.options;
+    let said: string | undefined;
+    try {
+      said = lastWarning(await warningsOn(client, pod, signal));
+    } catch (error) {
+      if (!signal.aborted && !(error instanceof KubernetesError)) throw error;
+    }
+    const all = said === undefined ? reason : `${reason}; ${said}`;
+    tell(pod, "BranchLate", all);
+    return all;
   }
 
   private async settle(pod: Pod, question: Extract<Question, { ask: "branch" }>): Promise<BranchAnswer> {

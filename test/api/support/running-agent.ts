@@ -28,7 +28,7 @@ export class RunningAgent {
 
   constructor({ directory, node, kubeconfig, args }: AgentPlace) {
     const at = (name: string) => path.join(directory, name);
-    writeFileSync(at("entry.json"), JSON.stringify({ serviceCIDRs: [] }));
+    writeFileSync(at("entry.json"), JSON.stringify({ serviceCIDRs: [], pluginLogFile: at("plugin.log") }));
     const flags = [
       ["--entry", at("entry.json")],
       ["--node-name", node],
@@ -37,6 +37,7 @@ export class RunningAgent {
       ["--cni-conf-dir", at("net.d")],
       ["--state-dir", at("state")],
       ["--health-listen", "127.0.0.1:0"],
+      ["--metrics-listen", "127.0.0.1:0"],
     ].flat();
     this.child = spawn(OURS, ["agent", ...flags, ...args], {
       stdio: ["ignore", "ignore", "pipe"],
@@ -64,6 +65,20 @@ export class RunningAgent {
     if (typeof url !== "string") return { status: 0, text: "" };
     const answer = await fetch(`${url}/${what}`);
     return { status: answer.status, text: await answer.text() };
+  }
+
+  /** The figures of /metrics by name, with their labels in the name. */
+  async metrics(): Promise<ReadonlyMap<string, number>> {
+    const url = this.lines.find(({ metrics }) => metrics !== undefined)?.["metrics"];
+    if (typeof url !== "string") return new Map();
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    return new Map(
+      lines.map((line) => {
+        const end = line.lastIndexOf(" ");
+        return [line.slice(0, end), Number(line.slice(end + 1))];
+      }),
+    );
   }
 
   async isReady(): Promise<void> {

@@ -1,0 +1,26 @@
+import type { KubernetesClient } from "../../kubernetes/client.ts";
+import { WARNINGS, type Warning } from "../../kubernetes/events.ts";
+import type { Pod } from "../../kubernetes/objects.ts";
+
+/** What the controller last said of a pod whose branch is late. */
+
+/** AWS's controller and ours; kubelet and the scheduler say other things of it. */
+const CONTROLLERS = new Set(["vpc-resource-controller", "branchline-controller"]);
+
+/** Its warnings, as the API server has them. Rejects with a KubernetesError. */
+export async function warningsOn(
+  client: KubernetesClient,
+  { metadata: { namespace, uid } }: Pick<Pod, "metadata">,
+  signal: AbortSignal,
+): Promise<readonly Warning[]> {
+  const fieldSelector = `involvedObject.uid=${uid},type=Warning`;
+  return (await client.list(WARNINGS, { namespace, fieldSelector }, signal)).items;
+}
+
+/** The newest of a controller; undefined if there is none. */
+export function lastWarning(warnings: readonly Warning[]): string | undefined {
+  const [last] = warnings
+    .filter(({ component }) => CONTROLLERS.has(component))
+    .toSorted((a, b) => (a.at < b.at ? 1 : -1));
+  return last === undefined ? undefined : `${last.component} says ${last.reason}: ${last.message.trim()}`;
+}
