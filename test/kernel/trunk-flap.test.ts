@@ -110,10 +110,8 @@ test(
     await wholeAgain(pods, 10_000);
     await ipBatch(undefined, own);
     const after = await Promise.all([snapshot(), ...pods.map((pod) => pod.snapshot())]);
-    for (const [i, snap] of before.entries()) {
-      const now = after[i];
-      if (now !== undefined) expect(diffSnapshots(snap, now)).toEqual([]);
-    }
+    expect(before.flatMap((snap, i) => diffSnapshots(snap, after[i] ?? snap))).toEqual([]);
+    expect(after).toHaveLength(before.length);
     expect(keeper.restored).toBe(3);
     expect(lines).toHaveLength(3);
     expect(lines[0]).toMatch(/^default\/d: its branch had lost \d routes, which are back$/);
@@ -133,8 +131,9 @@ test("what it did while no agent ran is found at the start", async () => {
 test("a branch whose device is down is set up again with it", async () => {
   const pod = await podForTest("down", branches[0], { datapath: "direct" });
   await mustExec(pod.netns, ["ip", "link", "set", "eth0", "down"]);
-  await keepRoutes();
+  const { keeper } = await keepRoutes();
   await wholeAgain([pod], 10_000);
+  expect(keeper.restored).toBe(1);
 });
 
 test("what somebody else removed stays removed, and CHECK tells", async () => {
