@@ -87,7 +87,7 @@ demo: demo-plan build guest ## Groups that decide who reaches a real PostgreSQL,
 dist/floor: dist/branchline $(wildcard test/ground/macvlan/*)
 	node build.mjs --bench
 
-bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic, EC2: bench/results/latest.json (ROUNDS=30 PART=native, guest or simulator)
+bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic, EC2, agent: bench/results/latest.json (ROUNDS=30 PART=native, guest, simulator or agent)
 	@test/setup/packages.sh bench
 	node bench/run.ts --rounds $(or $(ROUNDS),30) --kernel $(or $(KERNEL),6.12) --part $(or $(PART),all)
 

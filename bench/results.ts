@@ -36,6 +36,27 @@ export interface Simulated {
   readonly peakMiB: number;
 }
 
+/** The agent of a node with so many pods, in a cluster with so many policies; all times are wall time unless said. */
+export interface AgentFigures {
+  readonly pods: number;
+  readonly policies: number;
+  /** From its start to readiness. */
+  readonly readyMs: Figures;
+  /** An answer for a pod without a branch, in a namespace without policies, and the agent's processor time for it. */
+  readonly none: { readonly wallMs: Figures; readonly cpuMs: number };
+  /** The same among so many policies of its namespace. */
+  readonly noneAmong: { readonly wallMs: Figures; readonly cpuMs: number; readonly policies: number };
+  /** Pods that wait at once for their annotation. */
+  readonly waiting: number;
+  /** From the annotation's write to the answer. */
+  readonly lateMs: Figures;
+  readonly lateP99Ms: number;
+  /** Of one core. */
+  readonly idleCpuPercent: number;
+  readonly residentMiB: number;
+  readonly peakMiB: number;
+}
+
 /** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
 export interface Results {
   readonly native: Setting & {
@@ -44,6 +65,7 @@ export interface Results {
     readonly netlink: { readonly oursUs: Figures; readonly ipBatchUs: Figures };
   };
   readonly simulator: Setting & Simulated;
+  readonly agent: Setting & AgentFigures;
   readonly guest: Setting & {
     readonly kernel: string;
     readonly attached: readonly Measured[];

@@ -1,12 +1,12 @@
-// `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look; `--part native`,
-// `guest` or `simulator` measures one of the three, which are never compared, and keeps the others' results.
+// `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look; `--part` measures
+// one of the parts, which are never compared, and keeps the others' results.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { runInGuest } from "../test/vm/guest.ts";
 import { findKernel } from "../test/vm/kernel.ts";
-import type { Results, Setting, Simulated } from "./results.ts";
+import type { AgentFigures, Results, Setting, Simulated } from "./results.ts";
 import { tablesOf } from "./tables.ts";
 
 const root = `${import.meta.dirname}/..`;
@@ -33,8 +33,18 @@ function native(): Omit<Results["native"], keyof Setting> {
 
 function simulator(): Simulated {
   process.stdout.write("the simulated EC2\n");
-  const argv = [`${root}/bench/simulator.ts`, dist];
-  return JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8" }));
+  return here("simulator.ts");
+}
+
+function agent(): AgentFigures {
+  process.stdout.write("the agent, beside a real API server\n");
+  execFileSync(`${root}/test/setup/kubernetes.sh`, ["etcd", "kube-apiserver"], { stdio: "inherit" });
+  return here("agent.ts");
+}
+
+/** Runs one of the scripts here, as it is; it prints JSON. */
+function here(file: string) {
+  return JSON.parse(execFileSync(process.execPath, [`${root}/bench/${file}`, dist], { encoding: "utf8" }));
 }
 
 function inNamespace<T>(name: string, action: () => T): T {
@@ -76,8 +86,8 @@ async function guest(): Promise<Omit<Results["guest"], keyof Setting>> {
 
 const file = `${root}/bench/results/latest.json`;
 const { part } = values;
-if (!["all", "native", "guest", "simulator"].includes(part)) {
-  process.stderr.write(`run.ts: --part "${part}" is not all, native, guest or simulator\n`);
+if (!["all", "native", "guest", "simulator", "agent"].includes(part)) {
+  process.stderr.write(`run.ts: --part "${part}" is not all, native, guest, simulator or agent\n`);
   process.exit(2);
 }
 const setting: Setting = {
@@ -97,6 +107,7 @@ const kept = (): Results => JSON.parse(readFileSync(file, "utf8"));
 const results: Results = {
   native: measures("native") ? { ...setting, ...native() } : kept().native,
   simulator: measures("simulator") ? { ...setting, ...simulator() } : kept().simulator,
+  agent: measures("agent") ? { ...setting, ...agent() } : kept().agent,
   guest: measures("guest") ? { ...setting, ...(await guest()) } : kept().guest,
 };
 mkdirSync(`${root}/bench/results`, { recursive: true });

@@ -4,11 +4,11 @@ import { type Figures, ratio } from "./stats.ts";
 
 /** The results as the tables of docs/performance.md. */
 export function tablesOf(results: Results): string {
-  const { native, simulator, guest } = results;
+  const { native, simulator, agent, guest } = results;
   const [first] = guest.scaled;
   const [direct, routed] = guest.moved;
   return [
-    `native: ${settingOf(native)}\nsimulator: ${settingOf(simulator)}\nguest: ${settingOf(guest)}`,
+    `native: ${settingOf(native)}\nsimulator: ${settingOf(simulator)}\nagent: ${settingOf(agent)}\nguest: ${settingOf(guest)}`,
     "### Start-up, native",
     table(
       [...PROCESS, "peak MiB"],
@@ -32,6 +32,27 @@ export function tablesOf(results: Results): string {
         name,
         ...[requests, aSecond, cpuMs].map(String),
       ]),
+    ),
+    `### The agent, with ${agent.pods} pods and ${agent.policies} policies`,
+    table(
+      ["", "median", "min", "p90"],
+      [
+        ["from its start to ready, ms", ...spread(agent.readyMs)],
+        [
+          `an answer for a pod without a branch, ms (${agent.none.cpuMs} ms of CPU)`,
+          ...spread(agent.none.wallMs),
+        ],
+        [
+          `the same among ${agent.noneAmong.policies} policies, ms (${agent.noneAmong.cpuMs} ms of CPU)`,
+          ...spread(agent.noneAmong.wallMs),
+        ],
+        [
+          `annotation to answer, ${agent.waiting} waiting, ms (p99 ${agent.lateP99Ms})`,
+          ...spread(agent.lateMs),
+        ],
+        ["idle, % of a core", String(agent.idleCpuPercent), "", ""],
+        [`resident MiB (peak ${agent.peakMiB})`, String(agent.residentMiB), "", ""],
+      ],
     ),
     `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
     table(PROCESS, processRows(guest.attached)),

@@ -1,0 +1,227 @@
+// What the agent takes, with 250 pods and 5,000 policies on a real API server: agent.ts DIST. Prints JSON.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { askForBranch } from "../test/api/support/ask.ts";
+import { startApiServer, type ApiServer } from "../test/ground/api-server.ts";
+import { applyCrds } from "../test/ground/kubernetes/crds.ts";
+import type { KubernetesObject } from "../test/ground/kubernetes/client.ts";
+import type { AgentFigures } from "./results.ts";
+import { figuresOf } from "./stats.ts";
+
+const PODS = 250;
+const POLICIES = 5_000;
+const NAMESPACES = 50;
+const WAITING = 110;
+const QUESTIONS = 500;
+const STARTS = 10;
+const IDLE_S = 60;
+/** USER_HZ, the unit of /proc/PID/stat. */
+const TICK_MS = 10;
+const NODE = "bench";
+const LIMIT = "vpc.amazonaws.com/pod-eni";
+
+const [dist = "dist"] = process.argv.slice(2);
+const directory = mkdtempSync(path.join(tmpdir(), "bench-agent-"));
+const at = (name: string) => path.join(directory, name);
+
+interface Pod extends KubernetesObject {
+  readonly metadata: KubernetesObject["metadata"] & { readonly uid: string };
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** From the fork to readiness. */
+  readonly readyMs: number;
+}
+
+async function start(kubeconfig: string): Promise<Running> {
+  const begun = performance.now();
+  const flags = {
+    "--node-name": NODE,
+    "--kubeconfig": kubeconfig,
+    "--cni-bin-dir": at("bin"),
+    "--cni-conf-dir": at("net.d"),
+    "--state-dir": at("state"),
+    "--entry": at("entry.json"),
+    "--trunk-interface": "lo",
+    "--health-listen": "127.0.0.1:0",
+    "--metrics-listen": "127.0.0.1:0",
+  };
+  const child = spawn(`${dist}/branchline`, ["agent", ...Object.entries(flags).flat()], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let health = "";
+  let logged = "";
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
+    logged += chunk;
+    health ||= /"health":"([^"]+)"/.exec(logged)?.[1] ?? "";
+  });
+  for (let tries = 0; tries < 6_000; tries++) {
+    const isReady = health !== "" && (await fetch(`${health}/readyz`)).ok;
+    if (isReady) return { child, pid: child.pid ?? 0, readyMs: performance.now() - begun };
+    await sleep(5);
+  }
+  throw new Error(`the agent is not ready after 30 s: ${logged}`);
+}
+
+async function stop({ child }: Running): Promise<void> {
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
+
+/** utime and stime of the agent, in ms. */
+function cpuMs({ pid }: Running): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+function memoryMiB({ pid }: Running, field: "VmRSS" | "VmHWM"): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  return Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);
+}
+
+/** Runs one for each number, eight at a time. */
+async function each<T>(count: number, one: (i: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < count; i = next++) results[i] = await one(i);
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+  return results;
+}
+
+function makePod({ admin }: ApiServer, namespace: string, name: string, asks: boolean): Promise<Pod> {
+  const resources = asks ? { limits: { [LIMIT]: "1" } } : {};
+  return admin.create<Pod>(`/api/v1/namespaces/${namespace}/pods`, {
+    metadata: { name, labels: { app: name } },
+    spec: { nodeName: NODE, containers: [{ name: "c", image: "c", resources }] },
+  });
+}
+
+/** Pods without a branch: in namespaces with a hundred policies each, and in one without. */
+async function populate(server: ApiServer): Promise<{ readonly among: Pod[]; readonly without: Pod[] }> {
+  const { admin } = server;
+  await applyCrds(admin);
+  await admin.create("/api/v1/nodes", { metadata: { name: NODE } });
+  await each(NAMESPACES, (i) => admin.create("/api/v1/namespaces", { metadata: { name: `bench-${i}` } }));
+  await each(POLICIES, (i) =>
+    admin.create(
+      `/apis/vpcresources.k8s.aws/v1beta1/namespaces/bench-${i % NAMESPACES}/securitygrouppolicies`,
+      {
+        apiVersion: "vpcresources.k8s.aws/v1beta1",
+        kind: "SecurityGroupPolicy",
+        metadata: { name: `policy-${i}` },
+        spec: {
+          podSelector: { matchLabels: { app: `other-${i}` } },
+          securityGroups: { groupIds: ["sg-0123456789abcdef0"] },
+        },
+      },
+    ),
+  );
+  await admin.create("/api/v1/namespaces", { metadata: { name: "bench-without" } });
+  // Without a controller manager a pod needs no service account.
+  const half = (PODS - WAITING) / 2;
+  return {
+    among: await each(half, (i) => makePod(server, `bench-${i % NAMESPACES}`, `pod-${i}`, false)),
+    without: await each(half, (i) => makePod(server, "bench-without", `pod-${i}`, false)),
+  };
+}
+
+const ask = ({ metadata: { namespace = "", name, uid } }: Pod, timeoutMs: number) =>
+  askForBranch(at("state"), { namespace, name, uid }, timeoutMs);
+
+/** Questions for pods without a branch, one after the other. */
+async function withoutBranch(agent: Running, pods: readonly Pod[]) {
+  const ms: number[] = [];
+  const cpu = cpuMs(agent);
+  for (let i = 0; i < QUESTIONS; i++) {
+    const pod = pods[i % pods.length];
+    if (pod === undefined) throw new Error("no pods");
+    const begun = performance.now();
+    const { answer } = await ask(pod, 5_000);
+    if (answer !== "none") throw new Error(`${pod.metadata.name}: ${answer}`);
+    ms.push(performance.now() - begun);
+  }
+  return { wallMs: figuresOf(ms), cpuMs: Math.round(((cpuMs(agent) - cpu) / QUESTIONS) * 1000) / 1000 };
+}
+
+/** Pods that all wait; their annotations come one by one. From the annotation's write to the answer. */
+async function late(server: ApiServer, agent: Running) {
+  const pods = await each(WAITING, (i) => makePod(server, "bench-0", `late-${i}`, true));
+  const written: number[] = [];
+  const answers = pods.map(async (pod, i) => {
+    const { answer } = await ask(pod, 60_000);
+    if (answer !== "branch") throw new Error(`${pod.metadata.name}: ${answer}`);
+    return performance.now() - (written[i] ?? 0);
+  });
+  for (const [i, { metadata }] of pods.entries()) {
+    const hex = (i + 1).toString(16).padStart(2, "0");
+    const branch = {
+      eniId: `eni-0b0000000000000${hex}`,
+      ifAddress: `02:b1:00:00:00:${hex}`,
+      privateIp: `10.0.2.${i + 1}`,
+      vlanId: i + 1,
+      subnetCidr: "10.0.2.0/24",
+    };
+    written[i] = performance.now();
+    await server.admin.patch(`/api/v1/namespaces/bench-0/pods/${metadata.name}`, "merge", {
+      metadata: { annotations: { [LIMIT]: JSON.stringify([branch]) } },
+    });
+  }
+  const sorted = (await Promise.all(answers)).toSorted((a, b) => a - b);
+  return {
+    figures: figuresOf(sorted),
+    p99: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN),
+    peakMiB: memoryMiB(agent, "VmHWM"),
+  };
+}
+
+for (const name of ["bin", "net.d"]) mkdirSync(at(name));
+writeFileSync(at("entry.json"), JSON.stringify({ serviceCIDRs: [], pluginLogFile: at("plugin.log") }));
+writeFileSync(
+  at("net.d/10-aws.conflist"),
+  JSON.stringify({ cniVersion: "1.0.0", name: "aws-cni", plugins: [{ type: "aws-cni" }] }),
+);
+const server = await startApiServer();
+const running: Running[] = [];
+try {
+  const pods = await populate(server);
+  const readyMs: number[] = [];
+  for (let i = 0; i < STARTS; i++) {
+    const agent = await start(server.adminKubeconfig);
+    running.push(agent);
+    readyMs.push(agent.readyMs);
+    if (i < STARTS - 1) await stop(agent);
+  }
+  const agent = running.at(-1);
+  if (agent === undefined) throw new Error("no agent");
+  const none = await withoutBranch(agent, pods.without);
+  const noneAmong = await withoutBranch(agent, pods.among);
+  const waited = await late(server, agent);
+  const cpu = cpuMs(agent);
+  await sleep(IDLE_S * 1000);
+  const result: AgentFigures = {
+    pods: PODS,
+    policies: POLICIES,
+    readyMs: figuresOf(readyMs),
+    none,
+    noneAmong: { ...noneAmong, policies: POLICIES / NAMESPACES },
+    waiting: WAITING,
+    lateMs: waited.figures,
+    lateP99Ms: waited.p99,
+    idleCpuPercent: Math.round(((cpuMs(agent) - cpu) / (IDLE_S * 1000)) * 10_000) / 100,
+    residentMiB: memoryMiB(agent, "VmRSS"),
+    peakMiB: waited.peakMiB,
+  };
+  process.stdout.write(JSON.stringify(result));
+} finally {
+  for (const { child } of running) child.kill("SIGKILL");
+  await server.stop();
+  rmSync(directory, { recursive: true, force: true });
+}
