@@ -65,7 +65,8 @@ export interface Results {
     readonly netlink: { readonly oursUs: Figures; readonly ipBatchUs: Figures };
   };
   readonly simulator: Setting & Simulated;
-  readonly agent: Setting & AgentFigures;
+  /** Absent until it has been measured once. */
+  readonly agent?: (Setting & AgentFigures) | undefined;
   readonly guest: Setting & {
     readonly kernel: string;
     readonly attached: readonly Measured[];

@@ -8,7 +8,7 @@ export function tablesOf(results: Results): string {
   const [first] = guest.scaled;
   const [direct, routed] = guest.moved;
   return [
-    `native: ${settingOf(native)}\nsimulator: ${settingOf(simulator)}\nagent: ${settingOf(agent)}\nguest: ${settingOf(guest)}`,
+    `native: ${settingOf(native)}\nsimulator: ${settingOf(simulator)}\nguest: ${settingOf(guest)}`,
     "### Start-up, native",
     table(
       [...PROCESS, "peak MiB"],
@@ -33,27 +33,7 @@ export function tablesOf(results: Results): string {
         ...[requests, aSecond, cpuMs].map(String),
       ]),
     ),
-    `### The agent, with ${agent.pods} pods and ${agent.policies} policies`,
-    table(
-      ["", "median", "min", "p90"],
-      [
-        ["from its start to ready, ms", ...spread(agent.readyMs)],
-        [
-          `an answer for a pod without a branch, ms (${agent.none.cpuMs} ms of CPU)`,
-          ...spread(agent.none.wallMs),
-        ],
-        [
-          `the same among ${agent.noneAmong.policies} policies, ms (${agent.noneAmong.cpuMs} ms of CPU)`,
-          ...spread(agent.noneAmong.wallMs),
-        ],
-        [
-          `annotation to answer, ${agent.waiting} waiting, ms (p99 ${agent.lateP99Ms})`,
-          ...spread(agent.lateMs),
-        ],
-        ["idle, % of a core", String(agent.idleCpuPercent), "", ""],
-        [`resident MiB (peak ${agent.peakMiB})`, String(agent.residentMiB), "", ""],
-      ],
-    ),
+    ...(agent === undefined ? [] : agentTables(agent)),
     `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
     table(PROCESS, processRows(guest.attached)),
     "### 30 at once, guest",
@@ -135,4 +115,30 @@ function spread({ median, min, p90 }: Figures): string[] {
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+function agentTables(agent: NonNullable<Results["agent"]>): string[] {
+  return [
+    `### The agent, with ${agent.pods} pods and ${agent.policies} policies (${settingOf(agent)})`,
+    table(
+      ["", "median", "min", "p90"],
+      [
+        ["from its start to ready, ms", ...spread(agent.readyMs)],
+        [
+          `an answer for a pod without a branch, ms (${agent.none.cpuMs} ms of CPU)`,
+          ...spread(agent.none.wallMs),
+        ],
+        [
+          `the same among ${agent.noneAmong.policies} policies, ms (${agent.noneAmong.cpuMs} ms of CPU)`,
+          ...spread(agent.noneAmong.wallMs),
+        ],
+        [
+          `annotation to answer, ${agent.waiting} waiting, ms (p99 ${agent.lateP99Ms})`,
+          ...spread(agent.lateMs),
+        ],
+        ["idle, % of a core", String(agent.idleCpuPercent), "", ""],
+        [`resident MiB (peak ${agent.peakMiB})`, String(agent.residentMiB), "", ""],
+      ],
+    ),
+  ];
 }

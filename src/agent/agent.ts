@@ -32,8 +32,10 @@ import type { Question } from "../state/question.ts";
 import { Answerer, STALE_MS } from "./answer/answerer.ts";
 import { AgentSocket } from "./answer/socket.ts";
 import { Collector } from "./attachments/collector.ts";
+import { Home } from "./attachments/home.ts";
+import { KnownAttachments } from "./attachments/known.ts";
 import { RouteKeeper } from "./attachments/routes.ts";
-import { blindness } from "./attachments/sight.ts";
+import { look } from "./attachments/sight.ts";
 import { Changes } from "./changes.ts";
 import { Conditions } from "./conditions.ts";
 import { FEATURE, featurePatch } from "./feature.ts";
@@ -99,29 +101,36 @@ export class Agent {
     const reporter = new Reporter(options, this.nodes, this.ending.signal);
     this.reporter = reporter;
     this.list = new ListKeeper(options, conditions, reporter);
-    this.sweeper = new Sweeper({ pods, policies, store }, reporter);
-    this.routes = new RouteKeeper({ node, openMonitor: () => new LinkMonitor(), timer, log });
-    this.collector = new Collector({ node, pods, blindness, conditions, timer, log });
+    const attachments = new KnownAttachments(store);
+    const checkHome = new Home((why) => {
+      log("error", why);
+      process.exit(1);
+    }).check;
+    this.sweeper = new Sweeper({ pods, policies, attachments }, reporter);
+    const openMonitor = () => new LinkMonitor();
+    this.routes = new RouteKeeper({ node, attachments, openMonitor, checkHome, timer, log });
+    this.collector = new Collector({ node, attachments, pods, look, checkHome, conditions, timer, log });
     this.unenforced = new UnenforcedPolicies({
       pods,
       policies: this.networkPolicies,
-      store,
+      attachments,
       networkPoliciesOf: (pod) => this.networkPoliciesOf(pod),
       reporter,
       timer,
     });
-    this.figures = agentMetrics({
+    const sources = {
       version: options.version,
       conditions,
       caches: () => this.caches().map((cache) => [cache.plural, cache.state()] as const),
       now: () => timer.now(),
-      attachments: () => store.keys().length,
+      attachments: () => attachments.count,
       escaped: () => this.sweeper.count,
       unenforced: () => this.unenforced.count,
       repairs: () => this.list.repairs,
       restored: () => this.routes.restored,
       collected: () => this.collector.collected,
-    });
+    };
+    this.figures = agentMetrics(sources, (message) => log("warn", message));
   }
 
   get metrics(): Metrics {
@@ -133,12 +142,13 @@ export class Agent {
     const { signal } = this.ending;
     const { options, conditions, reporter, cniNodes, nodes } = this;
     const running: Promise<unknown>[] = this.caches().map((cache) => cache.run(signal));
+    // Needs no API server.
+    running.push(this.routes.run(signal));
     try {
       await this.installFirst(signal);
       await this.whenComplete(signal);
       running.push(
         watchTrunk({ options, conditions, reporter, cniNodes, nodes }, signal),
-        this.routes.run(signal),
         this.collector.run(signal),
         this.unenforced.run(signal),
       );

@@ -28,8 +28,8 @@ export interface AgentMetrics {
   readonly answered: (kind: string, seconds: number) => void;
 }
 
-export function agentMetrics(sources: Sources): AgentMetrics {
-  const metrics = new Metrics();
+export function agentMetrics(sources: Sources, warn: (message: string) => void): AgentMetrics {
+  const metrics = new Metrics(warn);
   const gauge = (name: string, help: string, read: () => number) =>
     metrics.gauge({ name: `branchline_agent_${name}`, help }, read);
   const counter = (name: string, help: string, read: () => number) =>

@@ -1,16 +1,15 @@
 import type { Cache } from "../kubernetes/cache.ts";
 import { keyOf } from "../kubernetes/metadata.ts";
 import type { Pod, SecurityGroupPolicyObject } from "../kubernetes/objects.ts";
-import type { AttachmentStore } from "../state/store.ts";
 import { messageOf } from "../text/error-words.ts";
-import { attachedUids, vlanIdsOnNode } from "./attached.ts";
+import { type KnownAttachments, vlanIdsOnNode } from "./attachments/known.ts";
 import type { Reporter } from "./reporter.ts";
 import { findEscaped } from "./sweep.ts";
 
 interface Known {
   readonly pods: Pick<Cache<Pod>, "values">;
   readonly policies: Pick<Cache<SecurityGroupPolicyObject>, "values">;
-  readonly store: AttachmentStore;
+  readonly attachments: Pick<KnownAttachments, "uids">;
 }
 
 /** Says which pods run without their branch: they started while nobody was asked. */
@@ -31,12 +30,12 @@ export class Sweeper {
   }
 
   check(): void {
-    const { pods, policies, store } = this.known;
+    const { pods, policies, attachments } = this.known;
     try {
       const escaped = findEscaped({
         pods: pods.values(),
         policies: policies.values(),
-        attached: attachedUids(store),
+        attached: attachments.uids(),
         vlanIds: vlanIdsOnNode(),
       });
       for (const { pod, why } of escaped) {

@@ -2,7 +2,6 @@ import { expect, it } from "vitest";
 import { PODS, type Pod } from "../kubernetes/objects.ts";
 import type { EventText } from "../kubernetes/events.ts";
 import { ManualTimer } from "../../test/unit/manual-timer.ts";
-import type { AttachmentRecord } from "../state/record.ts";
 import type { NetworkPolicies } from "./answer/decide.ts";
 import { UnenforcedPolicies } from "./unenforced.ts";
 
@@ -17,15 +16,17 @@ function setUp(pods: Pod[], direct: readonly string[], said: (pod: Pod) => Netwo
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  const records = pods.map(({ metadata: { uid } }) => ({
-    datapath: direct.includes(uid) ? "direct" : "routed",
-    pod: { uid },
+  const all = pods.map(({ metadata: { uid, name } }) => ({
+    key: { containerId: uid, ifName: "eth0" },
+    datapath: direct.includes(uid) ? ("direct" as const) : ("routed" as const),
+    pod: { uid, namespace: "shop", name },
+    trunk: 3,
   }));
   const timer = new ManualTimer();
   const watch = new UnenforcedPolicies({
     pods: { values: () => pods.values(), listen },
     policies: { listen },
-    store: { mentioning: () => records as AttachmentRecord[] },
+    attachments: { all: () => all },
     networkPoliciesOf: said,
     reporter: {
       onPod: ({ metadata }, text) => events.push({ pod: metadata.name, ...text }),

@@ -1,11 +1,11 @@
 import type { Cache } from "../kubernetes/cache.ts";
 import { keyOf } from "../kubernetes/metadata.ts";
 import type { Pod } from "../kubernetes/objects.ts";
-import type { AttachmentStore } from "../state/store.ts";
 import { type Timer, pause } from "../sys/timer.ts";
 import { messageOf } from "../text/error-words.ts";
 import type { NetworkPolicies } from "./answer/decide.ts";
 import { isFinished } from "./answer/pod-names.ts";
+import { type KnownAttachments, isPodOf } from "./attachments/known.ts";
 import type { Reporter } from "./reporter.ts";
 
 /**
@@ -24,7 +24,7 @@ interface Listenable {
 export interface UnenforcedOptions {
   readonly pods: Pick<Cache<Pod>, "values"> & Listenable;
   readonly policies: Listenable;
-  readonly store: Pick<AttachmentStore, "mentioning">;
+  readonly attachments: Pick<KnownAttachments, "all">;
   readonly networkPoliciesOf: (pod: Pod) => NetworkPolicies;
   readonly reporter: Pick<Reporter, "onPod" | "log">;
   readonly timer: Timer;
@@ -64,21 +64,20 @@ export class UnenforcedPolicies {
   }
 
   check(): void {
-    const { pods, store, networkPoliciesOf, reporter } = this.options;
+    const { pods, attachments, networkPoliciesOf, reporter } = this.options;
     try {
-      const direct = new Set(
-        store
-          .mentioning(['"direct"'])
-          .flatMap(({ datapath, pod }) => (datapath === "direct" ? (pod.uid ?? []) : [])),
-      );
+      const selected = [...pods.values()].flatMap((pod) => {
+        const said = isFinished(pod) ? undefined : networkPoliciesOf(pod);
+        return said?.enforced === "some" ? [{ pod, policy: said.policy }] : [];
+      });
+      const direct =
+        selected.length === 0 ? [] : attachments.all().filter(({ datapath }) => datapath === "direct");
       const found = new Set<string>();
-      for (const pod of pods.values()) {
+      for (const { pod, policy } of selected) {
+        if (!direct.some((one) => isPodOf(one, pod))) continue;
         const { uid } = pod.metadata;
-        if (!direct.has(uid) || isFinished(pod)) continue;
-        const said = networkPoliciesOf(pod);
-        if (said.enforced !== "some") continue;
         found.add(uid);
-        const message = `NetworkPolicy ${said.policy} selects it and does not see what it sends by its branch, which is its own interface (datapath direct); delete the pod, and its successor gets the routed datapath if ours says "auto"`;
+        const message = `NetworkPolicy ${policy} selects it and does not see what it sends by its branch, which is its own interface (datapath direct); delete the pod, and its successor gets the routed datapath if ours says "auto"`;
         reporter.onPod(pod, { type: "Warning", reason: "NetworkPolicyNotEnforced", message });
         if (!this.found.has(uid)) reporter.log("warn", `pod ${keyOf(pod.metadata)}: ${message}`);
       }

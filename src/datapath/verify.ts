@@ -34,6 +34,8 @@ export interface Difference {
   readonly operation: Operation;
   /** The line that verify returns. */
   readonly text: string;
+  /** Of a route: another one is in its place, or beside it. */
+  readonly hasRival: boolean;
 }
 
 /** As verify, with the operation of each line. */
@@ -45,8 +47,10 @@ export function differences(
   const view = new KernelView(kernel, later);
   const all = lasting(steps);
   return all.flatMap((operation) => {
-    const difference = differ(view, operation, all);
-    return difference === undefined ? [] : [{ operation, text: `${nameOf(operation.at)}: ${difference}` }];
+    const found = differ(view, operation, all);
+    if (found === undefined) return [];
+    const { text, hasRival } = typeof found === "string" ? { text: found, hasRival: false } : found;
+    return [{ operation, text: `${nameOf(operation.at)}: ${text}`, hasRival }];
   });
 }
 
@@ -116,7 +120,9 @@ class KernelView {
   }
 }
 
-function differ(view: KernelView, operation: Operation, all: readonly Operation[]): string | undefined {
+type Found = string | Omit<Difference, "operation">;
+
+function differ(view: KernelView, operation: Operation, all: readonly Operation[]): Found | undefined {
   switch (operation.kind) {
     case "vlan":
       return differentVlan(view, operation);
@@ -203,7 +209,7 @@ function differentAddress(view: KernelView, { at, device, address }: Of<"address
     : `address ${address.address}/${address.prefixLength} is missing on device ${link?.name ?? device}`;
 }
 
-function differentRoute(view: KernelView, { at, device, route }: Of<"route">): string | undefined {
+function differentRoute(view: KernelView, { at, device, route }: Of<"route">): Found | undefined {
   const link = device === undefined ? undefined : view.link(at, device);
   const named = { ...route, ...(link !== undefined && { device: link.index }) };
   const text = describeRoute(route) + (device === undefined ? "" : ` dev ${link?.name ?? device}`);
@@ -224,8 +230,12 @@ function differentRoute(view: KernelView, { at, device, route }: Of<"route">): s
     const { device: _, ...rest } = found;
     return `"${describeRoute(rest)}${name === undefined ? "" : ` dev ${name}`}"`;
   });
-  if (isThere) return `route "${text}" has another beside it: ${instead.join(", ")}`;
-  return `route "${text}" is missing${instead.length === 0 ? "" : `; there is ${instead.join(", ")}`}`;
+  const hasRival = instead.length > 0;
+  if (isThere) return { text: `route "${text}" has another beside it: ${instead.join(", ")}`, hasRival };
+  return {
+    text: `route "${text}" is missing${hasRival ? `; there is ${instead.join(", ")}` : ""}`,
+    hasRival,
+  };
 }
 
 function isByDevice(a: Route, b: Route): boolean {

@@ -41,10 +41,14 @@ export async function servePages(
     { connectionsCheckingInterval: 1_000, keepAlive: false },
     (request, response) => {
       void pageAt((request.url ?? "").split("?")[0] ?? "").then(({ status = 200, type, text }) =>
-        response.writeHead(status, { "content-type": type ?? "text/plain; charset=utf-8" }).end(text),
+        response
+          .writeHead(status, { "content-type": type ?? "text/plain; charset=utf-8", connection: "close" })
+          .end(text),
       );
     },
   );
+  // One that sends thousands without reading the answers would keep the process busy with nothing else.
+  server.maxRequestsPerSocket = 1;
   // Whoever says nothing keeps others out for a moment at most.
   server.headersTimeout = 2_000;
   server.requestTimeout = 4_000;

@@ -1,11 +1,12 @@
 import { expect, it } from "vitest";
 import { Metrics } from "./metrics.ts";
 
+const warned: string[] = [];
 const linesOf = async (metrics: Metrics, name: string) =>
   (await metrics.text()).split("\n").filter((line) => line.startsWith(name));
 
 it("reads figures at each scrape", async () => {
-  const metrics = new Metrics();
+  const metrics = new Metrics((message) => warned.push(message));
   let repairs = 0;
   let ages: (readonly [string, number])[] = [["pods", 2]];
   metrics.counter({ name: "b_repairs_total", help: "Repairs." }, () => repairs);
@@ -19,7 +20,7 @@ it("reads figures at each scrape", async () => {
 });
 
 it("puts seconds into their buckets, by label", async () => {
-  const metrics = new Metrics();
+  const metrics = new Metrics((message) => warned.push(message));
   const note = metrics.seconds({ name: "b_seconds", help: "Waited.", label: "answer" }, [0.1, 1]);
   note("none", 0.05);
   note("none", 0.5);
@@ -34,6 +35,18 @@ it("puts seconds into their buckets, by label", async () => {
   ]);
 });
 
+it("leaves out a figure that cannot be read, and has the others", async () => {
+  const metrics = new Metrics((message) => warned.push(message));
+  metrics.gauge({ name: "b_files", help: "Files." }, () => {
+    throw new Error("EACCES");
+  });
+  metrics.gauge({ name: "b_pods", help: "Pods." }, () => 3);
+  expect(await linesOf(metrics, "b_pods")).toEqual(["b_pods 3"]);
+  expect(warned).toEqual(["the metric b_files cannot be read: EACCES"]);
+});
+
 it("has the process's own figures", async () => {
-  expect(await linesOf(new Metrics(), "process_resident_memory_bytes ")).toHaveLength(1);
+  expect(
+    await linesOf(new Metrics((message) => warned.push(message)), "process_resident_memory_bytes "),
+  ).toHaveLength(1);
 });

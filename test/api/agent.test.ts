@@ -190,6 +190,75 @@ describe("what others do to it", () => {
     expect(readdirSync(at("net.d")).sort()).toEqual([LIST, "10-aws.conflist"]);
   });
 
+  it("aws-node writes its list again and again, each time another: ours follows, and is whole all the while", async () => {
+    writePrimary(aws());
+    const agent = start();
+    await agent.isReady();
+    const variants: object[][] = [
+      [aws(), { type: "portmap" }],
+      [{ type: "portmap" }, aws()],
+      [aws({ mtu: "1500" }), { type: "egress-cni" }, { type: "portmap" }, { type: "bandwidth" }],
+      [aws()],
+    ];
+    let looks = 0;
+    const wrong: unknown[] = [];
+    const end = Date.now() + 8_000;
+    for (let i = 0; Date.now() < end; i += 1) {
+      // In place, as aws-node's script does it, and slowly.
+      const plugins = variants[i % variants.length] ?? [];
+      const text = JSON.stringify({ cniVersion: i % 2 === 0 ? "0.4.0" : "1.0.0", name: "aws-cni", plugins });
+      writeFileSync(conf("10-aws.conflist"), text.slice(0, 40));
+      await new Promise((done) => setTimeout(done, 30));
+      writeFileSync(conf("10-aws.conflist"), text);
+      chmodSync(conf("10-aws.conflist"), i % 3 === 0 ? 0o600 : 0o644);
+      for (let look = 0; look < 10; look += 1) {
+        const [first] = readdirSync(at("net.d"))
+          .filter((name) => name.endsWith(".conflist"))
+          .sort();
+        const types = ourTypes();
+        if (first !== LIST || !types.includes("branchline") || !types.includes("aws-cni"))
+          wrong.push([first, types]);
+        looks += 1;
+        await new Promise((done) => setTimeout(done, 20));
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(looks).toBeGreaterThan(50);
+    writePrimary(aws({ mtu: "9001" }), { type: "last" });
+    await expect.poll(ourTypes, { timeout: 5_000 }).toEqual(["aws-cni", "branchline", "last"]);
+    expect(await agent.health("readyz")).toMatchObject({ status: 200 });
+  });
+
+  it("istio-cni appends itself in place, and again when it is gone: nobody overwrites the other", async () => {
+    writePrimary(aws(), { type: "portmap" });
+    const agent = start();
+    await agent.isReady();
+    const istio = { type: "istio-cni", plugin_log_level: "info" };
+    const append = () => {
+      const list = ourList();
+      const plugins = [...list.plugins.filter(({ type }) => type !== istio.type), istio];
+      writeFileSync(conf(LIST), JSON.stringify({ ...list, plugins }, undefined, 2));
+    };
+    append();
+    const all = ["aws-cni", "branchline", "portmap", "istio-cni"];
+    await new Promise((done) => setTimeout(done, 1_000));
+    expect(ourTypes()).toEqual(all);
+    expect((await agent.metrics()).get("branchline_agent_list_repairs_total")).toBe(0);
+    // The primary's list changes, ours is harmed, the agent starts anew: it stays.
+    writePrimary(aws({ mtu: "1500" }), { type: "portmap" });
+    await eventually("the new MTU", async () => (ourList().plugins[0]?.mtu === "1500" ? true : undefined));
+    expect(ourTypes()).toEqual(all);
+    await agent.end("SIGKILL");
+    const again = start();
+    await again.isReady();
+    expect(ourTypes()).toEqual(all);
+    rmSync(conf(LIST));
+    await expect.poll(ourTypes, { timeout: 5_000 }).toEqual(["aws-cni", "branchline", "portmap"]);
+    append();
+    await new Promise((done) => setTimeout(done, 1_000));
+    expect(ourTypes()).toEqual(all);
+  });
+
   it("a list that comes before ours: not ready, with the remedy", async () => {
     writePrimary(aws());
     const agent = start();

@@ -1,7 +1,9 @@
 // What the agent does for pods that are gone without a DEL.
 import { beforeAll, expect, test } from "vitest";
 import { Collector } from "../../src/agent/attachments/collector.ts";
+import { KnownAttachments } from "../../src/agent/attachments/known.ts";
 import { PODS, type Pod } from "../../src/kubernetes/objects.ts";
+import { allNamespaces } from "../../src/netns/find.ts";
 import { AttachmentStore, STATE_DIRECTORY } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { systemTimer } from "../../src/sys/timer.ts";
@@ -19,17 +21,30 @@ beforeAll(async () => {
   );
 });
 
-const podOf = (uid: string) =>
-  PODS.read({ metadata: { namespace: "default", name: uid, uid }, status: { phase: "Running" } });
+const podOf = ({ name, uid }: Pick<Sandbox, "name" | "uid">) =>
+  PODS.read({ metadata: { namespace: "default", name, uid }, status: { phase: "Running" } });
+
+function allIdentities(): ReadonlySet<string> {
+  const identities = new Set<string>();
+  for (const namespace of allNamespaces()) {
+    identities.add(namespace.identity);
+    namespace[Symbol.dispose]();
+  }
+  return identities;
+}
 
 /** One pass; what it said of its sight, and how many it collected. */
-async function pass(running: readonly string[], blind?: string) {
+async function pass(running: readonly Sandbox[], blind?: string) {
   const said: string[] = [];
   const pods: Pod[] = running.map(podOf);
+  const store = new AttachmentStore(STATE_DIRECTORY, systemClock);
   const collector = new Collector({
-    node: { store: new AttachmentStore(STATE_DIRECTORY, systemClock), clock: systemClock },
+    node: { store, clock: systemClock },
+    attachments: new KnownAttachments(store),
     pods: { values: () => pods.values() },
-    blindness: () => blind,
+    // This machine may not let anybody look at process 1.
+    look: () => (blind === undefined ? { identities: allIdentities() } : { blind }),
+    checkHome: () => undefined,
     conditions: { set: (name, isTrue, why) => said.push(`${name} ${isTrue}${why === "" ? "" : `: ${why}`}`) },
     timer: systemTimer,
     log: (level, message) => void (level === "warn" && said.push(message)),
@@ -69,11 +84,11 @@ test("detaches what dead pods left, and nothing of a living one", async () => {
   await die(direct);
   await die(strict);
   expect(records()).toHaveLength(3);
-  expect(await pass([living.uid])).toEqual({ said: ["NamespacesVisible true"], collected: 2 });
+  expect(await pass([living])).toEqual({ said: ["NamespacesVisible true"], collected: 2 });
   expect(records()).toEqual(["7:sandbox-living:eth0.json"]);
   await settled(undefined, one);
   expect((await living.check()).failure).toBeUndefined();
-  expect(await pass([living.uid])).toEqual({ said: ["NamespacesVisible true"], collected: 0 });
+  expect(await pass([living])).toEqual({ said: ["NamespacesVisible true"], collected: 0 });
   await living.mustDel();
   await living.dispose();
   await settled(undefined, empty);
@@ -84,9 +99,9 @@ test("collects nothing when a running pod's namespace is not seen, or none can b
   const hidden = await podForTest("hidden", 1, { datapath: "direct" });
   await die(dead);
   await die(hidden);
-  expect(await pass([hidden.uid])).toEqual({
+  expect(await pass([hidden])).toEqual({
     said: [
-      `NamespacesVisible false: the network namespace ${hidden.path} of the running pod default/${hidden.uid} cannot be seen; nothing is collected`,
+      `NamespacesVisible false: the network namespace ${hidden.path} of pod default/${hidden.name} cannot be seen; nothing is collected`,
     ],
     collected: 0,
   });
@@ -114,6 +129,19 @@ test("leaves what another call works on", async () => {
   const locked = exec(undefined, ["flock", `${STATE_DIRECTORY}/locks/vlan-7`, "sleep", "2"]);
   await systemTimer.sleep(500, AbortSignal.timeout(5_000));
   expect(await pass([])).toEqual({ said: ["NamespacesVisible true"], collected: 0 });
+  expect(records()).toHaveLength(1);
+  await locked;
+  expect(await pass([])).toMatchObject({ collected: 1 });
+});
+
+test("a strict pod waits for who works on what the node's pods share, and the agent does not", async () => {
+  const pod = await podForTest("strict", 0, { datapath: "routed", mode: "strict" });
+  await die(pod);
+  const locked = exec(undefined, ["flock", `${STATE_DIRECTORY}/locks/node`, "sleep", "3"]);
+  await systemTimer.sleep(500, AbortSignal.timeout(5_000));
+  const begun = systemTimer.now();
+  expect(await pass([])).toMatchObject({ collected: 0 });
+  expect(systemTimer.now() - begun).toBeLessThan(2_000);
   expect(records()).toHaveLength(1);
   await locked;
   expect(await pass([])).toMatchObject({ collected: 1 });

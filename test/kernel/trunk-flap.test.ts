@@ -1,5 +1,6 @@
 // What the agent does for pods whose trunk went down and up again: their routes come back from the records.
-import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { KnownAttachments } from "../../src/agent/attachments/known.ts";
 import { RouteKeeper } from "../../src/agent/attachments/routes.ts";
 import { LinkMonitor } from "../../src/netlink/route/link-monitor.ts";
 import { AttachmentStore, STATE_DIRECTORY } from "../../src/state/store.ts";
@@ -21,6 +22,13 @@ beforeAll(async () => {
   );
 });
 
+/** What a trunk does to a pod of its own. */
+const flapInPod = ["ip link set eth0 down", "ip link set eth0 up"];
+
+async function text(netns: string, command: string): Promise<string> {
+  return (await exec(netns, ["sh", "-ec", command])).stdout;
+}
+
 interface Kept {
   readonly keeper: RouteKeeper;
   readonly lines: string[];
@@ -30,8 +38,11 @@ interface Kept {
 async function keepRoutes(): Promise<Kept> {
   const lines: string[] = [];
   const stop = new AbortController();
+  const store = new AttachmentStore(STATE_DIRECTORY, systemClock);
   const keeper = new RouteKeeper({
-    node: { store: new AttachmentStore(STATE_DIRECTORY, systemClock), clock: systemClock },
+    node: { store, clock: systemClock },
+    attachments: new KnownAttachments(store),
+    checkHome: () => undefined,
     openMonitor: () => new LinkMonitor(),
     timer: systemTimer,
     log: (_level, message) => void lines.push(message),
@@ -114,44 +125,66 @@ test(
     expect(after).toHaveLength(before.length);
     expect(keeper.restored).toBe(3);
     expect(lines).toHaveLength(3);
-    expect(lines[0]).toMatch(/^default\/d: its branch had lost \d routes, which are back$/);
+    expect(lines[0]).toMatch(/^default\/d: its branch had lost its routes, which are back$/);
   },
 );
 
 test("what it did while no agent ran is found at the start", async () => {
   const pod = await podForTest("late", branches[0], { datapath: "direct" });
-  await mustExec(pod.netns, ["ip", "link", "set", "eth0", "down"]);
-  await mustExec(pod.netns, ["ip", "link", "set", "eth0", "up"]);
+  await mustExec(pod.netns, ["sh", "-ec", flapInPod.join("\n")]);
   expect(await isWhole(pod)).toBe(false);
   const { keeper } = await keepRoutes();
   await wholeAgain([pod], 10_000);
   expect(keeper.restored).toBe(1);
 });
 
-test("a branch whose device is down is set up again with it", async () => {
-  const pod = await podForTest("down", branches[0], { datapath: "direct" });
-  await mustExec(pod.netns, ["ip", "link", "set", "eth0", "down"]);
-  const { keeper } = await keepRoutes();
-  await wholeAgain([pod], 10_000);
-  expect(keeper.restored).toBe(1);
-});
+describe("what somebody else did is left as it is, at the start and when the trunk comes up", () => {
+  const b4 = "10.0.0.27";
 
-test("what somebody else removed stays removed, and CHECK tells", async () => {
-  const pod = await podForTest("taken", branches[0], { datapath: "direct" });
-  await mustExec(pod.netns, ["ip", "route", "del", "169.254.0.0/16"]);
-  const before = await pod.snapshot();
-  const { keeper } = await keepRoutes();
-  await flap(ground.vpc.trunk.device);
-  await systemTimer.sleep(1_500, AbortSignal.timeout(5_000));
-  const missing = async () => (await pod.check()).failure?.details;
-  expect(await missing()).toContain("169.254.0.0/16");
-  await settled(pod.netns, before);
-  expect(keeper.restored).toBeLessThanOrEqual(1);
+  test.each<[string, string[]]>([
+    ["the device set down", ["ip link set eth0 down"]],
+    ["the default route removed", ["ip route del default"]],
+    ["the default route by another device", ["ip route replace default via 169.254.1.1 dev host0 onlink"]],
+    ["IPv4 addresses removed", ["ip -4 addr flush dev eth0"]],
+    ["a route by host0 removed, and all by the branch", ["ip route del 169.254.0.0/16", ...flapInPod]],
+    [
+      "a route by another device in the place of one that was lost",
+      [...flapInPod, "ip route add default via 169.254.1.1 dev host0 onlink"],
+    ],
+  ])("%s", async (_what, commands) => {
+    const pod = await podForTest("left", branches[0], { datapath: "direct" });
+    await mustExec(pod.netns, ["sh", "-ec", commands.join("\n")]);
+    const before = await pod.snapshot();
+    const { keeper, lines } = await keepRoutes();
+    expect(lines).toEqual(["default/left: its branch is not as ADD left it, and is left so"]);
+    await settled(pod.netns, before);
+    expect(keeper.restored).toBe(0);
+    expect(await text(pod.netns, "ip -4 addr show dev host0")).not.toContain(b4);
+  });
+
+  test("a device of the VLAN id's next owner", async () => {
+    await podForTest("owner", branches[1], { datapath: "routed" });
+    const { device } = ground.vpc.trunk;
+    const kind = process.env["VLAN_STAND_IN"] === "macvlan" ? "macvlan mode private" : "vlan id 8";
+    await mustExec(undefined, [
+      "sh",
+      "-ec",
+      `ip link del vlan.eth.8
+ip link add link ${device} name vlan.eth.8 address 02:b1:00:00:0f:08 type ${kind}
+ip link set vlan.eth.8 up
+ip route add 10.77.0.1 dev vlan.eth.8 table 108
+ip route add default via 10.77.0.1 dev vlan.eth.8 table 108`,
+    ]);
+    const before = await snapshot();
+    const { keeper } = await keepRoutes();
+    await settled(undefined, before);
+    expect(keeper.restored).toBe(0);
+  });
 });
 
 test("a pod that another call works on is waited for", async () => {
   const pod = await podForTest("busy", branches[0], { datapath: "direct" });
-  await mustExec(pod.netns, ["ip", "link", "set", "eth0", "down"]);
+  await mustExec(pod.netns, ["sh", "-ec", flapInPod.join("\n")]);
   const store = new AttachmentStore(STATE_DIRECTORY, systemClock);
   const release = Promise.withResolvers<void>();
   const flocked = exec(undefined, ["flock", `${STATE_DIRECTORY}/locks/vlan-7`, "sleep", "2"]).finally(() =>

@@ -44,7 +44,7 @@ const NATIVE = ["--tags-filter=!vlan"];
 const VLAN = [
   "--tags-filter=vlan",
   // Named, because an emulated processor takes seconds to load a file that has none.
-  ...["budget", "check", "conflict", "direct-", "netlink", "routed-state", "vpc"].map(
+  ...["budget", "check", "conflict", "direct-", "netlink", "routed-state", "trunk-flap", "vpc"].map(
     (name) => `test/kernel/${name}`,
   ),
 ];

@@ -23,6 +23,11 @@ const LATE_MS = 10_000;
 /** A pod that waits is looked at so often, whatever the watch says. */
 const LOOK_AGAIN_MS = 5_000;
 
+/** Filled in when it is known. */
+interface LateWarning {
+  readonly said?: string | undefined;
+}
+
 export interface AnswererOptions {
   readonly client: KubernetesClient;
   /** Of this node. */
@@ -63,17 +68,18 @@ export class Answerer {
     const { timer, signal } = this.options;
     const asked = timer.now();
     const deadline = asked + question.timeoutMs;
-    let isToldOf = false;
+    let late: LateWarning | undefined;
     for (;;) {
       const changed = this.whenChanged(question.pod);
       try {
         const { pod, answer } = await this.look(question);
-        const left = deadline - timer.now();
         if (answer.answer !== "wait") return answer;
-        // Twice at most: a list of events is not cheap for the API server.
-        if (pod !== undefined && timer.now() - asked >= LATE_MS && (!isToldOf || left <= 0)) {
-          isToldOf = true;
-          const reason = await this.tellLate(pod, answer.reason);
+        const left = deadline - timer.now();
+        if (pod !== undefined && timer.now() - asked >= LATE_MS) {
+          // Read once, and waited for by nobody.
+          late ??= this.readWarning(pod);
+          const reason = [answer.reason, ...(late.said === undefined ? [] : [late.said])].join("; ");
+          this.options.tell(pod, "BranchLate", reason);
           if (left <= 0) return wait(reason);
         }
         if (left <= 0) return answer;
@@ -101,18 +107,18 @@ export class Answerer {
     }
   }
 
-  /** Returns the reason with what the controller last said of the pod: it knows more of why a branch is late. */
-  private async tellLate(pod: Pod, reason: string): Promise<string> {
-    const { client, signal, tell } = this.options;
-    let said: string | undefined;
-    try {
-      said = lastWarning(await warningsOn(client, pod, signal));
-    } catch (error) {
-      if (!signal.aborted && !(error instanceof KubernetesError)) throw error;
-    }
-    const all = said === undefined ? reason : `${reason}; ${said}`;
-    tell(pod, "BranchLate", all);
-    return all;
+  /** What the controller last said of the pod, once the API server has told: it knows more of why a branch is late. */
+  private readWarning(pod: Pod): LateWarning {
+    const { client, signal } = this.options;
+    const warning: { said?: string | undefined } = {};
+    warningsOn(client, pod, signal).then(
+      (warnings) => {
+        warning.said = lastWarning(warnings);
+      },
+      // The reason is enough without it.
+      () => undefined,
+    );
+    return warning;
   }
 
   private async settle(pod: Pod, question: Extract<Question, { ask: "branch" }>): Promise<BranchAnswer> {

@@ -34,4 +34,9 @@ it.each<[string, Parameters<typeof lastWarning>[0], string | undefined]>([
     ],
     "branchline-controller says BranchAllocationFailed: by series",
   ],
+  [
+    "a long one of several lines",
+    [event("branchline-controller", "2026-11-28T12:00:00Z", `a\n\tb\u001b[31m ${"x".repeat(50_000)}`)],
+    `branchline-controller says BranchAllocationFailed: a b [31m ${"x".repeat(300)}`.slice(0, 300) + "…",
+  ],
 ])("%s", (_what, warnings, said) => expect(lastWarning(warnings)).toBe(said));

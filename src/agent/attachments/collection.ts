@@ -1,5 +1,7 @@
 import type { Pod } from "../../kubernetes/objects.ts";
-import { type AttachmentRecord } from "../../state/record.ts";
+import type { AttachmentRecord } from "../../state/record.ts";
+import { isFinished } from "../answer/pod-names.ts";
+import { isPodOf } from "./known.ts";
 
 /** Which attachments are left over from pods that are gone. Pure. */
 
@@ -13,27 +15,21 @@ export interface Seen {
 export type Collection = { readonly collect: readonly AttachmentRecord[] } | { readonly blind: string };
 
 /**
- * `problem` says why the namespaces of the node cannot be seen, if that is known already. A namespace of a pod that the API
- * server calls running has to be among those that were found; one that is missing means that others may be missing too.
+ * A pod that the API server calls running or pending has to have a namespace among those that were found, unless it is being
+ * deleted: kubelet ends a sandbox before the API server hears of it. One that is missing means that others may be missing
+ * too. A pod whose sandbox was made anew may have a record of each.
  */
-export function planCollection(
-  seen: readonly Seen[],
-  pods: Iterable<Pod>,
-  problem: string | undefined,
-): Collection {
-  if (problem !== undefined) return { blind: problem };
-  const running = new Map(
-    [...pods]
-      // Kubelet ends the sandbox of a pod that is being deleted before the API server hears of it.
-      .filter(({ phase, metadata }) => phase === "Running" && metadata.deletionTimestamp === undefined)
-      .map(({ metadata }) => [metadata.uid, `${metadata.namespace}/${metadata.name}`]),
-  );
+export function planCollection(seen: readonly Seen[], pods: Iterable<Pod>): Collection {
   const gone = seen.filter(({ isThere }) => !isThere).map(({ record }) => record);
-  for (const { pod, namespace } of gone) {
-    const name = running.get(pod.uid ?? "");
-    if (name !== undefined) {
-      return { blind: `the network namespace ${namespace.path} of the running pod ${name} cannot be seen` };
-    }
+  const there = seen.filter(({ isThere }) => isThere).map(({ record }) => record);
+  for (const pod of gone.length === 0 ? [] : pods) {
+    if (isFinished(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
+    const record = gone.find((one) => isPodOf(one, pod));
+    if (record === undefined || there.some((one) => isPodOf(one, pod))) continue;
+    const { namespace, name } = pod.metadata;
+    return {
+      blind: `the network namespace ${record.namespace.path} of pod ${namespace}/${name} cannot be seen`,
+    };
   }
   return { collect: gone };
 }

@@ -12,16 +12,22 @@ import { messageOf } from "../../text/error-words.ts";
 import type { Conditions } from "../conditions.ts";
 import type { AgentOptions } from "../options.ts";
 import { type Seen, planCollection } from "./collection.ts";
+import type { KnownAttachments } from "./known.ts";
+import type { Sight } from "./sight.ts";
 
 /** Detaches what pods left behind whose DEL never came. */
 
 const PASS_MS = 600_000;
+/** After a pass that could not see everything: a sandbox may just be made anew. */
+const AGAIN_MS = 30_000;
 
 export interface CollectorOptions {
   readonly node: Node;
+  readonly attachments: Pick<KnownAttachments, "all">;
   readonly pods: Pick<Cache<Pod>, "values">;
-  /** Why the node's namespaces cannot be seen; undefined when they can. */
-  readonly blindness: () => string | undefined;
+  readonly look: () => Sight;
+  /** Called after each error: see Home. */
+  readonly checkHome: () => void;
   readonly conditions: Pick<Conditions, "set">;
   readonly timer: AgentOptions["timer"];
   readonly log: AgentOptions["log"];
@@ -39,63 +45,76 @@ export class Collector {
   /** At once, and every ten minutes until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.pass();
-      await pause(this.options.timer, PASS_MS, signal);
+      const hasSeen = await this.pass();
+      await pause(this.options.timer, hasSeen ? PASS_MS : AGAIN_MS, signal);
     }
   }
 
-  async pass(): Promise<void> {
-    const { node, pods, blindness, conditions, log } = this.options;
+  /** False when it could not see everything. */
+  async pass(): Promise<boolean> {
+    const { conditions, checkHome } = this.options;
+    const blind = (why: string) => {
+      conditions.set("NamespacesVisible", false, `${why}; nothing is collected`);
+      return false;
+    };
     try {
-      const plan = planCollection(await this.look(), pods.values(), blindness());
-      if ("blind" in plan) {
-        conditions.set("NamespacesVisible", false, `${plan.blind}; nothing is collected`);
-        return;
-      }
+      const seen = await this.look();
+      const plan = "blind" in seen ? seen : planCollection(seen.records, this.options.pods.values());
+      if ("blind" in plan) return blind(plan.blind);
       conditions.set("NamespacesVisible", true, "");
       for (const record of plan.collect) {
         this.collect(record);
         await setImmediate();
       }
-      if (plan.collect.length > 0) reviewNode(node);
+      if (plan.collect.length > 0) reviewNode(this.options.node);
+      return true;
     } catch (error) {
-      log("warn", `what dead pods left could not be collected: ${messageOf(error)}`);
+      checkHome();
+      return blind(messageOf(error));
     }
   }
 
   /** Each record with whether its namespace is there. */
-  private async look(): Promise<readonly Seen[]> {
-    const { node } = this.options;
-    const seen: Seen[] = [];
-    for (const record of node.store.mentioning([""])) {
-      seen.push({ record, isThere: isThere(node, record) });
-      // Without a path all processes are looked through; others have a turn between two.
+  private async look(): Promise<{ readonly records: readonly Seen[] } | { readonly blind: string }> {
+    const { node, attachments } = this.options;
+    const sight = this.options.look();
+    if ("blind" in sight) return sight;
+    const records: Seen[] = [];
+    for (const { key } of attachments.all()) {
+      const record = node.store.find(key);
+      // Whose number is not there is gone. Whose number is may be another by now, which takes a closer look.
+      const isThere =
+        record !== undefined && sight.identities.has(record.namespace.identity) && isOpen(node, record);
+      if (record !== undefined) records.push({ record, isThere });
+      // Others have a turn between two.
       await setImmediate();
     }
-    return seen;
+    return { records };
   }
 
-  private collect({ vlanId, containerId, ifName, pod }: AttachmentRecord): void {
-    const { node, log } = this.options;
+  private collect({ vlanId, containerId, ifName, pod, mode }: AttachmentRecord): void {
+    const { node, log, checkHome } = this.options;
     const who = `${pod.namespace ?? "?"}/${pod.name ?? "?"}, container ${containerId}`;
     try {
       node.store.withVlan(vlanId, 0, () => {
         const record = node.store.find({ containerId, ifName });
         // DEL may have come meanwhile, or the VLAN id have another owner.
-        if (record === undefined || isThere(node, record)) return;
+        if (record === undefined || isOpen(node, record)) return;
+        // Detaching waits for this lock, and all of the agent with it.
+        if (mode === "strict") node.store.withNode(0, () => undefined);
         detachRecord(node, record);
         this.collected += 1;
         log("info", `detached what ${who} left: its network namespace is gone`, { vlanId });
       });
     } catch (error) {
-      // Somebody works on it at this moment.
-      if (error instanceof LockTimeoutError) return;
-      log("warn", `what ${who} left could not be detached: ${messageOf(error)}`, { vlanId });
+      checkHome();
+      const level = error instanceof LockTimeoutError ? "info" : "warn";
+      log(level, `what ${who} left is not detached: ${messageOf(error)}`, { vlanId });
     }
   }
 }
 
-function isThere(node: Node, record: AttachmentRecord): boolean {
+function isOpen(node: Node, record: AttachmentRecord): boolean {
   using namespace = reopen(node, record);
   return namespace !== undefined;
 }

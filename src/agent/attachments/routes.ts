@@ -1,24 +1,28 @@
 import type { Node } from "../../attachment/node.ts";
 import { restore } from "../../attachment/restore.ts";
 import type { Heard } from "../../netlink/route/link-monitor.ts";
-import { type AttachmentKey, LockTimeoutError } from "../../state/store.ts";
 import type { AttachmentRecord } from "../../state/record.ts";
+import { type AttachmentKey, LockTimeoutError } from "../../state/store.ts";
 import { type Timer, pause } from "../../sys/timer.ts";
 import { messageOf } from "../../text/error-words.ts";
 import type { AgentOptions } from "../options.ts";
+import type { Known, KnownAttachments } from "./known.ts";
 
 /** A trunk that went down and up again took the routes of its pods' branches: they are put back from the records. */
 
-/** How often is looked whether a device came up. Twice this and the work itself are to be under two seconds. */
+/** How often is looked whether a device came up. */
 const LOOK_MS = 500;
-/** Looks at a pod whose VLAN id is locked: an ADD may wait that long for its gateway. */
-const TRIES = 120;
+/** Looks at a pod whose VLAN id is locked: three and a half minutes, since an ADD may wait for its gateway. */
+const TRIES = 420;
 /** Until a monitor that failed is opened again. */
 const MONITOR_MS = 30_000;
 
 export interface RoutesOptions {
   readonly node: Node;
+  readonly attachments: Pick<KnownAttachments, "all">;
   readonly openMonitor: () => Disposable & { heard(): Heard };
+  /** Called after each error: see Home. */
+  readonly checkHome: () => void;
   readonly timer: Timer;
   readonly log: AgentOptions["log"];
 }
@@ -49,33 +53,35 @@ export class RouteKeeper {
     }
   }
 
+  /** Ends early when something was lost: a new monitor asks anew which devices are down. */
   private async listen(monitor: { heard(): Heard }, signal: AbortSignal): Promise<void> {
     const { timer } = this.options;
     while (!signal.aborted) {
       const { cameUp, isIncomplete } = monitor.heard();
-      if (isIncomplete) this.add(() => true);
-      else if (cameUp.size > 0) this.add(({ trunk }) => cameUp.has(trunk.index));
+      if (cameUp.size > 0) this.add(({ trunk }) => cameUp.has(trunk));
       for (const [text, entry] of this.waiting) {
-        if (this.isDone(entry.key) || --entry.tries === 0) this.waiting.delete(text);
+        entry.tries -= 1;
+        if (this.isDone(entry)) this.waiting.delete(text);
         // Others have a turn between two pods.
         await pause(timer, 0, signal);
       }
+      if (isIncomplete) return;
       await pause(timer, LOOK_MS, signal);
     }
   }
 
-  private add(isWanted: (record: AttachmentRecord) => boolean): void {
-    for (const record of this.options.node.store.mentioning([""])) {
-      const { containerId, ifName } = record;
-      if (!isWanted(record)) continue;
-      this.waiting.set(`${containerId} ${ifName}`, { key: { containerId, ifName }, tries: TRIES });
+  private add(isWanted: (attachment: Known) => boolean): void {
+    for (const attachment of this.options.attachments.all()) {
+      const { key } = attachment;
+      if (isWanted(attachment)) this.waiting.set(`${key.containerId} ${key.ifName}`, { key, tries: TRIES });
     }
   }
 
   /** False while another call works on the VLAN id. */
-  private isDone(key: AttachmentKey): boolean {
-    const { node, log } = this.options;
+  private isDone({ key, tries }: { readonly key: AttachmentKey; readonly tries: number }): boolean {
+    const { node, log, checkHome } = this.options;
     const { store } = node;
+    const who = `container ${key.containerId}, ${key.ifName}`;
     try {
       const vlanId = store.find(key)?.vlanId;
       if (vlanId === undefined) return true;
@@ -86,26 +92,25 @@ export class RouteKeeper {
       });
       return true;
     } catch (error) {
-      if (error instanceof LockTimeoutError) return false;
-      log("error", `${nameOf(key)}: routes that its branch lost could not be put back: ${messageOf(error)}`);
+      checkHome();
+      const isBusy = error instanceof LockTimeoutError;
+      if (isBusy && tries > 0) return false;
+      log("error", `${who}: whether its branch lost routes could not be looked at: ${messageOf(error)}`);
       return true;
     }
   }
 
   private restore(record: AttachmentRecord): void {
     const found = restore(this.options.node, record);
-    if (found.length === 0) return;
-    this.restored += 1;
+    if (found.outcome === "whole" || found.outcome === "away") return;
     const { pod, containerId, vlanId, trunk } = record;
     const who = pod.name === undefined ? `container ${containerId}` : `${pod.namespace}/${pod.name}`;
-    this.options.log("warn", `${who}: its branch had lost ${found.length} routes, which are back`, {
-      vlanId,
-      trunk: trunk.name,
-      first: found[0] ?? "",
-    });
+    const fields = { vlanId, trunk: trunk.name, count: found.lines.length, first: found.lines[0] ?? "" };
+    if (found.outcome === "restored") {
+      this.restored += 1;
+      this.options.log("warn", `${who}: its branch had lost its routes, which are back`, fields);
+    } else {
+      this.options.log("warn", `${who}: its branch is not as ADD left it, and is left so`, fields);
+    }
   }
-}
-
-function nameOf({ containerId, ifName }: AttachmentKey): string {
-  return `container ${containerId}, ${ifName}`;
 }

@@ -1,57 +1,59 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
-import { blindness } from "./sight.ts";
+import { expect, it } from "vitest";
+import { useScratch } from "../../../test/unit/scratch.ts";
+import { look } from "./sight.ts";
 
-let proc: string;
-beforeEach(() => {
-  proc = mkdtempSync(join(tmpdir(), "proc-"));
-});
-afterEach(() => rmSync(proc, { recursive: true }));
-
-type Links = Readonly<Partial<Record<"net" | "mnt" | "pid", string>>>;
-
-function processOf(name: string, links: Links): void {
-  mkdirSync(join(proc, name, "ns"), { recursive: true });
-  for (const [kind, target] of Object.entries(links)) symlinkSync(target, join(proc, name, "ns", kind));
-}
-
+const scratch = useScratch();
+const at = (...names: string[]) => join(scratch.path, ...names);
 const first = "pid:[4026531836]";
 
-it.each<{ what: string; one: Links; self: Links; said: string | undefined }>([
-  {
-    what: "a container with hostPID",
-    one: { net: "net:[1]", mnt: "mnt:[1]" },
-    self: { mnt: "mnt:[2]", pid: first },
-    said: undefined,
-  },
-  {
-    what: "a container with hostPID, on a node that is a container itself",
-    one: { net: "net:[1]", mnt: "mnt:[1]" },
-    self: { mnt: "mnt:[2]", pid: "pid:[77]" },
-    said: undefined,
-  },
-  {
-    what: "a process of the node",
-    one: { net: "net:[1]", mnt: "mnt:[1]" },
-    self: { mnt: "mnt:[1]", pid: first },
-    said: undefined,
-  },
-  {
-    what: "a container without hostPID",
-    one: { net: "net:[1]", mnt: "mnt:[2]" },
-    self: { mnt: "mnt:[2]", pid: "pid:[77]" },
-    said: "process 1 is in the agent's own mount namespace mnt:[2]: the agent needs hostPID",
-  },
-  {
-    what: "a process 1 of which the kernel says nothing",
-    one: {},
-    self: { mnt: "mnt:[2]", pid: first },
-    said: "/1/ns cannot be read (ENOENT): the agent needs SYS_PTRACE",
-  },
-])("$what", ({ one, self, said }) => {
-  processOf("1", one);
-  processOf("self", self);
-  expect(blindness(proc)?.replace(proc, "")).toBe(said);
+/** A process of that network namespace, which is a file here. */
+function processOf(name: string, namespace: string | undefined, pid = first): void {
+  mkdirSync(at("proc", name, "ns"), { recursive: true });
+  symlinkSync(pid, at("proc", name, "ns", "pid"));
+  if (namespace !== undefined) symlinkSync(at(namespace), at("proc", name, "ns", "net"));
+}
+
+function namespace(name: string): string {
+  writeFileSync(at(name), "");
+  const { dev, ino } = statSync(at(name));
+  return `${dev}:${ino}`;
+}
+
+const seen = () => {
+  const sight = look({ proc: at("proc"), mounts: [at("netns"), at("none")] });
+  return "blind" in sight ? sight.blind.replaceAll(scratch.path, "") : sight.identities;
+};
+
+it("sees those of processes and those of paths", () => {
+  const [node, one, two] = [namespace("node"), namespace("one"), namespace("two")];
+  processOf("self", "node");
+  processOf("1", "node");
+  processOf("77", "one");
+  // It is ending.
+  processOf("78", undefined);
+  mkdirSync(at("proc", "sys"));
+  mkdirSync(at("netns"));
+  symlinkSync(at("two"), at("netns", "cni-1"));
+  expect(seen()).toEqual(new Set([node, one, two]));
+});
+
+it("is blind in another pid namespace", () => {
+  processOf("self", undefined, "pid:[77]");
+  expect(seen()).toBe("the agent is not in the node's own pid namespace: it needs hostPID");
+});
+
+it("is blind when the kernel says nothing of the node's first process", () => {
+  processOf("self", undefined);
+  processOf("1", undefined);
+  expect(seen()).toBe("/proc/1/ns/net is not there");
+});
+
+it("is blind when it cannot look somewhere", () => {
+  namespace("node");
+  processOf("self", "node");
+  processOf("1", "node");
+  writeFileSync(at("netns"), "");
+  expect(seen()).toBe("ENOTDIR: not a directory, scandir '/netns': the agent needs SYS_PTRACE");
 });

@@ -1,25 +1,59 @@
-import { readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync, statSync } from "node:fs";
 import { errorCode } from "../../sys/errno.ts";
 
-/** Whether the processes of the node can be seen, and not only those of one container. */
+/** Which network namespaces there are, as far as this process can see; and whether it can. */
 
 /** PROC_PID_INIT_INO (linux/proc_ns.h): the first pid namespace of a machine. */
 const FIRST_PID_NAMESPACE = "pid:[4026531836]";
 
+export interface Places {
+  readonly proc: string;
+  /** Where programs mount namespaces to keep them alive. */
+  readonly mounts: readonly string[];
+}
+
+const PLACES: Places = { proc: "/proc", mounts: ["/run/netns", "/run/docker/netns"] };
+
+/** `identities` are as a Namespace's. `blind`: why somebody's namespace may be missing among them; one line. */
+export type Sight = { readonly identities: ReadonlySet<string> } | { readonly blind: string };
+
 /**
- * Undefined when they can. Without hostPID, process 1 of a container is the container's own: it has the container's mount
- * namespace, where the node's first process has another. Without SYS_PTRACE the kernel says nothing of process 1.
+ * All network namespaces that a process is in or a path leads to. It sees all of them or says that it does not: processes
+ * of other pid namespaces are not in a container's /proc without hostPID, and without SYS_PTRACE the kernel says nothing of
+ * their namespaces. On a node that is a container itself it is blind.
  */
-export function blindness(proc = "/proc"): string | undefined {
-  let own: string;
+export function look({ proc, mounts }: Places = PLACES): Sight {
+  const identities = new Set<string>();
+  /** False when it is gone; anything else that is wrong is thrown. */
+  const see = (path: string): boolean => {
+    try {
+      const { dev, ino } = statSync(path);
+      identities.add(`${dev}:${ino}`);
+      return true;
+    } catch (error) {
+      // ESRCH: a process that is ending.
+      if (["ENOENT", "ESRCH"].includes(errorCode(error) ?? "")) return false;
+      throw error;
+    }
+  };
   try {
-    own = readlinkSync(`${proc}/self/ns/mnt`);
-    readlinkSync(`${proc}/1/ns/net`);
-    if (readlinkSync(`${proc}/1/ns/mnt`) !== own) return undefined;
-    // Not in a container.
-    if (readlinkSync(`${proc}/self/ns/pid`) === FIRST_PID_NAMESPACE) return undefined;
+    if (readlinkSync(`${proc}/self/ns/pid`) !== FIRST_PID_NAMESPACE) {
+      return { blind: `the agent is not in the node's own pid namespace: it needs hostPID` };
+    }
+    if (!see(`${proc}/1/ns/net`)) return { blind: `${proc}/1/ns/net is not there` };
+    for (const name of readdirSync(proc)) if (/^\d+$/.test(name)) see(`${proc}/${name}/ns/net`);
+    for (const directory of mounts) for (const name of namesIn(directory)) see(`${directory}/${name}`);
   } catch (error) {
-    return `${proc}/1/ns cannot be read (${errorCode(error) ?? "?"}): the agent needs SYS_PTRACE`;
+    return { blind: `${error instanceof Error ? error.message : String(error)}: the agent needs SYS_PTRACE` };
   }
-  return `process 1 is in the agent's own mount namespace ${own}: the agent needs hostPID`;
+  return { identities };
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
 }

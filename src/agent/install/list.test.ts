@@ -43,6 +43,7 @@ describe("our list", () => {
     const { list, mode, why } = written(primary);
     expect(list).toEqual(
       aws({
+        "branchline.dev/taken": ["aws-cni", "egress-cni", "portmap"],
         plugins: [
           awsCni,
           { name: "egress-cni", type: "egress-cni" },
@@ -81,10 +82,11 @@ describe("our list", () => {
   ])("follows the primary to %s", (_what, content) => {
     const ours = file(options.ours, written(primary).list);
     const { list } = written(ours, file("10-aws.conflist", content));
-    const { plugins, ...rest } = list;
+    const { plugins, "branchline.dev/taken": taken, ...rest } = list;
     const { plugins: its, ...others } = content as Record<string, unknown>;
     expect(rest).toEqual(others);
     expect((plugins as { type: string }[]).filter(({ type }) => type !== "branchline")).toEqual(its);
+    expect(taken).toEqual((its as { type: string }[]).map(({ type }) => type));
   });
 
   it("is behind aws-cni wherever that is", () =>
@@ -125,6 +127,83 @@ describe("our list", () => {
     const { list } = written(file("10-aws.conf", { cniVersion: "0.4.0", ...awsCni }));
     expect(list["name"]).toBe("aws-cni");
     expect(typesIn(list)).toEqual(["aws-cni", "branchline"]);
+  });
+});
+
+describe("plugins that others append to our list", () => {
+  const istio = { type: "istio-cni", kubernetes: { cni_bin_dir: "/opt/cni/bin" } };
+  type List = Record<string, unknown>;
+
+  /** As istio-cni does it: in the first list, its old entry removed, and a new one at the end. */
+  const append = (list: List, plugin: { type: string }): List => ({
+    ...list,
+    plugins: [...(list["plugins"] as { type: string }[]).filter(({ type }) => type !== plugin.type), plugin],
+  });
+  const remove = (list: List, type: string): List => ({
+    ...list,
+    plugins: (list["plugins"] as { type: string }[]).filter((plugin) => plugin.type !== type),
+  });
+  const planned = (ours: List, itsPrimary = primary) =>
+    planList([file(options.ours, ours), itsPrimary], options).plan.action;
+
+  it.each([["istio-cni"], ["linkerd-cni"], ["somebody-else"]])("%s stays, and nothing is written", (type) =>
+    expect(planned(append(written(primary).list, { type }))).toBe("none"),
+  );
+
+  it("stay when the primary's list changes", () => {
+    const ours = append(written(primary).list, istio);
+    const { list } = written(
+      file(options.ours, ours),
+      file("10-aws.conflist", aws({ plugins: [awsCni, portmap, { type: "bandwidth" }] })),
+    );
+    expect(typesIn(list)).toEqual(["aws-cni", "branchline", "portmap", "bandwidth", "istio-cni"]);
+    // What the primary no longer has goes; what others appended does not.
+    expect(typesIn(written(file(options.ours, list), primary).list)).toEqual([
+      "aws-cni",
+      "egress-cni",
+      "branchline",
+      "portmap",
+      "istio-cni",
+    ]);
+  });
+
+  it("stay when our own entry is put right", () => {
+    const harmed = remove(append(written(primary).list, istio), "branchline");
+    expect(typesIn(written(file(options.ours, harmed), primary).list)).toEqual([
+      "aws-cni",
+      "egress-cni",
+      "branchline",
+      "portmap",
+      "istio-cni",
+    ]);
+  });
+
+  it("are taken from the primary's list at first, and then are as their installer leaves them in ours", () => {
+    const stale = file("10-aws.conflist", aws({ plugins: [awsCni, portmap, istio] }));
+    const first = written(stale).list;
+    expect(typesIn(first)).toEqual(["aws-cni", "branchline", "portmap", "istio-cni"]);
+    expect(
+      planned(append(first, { ...istio, type: "istio-cni", log_level: "debug" } as typeof istio), stale),
+    ).toBe("none");
+    // Uninstalled: the entry of the primary's list, which calls a plugin that is gone, does not come back.
+    expect(planned(remove(first, "istio-cni"), stale)).toBe("none");
+    // aws-node writes its list without it: pods are not to start without it until its installer sees that.
+    const later = written(file(options.ours, first), primary).list;
+    expect(typesIn(later)).toEqual(["aws-cni", "egress-cni", "branchline", "portmap", "istio-cni"]);
+    expect(planned(append(later, istio))).toBe("none");
+    expect(planned(remove(later, "istio-cni"))).toBe("none");
+  });
+
+  it("are not kept of a list that is not ours", () => {
+    const theirs = aws({ plugins: [awsCni, { type: "somebody-else" }] });
+    expect(typesIn(written(file(options.ours, theirs), primary).list)).not.toContain("somebody-else");
+  });
+
+  it("cannot be in our entry's place, or change the primary's", () => {
+    const ours = written(primary).list;
+    expect(planned(append(ours, { type: "branchline" }))).toBe("write");
+    expect(planned(append(ours, { type: "portmap" }))).toBe("write");
+    expect(planned(append(ours, { type: "aws-cni" }))).toBe("write");
   });
 });
 

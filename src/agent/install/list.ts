@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { type Json, type JsonObject, isArray, isObject, member, parseJson, quote } from "../../text/json.ts";
+import { TAKEN, takenBy, withAppended } from "./appended.ts";
 
 /**
  * Our network configuration list: the primary's, with our entry in it. Pure. CNI specification 1.1, section 1; how a
@@ -68,7 +69,7 @@ export function planList(
       others.length === 0 ? "there is none" : `${others.map(({ file }) => file.name).join(", ")}: not valid`;
     return wait(`waiting for the primary plugin's list (${seen})`);
   }
-  const text = listWith(primary.list, options);
+  const text = listWith(primary.list, ours?.list, options);
   if (text === undefined) {
     return wait(
       `${primary.file.name} has no plugin of type ${quote(options.primaryType)}; it has ${quote(typesOf(primary.list))}: choose another with --primary-type`,
@@ -143,14 +144,28 @@ function typesOf(list: JsonObject): readonly Json[] {
   return pluginsOf(list).map((plugin) => plugin["type"] ?? null);
 }
 
-/** The primary's list with our entry behind the last plugin that gives addresses; undefined if the primary is not in it. */
-function listWith(list: JsonObject, { primaryType, entry }: ListOptions): string | undefined {
+/**
+ * The primary's list with our entry behind the last plugin that gives addresses, and with what others have appended to
+ * ours; undefined if the primary is not in it.
+ */
+function listWith(
+  list: JsonObject,
+  existing: JsonObject | undefined,
+  { primaryType, entry }: ListOptions,
+): string | undefined {
   // One that somebody put there by hand is ours to replace.
-  const plugins = pluginsOf(list).filter(({ type }) => type !== OUR_TYPE);
-  if (!plugins.some(({ type }) => type === primaryType)) return undefined;
+  const others = (from: JsonObject) => pluginsOf(from).filter(({ type }) => type !== OUR_TYPE);
+  const primary = others(list);
+  if (!primary.some(({ type }) => type === primaryType)) return undefined;
+  const plugins = withAppended(primary, existing === undefined ? [] : others(existing), takenBy(existing));
   const after = plugins.findLastIndex(
     ({ type }) => type === primaryType || (typeof type === "string" && GIVES_ADDRESSES.has(type)),
   );
   const ours: JsonObject = { type: OUR_TYPE, ...entry };
-  return `${JSON.stringify({ ...list, plugins: plugins.toSpliced(after + 1, 0, ours) }, undefined, 2)}\n`;
+  const whole: JsonObject = {
+    ...list,
+    [TAKEN]: primary.map(({ type }) => type ?? null),
+    plugins: plugins.toSpliced(after + 1, 0, ours),
+  };
+  return `${JSON.stringify(whole, undefined, 2)}\n`;
 }

@@ -1,0 +1,66 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it, vi } from "vitest";
+import { useScratch } from "../../../test/unit/scratch.ts";
+import { AttachmentStore } from "../../state/store.ts";
+import { systemClock } from "../../sys/clock.ts";
+import { RECORD_VERSION, type AttachmentRecord } from "../../state/record.ts";
+import { KnownAttachments } from "./known.ts";
+
+const scratch = useScratch();
+
+const storeIn = (name: string) => new AttachmentStore(join(scratch.path, name), systemClock);
+const knownIn = (name: string) => new KnownAttachments(storeIn(name));
+
+const recordOf = (containerId: string, uid: string): AttachmentRecord => ({
+  version: RECORD_VERSION,
+  containerId,
+  ifName: "eth0",
+  network: "aws-cni",
+  pod: { uid, namespace: "shop", name: containerId },
+  eniId: "eni-1",
+  mac: "02:b1:00:00:00:07",
+  vlanId: 7,
+  addresses: ["10.0.0.20"],
+  namespace: { path: "/run/netns/x", identity: "4:1" },
+  datapath: "direct",
+  mode: "standard",
+  trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
+  hostInterfaceName: "host0",
+  steps: [],
+});
+
+it("reads a record once, and again when it was written again", () => {
+  const store = storeIn("state");
+  const known = new KnownAttachments(store);
+  store.write(recordOf("c1", "u1"));
+  expect(known.all()).toEqual([
+    {
+      key: { containerId: "c1", ifName: "eth0" },
+      pod: { uid: "u1", namespace: "shop", name: "c1" },
+      datapath: "direct",
+      trunk: 3,
+    },
+  ]);
+  const find = vi.spyOn(store, "find");
+  expect(known.uids()).toEqual(new Set(["u1"]));
+  expect(find).not.toHaveBeenCalled();
+  store.write(recordOf("c1", "u2"));
+  store.write(recordOf("c2", "u3"));
+  expect(known.uids()).toEqual(new Set(["u2", "u3"]));
+  expect(find).toHaveBeenCalledTimes(2);
+  store.remove(recordOf("c1", "u2"));
+  expect(known.uids()).toEqual(new Set(["u3"]));
+});
+
+it("is nothing without a state directory", () => expect(knownIn("none").uids()).toEqual(new Set()));
+
+it("says nothing when a record cannot be read: its pod would be taken for one without a branch", () => {
+  const store = storeIn("state");
+  store.prepare();
+  mkdirSync(join(scratch.path, "state", "attachments"), { recursive: true });
+  writeFileSync(join(scratch.path, "state", "attachments", "7:c1:eth0.json"), "{}", { mode: 0o600 });
+  const known = new KnownAttachments(store);
+  expect(known.all()).toEqual([]);
+  expect(() => known.uids()).toThrow("1 of 1 attachment records cannot be read");
+});
