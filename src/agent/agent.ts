@@ -17,6 +17,7 @@ import {
   type SecurityGroupPolicyObject,
 } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
+import type { Change } from "../kubernetes/store.ts";
 import { DEFAULT_LOG_FILE } from "../cni/config.ts";
 import { messageOf } from "../text/error-words.ts";
 import { quote } from "../text/json.ts";
@@ -239,7 +240,16 @@ export class Agent {
   private async keep(signal: AbortSignal): Promise<void> {
     const { timer, cniConfDir, primaryConfDir } = this.options;
     const changes = new Changes(new Set([cniConfDir, primaryConfDir]), signal);
-    const forget = this.cniNodes.listen(() => changes.notice());
+    const forget = [
+      this.cniNodes.listen(() => changes.notice()),
+      // A pod that started without us runs only a moment later, and a policy before it may come to the cache after it.
+      this.pods.listen((change) => {
+        if (hasStarted(change)) changes.notice();
+      }),
+      this.policies.listen(({ type }) => {
+        if (type === "added") changes.notice();
+      }),
+    ];
     try {
       while (!signal.aborted) {
         changes.clear();
@@ -253,7 +263,7 @@ export class Agent {
         await changes.wait(timer, RECHECK_MS);
       }
     } finally {
-      forget();
+      for (const one of forget) one();
       changes.close();
     }
   }
@@ -328,4 +338,10 @@ export class Agent {
       if (error.kind !== "conflict") this.conditions.set("FeatureDeclared", false, error.message);
     }
   }
+}
+
+/** A pod runs that did not, as far as was known. */
+function hasStarted(change: Change<Pod>): boolean {
+  if (change.type === "deleted" || change.object.phase !== "Running") return false;
+  return change.type === "added" || change.before.phase !== "Running";
 }
