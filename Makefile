@@ -37,7 +37,7 @@ check: node_modules/.package-lock.json ## Types, lint, format, import direction,
 	$(VITEST) --project unit
 
 fuzz: build packages ## Property-based tests, longer than the others run them (RUNS=20000 SEED=)
-	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) $(VITEST) --project unit --project binary fuzz
+	FUZZ_RUNS=$(or $(RUNS),20000) $(if $(SEED),FUZZ_SEED=$(SEED)) $(VITEST) --project unit --project binary fuzz start-orders
 
 packages:
 	@test/setup/packages.sh build net

@@ -60,6 +60,7 @@ export default defineConfig({
           "test/chaos/*.test.ts",
           "test/chaos/model/*.test.ts",
           "test/simulator/{json,table}.test.ts",
+          "test/start-orders/*.test.ts",
         ],
         30_000,
       ),

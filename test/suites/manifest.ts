@@ -221,7 +221,7 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["unit", "binary"],
-      args: ["fuzz", "random-sequences"],
+      args: ["fuzz", "random-sequences", "start-orders"],
       env: { FUZZ_RUNS: "20000" },
       bound: 60,
       why: "20,000 examples a property, others each time",
