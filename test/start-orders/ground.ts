@@ -131,9 +131,17 @@ export async function askMetadata(endpoint = ""): Promise<Said<ReadonlyMap<strin
   return { found: processOf(endpoint).node.macs() };
 }
 
-/** src/agent/attached.ts */
-export function attachedUids({ stateDirectory }: { readonly stateDirectory: string }): ReadonlySet<string> {
-  return new Set(processOf(stateDirectory).node.records.keys());
+/** src/agent/attachments/known.ts */
+export class KnownAttachments {
+  private readonly stateDirectory: string;
+
+  constructor({ stateDirectory }: { readonly stateDirectory: string }) {
+    this.stateDirectory = stateDirectory;
+  }
+
+  uids(): ReadonlySet<string> {
+    return new Set(processOf(this.stateDirectory).node.records.keys());
+  }
 }
 
 /** Here no pod has its branch of aws-cni. */

@@ -9,10 +9,10 @@ const at = (...names: string[]) => join(scratch.path, ...names);
 const first = "pid:[4026531836]";
 
 /** A process of that network namespace, which is a file here. */
-function processOf(name: string, namespace: string | undefined, pid = first): void {
+function processOf(name: string, of: string | undefined, pid = first): void {
   mkdirSync(at("proc", name, "ns"), { recursive: true });
   symlinkSync(pid, at("proc", name, "ns", "pid"));
-  if (namespace !== undefined) symlinkSync(at(namespace), at("proc", name, "ns", "net"));
+  if (of !== undefined) symlinkSync(at(of), at("proc", name, "ns", "net"));
 }
 
 function namespace(name: string): string {
