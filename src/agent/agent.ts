@@ -50,6 +50,8 @@ import { Reporter } from "./reporter.ts";
 import { Sweeper } from "./sweeper.ts";
 import { watchTrunk } from "./trunk/watch.ts";
 import { UnenforcedPolicies } from "./unenforced.ts";
+import { DAEMON_SETS, type DaemonSet } from "./uninstall/daemon-set.ts";
+import { Removal, markedScope } from "./uninstall/removal.ts";
 
 /**
  * The agent of a node. The order of what it does is a promise: the node declares that it can have branches only after the
@@ -68,8 +70,10 @@ export class Agent {
   private readonly networkPolicies: Cache<NetworkPolicy>;
   private readonly cniNodes: Cache<CniNode>;
   private readonly nodes: Cache<Node>;
+  private readonly daemonSets: Cache<DaemonSet> | undefined;
   private readonly reporter: Reporter;
   private readonly list: ListKeeper;
+  private readonly removal: Removal;
   private readonly sweeper: Sweeper;
   private readonly routes: RouteKeeper;
   private readonly collector: Collector;
@@ -107,6 +111,12 @@ export class Agent {
       log("error", why);
       process.exit(1);
     }).check;
+    const { daemonSet } = options;
+    this.daemonSets = daemonSet && this.cacheOf(DAEMON_SETS, markedScope(daemonSet));
+    const { executable, cniNodes, daemonSets } = this;
+    const openQuestions = () => this.socket?.openConnections ?? 0;
+    const around = { conditions, reporter, daemonSets, cniNodes, executable, store, openQuestions };
+    this.removal = new Removal({ ...options, ...around });
     this.sweeper = new Sweeper({ pods, policies, attachments }, reporter);
     const openMonitor = () => new LinkMonitor();
     this.routes = new RouteKeeper({ node, attachments, openMonitor, checkHome, timer, log });
@@ -148,6 +158,7 @@ export class Agent {
     try {
       await this.installFirst(signal);
       await this.whenComplete(signal);
+      await this.removal.whenKnown(signal);
       running.push(
         watchTrunk({ options, conditions, reporter, cniNodes, nodes }, signal),
         this.collector.run(signal),
@@ -161,12 +172,14 @@ export class Agent {
       this.ending.abort(new Error("the agent is ending"));
       await this.socket?.[Symbol.asyncDispose]();
       await Promise.allSettled(running);
+      this.removal.end();
       this.ending[Symbol.dispose]();
     }
   }
 
   private caches(): readonly Pick<Cache<Pod>, "run" | "state" | "plural">[] {
-    return [...this.needed(), this.cniNodes, this.nodes];
+    const marked = this.daemonSets === undefined ? [] : [this.daemonSets];
+    return [...this.needed(), this.cniNodes, this.nodes, ...marked];
   }
 
   private networkPoliciesOf(pod: Pod): NetworkPolicies {
@@ -240,8 +253,10 @@ export class Agent {
   private async keep(signal: AbortSignal): Promise<void> {
     const { timer, cniConfDir, primaryConfDir } = this.options;
     const changes = new Changes(new Set([cniConfDir, primaryConfDir]), signal);
+    const notice = () => changes.notice();
     const forget = [
-      this.cniNodes.listen(() => changes.notice()),
+      this.cniNodes.listen(notice),
+      this.daemonSets?.listen(notice),
       // A pod that started without us runs only a moment later, and a policy before it may come to the cache after it.
       this.pods.listen((change) => {
         if (hasStarted(change)) changes.notice();
@@ -255,15 +270,18 @@ export class Agent {
         changes.clear();
         await this.checkSocket(signal);
         this.checkCaches();
-        this.checkExecutable();
-        this.list.check();
-        if (this.conditions.isReady) await this.declareFeature(signal);
+        const againMs = await this.removal.proceed(signal);
+        if (againMs === undefined) {
+          this.checkExecutable();
+          this.list.check();
+          if (this.conditions.isReady) await this.declareFeature(signal);
+        } else this.list.forget();
         this.sweeper.check();
         this.rotateLog();
-        await changes.wait(timer, RECHECK_MS);
+        await changes.wait(timer, againMs ?? RECHECK_MS);
       }
     } finally {
-      for (const one of forget) one();
+      for (const one of forget) one?.();
       changes.close();
     }
   }

@@ -13,6 +13,7 @@ import { Agent } from "./agent.ts";
 import type { AgentOptions } from "./options.ts";
 import { EntryError, readEntry } from "./install/entry.ts";
 import { messageOf, stackOf } from "../text/error-words.ts";
+import { readObjectName } from "./uninstall/daemon-set.ts";
 
 /** `branchline agent`: flags, signals, exit. */
 
@@ -31,6 +32,7 @@ const USAGE = `branchline agent: keeps a node able to give pods their branches. 
   --network-policies MODE      auto, enforced or ignore: whether something enforces them on the node's veths (auto)
   --trunk-interface NAME       instead of looking for the trunk
   --trunk-mac MAC              likewise
+  --daemon-set NAMESPACE/NAME  whose label branchline.dev/uninstall ends all this (none)
   --health-listen ADDRESS:PORT /healthz and /readyz (127.0.0.1:61680)
   --metrics-listen ADDRESS:PORT  /metrics, for Prometheus; :PORT is all addresses of the node (127.0.0.1:61681)
 `;
@@ -50,6 +52,7 @@ const FLAGS = {
   "network-policies": { type: "string", default: "auto" },
   "trunk-interface": { type: "string" },
   "trunk-mac": { type: "string" },
+  "daemon-set": { type: "string" },
   "health-listen": { type: "string", default: "127.0.0.1:61680" },
   "metrics-listen": { type: "string", default: "127.0.0.1:61681" },
 } as const;
@@ -129,6 +132,7 @@ function readOptions(
       cniConfDir: flags["cni-conf-dir"],
       primaryConfDir: flags["primary-conf-dir"] ?? flags["cni-conf-dir"],
       stateDirectory: flags["state-dir"],
+      daemonSet: flags["daemon-set"] === undefined ? undefined : daemonSetOf(flags["daemon-set"]),
       listName,
       primaryType: flags["primary-type"],
       entry: readEntry(flags.entry === undefined ? undefined : textOf(flags.entry)),
@@ -159,6 +163,12 @@ function parsed(args: readonly string[]) {
   } catch (error) {
     throw new UsageError(messageOf(error), { cause: error });
   }
+}
+
+function daemonSetOf(text: string) {
+  const found = readObjectName(text);
+  if (found !== undefined) return found;
+  throw new UsageError(`--daemon-set ${quote(text)} is no NAMESPACE/NAME`);
 }
 
 function oneOf<T extends string>(flag: string, value: string, values: readonly T[]): T {

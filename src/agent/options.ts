@@ -16,6 +16,8 @@ export interface AgentOptions {
   /** Where the primary plugin writes its list; the same, or one that the runtime does not read. */
   readonly primaryConfDir: string;
   readonly stateDirectory: string;
+  /** Whose mark says that branchline is to be uninstalled; undefined: nothing does. */
+  readonly daemonSet: { readonly namespace: string; readonly name: string } | undefined;
   readonly listName: string;
   readonly primaryType: string;
   readonly entry: JsonObject;

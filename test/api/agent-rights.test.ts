@@ -1,5 +1,5 @@
 // The agent with the rights of deploy/rbac/agent.yaml: what it asks is allowed, and what it may do it does.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -12,6 +12,7 @@ import { makeNamespace, shared } from "./support/shared.ts";
 
 const FILE = path.resolve(import.meta.dirname, "../../deploy/rbac/agent.yaml");
 const USER = "system:serviceaccount:kube-system:branchline-agent";
+const DAEMON_SETS = "/apis/apps/v1/namespaces/kube-system/daemonsets";
 const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
 
 interface Rule {
@@ -28,6 +29,8 @@ const PLACES: Readonly<Record<string, string>> = {
   ServiceAccount: "/api/v1/namespaces/kube-system/serviceaccounts",
   ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
   ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+  Role: "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles",
+  RoleBinding: "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings",
 };
 
 let directory: string;
@@ -56,8 +59,21 @@ beforeAll(async () => {
     kind: "CNINode",
     metadata: { name: node },
   });
+  // For no node: the agent is run here.
+  const labels = { app: "branchline-agent" };
+  await shared.admin.create(DAEMON_SETS, {
+    metadata: { name: "branchline-agent" },
+    spec: {
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { nodeSelector: { none: "at-all" }, containers: [{ name: "agent", image: "agent" }] },
+      },
+    },
+  });
   const kubeconfig = await shared.kubeconfigOf("kube-system", "branchline-agent");
-  start = () => new RunningAgent({ directory, node, kubeconfig, args: ["--trunk-interface", "lo"] });
+  const args = ["--trunk-interface", "lo", "--daemon-set", "kube-system/branchline-agent"];
+  start = () => new RunningAgent({ directory, node, kubeconfig, args });
   agent = start();
 });
 
@@ -149,6 +165,17 @@ it("everything that it does is allowed, and everything that it may do it does", 
       message: expect.stringContaining(`SecurityGroupPolicy ${namespace}/by-account selects pod`) as string,
     },
   ]);
+  // Its DaemonSet's mark.
+  await shared.admin.patch(`${DAEMON_SETS}/branchline-agent`, "merge", {
+    metadata: { labels: { "branchline.dev/uninstall": "20261128T150405Z" } },
+  });
+  await eventually("the report", async () => {
+    const { metadata: its } = await shared.admin.get(`${CNI_NODES}/${node}`);
+    return its.annotations?.["branchline.dev/uninstalled"]?.includes('"list":"removed"') === true
+      ? true
+      : undefined;
+  });
+  expect(readdirSync(path.join(directory, "net.d"))).toEqual(["10-aws.conflist"]);
   const asked = shared.audited(USER).filter(({ objectRef }) => objectRef !== undefined);
   expect(asked.filter(({ responseStatus }) => responseStatus?.code === 403)).toEqual([]);
   const used = asked.map(({ verb, objectRef }) =>

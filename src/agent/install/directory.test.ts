@@ -75,8 +75,36 @@ describe("installList", () => {
     const path = directory();
     writeFileSync(join(path, "10-aws.conflist"), aws);
     installList(path, options);
-    removeList(path, options.ours);
-    removeList(path, options.ours);
+    writeFileSync(join(path, ".05-branchline.conflist.0123456789ab.tmp"), "{");
+    expect(removeList(path, options.ours)).toBeUndefined();
+    expect(removeList(path, options.ours)).toBeUndefined();
+    expect(readdirSync(path)).toEqual(["10-aws.conflist"]);
+  });
+});
+
+describe("removeList", () => {
+  it("leaves the only list that the runtime could use, and says what to do", () => {
+    const path = directory();
+    const primaries = join(scratch.path, "primary");
+    mkdirSync(primaries);
+    writeFileSync(join(primaries, "10-aws.conflist"), aws);
+    installList(path, options, primaries);
+    writeFileSync(join(path, "10-aws.conflist"), "{");
+    writeFileSync(join(path, "README"), aws);
+    expect(removeList(path, options.ours)).toMatch(
+      /05-branchline\.conflist is the only list there.*: let the primary plugin write its list into .*net\.d first$/,
+    );
+    expect(readdirSync(path)).toContain(options.ours);
+    writeFileSync(join(path, "10-aws.conflist"), aws);
+    expect(removeList(path, options.ours)).toBeUndefined();
+    expect(readdirSync(path)).not.toContain(options.ours);
+  });
+
+  it("has nothing to do where there is no directory, or no list of ours", () => {
+    expect(removeList(join(scratch.path, "none"), options.ours)).toBeUndefined();
+    const path = directory();
+    writeFileSync(join(path, "10-aws.conflist"), aws);
+    expect(removeList(path, options.ours)).toBeUndefined();
     expect(readdirSync(path)).toEqual(["10-aws.conflist"]);
   });
 });
@@ -112,6 +140,31 @@ describe("an executable", () => {
       expect(executable.install()).toBe(false);
     }
     expect(readdirSync(path)).toEqual(["branchline"]);
+  });
+
+  it("is removed, with its native libraries of any version, and with what is half-done; nothing else is", () => {
+    const source = join(scratch.path, "source");
+    writeFileSync(source, "branchline");
+    const path = directory();
+    const executable = new Executable(source, path);
+    executable.install();
+    writeFileSync(join(path, ".branchline-0123456789abcdef-koffi.node"), "x");
+    writeFileSync(join(path, ".branchline.0123456789ab.tmp"), "x");
+    const others = [".branchline-notes", ".branchline-0123456789abcdef-koffi.node.mine", "aws-cni"];
+    for (const name of others) writeFileSync(join(path, name), "x");
+    executable.remove();
+    executable.remove();
+    expect(readdirSync(path).sort()).toEqual([...others].sort());
+    expect(executable.isThere).toBe(false);
+    // It can be installed again.
+    expect(executable.install()).toBe(true);
+    expect(executable.isThere).toBe(true);
+  });
+
+  it("whose directory is not there is not there, and its removal no error", () => {
+    const executable = new Executable(join(scratch.path, "source"), join(scratch.path, "none"));
+    expect(executable.isThere).toBe(false);
+    executable.remove();
   });
 
   it("is not there when its source cannot be read, and nothing half-done is", () => {

@@ -2,7 +2,7 @@ import { lstatSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "../../sys/errno.ts";
 import { removeDurably, removeTemporaries, replaceDurably } from "../../sys/durable.ts";
-import { type ListFile, type ListOptions, type ListState, planList } from "./list.ts";
+import { type ListFile, type ListOptions, type ListState, listWithout, planList } from "./list.ts";
 
 /** The configuration directory, such as /etc/cni/net.d, and our list in it. */
 
@@ -32,11 +32,20 @@ export function installList(
   return state;
 }
 
-/** Our list and what is half-done of it. */
-export function removeList(directory: string, name: string): void {
+/**
+ * Removes our list and what is half-done of it. Without another one the runtime would call the node unready, so then it
+ * stays, and the reason is returned; undefined when it is gone, or was not there. Throws what the file system says.
+ */
+export function removeList(directory: string, name: string): string | undefined {
+  const files = readLists(directory);
+  if (!files.some((file) => file.name === name)) return undefined;
+  if (listWithout(files, name) === undefined) {
+    return `${join(directory, name)} is the only list there, and without it the node would not be ready: let the primary plugin write its list into ${directory} first`;
+  }
   const path = join(directory, name);
   removeTemporaries(path);
   removeDurably(path);
+  return undefined;
 }
 
 function readLists(directory: string): ListFile[] {

@@ -1,12 +1,24 @@
-import { closeSync, fstatSync, lstatSync, openSync, readSync, type BigIntStats } from "node:fs";
-import { join } from "node:path";
-import { removeTemporaries, replaceDurably } from "../../sys/durable.ts";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  readdirSync,
+  type BigIntStats,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { removeDurably, removeTemporaries, replaceDurably } from "../../sys/durable.ts";
 
 /** The plugin's executable in the runtime's directory, such as /opt/cni/bin/branchline. */
 
 const MODE = 0o755;
 /** It has more than 100 MB, and the agent shall not. */
 const CHUNK = 1024 * 1024;
+
+/** The plugin writes its native library beside itself (src/sys/asset.ts). */
+const LIBRARY = /^\.branchline-[0-9a-f]+-koffi\.node$/;
 
 /** It was written and reads back as something else. */
 export class InstallError extends Error {
@@ -34,6 +46,21 @@ export class Executable {
     replaceDurably(this.path, chunksOf(this.source), MODE);
     if (this.isRight(lstatSync(this.path, { bigint: true }))) return true;
     throw new InstallError(`${this.path} does not read back as it was written: does somebody else write it?`);
+  }
+
+  get isThere(): boolean {
+    return lstatSync(this.path, { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /** Removes the copy, and the native libraries that it has written. */
+  remove(): void {
+    const directory = dirname(this.path);
+    if (!existsSync(directory)) return;
+    removeTemporaries(this.path);
+    for (const name of readdirSync(directory)) {
+      if (LIBRARY.test(name)) removeDurably(join(directory, name));
+    }
+    removeDurably(this.path);
   }
 
   private isRight(found: BigIntStats): boolean {

@@ -45,6 +45,11 @@ export class ListKeeper {
     }
   }
 
+  /** Somebody who may has removed the list: that it is written again will be no repair. */
+  forget(): void {
+    this.hasWritten = false;
+  }
+
   private repaired(why: string): void {
     const { cniConfDir, listName, timer } = this.options;
     this.repairs += 1;

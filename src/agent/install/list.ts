@@ -86,6 +86,11 @@ export function planList(
   };
 }
 
+/** The list that a runtime uses without ours; undefined when there is none, and then the node is not ready. */
+export function listWithout(files: readonly ListFile[], ours: string): string | undefined {
+  return listsIn(files).find(({ file, list }) => file.name !== ours && list !== undefined)?.file.name;
+}
+
 /** In the order in which a runtime looks at them. */
 function listsIn(files: readonly ListFile[]) {
   return files
