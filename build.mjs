@@ -21,6 +21,7 @@ const boot = await bundleOf("cmd/branchline/boot.ts");
 const cli = await bundleOf("cmd/branchline/cli.ts");
 const simulate = await bundleOf("cmd/branchline/simulate.ts");
 const agent = await bundleOf("cmd/branchline/agent.ts");
+const uninstall = await bundleOf("cmd/branchline/uninstall.ts");
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
@@ -29,7 +30,9 @@ const modules = Object.keys(plugin.metafile.inputs).length;
 console.log(
   `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
-console.log(`simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes`);
+console.log(
+  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes`,
+);
 if (process.argv.includes("--check")) {
   await standInScripts();
   process.exit(0);
@@ -43,11 +46,13 @@ try {
   writeFileSync(`${scratch}/cli.cjs`, cli.code);
   writeFileSync(`${scratch}/simulate.cjs`, simulate.code);
   writeFileSync(`${scratch}/agent.cjs`, agent.code);
+  writeFileSync(`${scratch}/uninstall.cjs`, uninstall.code);
   const common = {
     "koffi.node": koffi,
     "cli.cjs": `${scratch}/cli.cjs`,
     "simulate.cjs": `${scratch}/simulate.cjs`,
     "agent.cjs": `${scratch}/agent.cjs`,
+    "uninstall.cjs": `${scratch}/uninstall.cjs`,
   };
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
@@ -60,7 +65,7 @@ try {
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
-    thirdPartyNotices([plugin, boot, cli, simulate, agent].map(({ metafile }) => metafile)),
+    thirdPartyNotices([plugin, boot, cli, simulate, agent, uninstall].map(({ metafile }) => metafile)),
   );
   console.log(await portReport(scratch));
   console.log(`dist/branchline ${version}`);

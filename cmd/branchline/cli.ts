@@ -12,6 +12,7 @@ export interface CommandLine {
 const COMMANDS: Readonly<Record<string, string>> = {
   agent: "agent.cjs",
   simulate: "simulate.cjs",
+  uninstall: "uninstall.cjs",
 };
 
 const DESCRIPTION = `branchline: security groups for pods on EC2.
@@ -20,6 +21,7 @@ This is a CNI plugin. A container runtime calls it with CNI_COMMAND in the envir
 stdin; it is chained after the node's primary plugin (for example aws-cni).
 
 branchline agent: what a node needs besides the plugin; see branchline agent --help.
+branchline uninstall: takes the plugin's list away from every node of a cluster; see branchline uninstall --help.
 branchline simulate: EC2 and instance metadata on this machine, for trying things out; see branchline simulate --help.
 
 Supported CNI versions: ${SUPPORTED_VERSIONS.join(", ")}.`;
