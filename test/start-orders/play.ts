@@ -207,6 +207,7 @@ class World {
     const running = new Agent(
       {
         version: "model",
+        daemonSet: undefined,
         nodeName: NODE,
         client: new KubernetesClient(api.connectionOf((what, happen) => agent.request(what, happen))),
         executable: directory,
