@@ -59,10 +59,12 @@ test: ground ## The gate, some 12 minutes: checks, executable, kernel suite nati
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
 
 test-all: ground ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
+	@test/setup/containerd.sh
 	node test/suites/run.ts all --report docs/test-all.md $(addprefix --only ,$(SUITES))
 
-test-kernel: build guest ## Test files in each kernel's guest (KERNELS="6.1 6.12" FILES= PROJECT=kernel), or NATIVE=1
-	node test/vm/run-suite.ts --project $(or $(PROJECT),kernel) --timeout 3600 $(if $(NATIVE),--native,$(addprefix --kernel ,$(KERNELS))) -- $(FILES)
+test-kernel: build guest ## Test files in each kernel's guest (KERNELS="6.1 6.12" FILES= PROJECT=kernel CONTAINERD=1.6), or NATIVE=1
+	$(if $(filter 2,$(CONTAINERD)),@test/setup/containerd.sh)
+	node test/vm/run-suite.ts --project $(or $(PROJECT),kernel) --timeout 3600 $(if $(CONTAINERD),--env CONTAINERD=$(CONTAINERD)) $(if $(NATIVE),--native,$(addprefix --kernel ,$(KERNELS))) -- $(FILES)
 
 # Four seconds for a round are enough where others are at work too.
 chaos: KERNELS := $(or $(KERNEL),6.12)

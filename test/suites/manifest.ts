@@ -217,6 +217,17 @@ export function suites(piece: number): readonly Suite[] {
     ]),
     {
       ...plugin,
+      name: "runtime-2",
+      secondTry: true,
+      tiers: all,
+      place: "6.12",
+      projects: ["runtime"],
+      env: { CONTAINERD: "2" },
+      bound: 30,
+      why: "the same pods by containerd 2, which asks STATUS and loads no list during an ADD",
+    },
+    {
+      ...plugin,
       name: "fuzz",
       tiers: all,
       place: "here",

@@ -5,6 +5,7 @@
  *     node test/vm/run-suite.ts --native [-- vitest arguments]
  *
  * --project NAME     which one, default kernel
+ * --env NAME=VALUE   for the tests; may be given again
  * --native           on this machine's own kernel instead, in private namespaces
  * --timeout SECONDS  for each guest, default 3600
  * --memory MIB       for each guest, default 4096
@@ -20,7 +21,7 @@ import { GuestError } from "./errors.ts";
 import { type GuestResult, runInGuest } from "./guest.ts";
 import { findKernel } from "./kernel.ts";
 import { requireVlan, runNative } from "./native.ts";
-import { parsePositive } from "./options.ts";
+import { parseAssignments, parsePositive } from "./options.ts";
 import { readReport } from "./report.ts";
 import { repository } from "./repository.ts";
 import { Interrupt } from "./signals.ts";
@@ -76,6 +77,7 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       project: { type: "string", default: "kernel" },
+      env: { type: "string", multiple: true, default: [] },
       kernel: { type: "string", multiple: true, default: ["6.1", "6.12"] },
       native: { type: "boolean", default: false },
       timeout: { type: "string", default: "3600" },
@@ -87,6 +89,12 @@ async function main(): Promise<number> {
   const memoryMiB = parsePositive("memory", values.memory);
   const cpus = parsePositive("cpus", values.cpus);
   const { project } = values;
+  const env = parseAssignments(values.env);
+  const commandWith = (report: string) => [
+    "env",
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...vitestCommand([project], report, vitestArguments),
+  ];
   using interrupt = new Interrupt();
   const { signal } = interrupt;
 
@@ -95,7 +103,7 @@ async function main(): Promise<number> {
     requireVlan();
     runners.set("native", (outDir, onLine) =>
       runNative({
-        command: vitestCommand([project], join(outDir, "report.json"), vitestArguments),
+        command: commandWith(join(outDir, "report.json")),
         onLine,
         timeoutMs,
         signal,
@@ -106,7 +114,7 @@ async function main(): Promise<number> {
       runners.set(kernel.series, (outDir, onLine) =>
         runInGuest({
           kernel,
-          command: vitestCommand([project], "/run/out/report.json", vitestArguments),
+          command: commandWith("/run/out/report.json"),
           cwd: repository,
           timeoutMs,
           memoryMiB,

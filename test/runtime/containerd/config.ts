@@ -1,4 +1,4 @@
-// containerd's configuration (version 2, containerd 1.6): nothing but what a pod with an address takes.
+// containerd's configuration, of version 2, which containerd 2 reads too: nothing but what a pod with an address takes.
 import path from "node:path";
 import { imageName } from "./image.ts";
 
@@ -25,16 +25,19 @@ export function placesBelow(dir: string): Places {
   };
 }
 
-/** Snapshotters, image converters, watchdogs: each costs start-up time, and no test needs them. */
+/** Snapshotters, image converters, watchdogs, of either release: each costs start-up time, and no test needs them. */
 const disabled = [
   "grpc.v1.healthcheck",
   "internal.v1.opt",
   "internal.v1.restart",
   "internal.v1.tracing",
   "monitor.v1.cgroups",
+  "nri.v1.nri",
   "snapshotter.v1.aufs",
+  "snapshotter.v1.blockfile",
   "snapshotter.v1.btrfs",
   "snapshotter.v1.devmapper",
+  "snapshotter.v1.erofs",
   "snapshotter.v1.native",
   "snapshotter.v1.zfs",
   "tracing.processor.v1.otlp",
@@ -56,6 +59,8 @@ address = "${places.socket}"
 
 [${cri}]
 sandbox_image = "${imageName}"
+# Lowering a score takes CAP_SYS_RESOURCE, which not every root has.
+restrict_oom_score_adj = true
 # The guest has neither.
 disable_apparmor = true
 enable_selinux = false

@@ -78,6 +78,12 @@ type Method = (
   callback: (error: ServiceError | null, response: unknown) => void,
 ) => ClientUnaryCall;
 
+/** Whether a call ended because its deadline did; the server may be the first to see that. */
+export function isTooLate(error: unknown): boolean {
+  const { code } = error as ServiceError;
+  return code === status.DEADLINE_EXCEEDED || code === status.CANCELLED;
+}
+
 export class Cri {
   readonly #runtime: Client;
   readonly #images: Client;
@@ -93,29 +99,29 @@ export class Cri {
     this.#images.close();
   }
 
-  /** True once somebody is listening; undefined until then. */
+  /** True if somebody is listening and answers within five seconds; undefined otherwise. */
   async answers(): Promise<true | undefined> {
     try {
       await this.#call("Status", {}, { deadline: 5_000 });
       return true;
     } catch (error) {
-      const { code } = error as ServiceError;
-      if (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED) return undefined;
+      if (isTooLate(error) || (error as ServiceError).code === status.UNAVAILABLE) return undefined;
       throw error;
     }
   }
 
-  /** Why the node is not ready for pods; undefined when it is. */
+  /** Why the node is not ready for pods, by the conditions that kubelet looks at; undefined when it is. */
   async notReady(): Promise<string | undefined> {
+    const looked = ["RuntimeReady", "NetworkReady"];
     const answer = await this.#call<{
       status: { conditions: readonly { type: string; status: boolean; message: string }[] };
     }>("Status", {});
-    return answer.status.conditions.find((condition) => !condition.status)?.message;
+    return answer.status.conditions.find(({ type, status: met }) => looked.includes(type) && !met)?.message;
   }
 
   /** The text of the list that pods of the default handler get, as it was loaded. */
-  async defaultList(): Promise<string | undefined> {
-    const { Networks: networks } = JSON.parse((await this.#info())["cniconfig"] ?? "{}") as {
+  async defaultList(patience?: Patience): Promise<string | undefined> {
+    const { Networks: networks } = JSON.parse((await this.#info(patience))["cniconfig"] ?? "{}") as {
       Networks?: readonly { readonly IFName: string; readonly Config: { readonly Source: string } }[];
     };
     return networks?.find(({ IFName: ifName }) => ifName === "eth0")?.Config.Source;
@@ -128,8 +134,13 @@ export class Cri {
   }
 
   /** containerd's own account of itself. */
-  async #info(): Promise<Readonly<Record<string, string>>> {
-    return (await this.#call<{ info: Readonly<Record<string, string>> }>("Status", { verbose: true })).info;
+  async #info(patience?: Patience): Promise<Readonly<Record<string, string>>> {
+    const asked = this.#call<{ info: Readonly<Record<string, string>> }>(
+      "Status",
+      { verbose: true },
+      patience,
+    );
+    return (await asked).info;
   }
 
   async hasImage(image: string): Promise<boolean> {

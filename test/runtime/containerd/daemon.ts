@@ -7,6 +7,7 @@ import { eventually, must } from "../../ground/index.ts";
 import { configText, placesBelow, type Places } from "./config.ts";
 import { Cri } from "./cri.ts";
 import { imageArchive, imageName } from "./image.ts";
+import { releaseEnv } from "./release.ts";
 
 /** Milliseconds; some seconds in an emulated guest that has its processors to itself. */
 const START_MS = 120_000;
@@ -49,7 +50,10 @@ export class Containerd {
   async start(): Promise<void> {
     mkdirSync(path.dirname(this.places.socket), { recursive: true });
     const log = openSync(this.#logFile, "a");
-    const child = spawn("containerd", ["--config", this.#configFile], { stdio: ["ignore", log, log] });
+    const child = spawn("containerd", ["--config", this.#configFile], {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, ...releaseEnv() },
+    });
     closeSync(log);
     this.#process = child;
     const cri = new Cri(this.places.socket);
@@ -68,7 +72,9 @@ export class Containerd {
   async importImage(): Promise<void> {
     const archive = path.join(this.#dir, "image.tar");
     writeFileSync(archive, imageArchive());
-    await must(["ctr", "--address", this.places.socket, "-n", "k8s.io", "images", "import", archive]);
+    await must(["ctr", "--address", this.places.socket, "-n", "k8s.io", "images", "import", archive], {
+      env: releaseEnv(),
+    });
     // The CRI's own list is told by an event.
     await eventually("the image", async () => ((await this.cri.hasImage(imageName)) ? true : undefined));
   }

@@ -1,8 +1,10 @@
 // CNI lists in the directories that containerd reads, written as a node agent would.
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { conflistOf, type ConflistOptions } from "../../ground/index.ts";
 import { routed } from "../../kernel/support/routed.ts";
+
+const fileName = "05-aws-branchline.conflist";
 
 /** What a user may choose: each is a runtime handler here, with a list of its own. */
 export const kinds = ["direct", "standard", "strict"] as const;
@@ -24,9 +26,9 @@ export function listOf(dir: string, kind: Kind, options: Partial<ConflistOptions
     primary: "aws",
     // As aws-cni's own DEL: the veth goes with the namespace, so a late DEL of an old sandbox does not take the next one's.
     primarySettings: { leaveVeth: "true" },
-    branchline: settingsOf[kind],
     portmap: true,
     ...options,
+    branchline: options.branchline === false ? false : { ...settingsOf[kind], ...options.branchline },
   });
 }
 
@@ -39,6 +41,11 @@ export function writeList(directory: string, list: object): string {
   const text = `${JSON.stringify(list, undefined, 2)}\n`;
   const temporary = path.join(directory, ".05-aws-branchline.tmp");
   writeFileSync(temporary, text);
-  renameSync(temporary, path.join(directory, "05-aws-branchline.conflist"));
+  renameSync(temporary, path.join(directory, fileName));
   return text;
+}
+
+/** Removes what {@link writeList} wrote. */
+export function removeList(directory: string): void {
+  rmSync(path.join(directory, fileName));
 }

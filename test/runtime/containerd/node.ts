@@ -22,7 +22,7 @@ import {
   type Vpc,
 } from "../../ground/index.ts";
 import { Containerd } from "./daemon.ts";
-import { kinds, listOf, writeList, type Kind } from "./lists.ts";
+import { kinds, listOf, removeList, writeList, type Kind } from "./lists.ts";
 import { Plugins } from "./plugins.ts";
 import { Pod, type PodGround, type PodOptions, type Sandbox } from "./pods.ts";
 
@@ -134,11 +134,30 @@ export class KubeNode implements PodGround {
 
   /** Replaces the list of the default handler; resolves once containerd has loaded it. */
   async replaceDefaultList(list: ReturnType<typeof listOf>): Promise<void> {
-    const { containerd } = this;
-    const written = writeList(containerd.places.lists(defaultHandler), list);
+    await this.hasLoaded(this.writeDefaultList(list));
+  }
+
+  /** Only writes it; gives the text. */
+  writeDefaultList(list: ReturnType<typeof listOf>): string {
+    return writeList(this.containerd.places.lists(defaultHandler), list);
+  }
+
+  /** Waits until containerd's list of the default handler is this text. */
+  async hasLoaded(text: string): Promise<void> {
     await eventually("the new list", async () =>
-      (await containerd.cri.defaultList()) === written ? true : undefined,
+      (await this.containerd.cri.defaultList()) === text ? true : undefined,
     );
+  }
+
+  /** Waits until containerd calls the node ready, by whatever list of the default handler. */
+  async isReady(): Promise<void> {
+    const ready = async () => ((await this.containerd.cri.notReady()) === undefined ? true : undefined);
+    await eventually("the node is ready", ready, 60_000);
+  }
+
+  /** Takes the list of the default handler away. */
+  removeDefaultList(): void {
+    removeList(this.containerd.places.lists(defaultHandler));
   }
 
   nextAddress(): string {

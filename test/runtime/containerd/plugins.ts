@@ -11,16 +11,17 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { debianPlugins } from "../../ground/index.ts";
+import { distDirectory } from "../../ground/macvlan/iproute.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 
 const real = {
   "primary-aws": path.join(root, "test/ground/primary-aws"),
-  branchline: path.join(root, "dist/branchline"),
+  branchline: path.join(root, distDirectory, "branchline"),
   portmap: path.join(debianPlugins, "portmap"),
 } as const;
 export type Plugin = keyof typeof real;
-export type Command = "ADD" | "DEL";
+export type Command = "ADD" | "DEL" | "STATUS";
 
 /** One call of a plugin, as it came. */
 export interface PluginCall {
@@ -30,7 +31,7 @@ export interface PluginCall {
   /** CNI_NETNS; empty when there is none. */
   readonly netns: string;
   readonly pid: number;
-  readonly config: { readonly prevResult?: object };
+  readonly config: Readonly<Record<string, unknown>> & { readonly prevResult?: object };
 }
 
 export class Plugins {
@@ -61,6 +62,16 @@ export class Plugins {
       const config = JSON.parse(rest.join(" ")) as PluginCall["config"];
       return { containerId, plugin, command, netns: netns === "-" ? "" : netns, pid: Number(pid), config };
     });
+  }
+
+  /** How often each plugin was called for no pod so far: `STATUS branchline`. */
+  nodeCalls(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { plugin, command } of this.calls("node")) {
+      const key = `${command} ${plugin}`;
+      counts[key] = (counts[key] ?? 0) + 1;
+    }
+    return counts;
   }
 
   /** Puts a fault, a piece of shell, before each call of a plugin, until it is disposed of. */

@@ -6,7 +6,7 @@ import { podEni, type Branch } from "../../ground/index.ts";
 import type { Containerd } from "./daemon.ts";
 import type { ExecResult, Patience, PodSandboxConfig, PortMapping, SandboxStatus } from "./cri.ts";
 import { imageName } from "./image.ts";
-import type { Plugin, Plugins } from "./plugins.ts";
+import type { Plugin, PluginCall, Plugins } from "./plugins.ts";
 
 /** The cgroup of all pods, as kubelet has its `/kubepods`. */
 export const podsCgroup = "/kubepods";
@@ -19,6 +19,8 @@ export interface PodOptions {
   /** In place of the branch's own. */
   readonly annotation?: string;
   readonly portMappings?: readonly PortMapping[];
+  /** One that the API server gave; unless told, no other pod of the tests has it. */
+  readonly uid?: string | undefined;
 }
 
 /** What a pod needs of its node. */
@@ -48,7 +50,7 @@ export class Pod {
     this.name = options.name;
     this.handler = options.handler;
     this.branch = options.branch;
-    this.uid = ground.nextUid();
+    this.uid = options.uid ?? ground.nextUid();
   }
 
   /** RunPodSandbox, with the next attempt. */
@@ -83,6 +85,13 @@ export class Pod {
         ({ command, netns, config }) =>
           `${command}, ${netns === "" ? "no " : ""}namespace, ${config.prevResult === undefined ? "no " : ""}prevResult`,
       );
+  }
+
+  /** What the last ADD of a plugin was called with for this pod. */
+  configOfAdd(plugin: Plugin): PluginCall["config"] | undefined {
+    return this.#ground.plugins
+      .calls(this.uid)
+      .findLast((call) => call.plugin === plugin && call.command === "ADD")?.config;
   }
 
   /** All calls for this pod, in order: `ADD branchline`. */
