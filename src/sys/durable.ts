@@ -19,8 +19,8 @@ import { basename, dirname, join } from "node:path";
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
 
-/** A hidden name without a suffix that a runtime would read. */
-function temporaryName(path: string): string {
+/** A hidden name without a suffix that a runtime would read, in the same directory. */
+export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
 }
 

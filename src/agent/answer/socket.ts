@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { BranchAnswer, GoneAnswer } from "../../state/answer.ts";
 import { MAX_LINE, socketPath } from "../../state/exchange.ts";
 import { type Question, QuestionError, readQuestion } from "../../state/question.ts";
+import { removeTemporaries, temporaryName } from "../../sys/durable.ts";
 import { ensureOwnDirectory } from "../../sys/files.ts";
 import { peerUidOf } from "../../sys/peer.ts";
 import { stackOf } from "../../text/error-words.ts";
@@ -60,8 +61,8 @@ export class AgentSocket implements AsyncDisposable {
   private async listen(): Promise<void> {
     const found = lstatSync(this.path, { throwIfNoEntry: false });
     if (found !== undefined && !found.isSocket()) throw new Error(`${this.path} is not a socket; remove it`);
-    const temporary = `${this.path}.${process.pid}`;
-    rmSync(temporary, { force: true });
+    removeTemporaries(this.path);
+    const temporary = temporaryName(this.path);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.server.once("error", reject);
     this.server.listen({ path: temporary, backlog: MAX_CONNECTIONS }, resolve);

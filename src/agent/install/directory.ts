@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "../../sys/errno.ts";
 import { removeDurably, removeTemporaries, replaceDurably } from "../../sys/durable.ts";
@@ -18,6 +18,9 @@ export function installList(
   options: ListOptions,
   primaryDirectory = directory,
 ): ListState {
+  const path = join(directory, options.ours);
+  // Also when nothing is to be written: the primary's list may be as before again.
+  if (existsSync(directory)) removeTemporaries(path);
   const files = readLists(directory);
   const state = planList(
     files,
@@ -25,9 +28,7 @@ export function installList(
     primaryDirectory === directory ? files : readLists(primaryDirectory),
   );
   if (state.plan.action !== "write") return state;
-  const { name, text, mode } = state.plan;
-  const path = join(directory, name);
-  removeTemporaries(path);
+  const { text, mode } = state.plan;
   replaceDurably(path, [Buffer.from(text)], mode);
   return state;
 }

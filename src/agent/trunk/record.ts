@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { trunkFile } from "../../state/trunk.ts";
-import { ensureOwnDirectory, writeFileAtomic } from "../../sys/files.ts";
+import { removeTemporaries, replaceDurably } from "../../sys/durable.ts";
+import { ensureOwnDirectory } from "../../sys/files.ts";
 import type { Trunk } from "./find.ts";
 
 /** Writes trunk.json, which the plugin reads; false if it says so already. */
@@ -8,8 +9,9 @@ export function recordTrunk(stateDirectory: string, { eniId, mac }: Trunk): bool
   ensureOwnDirectory(stateDirectory);
   const path = trunkFile(stateDirectory);
   const text = `${JSON.stringify({ ...(eniId !== undefined && { eniId }), mac })}\n`;
+  removeTemporaries(path);
   if (contentOf(path) === text) return false;
-  writeFileAtomic(path, text, 0o600);
+  replaceDurably(path, [Buffer.from(text)], 0o600);
   return true;
 }
 
