@@ -53,7 +53,7 @@ dist/macvlan/branchline: dist/branchline $(wildcard test/ground/macvlan/*)
 
 ground: build dist/macvlan/branchline guest
 	@test/setup/packages.sh runtime api
-	@test/setup/kubernetes.sh etcd kube-apiserver kube-controller-manager
+	@test/setup/kubernetes.sh etcd kube-apiserver kube-controller-manager kubectl helm
 
 test: ground ## The gate, some 12 minutes: checks, executable, kernel suite natively, guests for the rest
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))

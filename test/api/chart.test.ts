@@ -1,0 +1,342 @@
+// deploy/chart, rendered by helm: what it makes, that the API server takes it, and which values it refuses.
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { EntryError, readEntry } from "../../src/agent/install/entry.ts";
+import type { KubernetesObject } from "../ground/kubernetes/client.ts";
+import { run } from "../ground/run.ts";
+import { CHART, LEAST, placeOf, render } from "./support/chart.ts";
+import { makeNamespace, shared } from "./support/shared.ts";
+
+const DEPLOY = path.resolve(import.meta.dirname, "../../deploy");
+const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
+const DEFAULT = { name: "branchline", namespace: "kube-system" };
+
+const documentsOf = (file: string) =>
+  parseAllDocuments(readFileSync(path.join(DEPLOY, file), "utf8")).map(
+    (document) => document.toJS() as KubernetesObject,
+  );
+
+const image = LEAST["image"];
+const entryOf = (more: object) => ({ ...LEAST, entry: { serviceCIDRs: ["10.96.0.0/16"], ...more } });
+
+/** Values that the chart takes. */
+const GOOD: readonly (readonly [string, object])[] = [
+  ["the least", LEAST],
+  ["the closed mode", { ...LEAST, cni: { mode: "closed" } }],
+  [
+    "other directories",
+    {
+      ...LEAST,
+      cni: {
+        mode: "closed",
+        binDir: "/usr/lib/cni",
+        confDir: "/etc/cni/other",
+        primaryConfDir: "/etc/primary",
+      },
+    },
+  ],
+  ["routed, without Service ranges", { image, entry: { datapath: "routed", podSGEnforcingMode: "strict" } }],
+  ["no Service ranges", { image, entry: { serviceCIDRs: [] } }],
+  ["its own CRDs", { ...LEAST, crds: { install: true } }],
+  [
+    "everything else",
+    {
+      ...entryOf({
+        datapath: "auto",
+        hostRoutes: ["169.254.170.23/32"],
+        missingAnnotation: "refuse",
+        branchTimeout: 60,
+        gatewayTimeout: 0,
+        exemptNamespaces: ["kube-system"],
+        alreadyAttached: "pass",
+        families: ["4"],
+        allowDatapathOverride: true,
+        podSGEnforcingMode: "standard",
+        mtu: 1500,
+        hostInterfaceName: "host1",
+        manageEarlyDemux: true,
+        pluginLogFile: "/var/log/branchline/other.log",
+        pluginLogLevel: "debug",
+      }),
+      image: { repository: "r", digest: `sha256:${"0".repeat(64)}`, pullPolicy: "Always" },
+      imagePullSecrets: [{ name: "pull" }],
+      unrequested: "allow",
+      networkPolicies: "enforced",
+      trunk: { interface: "eth1" },
+      health: { port: 10_000 },
+      metrics: { listen: ":10001" },
+      uninstall: { timeoutSeconds: 30 },
+      resources: { limits: { memory: "200Mi" } },
+      seLinuxOptions: { type: "super_t" },
+      priorityClassName: "",
+      tolerations: [{ key: "a", operator: "Exists" }],
+      nodeSelector: { a: "b" },
+      affinity: {},
+      updateStrategy: { type: "OnDelete", rollingUpdate: null },
+      podAnnotations: { a: "b" },
+      podLabels: { a: "b", "app.kubernetes.io/component": "other" },
+    },
+  ],
+];
+
+describe("the API server takes every object, and knows every field", () => {
+  let namespace: string;
+
+  beforeAll(async () => {
+    namespace = await makeNamespace("chart");
+  });
+
+  it.each(GOOD)("%s", async (_what, values) => {
+    const objects = await render(values, { name: `of-${namespace}`, namespace });
+    for (const object of objects) {
+      const query = "dryRun=All&fieldValidation=Strict&fieldManager=branchline-test&force=true";
+      await shared.admin.patch(`${placeOf(object)}?${query}`, "apply", object);
+    }
+    expect(objects.length).toBeGreaterThanOrEqual(13);
+  });
+});
+
+interface Container {
+  readonly args: readonly string[];
+  readonly image: string;
+  readonly securityContext: object;
+  readonly volumeMounts: readonly Mount[];
+  readonly env: readonly object[];
+}
+
+interface Mount {
+  readonly name: string;
+  readonly mountPath: string;
+  readonly mountPropagation?: string;
+}
+
+interface PodSpec {
+  readonly containers: readonly [Container];
+  readonly volumes: readonly { readonly name: string; readonly hostPath?: { path: string; type: string } }[];
+  readonly [field: string]: unknown;
+}
+
+function podOf(objects: readonly KubernetesObject[], kind: string): PodSpec {
+  const template = objects.find((object) => object.kind === kind)?.spec?.["template"];
+  if (template === undefined) throw new Error(`there is no ${kind} with a template`);
+  return (template as { spec: PodSpec }).spec;
+}
+
+describe("the agent's pod", () => {
+  it("has what it needs of the node, and no more", async () => {
+    const pod = podOf(await render(LEAST, DEFAULT), "DaemonSet");
+    expect(pod).toMatchObject({
+      hostNetwork: true,
+      hostPID: true,
+      priorityClassName: "system-node-critical",
+      tolerations: [{ operator: "Exists" }],
+      serviceAccountName: "branchline-agent",
+      containers: [
+        {
+          image: "registry.test/branchline:0.1.0",
+          env: [{ name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } }],
+          livenessProbe: { httpGet: { host: "127.0.0.1", port: 61_680, path: "/healthz" } },
+          readinessProbe: { httpGet: { host: "127.0.0.1", port: 61_680, path: "/readyz" } },
+        },
+      ],
+    });
+    // All of it: none may be added unnoticed.
+    expect(pod.containers).toHaveLength(1);
+    expect(pod.containers[0].securityContext).toEqual({
+      runAsUser: 0,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"] },
+      appArmorProfile: { type: "Unconfined" },
+    });
+    const hostPaths = pod.volumes.flatMap(({ hostPath }) => hostPath ?? []);
+    expect(hostPaths.map((each) => each.path).sort()).toEqual([
+      "/etc/cni/net.d",
+      "/opt/cni/bin",
+      "/run/branchline",
+      "/run/netns",
+      "/var/log/branchline",
+    ]);
+    expect(hostPaths.map(({ type }) => type)).toEqual(hostPaths.map(() => "DirectoryOrCreate"));
+    // By the paths of the node, and only namespaces have to come later.
+    const places = new Map(pod.volumes.map(({ name, hostPath }) => [name, hostPath?.path]));
+    for (const { name, mountPath, mountPropagation } of pod.containers[0].volumeMounts) {
+      expect(mountPath).toBe(places.get(name) ?? "/etc/branchline");
+      expect(mountPropagation).toBe(mountPath === "/run/netns" ? "HostToContainer" : undefined);
+    }
+  });
+
+  it("is replaced node by node, and when the entry changes", async () => {
+    const template = async (values: object) => {
+      const spec = (await render(values, DEFAULT)).find(({ kind }) => kind === "DaemonSet")?.spec;
+      return JSON.stringify(spec?.["template"]);
+    };
+    expect(await template(LEAST)).toBe(await template({ ...LEAST, uninstall: { timeoutSeconds: 100 } }));
+    expect(await template(LEAST)).not.toBe(await template(entryOf({ mtu: 1500 })));
+    const spec = (await render(LEAST, DEFAULT)).find(({ kind }) => kind === "DaemonSet")?.spec;
+    expect(spec?.["updateStrategy"]).toEqual({
+      type: "RollingUpdate",
+      rollingUpdate: { maxUnavailable: "10%" },
+    });
+  });
+
+  it("in the closed mode has the primary's directory too, which is made for it", async () => {
+    const pod = podOf(await render({ ...LEAST, cni: { mode: "closed" } }, DEFAULT), "DaemonSet");
+    expect(pod.containers[0].args).toContain("--primary-conf-dir=/etc/cni/net.d/aws-node");
+    expect(pod.volumes).toContainEqual({
+      name: "primary-conf",
+      hostPath: { path: "/etc/cni/net.d/aws-node", type: "DirectoryOrCreate" },
+    });
+    const open = podOf(await render(LEAST, DEFAULT), "DaemonSet");
+    expect(open.containers[0].args.join()).not.toContain("primary-conf-dir");
+  });
+
+  it.each([...GOOD.slice(1, 2), ...GOOD.slice(-1)])(
+    "has flags that its command takes, and the hook's too: %s",
+    async (_what, values) => {
+      const objects = await render(values, DEFAULT);
+      for (const kind of ["DaemonSet", "Job"]) {
+        const { args } = podOf(objects, kind).containers[0];
+        // Flags come before the kubeconfig.
+        const { status, stderr } = await run([OURS, ...args, "--kubeconfig", "/none"], {
+          env: { NODE_NAME: "node" },
+        });
+        expect(stderr).toContain("no kubeconfig: ENOENT");
+        expect(status).toBe(2);
+      }
+    },
+  );
+
+  it.each(GOOD)("has an entry that the agent takes: %s", async (_what, values) => {
+    const config = (await render(values, DEFAULT)).find(({ kind }) => kind === "ConfigMap") as unknown as {
+      data: { "entry.json": string };
+    };
+    const { entry } = values as { entry: object };
+    expect(readEntry(config.data["entry.json"])).toMatchObject(entry);
+  });
+});
+
+describe("the same source as deploy has", () => {
+  const withoutMeta = ({
+    metadata: { labels: _, annotations: __, ...metadata },
+    ...rest
+  }: KubernetesObject) => ({
+    ...rest,
+    metadata,
+  });
+  const RBAC = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+
+  it("rights", async () => {
+    const rendered = (await render(LEAST, DEFAULT)).filter(({ kind }) => RBAC.includes(kind));
+    const sources = [...documentsOf("rbac/agent.yaml"), ...documentsOf("rbac/uninstall.yaml")];
+    expect(rendered).toHaveLength(sources.length);
+    for (const source of sources) expect(rendered.map(withoutMeta)).toContainEqual(source);
+  });
+
+  it("of another release they have its names and namespace, and only the guard keeps its own", async () => {
+    const objects = await render(LEAST, { name: "other", namespace: "elsewhere" });
+    const rights = JSON.stringify(objects.filter(({ kind }) => RBAC.includes(kind)).map(withoutMeta));
+    expect(rights).not.toMatch(/branchline-agent|kube-system/);
+    expect(rights.match(/branchline-uninstall/g)).toEqual(["branchline-uninstall"]);
+    expect(rights).toContain("other-agent");
+    const names = objects.flatMap(({ metadata }) => metadata.namespace ?? []);
+    expect(new Set(names)).toEqual(new Set(["elsewhere"]));
+  });
+
+  it("CRDs, which stay when the chart goes, and are there only when asked for", async () => {
+    const rendered = await render({ ...LEAST, crds: { install: true } }, DEFAULT);
+    const crds = rendered.filter(({ kind }) => kind === "CustomResourceDefinition");
+    const sources = [...documentsOf("crds/cninodes.yaml"), ...documentsOf("crds/securitygrouppolicies.yaml")];
+    expect(crds.map(({ spec }) => spec)).toEqual(sources.map(({ spec }) => spec));
+    for (const { metadata } of crds) {
+      expect(metadata.annotations?.["helm.sh/resource-policy"]).toBe("keep");
+      const source = sources.find((one) => one.metadata.name === metadata.name);
+      expect(metadata.annotations).toMatchObject(source?.metadata.annotations ?? {});
+    }
+    expect((await render(LEAST, DEFAULT)).map(({ kind }) => kind)).not.toContain("CustomResourceDefinition");
+  });
+});
+
+it("all of the uninstalling is there before anything is deleted, the rights first", async () => {
+  const hooks = (await render(LEAST, DEFAULT)).filter(({ metadata }) =>
+    metadata.annotations?.["helm.sh/hook"]?.includes("pre-delete"),
+  );
+  const weights = hooks.map(
+    ({ kind, metadata }) => [kind, Number(metadata.annotations?.["helm.sh/hook-weight"] ?? 0)] as const,
+  );
+  expect(weights).toHaveLength(6);
+  expect(weights.filter(([, weight]) => weight === 0)).toEqual([["Job", 0]]);
+  const { containers, ...pod } = podOf(hooks, "Job");
+  expect(pod).toMatchObject({
+    hostNetwork: true,
+    restartPolicy: "Never",
+    serviceAccountName: "branchline-uninstall",
+  });
+  expect(containers[0].args).toEqual([
+    "uninstall",
+    "--daemon-set=kube-system/branchline-agent",
+    "--timeout=240",
+    "--list=/etc/cni/net.d/05-branchline.conflist",
+    "--executable=/opt/cni/bin/branchline",
+  ]);
+  expect(containers[0].securityContext).toMatchObject({
+    runAsNonRoot: true,
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ["ALL"] },
+  });
+});
+
+it("every value of values.yaml is one that the schema knows, and has a use", () => {
+  const schema = JSON.parse(readFileSync(path.join(CHART, "values.schema.json"), "utf8")) as Schema;
+  const values = parse(readFileSync(path.join(CHART, "values.yaml"), "utf8")) as object;
+  const { global: _, ...properties } = schema.properties ?? {};
+  expect(Object.keys(values).sort()).toEqual(Object.keys(properties).sort());
+});
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+describe("values that are refused, with a line that says which", () => {
+  it.each<[object, string]>([
+    [{}, "image.repository is missing: there is no published image"],
+    [
+      { image },
+      'entry.serviceCIDRs is missing: datapath "direct" needs the ranges of the cluster\'s Services',
+    ],
+    [{ image, entry: { datapath: "auto" } }, 'entry.serviceCIDRs is missing: datapath "auto"'],
+    [{ ...LEAST, cni: { mode: "ajar" } }, "at '/cni/mode': value must be one of 'open', 'closed'"],
+    [{ ...LEAST, cni: { confDir: "etc/cni" } }, "at '/cni/confDir'"],
+    [{ ...LEAST, cni: { listName: "05-x.conf" } }, "at '/cni/listName'"],
+    [{ ...LEAST, health: { port: 0 } }, "at '/health/port'"],
+    [{ ...LEAST, nodeSelector: { a: 1 } }, "at '/nodeSelector/a': got number, want string"],
+    [{ ...LEAST, agent: {} }, "additional properties 'agent' not allowed"],
+  ])("%j", async (values, words) => {
+    await expect(render(values, DEFAULT)).rejects.toThrow(words);
+  });
+
+  it.each<[object, string]>([
+    [{ mising: 1 }, "at '/entry': additional properties 'mising' not allowed"],
+    [{ datapath: "sideways" }, "at '/entry/datapath': value must be one of 'direct', 'routed', 'auto'"],
+    [{ serviceCIDRs: "10.96.0.0/16" }, "at '/entry/serviceCIDRs': got string, want array"],
+    [{ serviceCIDRs: ["10.96.0.0"] }, "at '/entry/serviceCIDRs/0': '10.96.0.0' does not match"],
+    [{ missingAnnotation: "pass" }, "at '/entry/missingAnnotation': value must be one of 'ask', 'refuse'"],
+    [{ branchTimeout: 0 }, "at '/entry/branchTimeout'"],
+    [{ gatewayTimeout: 101 }, "at '/entry/gatewayTimeout'"],
+    [{ families: ["5"] }, "at '/entry/families/0'"],
+    [
+      { podSGEnforcingMode: "strict" },
+      'entry.podSGEnforcingMode "strict" is not possible with datapath "direct"',
+    ],
+    [{ mtu: 20 }, "at '/entry/mtu'"],
+    [{ pluginLogFile: "log" }, "at '/entry/pluginLogFile'"],
+    [{ pluginLogLevel: "loud" }, "at '/entry/pluginLogLevel'"],
+    [{ alreadyAttached: "maybe" }, "at '/entry/alreadyAttached'"],
+    [{ enablePodENI: false }, "additional properties 'enablePodENI' not allowed"],
+  ])("an entry that the agent refuses as well: %j", async (more, words) => {
+    const values = entryOf(more);
+    await expect(render(values, DEFAULT)).rejects.toThrow(words);
+    expect(() => readEntry(JSON.stringify(values.entry))).toThrow(EntryError);
+  });
+});
