@@ -13,7 +13,7 @@ DATAPATH ?= direct
 VITEST := node node_modules/vitest/vitest.mjs run
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build check fuzz ground test test-all test-kernel chaos demo demo-plan bench bench-floor clean packages guest
+.PHONY: help build image check fuzz ground test test-all test-kernel chaos demo demo-plan bench bench-floor clean packages guest
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ build: dist/branchline ## Build dist/branchline
 dist/branchline: node_modules/.package-lock.json $(SOURCES)
 	@test/setup/packages.sh build
 	node build.mjs
+
+image: build ## Write dist/image, an OCI image layout (deploy/image)
+	node deploy/image/build.mjs
 
 check: node_modules/.package-lock.json ## Types, lint, format, import direction, unit tests
 	tsc --noEmit -p .

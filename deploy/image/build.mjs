@@ -1,0 +1,18 @@
+// Builds dist/image, an OCI image layout of the executable in dist, for this machine's architecture. Needs no container
+// runtime and no network. To push it: skopeo copy oci:dist/image docker://REGISTRY/branchline:VERSION
+
+import { dist, version } from "../../build/paths.mjs";
+import { EXECUTABLE, imageFiles } from "./files.mjs";
+import { writeLayout } from "./oci.mjs";
+
+const { files, packages } = imageFiles();
+const Labels = Object.fromEntries([...packages].map(([name, its]) => [`dev.branchline.debian.${name}`, its]));
+const config = {
+  // The agent is root: the chart says who the others are.
+  User: "0:0",
+  Entrypoint: [EXECUTABLE],
+  WorkingDir: "/",
+  Labels: { "org.opencontainers.image.version": version, ...Labels },
+};
+const digest = writeLayout(`${dist}/image`, { files, config, version });
+console.log(`dist/image: branchline ${version}, ${digest}`);

@@ -1,0 +1,114 @@
+/**
+ * The image: what a registry and a runtime rely on, and that nothing is missing in it. Its files are run as a container's
+ * are, in a root directory of their own that is read-only, with a /run from which nothing can be executed.
+ */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { useScratch } from "../unit/scratch.ts";
+
+const IMAGE = path.resolve(import.meta.dirname, "../../deploy/image");
+const scratch = useScratch();
+const at = (...parts: string[]) => path.join(scratch.path, ...parts);
+
+/** Runs statements with the image's modules; prints what they return. */
+function withModules(statements: string): unknown {
+  const script = `
+    import { imageFiles, EXECUTABLE } from ${JSON.stringify(path.join(IMAGE, "files.mjs"))};
+    import { tarOf, writeLayout } from ${JSON.stringify(path.join(IMAGE, "oci.mjs"))};
+    console.log(JSON.stringify(await (async () => { ${statements} })()));`;
+  const out = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  return JSON.parse(out) as unknown;
+}
+
+interface Blob {
+  readonly digest: string;
+  readonly size: number;
+}
+
+function blob({ digest, size }: Blob): Buffer {
+  const content = readFileSync(at("image", "blobs", "sha256", digest.slice("sha256:".length)));
+  expect([content.length, sha256(content)]).toEqual([size, digest]);
+  return content;
+}
+
+const sha256 = (content: Buffer) => `sha256:${createHash("sha256").update(content).digest("hex")}`;
+const json = (content: Buffer) => JSON.parse(content.toString()) as Record<string, never>;
+
+describe("the layout", () => {
+  it("names each blob by what is in it, and its layer has the executable and what it needs to run", () => {
+    const digest = withModules(`
+      const { files } = imageFiles();
+      return writeLayout(${JSON.stringify(at("image"))}, { files, config: { Entrypoint: [EXECUTABLE] }, version: "1.2.3", level: 1 });`);
+    expect(json(readFileSync(at("image", "oci-layout")))).toEqual({ imageLayoutVersion: "1.0.0" });
+    const index = json(readFileSync(at("image", "index.json"))) as unknown as { manifests: Blob[] };
+    expect(index.manifests).toMatchObject([
+      { digest, annotations: { "org.opencontainers.image.ref.name": "1.2.3" } },
+    ]);
+    const manifest = json(blob(index.manifests[0] as Blob)) as unknown as { config: Blob; layers: [Blob] };
+    expect(manifest).toMatchObject({ schemaVersion: 2 });
+    const config = json(blob(manifest.config)) as unknown as { rootfs: { diff_ids: string[] } };
+    expect(config).toMatchObject({ os: "linux", config: { Entrypoint: ["/usr/local/bin/branchline"] } });
+    writeFileSync(at("layer.tar.gz"), blob(manifest.layers[0]));
+    execFileSync("gunzip", [at("layer.tar.gz")]);
+    expect([sha256(readFileSync(at("layer.tar")))]).toEqual(config.rootfs.diff_ids);
+    mkdirSync(at("root"));
+    execFileSync("tar", ["-xpf", at("layer.tar"), "-C", at("root")]);
+    expect(statSync(at("root/usr/local/bin/branchline")).mode & 0o7777).toBe(0o755);
+
+    const found = spawnSync("unshare", ["--mount", "--propagation", "private", "sh", "-c", CONTAINER], {
+      encoding: "utf8",
+      env: { PATH: process.env["PATH"], ROOT: at("root") },
+    });
+    expect(found).toMatchObject({ stdout: "0.1.0\n", stderr: "", status: 0 });
+    // The library was loaded from beside the executable, and nowhere written.
+    expect(readdirSync(at("root/usr/local/bin")).sort()).toEqual([
+      expect.stringMatching(/^\.branchline-[0-9a-f]{16}-koffi\.node$/),
+      "branchline",
+    ]);
+  });
+
+  it("has the licences of everything in it", () => {
+    const paths = withModules("return imageFiles().files.map(({ path }) => path)") as string[];
+    for (const name of ["branchline/THIRD-PARTY-NOTICES.txt", "libc6/copyright", "libstdc++6/copyright"]) {
+      expect(paths).toContain(`/usr/share/doc/${name}`);
+    }
+  });
+
+  it("is the same, byte for byte, whatever order and times its files have", () => {
+    for (const name of ["a", "b"]) writeFileSync(at(name), name);
+    const files = ["/x/a", "/x/y/b"].map((to, i) => ({
+      path: to,
+      source: at(["a", "b"][i] ?? ""),
+      mode: 0o644,
+    }));
+    const hashOf = (order: object[]) =>
+      withModules(
+        `return (await import("node:crypto")).createHash("sha256").update(tarOf(${JSON.stringify(order)})).digest("hex")`,
+      );
+    const first = hashOf(files);
+    execFileSync("touch", ["-d", "2001-01-01", at("a")]);
+    expect(hashOf(files.toReversed())).toBe(first);
+    writeFileSync(at("a"), "c");
+    expect(hashOf(files)).not.toBe(first);
+  });
+});
+
+/** STATUS talks to the kernel, so it needs the native library. */
+const CONTAINER = `
+set -e
+cd "$ROOT"
+mkdir proc run
+mount --bind "$ROOT" "$ROOT"
+cd "$ROOT"
+mount -t proc proc proc
+mount -t tmpfs -o noexec tmpfs run
+mount -o remount,bind,ro "$ROOT"
+chroot . /usr/local/bin/branchline --version
+echo '{"cniVersion":"1.1.0","name":"n","type":"branchline","enablePodENI":true,"serviceCIDRs":[],"pluginLogFile":"stderr","pluginLogLevel":"error"}' |
+  CNI_COMMAND=STATUS CNI_PATH=/usr/local/bin chroot . /usr/local/bin/branchline
+[ ! -e run/branchline/lib ]
+`;
