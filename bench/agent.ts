@@ -18,6 +18,8 @@ const WAITING = 110;
 const QUESTIONS = 500;
 const STARTS = 10;
 const IDLE_S = 60;
+/** After the load, until what it left to collect is collected. */
+const SETTLE_S = 30;
 /** USER_HZ, the unit of /proc/PID/stat. */
 const TICK_MS = 10;
 const NODE = "bench";
@@ -204,6 +206,7 @@ try {
   const none = await withoutBranch(agent, pods.without);
   const noneAmong = await withoutBranch(agent, pods.among);
   const waited = await late(server, agent);
+  await sleep(SETTLE_S * 1000);
   const cpu = cpuMs(agent);
   await sleep(IDLE_S * 1000);
   const result: AgentFigures = {
