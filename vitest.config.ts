@@ -85,6 +85,14 @@ export default defineConfig({
           globalSetup: "test/api/support/setup.ts",
         },
       },
+      // An agent, pods by cnitool and an API server on one node: any Linux, as root, each file in namespaces of its own.
+      {
+        test: {
+          ...project("node", ["test/node/**/*.test.ts"], 120_000).test,
+          execArgv: ["--require", path.resolve("test/native/namespaces.ts")],
+          env: { VLAN_STAND_IN: "macvlan" },
+        },
+      },
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.

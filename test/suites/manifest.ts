@@ -33,7 +33,7 @@ export interface Suite {
 }
 
 /** Minutes of `make test` that each part may use on two cores, with warm caches. */
-export const SHARES = { plugin: 12, simulator: 2, controller: 3 } as const;
+export const SHARES = { plugin: 12, simulator: 2, controller: 3, agent: 3 } as const;
 
 export type Part = keyof typeof SHARES;
 
@@ -127,6 +127,25 @@ export function suites(piece: number): readonly Suite[] {
       projects: ["api"],
       bound: 10,
       why: "the CRDs, and who may do what, on a real API server; client and agent against it",
+    },
+    {
+      part: "agent",
+      name: "node",
+      tiers: all,
+      place: "here",
+      projects: ["node"],
+      bound: 10,
+      why: "agent, API server and pods on one node: the agent cut by SIGKILL at 25 points, others for each commit",
+    },
+    {
+      part: "agent",
+      name: "every-cut",
+      tiers: all,
+      place: "here",
+      projects: ["node"],
+      env: { EVERY_CUT: "1" },
+      bound: 60,
+      why: "the same, and the agent cut at every operation on files and every request",
     },
     {
       ...plugin,

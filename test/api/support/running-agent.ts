@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import type { Readable } from "node:stream";
 import { eventually } from "../../ground/run.ts";
 
 const OURS = path.resolve(import.meta.dirname, "../../../dist/branchline");
@@ -12,6 +13,10 @@ export interface AgentPlace {
   readonly node: string;
   readonly kubeconfig: string;
   readonly args: readonly string[];
+  /** What is run, `dist/branchline` unless told; it may be a program that runs it. */
+  readonly program?: readonly [string, ...string[]];
+  /** Hears each line of stdout. */
+  readonly hear?: (line: string) => void;
 }
 
 interface LogLine {
@@ -21,12 +26,12 @@ interface LogLine {
 }
 
 /** `branchline agent` as a process, with directories below one of the test's. */
-export class RunningAgent {
+export class RunningAgent implements AsyncDisposable {
   readonly lines: LogLine[] = [];
   private readonly child: ChildProcess;
   private readonly ended: Promise<number | null>;
 
-  constructor({ directory, node, kubeconfig, args }: AgentPlace) {
+  constructor({ directory, node, kubeconfig, args, program = [OURS], hear }: AgentPlace) {
     const at = (name: string) => path.join(directory, name);
     writeFileSync(at("entry.json"), JSON.stringify({ serviceCIDRs: [], pluginLogFile: at("plugin.log") }));
     const flags = [
@@ -39,25 +44,35 @@ export class RunningAgent {
       ["--health-listen", "127.0.0.1:0"],
       ["--metrics-listen", "127.0.0.1:0"],
     ].flat();
-    this.child = spawn(OURS, ["agent", ...flags, ...args], {
-      stdio: ["ignore", "ignore", "pipe"],
+    const [file, ...before] = program;
+    this.child = spawn(file, [...before, "agent", ...flags, ...args], {
+      stdio: ["ignore", hear === undefined ? "ignore" : "pipe", "pipe"],
       // Nothing answers there.
       env: { PATH: process.env["PATH"], AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" },
     });
-    let rest = "";
-    this.child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) this.lines.push(JSON.parse(line) as LogLine);
-    });
+    onLine(this.child.stderr, (line) => this.lines.push(JSON.parse(line) as LogLine));
+    if (hear !== undefined) onLine(this.child.stdout, hear);
     const { promise, resolve } = Promise.withResolvers<number | null>();
     this.child.once("close", resolve);
     this.ended = promise;
   }
 
+  /** Has ended, by whatever. */
+  whenEnded(): Promise<number | null> {
+    return this.ended;
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
     this.child.kill(signal);
     return this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL");
   }
 
   async health(what: string): Promise<{ status: number; text: string }> {
@@ -95,4 +110,13 @@ export class RunningAgent {
       return status === 503 && line?.includes(why) === true ? true : undefined;
     });
   }
+}
+
+function onLine(stream: Readable | null, hear: (line: string) => void): void {
+  let rest = "";
+  stream?.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) hear(line);
+  });
 }

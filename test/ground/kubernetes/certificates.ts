@@ -36,11 +36,13 @@ export interface Certificate {
   readonly key: string;
 }
 
+/** Of all authorities of this process: two of one directory must not write the same file. */
+let count = 0;
+
 export class Authority {
   readonly #directory: string;
   /** Its own, and its key. */
   readonly own: Certificate;
-  #count = 0;
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -76,7 +78,7 @@ export class Authority {
 
   async #issue(subject: Subject, section: string, names: readonly string[]): Promise<Certificate> {
     // Several processes may issue in one directory.
-    const name = path.join(this.#directory, `${process.pid}-${(this.#count += 1)}`);
+    const name = path.join(this.#directory, `${process.pid}-${(count += 1)}`);
     const files = { certificate: `${name}.crt`, key: `${name}.key` };
     writeKey(files.key);
     const signed = ["-CA", this.own.certificate, "-CAkey", this.own.key];
