@@ -13,8 +13,9 @@ import { systemClock } from "../sys/clock.ts";
 import { Errno } from "../sys/errno.ts";
 import { attach, detachOther, takeOver } from "./attach.ts";
 import { detachRecord } from "./detach.ts";
+import { recordOf as anyRecord } from "../../test/unit/record.ts";
 import type { Node } from "./node.ts";
-import { type AttachmentRecord, RECORD_VERSION } from "../state/record.ts";
+import type { AttachmentRecord } from "../state/record.ts";
 import { StateError, AttachmentStore } from "../state/store.ts";
 
 let directory: string;
@@ -76,26 +77,8 @@ const step: Step = {
   undo: [{ kind: "rule", at: "node", rule, absent: true }],
 };
 
-function recordOf(fields: Partial<AttachmentRecord> = {}): AttachmentRecord {
-  return {
-    version: RECORD_VERSION,
-    containerId: "first",
-    ifName: "eth0",
-    network: "aws-cni",
-    pod: { uid: "u1", namespace: "default", name: "web-0" },
-    eniId: "eni-1",
-    mac: "02:b1:00:00:00:07",
-    vlanId: 7,
-    addresses: ["10.0.0.20"],
-    namespace: gone,
-    datapath: "direct",
-    mode: "standard",
-    trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
-    hostInterfaceName: "host0",
-    steps: [],
-    ...fields,
-  };
-}
+const recordOf = (fields: Partial<AttachmentRecord> = {}) =>
+  anyRecord({ containerId: "first", namespace: gone, ...fields });
 
 /** A pod whose branch has nothing of the first one's but the VLAN id. */
 const other = {

@@ -18,8 +18,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../sys/clock.ts";
+import { recordOf } from "../../test/unit/record.ts";
 import { lockFile } from "../sys/lock.ts";
-import { type AttachmentRecord, RECORD_VERSION, parseRecord, podName } from "./record.ts";
+import { parseRecord, podName } from "./record.ts";
 import { StateError, AttachmentStore, LockTimeoutError } from "./store.ts";
 
 let directory: string;
@@ -33,27 +34,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(join(directory, ".."), { recursive: true, force: true });
 });
-
-function recordOf(fields: Partial<AttachmentRecord> = {}): AttachmentRecord {
-  return {
-    version: RECORD_VERSION,
-    containerId: "c1",
-    ifName: "eth0",
-    network: "aws-cni",
-    pod: { uid: "u1", namespace: "default", name: "web-0" },
-    eniId: "eni-1",
-    mac: "02:b1:00:00:00:07",
-    vlanId: 7,
-    addresses: ["10.0.0.20"],
-    namespace: { path: "/run/netns/x", identity: "4:1" },
-    datapath: "direct",
-    mode: "standard",
-    trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
-    hostInterfaceName: "host0",
-    steps: [],
-    ...fields,
-  };
-}
 
 const mode = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 const files = () => readdirSync(`${directory}/attachments`).sort();
