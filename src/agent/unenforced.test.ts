@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { PODS, type Pod } from "../kubernetes/objects.ts";
 import type { EventText } from "../kubernetes/events.ts";
+import { recordOf } from "../../test/unit/record.ts";
 import { ManualTimer } from "../../test/unit/manual-timer.ts";
 import type { NetworkPolicies } from "./answer/decide.ts";
 import { UnenforcedPolicies } from "./unenforced.ts";
@@ -16,12 +17,12 @@ function setUp(pods: Pod[], direct: readonly string[], said: (pod: Pod) => Netwo
     listeners.add(listener);
     return () => listeners.delete(listener);
   };
-  const all = pods.map(({ metadata: { uid, name } }) => ({
-    key: { containerId: uid, ifName: "eth0" },
-    datapath: direct.includes(uid) ? ("direct" as const) : ("routed" as const),
-    pod: { uid, namespace: "shop", name },
-    trunk: 3,
-  }));
+  const all = pods.map(({ metadata: { uid, name } }) =>
+    recordOf({
+      datapath: direct.includes(uid) ? "direct" : "routed",
+      pod: { uid, namespace: "shop", name },
+    }),
+  );
   const timer = new ManualTimer();
   const watch = new UnenforcedPolicies({
     pods: { values: () => pods.values(), listen },

@@ -1,25 +1,14 @@
 import { expect, it } from "vitest";
 import { PODS } from "../../kubernetes/objects.ts";
-import { type AttachmentRecord, RECORD_VERSION } from "../../state/record.ts";
+import { recordOf as anyRecord } from "../../../test/unit/record.ts";
 import { planCollection } from "./collection.ts";
 
-const recordOf = (uid: string | undefined): AttachmentRecord => ({
-  version: RECORD_VERSION,
-  containerId: `container-${uid}`,
-  ifName: "eth0",
-  network: "aws-cni",
-  pod: uid === undefined ? {} : { uid, namespace: "shop", name: `pod-${uid}` },
-  eniId: "eni-1",
-  mac: "02:b1:00:00:00:07",
-  vlanId: 7,
-  addresses: ["10.0.0.20"],
-  namespace: { path: `/run/netns/${uid}`, identity: "4:1" },
-  datapath: "direct",
-  mode: "standard",
-  trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
-  hostInterfaceName: "host0",
-  steps: [],
-});
+const recordOf = (uid: string | undefined) =>
+  anyRecord({
+    containerId: `container-${uid}`,
+    pod: uid === undefined ? {} : { uid, namespace: "shop", name: `pod-${uid}` },
+    namespace: { path: `/run/netns/${uid}`, identity: "4:1" },
+  });
 
 const podOf = (
   uid: string,

@@ -1,18 +1,17 @@
 import type { Pod } from "../../kubernetes/objects.ts";
-import type { AttachmentRecord } from "../../state/record.ts";
 import { isFinished } from "../answer/pod-names.ts";
-import { isPodOf } from "./known.ts";
+import { type Known, isPodOf } from "./known.ts";
 
 /** Which attachments are left over from pods that are gone. Pure. */
 
 export interface Seen {
-  readonly record: AttachmentRecord;
+  readonly record: Known;
   /** Its namespace was found. */
   readonly isThere: boolean;
 }
 
 /** What to detach, or why nothing is: somebody who cannot see all namespaces takes a living pod for a dead one. */
-export type Collection = { readonly collect: readonly AttachmentRecord[] } | { readonly blind: string };
+export type Collection = { readonly collect: readonly Known[] } | { readonly blind: string };
 
 /**
  * A pod that the API server calls running or pending has to have a namespace among those that were found, unless it is being

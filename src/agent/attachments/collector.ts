@@ -5,14 +5,12 @@ import { reviewStrict } from "../../attachment/strict.ts";
 import type { Cache } from "../../kubernetes/cache.ts";
 import type { Pod } from "../../kubernetes/objects.ts";
 import { LockTimeoutError } from "../../state/store.ts";
-import type { AttachmentRecord } from "../../state/record.ts";
-import { StrictFile } from "../../state/strict.ts";
 import { pause } from "../../sys/timer.ts";
 import { messageOf } from "../../text/error-words.ts";
 import type { Conditions } from "../conditions.ts";
 import type { AgentOptions } from "../options.ts";
 import { type Seen, planCollection } from "./collection.ts";
-import type { KnownAttachments } from "./known.ts";
+import type { Known, KnownAttachments } from "./known.ts";
 import type { Sight } from "./sight.ts";
 
 /** Detaches what pods left behind whose DEL never came. */
@@ -80,19 +78,17 @@ export class Collector {
     const sight = this.options.look();
     if ("blind" in sight) return sight;
     const records: Seen[] = [];
-    for (const { key } of attachments.all()) {
-      const record = node.store.find(key);
+    for (const record of attachments.all()) {
       // Whose number is not there is gone. Whose number is may be another by now, which takes a closer look.
-      const isThere =
-        record !== undefined && sight.identities.has(record.namespace.identity) && isOpen(node, record);
-      if (record !== undefined) records.push({ record, isThere });
+      const isThere = sight.identities.has(record.namespace.identity) && isOpen(node, record);
+      records.push({ record, isThere });
       // Others have a turn between two.
       await setImmediate();
     }
     return { records };
   }
 
-  private collect({ vlanId, containerId, ifName, pod, mode }: AttachmentRecord): void {
+  private collect({ vlanId, containerId, ifName, pod, mode }: Known): void {
     const { node, log, checkHome } = this.options;
     const who = `${pod.namespace ?? "?"}/${pod.name ?? "?"}, container ${containerId}`;
     try {
@@ -114,14 +110,13 @@ export class Collector {
   }
 }
 
-function isOpen(node: Node, record: AttachmentRecord): boolean {
+function isOpen(node: Node, record: Known): boolean {
   using namespace = reopen(node, record);
   return namespace !== undefined;
 }
 
 /** The last strict pod may be among what was detached. */
 function reviewNode(node: Node): void {
-  if (!new StrictFile(node.store.stateDirectory).exists()) return;
   using kernel = kernelFor(node, undefined);
   reviewStrict(node, kernel);
 }

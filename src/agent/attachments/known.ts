@@ -1,5 +1,4 @@
 import { lstatSync, readdirSync } from "node:fs";
-import type { DatapathName } from "../../datapath/datapath.ts";
 import type { Pod } from "../../kubernetes/objects.ts";
 import type { AttachmentRecord } from "../../state/record.ts";
 import { isAskedPod } from "../answer/pod-names.ts";
@@ -7,14 +6,8 @@ import { type AttachmentKey, type AttachmentStore, StateError } from "../../stat
 
 /** What is attached on this node, as far as it can be told without the kernel's routes. */
 
-/** What the agent looks at often, of a record that may have megabytes. */
-export interface Known {
-  readonly key: AttachmentKey;
-  readonly pod: AttachmentRecord["pod"];
-  readonly datapath: DatapathName;
-  /** ifindex of the trunk. */
-  readonly trunk: number;
-}
+/** A record without its steps, of which there may be megabytes. */
+export type Known = Omit<AttachmentRecord, "steps">;
 
 interface Entry {
   readonly stamp: string;
@@ -76,7 +69,8 @@ export class KnownAttachments {
     try {
       const record = this.store.find(key);
       if (record === undefined) return "gone";
-      return { key, pod: record.pod, datapath: record.datapath, trunk: record.trunk.index };
+      const { steps: _, ...known } = record;
+      return known;
     } catch (error) {
       if (error instanceof StateError) return undefined;
       throw error;

@@ -2,7 +2,7 @@ import type { Node } from "../../attachment/node.ts";
 import { restore } from "../../attachment/restore.ts";
 import type { Heard } from "../../netlink/route/link-monitor.ts";
 import type { AttachmentRecord } from "../../state/record.ts";
-import { type AttachmentKey, LockTimeoutError } from "../../state/store.ts";
+import { LockTimeoutError } from "../../state/store.ts";
 import { type Timer, pause } from "../../sys/timer.ts";
 import { messageOf } from "../../text/error-words.ts";
 import type { AgentOptions } from "../options.ts";
@@ -32,7 +32,7 @@ export class RouteKeeper {
   restored = 0;
   private readonly options: RoutesOptions;
   /** Looks that are left, by the attachment's text. */
-  private readonly waiting = new Map<string, { readonly key: AttachmentKey; tries: number }>();
+  private readonly waiting = new Map<string, { readonly attachment: Known; tries: number }>();
 
   constructor(options: RoutesOptions) {
     this.options = options;
@@ -58,7 +58,7 @@ export class RouteKeeper {
     const { timer } = this.options;
     while (!signal.aborted) {
       const { cameUp, isIncomplete } = monitor.heard();
-      if (cameUp.size > 0) this.add(({ trunk }) => cameUp.has(trunk));
+      if (cameUp.size > 0) this.add(({ trunk }) => cameUp.has(trunk.index));
       for (const [text, entry] of this.waiting) {
         entry.tries -= 1;
         if (this.isDone(entry)) this.waiting.delete(text);
@@ -72,22 +72,21 @@ export class RouteKeeper {
 
   private add(isWanted: (attachment: Known) => boolean): void {
     for (const attachment of this.options.attachments.all()) {
-      const { key } = attachment;
-      if (isWanted(attachment)) this.waiting.set(`${key.containerId} ${key.ifName}`, { key, tries: TRIES });
+      const { containerId, ifName } = attachment;
+      if (isWanted(attachment)) this.waiting.set(`${containerId} ${ifName}`, { attachment, tries: TRIES });
     }
   }
 
   /** False while another call works on the VLAN id. */
-  private isDone({ key, tries }: { readonly key: AttachmentKey; readonly tries: number }): boolean {
+  private isDone({ attachment, tries }: { readonly attachment: Known; readonly tries: number }): boolean {
     const { node, log, checkHome } = this.options;
     const { store } = node;
-    const who = `container ${key.containerId}, ${key.ifName}`;
+    const { vlanId, containerId, ifName } = attachment;
+    const who = `container ${containerId}, ${ifName}`;
     try {
-      const vlanId = store.find(key)?.vlanId;
-      if (vlanId === undefined) return true;
       store.withVlan(vlanId, 0, () => {
         // Another call may have removed it while nobody held the lock.
-        const record = store.find(key);
+        const record = store.find(attachment);
         if (record !== undefined) this.restore(record);
       });
       return true;
