@@ -1,6 +1,6 @@
 // What the agent takes, with 250 pods and 5,000 policies on a real API server: agent.ts DIST. Prints JSON.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +8,8 @@ import { askForBranch } from "../test/api/support/ask.ts";
 import { startApiServer, type ApiServer } from "../test/ground/api-server.ts";
 import { applyCrds } from "../test/ground/kubernetes/crds.ts";
 import type { KubernetesObject } from "../test/ground/kubernetes/client.ts";
+import { atOnce } from "./at-once.ts";
+import { cpuMs, memoryMiB } from "./process.ts";
 import type { AgentFigures } from "./results.ts";
 import { figuresOf } from "./stats.ts";
 
@@ -20,8 +22,6 @@ const STARTS = 10;
 const IDLE_S = 60;
 /** After the load, until what it left to collect is collected. */
 const SETTLE_S = 30;
-/** USER_HZ, the unit of /proc/PID/stat. */
-const TICK_MS = 10;
 const NODE = "bench";
 const LIMIT = "vpc.amazonaws.com/pod-eni";
 
@@ -76,27 +76,7 @@ async function stop({ child }: Running): Promise<void> {
   await ended;
 }
 
-/** utime and stime of the agent, in ms. */
-function cpuMs({ pid }: Running): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-}
-
-function memoryMiB({ pid }: Running, field: "VmRSS" | "VmHWM"): number {
-  const status = readFileSync(`/proc/${pid}/status`, "latin1");
-  return Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);
-}
-
-/** Runs one for each number, eight at a time. */
-async function each<T>(count: number, one: (i: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  let next = 0;
-  const worker = async () => {
-    for (let i = next++; i < count; i = next++) results[i] = await one(i);
-  };
-  await Promise.all(Array.from({ length: 8 }, worker));
-  return results;
-}
+const each = <T>(count: number, one: (i: number) => Promise<T>) => atOnce(count, 8, one);
 
 function makePod({ admin }: ApiServer, namespace: string, name: string, asks: boolean): Promise<Pod> {
   const resources = asks ? { limits: { [LIMIT]: "1" } } : {};
@@ -141,7 +121,7 @@ const ask = ({ metadata: { namespace = "", name, uid } }: Pod, timeoutMs: number
 /** Questions for pods without a branch, one after the other. */
 async function withoutBranch(agent: Running, pods: readonly Pod[]) {
   const ms: number[] = [];
-  const cpu = cpuMs(agent);
+  const cpu = cpuMs(agent.pid);
   for (let i = 0; i < QUESTIONS; i++) {
     const pod = pods[i % pods.length];
     if (pod === undefined) throw new Error("no pods");
@@ -150,7 +130,7 @@ async function withoutBranch(agent: Running, pods: readonly Pod[]) {
     if (answer !== "none") throw new Error(`${pod.metadata.name}: ${answer}`);
     ms.push(performance.now() - begun);
   }
-  return { wallMs: figuresOf(ms), cpuMs: Math.round(((cpuMs(agent) - cpu) / QUESTIONS) * 1000) / 1000 };
+  return { wallMs: figuresOf(ms), cpuMs: Math.round(((cpuMs(agent.pid) - cpu) / QUESTIONS) * 1000) / 1000 };
 }
 
 /** Pods that all wait; their annotations come one by one. From the annotation's write to the answer. */
@@ -180,7 +160,7 @@ async function late(server: ApiServer, agent: Running) {
   return {
     figures: figuresOf(sorted),
     p99: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN),
-    peakMiB: memoryMiB(agent, "VmHWM"),
+    peakMiB: memoryMiB(agent.pid, "VmHWM"),
   };
 }
 
@@ -207,7 +187,7 @@ try {
   const noneAmong = await withoutBranch(agent, pods.among);
   const waited = await late(server, agent);
   await sleep(SETTLE_S * 1000);
-  const cpu = cpuMs(agent);
+  const cpu = cpuMs(agent.pid);
   await sleep(IDLE_S * 1000);
   const result: AgentFigures = {
     pods: PODS,
@@ -218,8 +198,8 @@ try {
     waiting: WAITING,
     lateMs: waited.figures,
     lateP99Ms: waited.p99,
-    idleCpuPercent: Math.round(((cpuMs(agent) - cpu) / (IDLE_S * 1000)) * 10_000) / 100,
-    residentMiB: memoryMiB(agent, "VmRSS"),
+    idleCpuPercent: Math.round(((cpuMs(agent.pid) - cpu) / (IDLE_S * 1000)) * 10_000) / 100,
+    residentMiB: memoryMiB(agent.pid, "VmRSS"),
     peakMiB: waited.peakMiB,
   };
   process.stdout.write(JSON.stringify(result));

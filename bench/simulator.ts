@@ -1,16 +1,15 @@
 // What the simulated EC2 takes for a request, with 10,000 interfaces in it: simulator.ts DIST. Prints JSON.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createInterface } from "node:readline";
+import { atOnce } from "./at-once.ts";
+import { cpuMs, memoryMiB } from "./process.ts";
 import type { Load, Simulated } from "./results.ts";
 
 const INTERFACES = 10_000;
 const REQUESTS = 4_000;
 const IN_FLIGHT = 8;
-/** USER_HZ, the unit of /proc/PID/stat. */
-const TICK_MS = 10;
 
 const [dist = "dist"] = process.argv.slice(2);
 const child = spawn(`${dist}/branchline`, ["simulate", "--no-throttling"], {
@@ -34,37 +33,23 @@ async function post(url: string, body: string): Promise<string> {
   return promise;
 }
 
-/** utime and stime of the simulator, in ms. */
-function cpuMs(): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-}
-
-function peakMiB(): number {
-  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]) / 1024);
-}
-
 /** Measures work that gives how many requests it was. */
 async function measure(name: string, work: () => Promise<number>): Promise<Load> {
-  const [begun, cpu] = [performance.now(), cpuMs()];
+  const [begun, cpu] = [performance.now(), cpuMs(pid)];
   const requests = await work();
   const seconds = (performance.now() - begun) / 1000;
   return {
     name,
     requests,
     aSecond: Math.round(requests / seconds),
-    cpuMs: Math.round(((cpuMs() - cpu) / requests) * 1000) / 1000,
+    cpuMs: Math.round(((cpuMs(pid) - cpu) / requests) * 1000) / 1000,
   };
 }
 
 /** Measures so many requests, some of them in flight at once. */
 function measureEach(name: string, count: number, one: (i: number) => Promise<unknown>): Promise<Load> {
   return measure(name, async () => {
-    let next = 0;
-    const worker = async () => {
-      for (let i = next++; i < count; i = next++) await one(i);
-    };
-    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    await atOnce(count, IN_FLIGHT, one);
     return count;
   });
 }
@@ -130,7 +115,7 @@ try {
   const result: Simulated = {
     loads,
     interfaces: INTERFACES,
-    peakMiB: peakMiB(),
+    peakMiB: memoryMiB(pid, "VmHWM"),
   };
   process.stdout.write(JSON.stringify(result));
 } finally {
