@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { connectTo } from "../kubernetes/connect.ts";
 import { KubeconfigError, loadKubeconfig } from "../kubernetes/kubeconfig.ts";
@@ -10,10 +9,10 @@ import { serveHealth } from "../telemetry/health.ts";
 import { readListen } from "../telemetry/http.ts";
 import { canonicalMac } from "../values/mac.ts";
 import { Agent } from "./agent.ts";
+import { UsageError, endedBySignal, readDaemonSet, readFlags } from "./arguments.ts";
 import type { AgentOptions } from "./options.ts";
 import { EntryError, readEntry } from "./install/entry.ts";
 import { messageOf, stackOf } from "../text/error-words.ts";
-import { readObjectName } from "./uninstall/daemon-set.ts";
 
 /** `branchline agent`: flags, signals, exit. */
 
@@ -57,11 +56,6 @@ const FLAGS = {
   "metrics-listen": { type: "string", default: "127.0.0.1:61681" },
 } as const;
 
-/** The arguments cannot be used; the message says which. */
-class UsageError extends Error {
-  override name = "UsageError";
-}
-
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Becomes the plugin. */
@@ -73,17 +67,14 @@ interface Surroundings {
 export async function agent(args: readonly string[], around: Surroundings): Promise<number> {
   const log = (level: LogLevel, message: string, fields: LogFields = {}) =>
     void process.stderr.write(logLine(new Date().toISOString(), level, message, fields));
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => stop.abort(new Error(`ended by ${signal}`)));
-  }
+  const stop = endedBySignal();
   try {
     const options = readOptions(args, around, log);
     if (options === "help") {
       process.stdout.write(USAGE);
       return 0;
     }
-    const running = new Agent(options.agent, stop.signal);
+    const running = new Agent(options.agent, stop);
     await using health = await serveHealth(options.health, running.conditions);
     await using metrics = await running.metrics.serve(options.metrics);
     log("info", `branchline agent ${around.version}`, {
@@ -107,7 +98,7 @@ function readOptions(
   { env, executable, version }: Surroundings,
   log: AgentOptions["log"],
 ): "help" | { readonly agent: AgentOptions; readonly health: Listen; readonly metrics: Listen } {
-  const flags = parsed(args);
+  const flags = readFlags(args, FLAGS);
   if (flags.help) return "help";
   const nodeName = flags["node-name"] ?? env["NODE_NAME"] ?? "";
   if (nodeName === "") throw new UsageError("the node has no name: give --node-name or NODE_NAME");
@@ -132,7 +123,7 @@ function readOptions(
       cniConfDir: flags["cni-conf-dir"],
       primaryConfDir: flags["primary-conf-dir"] ?? flags["cni-conf-dir"],
       stateDirectory: flags["state-dir"],
-      daemonSet: flags["daemon-set"] === undefined ? undefined : daemonSetOf(flags["daemon-set"]),
+      daemonSet: flags["daemon-set"] === undefined ? undefined : readDaemonSet(flags["daemon-set"]),
       listName,
       primaryType: flags["primary-type"],
       entry: readEntry(flags.entry === undefined ? undefined : textOf(flags.entry)),
@@ -155,20 +146,6 @@ function listenOf(flag: string, value: string): Listen {
   const listen = readListen(value);
   if (listen === undefined) throw new UsageError(`${flag} ${quote(value)} is no ADDRESS:PORT`);
   return listen;
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw new UsageError(messageOf(error), { cause: error });
-  }
-}
-
-function daemonSetOf(text: string) {
-  const found = readObjectName(text);
-  if (found !== undefined) return found;
-  throw new UsageError(`--daemon-set ${quote(text)} is no NAMESPACE/NAME`);
 }
 
 function oneOf<T extends string>(flag: string, value: string, values: readonly T[]): T {

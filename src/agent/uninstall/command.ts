@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import { KubernetesClient } from "../../kubernetes/client.ts";
 import { connectTo } from "../../kubernetes/connect.ts";
 import { KubernetesError } from "../../kubernetes/error.ts";
@@ -6,7 +5,7 @@ import { KubeconfigError, loadKubeconfig } from "../../kubernetes/kubeconfig.ts"
 import { systemTimer } from "../../sys/timer.ts";
 import { messageOf, stackOf } from "../../text/error-words.ts";
 import { quote } from "../../text/json.ts";
-import { readObjectName } from "./daemon-set.ts";
+import { UsageError, endedBySignal, readDaemonSet, readFlags } from "../arguments.ts";
 import { UninstallError, uninstall, type UninstallOptions } from "./uninstall.ts";
 
 /** `branchline uninstall`: flags, signals, exit. */
@@ -38,11 +37,6 @@ const FLAGS = {
   executable: { type: "string", default: "/opt/cni/bin/branchline" },
 } as const;
 
-/** The arguments cannot be used; the message says which. */
-class UsageError extends Error {
-  override name = "UsageError";
-}
-
 interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly version: string;
@@ -50,14 +44,11 @@ interface Surroundings {
 
 /** Gives the exit status. */
 export async function uninstallCommand(args: readonly string[], around: Surroundings): Promise<number> {
-  const stop = new AbortController();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.on(signal, () => stop.abort(new Error(`ended by ${signal}`)));
-  }
+  const stop = endedBySignal();
   try {
     const options = readOptions(args, around);
     if (options === "help") process.stdout.write(USAGE);
-    else await uninstall(options, stop.signal);
+    else await uninstall(options, stop);
     return 0;
   } catch (error) {
     const isUsage = error instanceof UsageError || error instanceof KubeconfigError;
@@ -71,11 +62,9 @@ export async function uninstallCommand(args: readonly string[], around: Surround
 }
 
 function readOptions(args: readonly string[], { env, version }: Surroundings): "help" | UninstallOptions {
-  const flags = parsed(args);
+  const flags = readFlags(args, FLAGS);
   if (flags.help) return "help";
-  const daemonSet = readObjectName(flags["daemon-set"]);
-  if (daemonSet === undefined)
-    throw new UsageError(`--daemon-set ${quote(flags["daemon-set"])} is no NAMESPACE/NAME`);
+  const daemonSet = readDaemonSet(flags["daemon-set"]);
   const seconds = /^\d{1,4}$/.test(flags.timeout) ? Number(flags.timeout) : 0;
   if (seconds < 1 || seconds > 3600)
     throw new UsageError(`--timeout ${quote(flags.timeout)} is no number of seconds from 1 to 3600`);
@@ -91,12 +80,4 @@ function readOptions(args: readonly string[], { env, version }: Surroundings): "
     random: Math.random,
     say: (line) => void process.stdout.write(`${line}\n`),
   };
-}
-
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw new UsageError(messageOf(error), { cause: error });
-  }
 }

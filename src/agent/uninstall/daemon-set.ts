@@ -1,5 +1,6 @@
 import { fieldsOf, itemsOf, textOf, textsByKey, type Fields } from "../../kubernetes/fields.ts";
 import { type KubernetesObject, readMetadata } from "../../kubernetes/metadata.ts";
+import { PODS } from "../../kubernetes/objects.ts";
 import type { Resource } from "../../kubernetes/resource.ts";
 
 /** The agent's DaemonSet and its pods, as far as uninstalling needs them. */
@@ -45,11 +46,7 @@ export interface AgentPod extends KubernetesObject {
 }
 
 export const AGENT_PODS: Resource<AgentPod> = {
-  group: "",
-  version: "v1",
-  plural: "pods",
-  kind: "Pod",
-  isNamespaced: true,
+  ...PODS,
   read(object) {
     const spec = fieldsOf(fieldsOf(object)["spec"]);
     const status = fieldsOf(fieldsOf(object)["status"]);
