@@ -259,10 +259,10 @@ export class Agent {
       this.daemonSets?.listen(notice),
       // A pod that started without us runs only a moment later, and a policy before it may come to the cache after it.
       this.pods.listen((change) => {
-        if (hasStarted(change)) changes.notice();
+        if (hasStarted(change)) notice();
       }),
       this.policies.listen(({ type }) => {
-        if (type === "added") changes.notice();
+        if (type === "added") notice();
       }),
     ];
     try {

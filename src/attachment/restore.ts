@@ -1,8 +1,7 @@
 import { apply } from "../datapath/apply.ts";
 import type { Operation } from "../datapath/operation.ts";
 import { differences, lasting } from "../datapath/verify.ts";
-import type { IpFamily } from "../values/ip.ts";
-import { familyOf } from "../values/ip.ts";
+import { type IpFamily, familyOf } from "../values/ip.ts";
 import type { AttachmentRecord } from "../state/record.ts";
 import { type Node, kernelFor, reopen } from "./node.ts";
 

@@ -23,10 +23,10 @@ export const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
-const MSG_TRUNC = 0x20;
+export const MSG_TRUNC = 0x20;
 
 /** The kernel puts at most 32 KiB of a dump into one datagram, and less if the reader's buffer is smaller (af_netlink.c). */
-const RECEIVE_BUFFER = 64 * 1024;
+export const RECEIVE_BUFFER = 64 * 1024;
 
 /** A round trip takes microseconds; if it takes this long, the RTNL lock is stuck. */
 const RECEIVE_TIMEOUT_SECONDS = 10;

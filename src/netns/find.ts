@@ -9,7 +9,7 @@ export interface Places {
 }
 
 /** iproute2 and the container runtimes, then Docker. */
-const PLACES: Places = { mountDirectories: ["/run/netns", "/run/docker/netns"], proc: "/proc" };
+export const PLACES: Places = { mountDirectories: ["/run/netns", "/run/docker/netns"], proc: "/proc" };
 
 /**
  * Every network namespace that has a path: those mounted in the usual directories and those of running processes. Slow

@@ -5,12 +5,12 @@ import {
   fchmodSync,
   fsyncSync,
   openSync,
-  readdirSync,
   renameSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { namesIn } from "./names-in.ts";
 
 /**
  * Files that survive a crash of the node at any moment, old or new, never half. Their directories belong to others, such
@@ -60,9 +60,9 @@ export function removeDurably(path: string): void {
   syncDirectory(dirname(path));
 }
 
-/** Removes what killed processes left of a file under temporary names. */
+/** Removes what killed processes left of a file under temporary names; nothing if its directory is not there. */
 export function removeTemporaries(path: string): void {
-  for (const name of readdirSync(dirname(path))) {
+  for (const name of namesIn(dirname(path))) {
     if (TEMPORARY.exec(name)?.groups?.["name"] === basename(path))
       rmSync(join(dirname(path), name), { force: true });
   }

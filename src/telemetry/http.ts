@@ -52,7 +52,6 @@ export async function servePages(
   // Whoever says nothing keeps others out for a moment at most.
   server.headersTimeout = 2_000;
   server.requestTimeout = 4_000;
-  server.keepAliveTimeout = 1_000;
   server.maxConnections = 256;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);

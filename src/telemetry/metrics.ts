@@ -36,29 +36,21 @@ export class Metrics {
   /** What can go down. `read` is called at each scrape. */
   gauge(description: Description, read: () => Figures): void {
     const note = this.noting(description, read);
-    const gauge = new Gauge({
-      ...nameOf(description),
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        note((labels, figure) => this.set(labels, figure));
-      },
-    });
-    void gauge;
+    const collect = function (this: Gauge) {
+      this.reset();
+      note((labels, figure) => this.set(labels, figure));
+    };
+    this.registry.registerMetric(new Gauge({ ...nameOf(description), registers: [], collect }));
   }
 
   /** What only grows, until the process ends. `read` is called at each scrape and gives the sum so far. */
   counter(description: Description, read: () => Figures): void {
     const note = this.noting(description, read);
-    const counter = new Counter({
-      ...nameOf(description),
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        note((labels, figure) => this.inc(labels, figure));
-      },
-    });
-    void counter;
+    const collect = function (this: Counter) {
+      this.reset();
+      note((labels, figure) => this.inc(labels, figure));
+    };
+    this.registry.registerMetric(new Counter({ ...nameOf(description), registers: [], collect }));
   }
 
   /** How long things took: returns what notes one, in seconds. */

@@ -22,7 +22,7 @@ function namespace(name: string): string {
 }
 
 const seen = () => {
-  const sight = look({ proc: at("proc"), mounts: [at("netns"), at("none")] });
+  const sight = look({ proc: at("proc"), mountDirectories: [at("netns"), at("none")] });
   return "blind" in sight ? sight.blind.replaceAll(scratch.path, "") : sight.identities;
 };
 

@@ -1,18 +1,12 @@
 import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { type Places, PLACES } from "../../netns/find.ts";
 import { errorCode } from "../../sys/errno.ts";
+import { namesIn } from "../../sys/names-in.ts";
 
 /** Which network namespaces there are, as far as this process can see; and whether it can. */
 
 /** PROC_PID_INIT_INO (linux/proc_ns.h): the first pid namespace of a machine. */
 const FIRST_PID_NAMESPACE = "pid:[4026531836]";
-
-export interface Places {
-  readonly proc: string;
-  /** Where programs mount namespaces to keep them alive. */
-  readonly mounts: readonly string[];
-}
-
-const PLACES: Places = { proc: "/proc", mounts: ["/run/netns", "/run/docker/netns"] };
 
 /** `identities` are as a Namespace's. `blind`: why somebody's namespace may be missing among them; one line. */
 export type Sight = { readonly identities: ReadonlySet<string> } | { readonly blind: string };
@@ -22,7 +16,7 @@ export type Sight = { readonly identities: ReadonlySet<string> } | { readonly bl
  * of other pid namespaces are not in a container's /proc without hostPID, and without SYS_PTRACE the kernel says nothing of
  * their namespaces. On a node that is a container itself it is blind.
  */
-export function look({ proc, mounts }: Places = PLACES): Sight {
+export function look({ proc, mountDirectories }: Places = PLACES): Sight {
   const identities = new Set<string>();
   /** False when it is gone; anything else that is wrong is thrown. */
   const see = (path: string): boolean => {
@@ -42,18 +36,10 @@ export function look({ proc, mounts }: Places = PLACES): Sight {
     }
     if (!see(`${proc}/1/ns/net`)) return { blind: `${proc}/1/ns/net is not there` };
     for (const name of readdirSync(proc)) if (/^\d+$/.test(name)) see(`${proc}/${name}/ns/net`);
-    for (const directory of mounts) for (const name of namesIn(directory)) see(`${directory}/${name}`);
+    for (const directory of mountDirectories)
+      for (const name of namesIn(directory)) see(`${directory}/${name}`);
   } catch (error) {
     return { blind: `${error instanceof Error ? error.message : String(error)}: the agent needs SYS_PTRACE` };
   }
   return { identities };
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }

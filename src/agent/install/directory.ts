@@ -1,6 +1,7 @@
-import { existsSync, lstatSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { lstatSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode } from "../../sys/errno.ts";
+import { namesIn } from "../../sys/names-in.ts";
 import { removeDurably, removeTemporaries, replaceDurably } from "../../sys/durable.ts";
 import { type ListFile, type ListOptions, type ListState, listWithout, planList } from "./list.ts";
 
@@ -20,7 +21,7 @@ export function installList(
 ): ListState {
   const path = join(directory, options.ours);
   // Also when nothing is to be written: the primary's list may be as before again.
-  if (existsSync(directory)) removeTemporaries(path);
+  removeTemporaries(path);
   const files = readLists(directory);
   const state = planList(
     files,
@@ -50,14 +51,7 @@ export function removeList(directory: string, name: string): string | undefined 
 }
 
 function readLists(directory: string): ListFile[] {
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
-    throw error;
-  }
-  return names.flatMap((name) => readFile(directory, name) ?? []);
+  return namesIn(directory).flatMap((name) => readFile(directory, name) ?? []);
 }
 
 /**

@@ -2,6 +2,9 @@ import { canonicalMac } from "../../values/mac.ts";
 
 /** Which ENI of the node is its trunk, from what several sources say. Pure. */
 
+/** On the node; its value is an ENI id. */
+export const TRUNK_ANNOTATION = "branchline.dev/trunk";
+
 export interface Trunk {
   /** Undefined when only the MAC was given by flag. */
   readonly eniId: string | undefined;
@@ -17,7 +20,7 @@ export interface Sources {
   readonly flag: Said<{ readonly mac: string }> | undefined;
   /** status.trunkInterface of the node's CNINode. */
   readonly cniNode: Said<{ readonly id: string | undefined; readonly mac: string | undefined }>;
-  /** The node's annotation branchline.dev/trunk: an ENI id. */
+  /** The node's annotation TRUNK_ANNOTATION. */
   readonly annotation: Said<string>;
   /** Ids of the ENIs that aws-node calls trunks. */
   readonly introspection: Said<readonly string[]>;
@@ -49,7 +52,7 @@ function candidates(
   if ("problem" in cniNode) tried.push(cniNode.problem);
   else found.push(["the CNINode", cniNode.found.id, cniNode.found.mac]);
   if ("problem" in annotation) tried.push(annotation.problem);
-  else found.push(["the annotation branchline.dev/trunk", annotation.found, undefined]);
+  else found.push([`the annotation ${TRUNK_ANNOTATION}`, annotation.found, undefined]);
   if ("problem" in introspection) tried.push(introspection.problem);
   else if (introspection.found.length !== 1) {
     // An instance has one trunk at most.

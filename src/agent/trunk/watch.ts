@@ -7,11 +7,10 @@ import { messageOf } from "../../text/error-words.ts";
 import type { Conditions } from "../conditions.ts";
 import type { AgentOptions } from "../options.ts";
 import type { Reporter } from "../reporter.ts";
-import { type Said, type Trunk, findTrunk } from "./find.ts";
+import { type Said, TRUNK_ANNOTATION, type Trunk, findTrunk } from "./find.ts";
 import { recordTrunk } from "./record.ts";
 import { askIntrospection, askMetadata } from "./sources.ts";
 
-const TRUNK_ANNOTATION = "branchline.dev/trunk";
 /** How often the trunk is looked for once it is known: it may be replaced. */
 const KNOWN_MS = 30_000;
 /** How often until then. */
@@ -99,7 +98,7 @@ async function lookForTrunk({ options, cniNodes, nodes }: Around): Promise<Said<
     cniNode: trunk === undefined ? { problem: "the CNINode has no status.trunkInterface" } : { found: trunk },
     annotation:
       annotation === undefined
-        ? { problem: "the node has no annotation branchline.dev/trunk" }
+        ? { problem: `the node has no annotation ${TRUNK_ANNOTATION}` }
         : { found: annotation },
     introspection: fromAwsNode,
     metadata: fromMetadata,

@@ -4,7 +4,9 @@ import { recvfrom, send, setsockopt, socket } from "../../sys/libc.ts";
 import { decodeMessages, encodeMessage, MessageFlag } from "../message.ts";
 import {
   AF_NETLINK,
+  MSG_TRUNC,
   NETLINK_ROUTE,
+  RECEIVE_BUFFER,
   SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_NETLINK,
@@ -21,12 +23,10 @@ const RTNLGRP_LINK = 1;
 const NETLINK_ADD_MEMBERSHIP = 1;
 /** asm-generic/socket.h; beyond net.core.rmem_max, with CAP_NET_ADMIN. */
 const SO_RCVBUFFORCE = 33;
-const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 
 /** Bytes. A message about a device takes about 4 KiB of it, and each pod that starts causes about ten. */
 const QUEUE = 4 * 1024 * 1024;
-const RECEIVE_BUFFER = 64 * 1024;
 /** Datagrams at one look; what is left is heard at the next. */
 const MAX_DATAGRAMS = 4096;
 
