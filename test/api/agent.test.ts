@@ -13,7 +13,9 @@ import {
   unlinkSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
+import { connect } from "node:net";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AttachmentStore } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
@@ -460,6 +462,17 @@ describe("the trunk", () => {
     await eventually("trunk.json", async () => (trunkJson() === undefined ? undefined : true));
     expect(trunkJson()).toEqual({ mac: "00:00:00:00:00:00" });
   });
+});
+
+it("thousands of requests for its metrics on one connection: one is answered, and the connection is closed", async () => {
+  writePrimary(aws());
+  const agent = start();
+  await agent.isReady();
+  const { port } = new URL(agent.metricsUrl);
+  const client = connect(Number(port), "127.0.0.1");
+  client.write("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000));
+  const answers = (await text(client)).match(/^HTTP\/1.1 200/gm);
+  expect(answers).toHaveLength(1);
 });
 
 it("its metrics say what it did", async () => {

@@ -1,9 +1,11 @@
 // What the agent does for pods that are gone without a DEL.
 import { beforeAll, expect, test } from "vitest";
 import { Collector } from "../../src/agent/attachments/collector.ts";
+import { Home } from "../../src/agent/attachments/home.ts";
 import { KnownAttachments } from "../../src/agent/attachments/known.ts";
 import { PODS, type Pod } from "../../src/kubernetes/objects.ts";
 import { allNamespaces } from "../../src/netns/find.ts";
+import { inNamespace, openNamespace } from "../../src/netns/namespace.ts";
 import { AttachmentStore, STATE_DIRECTORY } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { systemTimer } from "../../src/sys/timer.ts";
@@ -121,6 +123,20 @@ test("leaves a pod whose namespace only a process keeps alive", async () => {
   expect(records()).toHaveLength(1);
   await kept;
   await expect.poll(async () => (await pass([])).collected, { timeout: 10_000 }).toBe(1);
+});
+
+test("an agent that is in a pod's namespace by mistake ends, whoever caught the error", async () => {
+  const pod = await podForTest("astray", 0, { datapath: "direct" });
+  const ends: string[] = [];
+  const home = new Home((why): never => {
+    ends.push(why);
+    throw new Error(why);
+  });
+  home.check();
+  expect(ends).toEqual([]);
+  using namespace = openNamespace(pod.path);
+  expect(() => inNamespace(namespace, () => home.check())).toThrow("instead of its own");
+  expect(ends).toHaveLength(1);
 });
 
 test("leaves what another call works on", async () => {

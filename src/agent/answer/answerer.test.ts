@@ -18,6 +18,8 @@ let objects: Record<string, object | undefined>;
 let isAway: boolean;
 /** Something before it answers everything. */
 let isProxy: boolean;
+/** Lists of events are never answered. */
+let areEventsSlow: boolean;
 let requests: string[];
 let answerer: Answerer;
 let timer: ManualTimer;
@@ -31,6 +33,7 @@ async function send({ path, signal }: HttpRequest): Promise<HttpAnswer> {
   if (isAway) throw new KubernetesError("retry", `GET ${path}`, "connect ECONNREFUSED");
   if (isProxy) return { status: 404, headers: {}, body: pieces("default backend - 404") };
   const url = new URL(path, "http://api");
+  if (areEventsSlow && url.pathname.endsWith("/events")) return new Promise(() => undefined);
   if (url.searchParams.has("watch")) return { status: 200, headers: {}, body: watched(url.pathname, signal) };
   const found = objects[url.pathname];
   const body = JSON.stringify(found ?? { reason: "NotFound", message: `${url.pathname} not found` });
@@ -98,6 +101,7 @@ beforeEach(() => {
   requests = [];
   isAway = false;
   isProxy = false;
+  areEventsSlow = false;
   obstacle = "";
   told = [];
   objects = {
@@ -339,6 +343,17 @@ describe("a late annotation", () => {
     });
     // Asked for once, when the branch is late.
     expect(requests.filter((path) => path.includes("/events?"))).toHaveLength(1);
+  });
+
+  it("waits for no list of events, neither with the annotation nor when the time is up", async () => {
+    areEventsSlow = true;
+    objects["/api/v1/pods"] = list(podOf({ asks: true }));
+    await start();
+    const [first, second] = [ask(), ask(asked, 20_000)];
+    await timer.advance(20_000);
+    expect(await second).toMatchObject({ answer: "wait" });
+    events?.({ type: "MODIFIED", object: podOf({ asks: true, annotation }) });
+    expect(await first).toMatchObject({ answer: "branch" });
   });
 
   it("ends with the pod", async () => {

@@ -82,10 +82,16 @@ export class RunningAgent implements AsyncDisposable {
     return { status: answer.status, text: await answer.text() };
   }
 
+  /** Empty until it listens. */
+  get metricsUrl(): string {
+    const url = this.lines.find(({ metrics }) => metrics !== undefined)?.["metrics"];
+    return typeof url === "string" ? url : "";
+  }
+
   /** The figures of /metrics by name, with their labels in the name. */
   async metrics(): Promise<ReadonlyMap<string, number>> {
-    const url = this.lines.find(({ metrics }) => metrics !== undefined)?.["metrics"];
-    if (typeof url !== "string") return new Map();
+    const url = this.metricsUrl;
+    if (url === "") return new Map();
     const text = await (await fetch(`${url}/metrics`)).text();
     const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     return new Map(
