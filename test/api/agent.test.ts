@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { connect } from "node:net";
 import path from "node:path";
-import { text } from "node:stream/consumers";
+import { text as textOf } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AttachmentStore } from "../../src/state/store.ts";
 import { systemClock } from "../../src/sys/clock.ts";
@@ -471,7 +471,7 @@ it("thousands of requests for its metrics on one connection: one is answered, an
   const { port } = new URL(agent.metricsUrl);
   const client = connect(Number(port), "127.0.0.1");
   client.write("GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2_000));
-  const answers = (await text(client)).match(/^HTTP\/1.1 200/gm);
+  const answers = (await textOf(client)).match(/^HTTP\/1.1 200/gm);
   expect(answers).toHaveLength(1);
 });
 
