@@ -6,7 +6,7 @@
 #   vm       boots guests:        test/vm, test/kernel, test/runtime
 #   net      reads the network:   test/kernel, test/binary, test/runtime, bench
 #   runtime  runs pods:           test/runtime
-#   api      certificates:        test/ground/kubernetes, test/api
+#   api      certificates, capabilities: test/ground/kubernetes, test/api
 #   bench    traffic and memory:  bench
 #   demo     what the demo shows: a database reached from a pod
 #   browser  looks at the simulator's page: test/simulator/played
@@ -18,7 +18,7 @@ build="binutils"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
 runtime="containerd runc"
-api="openssl"
+api="openssl libcap2-bin"
 bench="iperf3 sockperf time"
 demo="postgresql"
 browser="chromium"

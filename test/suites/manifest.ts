@@ -126,7 +126,7 @@ export function suites(piece: number): readonly Suite[] {
       place: "here",
       projects: ["api"],
       bound: 10,
-      why: "the CRDs, and who may do what, on a real API server; client and agent against it",
+      why: "the CRDs, and who may do what, on a real API server; client, agent and chart against it",
     },
     {
       part: "agent",

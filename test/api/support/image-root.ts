@@ -1,0 +1,29 @@
+import { copyFileSync, linkSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const FILES = path.resolve(import.meta.dirname, "../../../deploy/image/files.mjs");
+
+interface ImageFiles {
+  readonly imageFiles: () => {
+    readonly files: readonly { readonly path: string; readonly source: string }[];
+  };
+}
+
+/** Where the executable is in the image. */
+export const EXECUTABLE = "/usr/local/bin/branchline";
+
+/** Lays out the image's files below a directory, as a runtime unpacks them. */
+export async function layOutImage(directory: string): Promise<void> {
+  const { imageFiles } = (await import(pathToFileURL(FILES).href)) as ImageFiles;
+  for (const { path: to, source } of imageFiles().files) {
+    const target = path.join(directory, to);
+    mkdirSync(path.dirname(target), { recursive: true });
+    try {
+      // Many a hundred megabytes otherwise.
+      linkSync(source, target);
+    } catch {
+      copyFileSync(source, target);
+    }
+  }
+}
