@@ -242,7 +242,7 @@ export function suites(piece: number): readonly Suite[] {
       place: "6.12",
       projects: ["runtime"],
       env: { CONTAINERD: "2" },
-      bound: 30,
+      bound: 40,
       why: "the same pods by containerd 2, which asks STATUS and loads no list during an ADD",
     },
     {

@@ -57,6 +57,10 @@ disabled_plugins = [${disabled.map((name) => `"io.containerd.${name}"`).join(", 
 [grpc]
 address = "${places.socket}"
 
+# Of two seconds; an emulated processor with thirty pods takes longer, and containerd 2 then fails what asked.
+[timeouts]
+"io.containerd.timeout.task.state" = "2m"
+
 [${cri}]
 sandbox_image = "${imageName}"
 # Lowering a score takes CAP_SYS_RESOURCE, which not every root has.
