@@ -10,7 +10,7 @@ import {
   takeFreeIpv6,
 } from "./addresses.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
-import { instanceTypes } from "./instance-types.ts";
+import { instanceTypes } from "../../values/instance-types.ts";
 import type { Params } from "./params.ts";
 import { PREFIX_SIZE, choosePrefixes, releasePrefix, takePrefix } from "./prefixes.ts";
 import type { Interface, Subnet, World } from "./types.ts";

@@ -3,7 +3,7 @@ import { Ec2Error, invalidValue, missing } from "./error.ts";
 import { born, find, namedOrOwned, newId } from "./ids.ts";
 import { readNew, takeNew } from "./addressing.ts";
 import { checkGroups } from "./groups.ts";
-import { instanceTypes } from "./instance-types.ts";
+import { instanceTypes } from "../../values/instance-types.ts";
 import {
   addressSet,
   attachNow,

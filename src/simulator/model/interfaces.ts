@@ -3,7 +3,7 @@ import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { checkGroups, defaultGroup } from "./groups.ts";
 import { born, checkId, find, isYoung, newId, newMac, notFound } from "./ids.ts";
-import { instanceTypes } from "./instance-types.ts";
+import { instanceTypes } from "../../values/instance-types.ts";
 import { associationsOf, changed, created, interfacesOf, removeInterface, schedule } from "./later.ts";
 import { DESCRIBE, DONE, textAt } from "./operation.ts";
 import type { Operations } from "./operation.ts";

@@ -5,7 +5,7 @@ import { Tally, patience, runs } from "../../../test/fuzz/runs.ts";
 import { familyOf, formatPrefix, networkOf } from "../../values/ip.ts";
 import { freeAddresses, sizeOf } from "./addresses.ts";
 import { Ec2Error } from "./error.ts";
-import { instanceTypes } from "./instance-types.ts";
+import { instanceTypes } from "../../values/instance-types.ts";
 import type { ParamTree } from "./params.ts";
 import { Simulator } from "./simulator.ts";
 import type { World } from "./types.ts";

@@ -1,7 +1,7 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
 import { born, find, namedOrOwned, newId } from "./ids.ts";
-import { instanceTypes } from "./instance-types.ts";
+import { instanceTypes } from "../../values/instance-types.ts";
 import { findInterface } from "./interfaces.ts";
 import { associationsOf, changed, removeAssociation, schedule } from "./later.ts";
 import { DESCRIBE, textAt } from "./operation.ts";
