@@ -61,6 +61,7 @@ export default defineConfig({
           "test/chaos/model/*.test.ts",
           "test/simulator/{json,table}.test.ts",
           "test/start-orders/*.test.ts",
+          "test/controller/*.test.ts",
         ],
         30_000,
       ),

@@ -29,6 +29,7 @@ const ALLOWED = {
     "text",
     "values",
   ],
+  "src/controller": ["ec2", "ipam", "kubernetes", "policy", "sys", "telemetry", "text", "values"],
   "src/telemetry": ["text"],
   "src/kubernetes": ["policy", "text", "values", "sys"],
   "src/netns": ["sys"],

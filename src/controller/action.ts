@@ -1,0 +1,43 @@
+import type { Ledger } from "./ledger.ts";
+import type { Failure, Moment } from "./moment.ts";
+import type { Ports } from "./ports.ts";
+
+/** What is asked of EC2's budget first: pods that wait, changes of groups, releases. */
+export type Priority = "waiting" | "changing" | "releasing";
+
+/**
+ * One thing to do, and what is known once it is done, failed, or begun. Only `run` has effects. Each kind of action is one
+ * file.
+ */
+export interface Action {
+  /** In CamelCase, such as CreateBranch. */
+  readonly kind: string;
+  /** What it is about: nothing else about the same is done meanwhile. */
+  readonly subject: string;
+  readonly priority: Priority;
+  /** For the log. */
+  readonly fields: Readonly<Record<string, string | number | undefined>>;
+  begin(ledger: Ledger): Ledger;
+  /** Carries it out; gives what is known then. Rejects with an Ec2CallError, a KubernetesError or the signal's reason. */
+  run(ports: Ports, signal: AbortSignal): Promise<Learn>;
+  failed(ledger: Ledger, failure: Failure, moment: Moment): Ledger;
+}
+
+/** Applied to the ledger as it is when the answer comes, not as it was before. */
+export type Learn = (ledger: Ledger, moment: Moment) => Ledger;
+
+/** A line for people: an event on an object. */
+export interface Note {
+  readonly about: "node" | { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What there is to do now, and when to look again at the latest. */
+export interface Decision {
+  readonly actions: readonly Action[];
+  readonly notes: readonly Note[];
+  /** In the moment's time; undefined: when something changes. */
+  readonly wakeAt: number | undefined;
+}

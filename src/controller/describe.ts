@@ -1,0 +1,76 @@
+import { Ec2CallError } from "../ec2/error.ts";
+import type { NetworkInterface, TrunkAssociation } from "../ec2/types.ts";
+import type { DescribedBranch, DescribedTrunk, Description } from "./description.ts";
+import { clusterTag, INSTANCE_TAG, podOfTags, vlanOfTags } from "./names.ts";
+import type { Ports } from "./ports.ts";
+import { readEni } from "./read-eni.ts";
+
+/**
+ * Everything of the cluster that EC2 has, by instance: DescribeNetworkInterfaces by the cluster's tag, in pages, and
+ * DescribeTrunkInterfaceAssociations where EC2 lets us.
+ */
+export async function describeAll(
+  ports: Ports,
+  cluster: string,
+  askedAt: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Description>> {
+  const associations = await associationsOf(ports, signal);
+  const enis = await ports.ec2.interfaces({ [`tag:${clusterTag(cluster)}`]: ["owned"] }, signal);
+  const found = new Map<string, { branches: DescribedBranch[]; trunks: DescribedTrunk[] }>();
+  for (const eni of enis) {
+    const instance = eni.tags[INSTANCE_TAG];
+    if (instance === undefined) continue;
+    const of = found.get(instance) ?? { branches: [], trunks: [] };
+    found.set(instance, of);
+    if (eni.type === "trunk") of.trunks.push(trunkOf(eni, instance));
+    else of.branches.push(await branchOf(ports, eni, associations.get(eni.id), signal));
+  }
+  return new Map([...found].map(([instance, of]) => [instance, { askedAt, ...of }]));
+}
+
+/** By the branch's id. Empty where EC2 does not tell: the tags have to do. */
+async function associationsOf(
+  ports: Ports,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TrunkAssociation>> {
+  try {
+    const all = await ports.ec2.associations(signal);
+    return new Map(all.map((one) => [one.branch, one]));
+  } catch (error) {
+    const isRefusal = error instanceof Ec2CallError && (error.kind === "denied" || error.kind === "invalid");
+    if (!isRefusal) throw error;
+    return new Map();
+  }
+}
+
+async function branchOf(
+  ports: Ports,
+  eni: NetworkInterface,
+  association: TrunkAssociation | undefined,
+  signal: AbortSignal,
+): Promise<DescribedBranch> {
+  return {
+    eni: readEni(eni, await ports.subnet(eni.subnet, signal)),
+    vlan: association?.vlan ?? vlanOfTags(eni.tags),
+    association: association?.id,
+    pod: podOfTags(eni.tags),
+  };
+}
+
+function trunkOf({ id, mac, subnet, attachment }: NetworkInterface, instance: string): DescribedTrunk {
+  // Of another instance it is none of this one's.
+  if (attachment === undefined || attachment.instance !== instance)
+    return { id, mac, subnet, attachment: undefined };
+  return {
+    id,
+    mac,
+    subnet,
+    attachment: {
+      id: attachment.id,
+      isAttached: attachment.status === "attached",
+      deviceIndex: attachment.deviceIndex,
+      goesWithInstance: attachment.deleteOnTermination,
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { PodName } from "./facts.ts";
+import { type Branch, type Eni, type Ledger, type Trunk, withEntry } from "./ledger.ts";
+
+/** What EC2 describes of an instance: all its branches and its trunk, by their tags. */
+export interface Description {
+  /** When it was asked for: it shows nothing that came later. */
+  readonly askedAt: number;
+  readonly branches: readonly DescribedBranch[];
+  readonly trunks: readonly DescribedTrunk[];
+}
+
+export interface DescribedBranch {
+  readonly eni: Eni;
+  readonly vlan: number | undefined;
+  /** Undefined also when EC2 does not tell of associations. */
+  readonly association: string | undefined;
+  readonly pod: PodName | undefined;
+}
+
+export interface DescribedTrunk {
+  readonly id: string;
+  readonly mac: string;
+  readonly subnet: string;
+  /** Undefined: on no instance. */
+  readonly attachment:
+    | {
+        readonly id: string;
+        readonly isAttached: boolean;
+        readonly deviceIndex: number;
+        readonly goesWithInstance: boolean;
+      }
+    | undefined;
+}
+
+/** What is younger may be missing from a description (EC2's developer guide, "Eventual consistency"). */
+const YOUNG_MS = 300_000;
+/** What we have deleted may be shown for as long. */
+const DELETED_MS = 600_000;
+/** Descriptions in a row that did not show it. */
+const MISSING = 2;
+
+/** The ledger with what EC2 has described. What we have done ourselves since is known better. */
+export function withDescription(ledger: Ledger, description: Description, now: number): Ledger {
+  const branches = new Map<string, Branch>();
+  const described = new Map(description.branches.map((one) => [one.eni.id, one]));
+  for (const [id, branch] of ledger.branches) {
+    const kept = merged(branch, described.get(id), description.askedAt);
+    if (kept !== undefined) branches.set(id, kept);
+  }
+  for (const [id, one] of described) {
+    if (!branches.has(id) && !ledger.deleted.has(id) && !isOfToday(ledger, one))
+      branches.set(id, found(one, now));
+  }
+  return {
+    ...ledger,
+    branches,
+    trunk: trunkOf(ledger.trunk, description.trunks, now),
+    blocked: withoutKnown(ledger.blocked, branches),
+    deleted: new Map([...ledger.deleted].filter(([, at]) => now - at < DELETED_MS)),
+    descriptions: ledger.descriptions + 1,
+  };
+}
+
+/** Its creation is under way: the answer tells more. */
+function isOfToday({ requests }: Ledger, { pod }: DescribedBranch): boolean {
+  return pod !== undefined && requests.get(pod.uid)?.making !== undefined;
+}
+
+function found({ eni, vlan, association, pod }: DescribedBranch, now: number): Branch {
+  return {
+    state: "found",
+    eni,
+    vlan,
+    association,
+    pod,
+    until: undefined,
+    // Perhaps a moment ago, by a controller that has ended since.
+    mayBeAnnotated: true,
+    seen: 1,
+    missing: 0,
+    knownAt: now,
+    since: now,
+    retry: undefined,
+  };
+}
+
+function merged(branch: Branch, one: DescribedBranch | undefined, askedAt: number): Branch | undefined {
+  if (one === undefined) {
+    if (askedAt - branch.since < YOUNG_MS) return branch;
+    const missing = branch.missing + 1;
+    // Whoever has deleted it: there is nothing left to release.
+    const isOver = branch.state === "found" || branch.state === "cooling" || branch.state === "releasing";
+    return isOver && missing >= MISSING ? undefined : { ...branch, missing };
+  }
+  const seen = branch.seen === "own" ? "own" : branch.seen + 1;
+  // After our own disassociation a description may still show what was before.
+  const isOurs = branch.state === "releasing" || branch.state === "created";
+  return {
+    ...branch,
+    seen,
+    missing: 0,
+    eni: branch.eni.subnet.id === "" ? one.eni : branch.eni,
+    pod: branch.pod ?? one.pod,
+    association: isOurs ? branch.association : (branch.association ?? one.association),
+    vlan: isOurs || one.association === undefined ? branch.vlan : one.vlan,
+  };
+}
+
+function trunkOf(known: Trunk, trunks: readonly DescribedTrunk[], now: number): Trunk {
+  if (known.state !== "unknown") return known;
+  for (const { id, mac, subnet, attachment } of trunks) {
+    if (attachment?.isAttached !== true) continue;
+    const { deviceIndex, goesWithInstance } = attachment;
+    return {
+      state: "attached",
+      facts: undefined,
+      id,
+      mac,
+      subnet,
+      deviceIndex,
+      attachment: attachment.id,
+      goesWithInstance,
+    };
+  }
+  // One that was never attached is not taken: it is made anew (amazon-vpc-resource-controller-k8s, issue 209).
+  const [left] = trunks;
+  if (left === undefined) return known;
+  return { state: "undoing", id: left.id, since: now, why: "it was left unattached by a controller before" };
+}
+
+function withoutKnown(
+  blocked: ReadonlyMap<number, number>,
+  branches: ReadonlyMap<string, Branch>,
+): ReadonlyMap<number, number> {
+  let rest = blocked;
+  for (const { vlan } of branches.values()) {
+    if (vlan !== undefined && rest.has(vlan)) rest = withEntry(rest, vlan, undefined);
+  }
+  return rest;
+}

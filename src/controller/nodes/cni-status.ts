@@ -1,0 +1,82 @@
+import type { Decision } from "../action.ts";
+import { Draft } from "../draft.ts";
+import type { Branch, InstanceFacts, Trunk } from "../ledger.ts";
+import { isManaged, type View } from "../view.ts";
+import { setCniStatus } from "./actions/set-cni-status.ts";
+
+/** The CNINode's status: the trunk and its branches, for the agent and for people. */
+export function decideCniStatus(view: View, now: number): Decision {
+  const draft = new Draft();
+  const { node, cniNode, ledger } = view;
+  if (node === undefined || cniNode === undefined || !isManaged(view) || ledger.descriptions === 0)
+    return draft;
+  const status = canonical(statusOf(view));
+  if (status === cniNode.status || !draft.isDue(ledger.retries.get("cni-status"), now)) return draft;
+  draft.actions.push(setCniStatus({ name: node.name, uid: cniNode.uid }, status));
+  return draft;
+}
+
+function statusOf({ ledger: { instance, trunk, branches }, cniNode }: View): object {
+  const facts = "facts" in trunk ? trunk.facts : undefined;
+  return {
+    trunkInterface:
+      trunk.state === "attached" && trunk.goesWithInstance
+        ? trunkOf(trunk, [...branches.values()])
+        : undefined,
+    // A trunk that was found says nothing of its instance.
+    nodeNetworkState:
+      facts === undefined ? JSON.parse(cniNode?.status ?? "{}").nodeNetworkState : networkOf(instance, facts),
+  };
+}
+
+function trunkOf(
+  { id, mac, deviceIndex, subnet }: Extract<Trunk, { state: "attached" }>,
+  branches: readonly Branch[],
+) {
+  return {
+    id,
+    macAddress: mac,
+    deviceIndex,
+    subnetID: subnet,
+    branches: branches
+      .filter(({ state, vlan }) => vlan !== undefined && state !== "created")
+      .sort((a, b) => (a.eni.id < b.eni.id ? -1 : 1))
+      .map(branchOf),
+  };
+}
+
+function branchOf({ eni, vlan, association }: Branch) {
+  const { id, mac, ipv4, ipv6, groups, subnet } = eni;
+  return {
+    id,
+    vlanID: vlan,
+    associationID: association,
+    macAddress: mac === "" ? undefined : mac,
+    securityGroups: groups.length === 0 ? undefined : [...groups].sort(),
+    ipv4CIDRs: ipv4 === undefined ? undefined : [`${ipv4}/32`],
+    ipv6CIDRs: ipv6 === undefined ? undefined : [`${ipv6}/128`],
+    subnetCIDR: subnet.cidr === "" ? undefined : subnet.cidr,
+    subnetV6CIDR: subnet.ipv6Cidr,
+  };
+}
+
+function networkOf(instance: string, { subnet, groups }: InstanceFacts) {
+  // The schema asks for one group at least.
+  if (groups.length === 0) return undefined;
+  return {
+    instanceID: instance,
+    subnetID: subnet.id,
+    subnetCIDRBlock: subnet.cidr,
+    subnetV6CIDRBlock: subnet.ipv6Cidr,
+    primaryNetworkInterfaceSecurityGroups: [...groups].sort(),
+  };
+}
+
+/** JSON with sorted keys, without those that are undefined: equal texts for equal values. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

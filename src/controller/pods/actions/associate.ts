@@ -1,0 +1,93 @@
+import type { Action } from "../../action.ts";
+import type { PodFacts } from "../../facts.ts";
+import { type Branch, changeBranch, type Ledger, withEntry } from "../../ledger.ts";
+import { type Failure, type Moment, retryAfter } from "../../moment.ts";
+import { tokenOf } from "../../names.ts";
+import type { View } from "../../view.ts";
+
+/** For so long EC2 may not know a branch yet that it has just made. */
+const YOUNG_MS = 120_000;
+/** A VLAN id that EC2 has refused is left alone until descriptions have shown who has it. */
+const BLOCKED_MS = 300_000;
+
+/**
+ * EC2 AssociateTrunkInterface. An ENI is associated once in its life, so a token of ENI and VLAN id is used for one
+ * association alone.
+ */
+export function associate(view: View, pod: PodFacts, branch: Branch, trunk: string): Action {
+  const { id } = branch.eni;
+  const vlan = branch.vlan ?? 0;
+  const token = tokenOf("association", view.settings.cluster, id, trunk, vlan);
+  return {
+    kind: "AssociateBranch",
+    subject: `pod ${pod.uid}`,
+    priority: "waiting",
+    fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, vlan },
+    begin: (ledger) => ledger,
+    async run(ports, signal) {
+      const association = await ports.ec2.associate({ branch: id, trunk, vlan, token }, signal);
+      return (ledger, { now }) =>
+        changeBranch(ledger, id, (known) => ({
+          ...known,
+          state: known.state === "created" ? "associated" : known.state,
+          association: association.id,
+          since: now,
+          retry: undefined,
+        }));
+    },
+    failed: (ledger, failure, moment) => failed(ledger, id, failure, moment),
+  };
+}
+
+function failed(ledger: Ledger, id: string, failure: Failure, moment: Moment): Ledger {
+  const branch = ledger.branches.get(id);
+  if (branch === undefined) return ledger;
+  const retry = retryAfter(branch.retry, failure, moment);
+  const isYoung = moment.now - branch.knownAt < YOUNG_MS;
+  const again = changeBranch(ledger, id, (known) => ({ ...known, retry }));
+  switch (failure.kind) {
+    case "gone":
+      return isYoung ? again : givenUp(ledger, branch, failure, moment);
+    // EC2 says of a VLAN id in use what it says of other faults: another id and another ENI have to do.
+    case "invalid":
+      return givenUp(blocked(ledger, branch.vlan, moment.now), branch, failure, moment);
+    case "spent":
+      return givenUp(ledger, branch, failure, moment);
+    case "conflict":
+    case "denied":
+    case "throttled":
+    case "unknown":
+    case "wait":
+      return again;
+  }
+}
+
+function blocked(ledger: Ledger, vlan: number | undefined, now: number): Ledger {
+  if (vlan === undefined) return ledger;
+  return { ...ledger, blocked: withEntry(ledger.blocked, vlan, now + BLOCKED_MS) };
+}
+
+/**
+ * The ENI is released, and its pod begins anew after a while. One that a controller before us has made is looked at as
+ * if it had just been found: what that one did with it is not known.
+ */
+function givenUp(ledger: Ledger, branch: Branch, failure: Failure, moment: Moment): Ledger {
+  const released = changeBranch(ledger, branch.eni.id, (known) => ({
+    ...known,
+    state: known.seen === "own" ? "releasing" : "found",
+    vlan: undefined,
+    since: moment.now,
+    retry: undefined,
+  }));
+  const { pod } = branch;
+  if (pod === undefined) return released;
+  const before = ledger.requests.get(pod.uid);
+  const request = {
+    pod,
+    attempt: (before?.attempt ?? 0) + 1,
+    making: undefined,
+    provenAt: undefined,
+    retry: retryAfter(before?.retry, failure, moment),
+  };
+  return { ...released, requests: withEntry(released.requests, pod.uid, request) };
+}

@@ -1,0 +1,48 @@
+import type { Action, Learn } from "../../action.ts";
+import { type Branch, changeBranch } from "../../ledger.ts";
+import { retryAfter } from "../../moment.ts";
+import type { Ports } from "../../ports.ts";
+import type { View } from "../../view.ts";
+import { ended } from "../ended.ts";
+import { eniOf } from "./look-at-pod.ts";
+
+/** A pod that is still there is looked at again after so long. */
+const AGAIN_MS = 5_000;
+
+/**
+ * Asks the API server itself whether the branch's pod is gone. A cache may lag behind, or have started on a list that was
+ * not whole; a branch that is released under a living pod cannot be given back.
+ */
+export function confirmGone({ settings: { cooldownMs } }: View, branch: Branch): Action {
+  const { id } = branch.eni;
+  return {
+    kind: "ConfirmGone",
+    subject: `eni ${id}`,
+    priority: "releasing",
+    fields: { eni: id, pod: branch.pod && `${branch.pod.namespace}/${branch.pod.name}` },
+    begin: (ledger) => ledger,
+    async run(ports, signal) {
+      const isGone = await isUnused(ports, branch, signal);
+      return learned(id, isGone, cooldownMs);
+    },
+    failed: (ledger, failure, moment) =>
+      changeBranch(ledger, id, (known) => ({ ...known, retry: retryAfter(known.retry, failure, moment) })),
+  };
+}
+
+async function isUnused(ports: Ports, { pod, eni, state }: Branch, signal: AbortSignal): Promise<boolean> {
+  if (pod === undefined) return !(await ports.pods.isClaimed(eni.id, signal));
+  const now = await ports.pods.read(pod, signal);
+  if (now === undefined || now.isFinished) return true;
+  // A second one that was made for it; its own is in the annotation.
+  return state === "found" && now.annotation !== undefined && eniOf(now.annotation) !== eni.id;
+}
+
+function learned(id: string, isGone: boolean, cooldownMs: number): Learn {
+  return (ledger, { now }) =>
+    changeBranch(ledger, id, (known) =>
+      isGone
+        ? ended(known, now, cooldownMs)
+        : { ...known, retry: { failures: 0, notBefore: now + AGAIN_MS, why: "its pod is there" } },
+    );
+}

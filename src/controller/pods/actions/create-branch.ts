@@ -1,0 +1,88 @@
+import type { Action } from "../../action.ts";
+import type { PodFacts } from "../../facts.ts";
+import { type Branch, type AttachedTrunk, type Ledger, withBranch, withRequest } from "../../ledger.ts";
+import { type Failure, type Moment, retryAfter } from "../../moment.ts";
+import { BRANCH_DESCRIPTION, branchTags, tokenOf } from "../../names.ts";
+import { readEni } from "../../read-eni.ts";
+import type { View } from "../../view.ts";
+
+interface Wanted {
+  readonly pod: PodFacts;
+  readonly trunk: AttachedTrunk;
+  readonly vlan: number;
+  readonly groups: readonly string[];
+}
+
+/** EC2 CreateNetworkInterface, with a token of cluster, pod and attempt: made once, also across a crash. */
+export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): Action {
+  const { settings, ledger, node, cniNode, eniConfig } = view;
+  const { namespace, name, uid } = pod;
+  const attempt = ledger.requests.get(uid)?.attempt ?? 0;
+  const subnet = typeof eniConfig === "object" ? eniConfig.subnet : trunk.subnet;
+  const { instance } = ledger;
+  const wanted = {
+    subnet,
+    groups,
+    description: BRANCH_DESCRIPTION,
+    tags: branchTags(settings.cluster, { instance, trunk: trunk.id, vlan, pod }, cniNode?.tags ?? {}),
+    ...(node?.isIpv6 === true && { ipv6Addresses: 1 }),
+    token: tokenOf("branch", settings.cluster, uid, attempt),
+  };
+  return {
+    kind: "CreateBranch",
+    subject: `pod ${uid}`,
+    priority: "waiting",
+    fields: { pod: `${namespace}/${name}`, vlan },
+    begin: (now) => {
+      const request = now.requests.get(uid);
+      return request === undefined ? now : withRequest(now, uid, { ...request, making: { vlan, groups } });
+    },
+    async run(ports, signal) {
+      const eni = readEni(await ports.ec2.createBranch(wanted, signal), await ports.subnet(subnet, signal));
+      return (now, moment) => {
+        const branch: Branch = {
+          state: "created",
+          eni,
+          vlan,
+          association: undefined,
+          pod: { namespace, name, uid },
+          until: undefined,
+          mayBeAnnotated: false,
+          seen: "own",
+          missing: 0,
+          knownAt: moment.now,
+          since: moment.now,
+          retry: undefined,
+        };
+        return withBranch(withRequest(now, uid, undefined), branch);
+      };
+    },
+    failed: (now, failure, moment) => failed(now, uid, failure, moment),
+  };
+}
+
+function failed(ledger: Ledger, uid: string, failure: Failure, moment: Moment): Ledger {
+  const request = ledger.requests.get(uid);
+  if (request === undefined) return ledger;
+  const retry = retryAfter(request.retry, failure, moment);
+  switch (failure.kind) {
+    // The same again, with the same token and the same words.
+    case "unknown":
+    case "throttled":
+      return withRequest(ledger, uid, { ...request, retry });
+    // Nothing was made, or what was made under this token is found by its tags.
+    case "conflict":
+    case "denied":
+    case "gone":
+    case "invalid":
+    case "spent":
+    case "wait":
+      return withRequest(ledger, uid, {
+        ...request,
+        making: undefined,
+        attempt: request.attempt + 1,
+        provenAt: undefined,
+        retry,
+      });
+  }
+}

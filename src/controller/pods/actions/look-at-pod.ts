@@ -1,0 +1,47 @@
+import { AnnotationError, decodeIdentity } from "../../../ipam/annotation.ts";
+import type { Action, Learn } from "../../action.ts";
+import type { PodFacts } from "../../facts.ts";
+import { type Branch, changeBranch } from "../../ledger.ts";
+import { retryAfter } from "../../moment.ts";
+import type { PodNow } from "../../ports.ts";
+import type { View } from "../../view.ts";
+import { ended } from "../ended.ts";
+
+/** Asks the API server whether the pod has the branch: an annotation was sent, and what became of it is not known. */
+export function lookAtPod({ settings: { cooldownMs } }: View, pod: PodFacts, branch: Branch): Action {
+  const { id } = branch.eni;
+  const { namespace, name, uid } = pod;
+  return {
+    kind: "LookAtPod",
+    subject: `pod ${uid}`,
+    priority: "waiting",
+    fields: { pod: `${namespace}/${name}`, eni: id },
+    begin: (ledger) => ledger,
+    async run(ports, signal) {
+      return learned(id, await ports.pods.read({ namespace, name, uid }, signal), cooldownMs);
+    },
+    failed: (ledger, failure, moment) =>
+      changeBranch(ledger, id, (known) => ({ ...known, retry: retryAfter(known.retry, failure, moment) })),
+  };
+}
+
+function learned(id: string, pod: PodNow | undefined, cooldownMs: number): Learn {
+  return (ledger, { now }) =>
+    changeBranch(ledger, id, (known) => {
+      // With another branch in its annotation, this one is nobody's.
+      if (pod === undefined || pod.isFinished) return ended(known, now, cooldownMs);
+      if (pod.annotation === undefined) return { ...known, mayBeAnnotated: false };
+      if (eniOf(pod.annotation) !== id) return ended(known, now, cooldownMs);
+      return { ...known, state: "assigned", since: now, retry: undefined };
+    });
+}
+
+/** Undefined for an annotation that names none. */
+export function eniOf(annotation: string): string | undefined {
+  try {
+    return decodeIdentity(annotation).eniId;
+  } catch (error) {
+    if (error instanceof AnnotationError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Action } from "../../action.ts";
+import type { PodFacts } from "../../facts.ts";
+import { type Branch, changeBranch } from "../../ledger.ts";
+import { retryAfter } from "../../moment.ts";
+
+/** EC2 ModifyNetworkInterfaceAttribute: the groups that the pod's policies say by now, before it has the annotation. */
+export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
+  const { groups } = pod.groups;
+  return {
+    kind: "SetGroups",
+    subject: `pod ${pod.uid}`,
+    priority: "waiting",
+    fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, groups: groups.join(" ") },
+    begin: (ledger) => ledger,
+    async run(ports, signal) {
+      await ports.ec2.setGroups(id, groups, signal);
+      return (ledger) =>
+        changeBranch(ledger, id, (branch) => ({
+          ...branch,
+          eni: { ...branch.eni, groups },
+          retry: undefined,
+        }));
+    },
+    failed: (ledger, failure, moment) =>
+      changeBranch(ledger, id, (branch) => ({
+        ...branch,
+        retry: retryAfter(branch.retry, failure, moment),
+      })),
+  };
+}

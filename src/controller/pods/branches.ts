@@ -1,0 +1,154 @@
+import type { Decision } from "../action.ts";
+import { Draft } from "../draft.ts";
+import type { PodFacts } from "../facts.ts";
+import { type Branch, branchOfPod, type AttachedTrunk } from "../ledger.ts";
+import { isManaged, type View } from "../view.ts";
+import { annotate } from "./actions/annotate.ts";
+import { associate } from "./actions/associate.ts";
+import { lookAtPod } from "./actions/look-at-pod.ts";
+import { createBranch } from "./actions/create-branch.ts";
+import { prove } from "./actions/prove.ts";
+import { setGroups } from "./actions/set-groups.ts";
+import { freeVlans, nextFree } from "./slots.ts";
+
+/** For so long the proof counts that an annotation may be written. */
+const PROOF_MS = 60_000;
+
+/** A branch for each pod that waits for one: prove → create → associate → annotate, each when the one before is done. */
+export function decideBranches(view: View, now: number): Decision {
+  const draft = new Draft();
+  if (view.settings.mode !== "standalone") return draft;
+  const { ledger } = view;
+  const waiting = view.pods.filter(isWaiting);
+  if (waiting.length === 0 || view.node === undefined) return draft;
+  const trunk = readyTrunk(view);
+  const limit = limitOf(view);
+  const free = trunk === undefined ? [] : [...freeVlans(ledger, limit)];
+  for (const pod of waiting) {
+    if (view.busy.has(subjectOf(pod))) continue;
+    const why = groupsDefect(pod);
+    if (why !== undefined) {
+      draft.notes.push({ about: pod, type: "Warning", reason: "BranchRefused", message: why });
+      continue;
+    }
+    if (trunk === undefined) {
+      draft.notes.push({ about: pod, type: "Normal", reason: "BranchWaiting", message: noTrunk(view) });
+      continue;
+    }
+    const branch = branchOfPod(ledger, pod.uid);
+    if (branch === undefined) begin(view, draft, { pod, trunk, free, limit, now });
+    else if (branch.state !== "assigned") goOn(view, draft, { pod, branch, trunk, now });
+  }
+  return draft;
+}
+
+export function subjectOf({ uid }: { readonly uid: string }): string {
+  return `pod ${uid}`;
+}
+
+function isWaiting(pod: PodFacts): boolean {
+  return pod.wantsBranch && !pod.isFinished && !pod.isBeingDeleted && pod.claim === undefined;
+}
+
+/** The trunk, once it can carry branches for good. */
+export function readyTrunk(view: View): AttachedTrunk | undefined {
+  const { trunk } = view.ledger;
+  return trunk.state === "attached" && trunk.goesWithInstance && isManaged(view) ? trunk : undefined;
+}
+
+/** Of the trunk's branches; 0 for a type of which nothing is known. */
+export function limitOf({ node, ledger, settings }: View): number {
+  const asked = "facts" in ledger.trunk ? ledger.trunk.facts?.type : undefined;
+  const type = asked ?? node?.instanceType;
+  return type === undefined ? 0 : (settings.limitsOf(type)?.branches ?? 0);
+}
+
+/** Why the pod's groups are not known, or are none: it never gets the node's instead. */
+function groupsDefect({ groups }: PodFacts): string | undefined {
+  const [doubt] = groups.undecided;
+  if (doubt !== undefined) {
+    return `SecurityGroupPolicy ${doubt.policy} cannot be read, and may select the pod: ${doubt.why}`;
+  }
+  if (groups.groups.length > 0) return undefined;
+  return "no SecurityGroupPolicy of its namespace selects the pod, although it asks for a branch: create one, or take the limit vpc.amazonaws.com/pod-eni out of the pod";
+}
+
+function noTrunk(view: View): string {
+  const name = view.node?.name ?? "";
+  if (!isManaged(view))
+    return `node ${name} does not ask for branches yet: its agent has not declared the feature SecurityGroupsForPods`;
+  return `node ${name} has no trunk yet`;
+}
+
+interface Beginning {
+  readonly pod: PodFacts;
+  readonly trunk: AttachedTrunk;
+  /** Those given to a pod of this decision are taken out. */
+  readonly free: number[];
+  readonly limit: number;
+  readonly now: number;
+}
+
+function begin(view: View, draft: Draft, { pod, trunk, free, limit, now }: Beginning): void {
+  const { ledger } = view;
+  const request = ledger.requests.get(pod.uid);
+  if (!draft.isDue(request?.retry, now)) {
+    draft.notes.push(failing(pod, request?.retry?.why ?? ""));
+    return;
+  }
+  const isProven = request?.provenAt !== undefined && now - request.provenAt < PROOF_MS;
+  // Once a creation may have happened it is finished, whatever has changed: the ENI must be known.
+  const making = request?.making;
+  const vlan = making?.vlan ?? free[0];
+  if (vlan === undefined) {
+    const at = nextFree(ledger);
+    if (at !== undefined) draft.wake(Math.max(at, now + 1));
+    draft.notes.push({
+      about: pod,
+      type: "Normal",
+      reason: "BranchWaiting",
+      message: noSlot(view, limit, now),
+    });
+    return;
+  }
+  if (making === undefined) free.shift();
+  if (!isProven) draft.actions.push(prove(pod));
+  else
+    draft.actions.push(createBranch(view, { pod, trunk, vlan, groups: making?.groups ?? pod.groups.groups }));
+}
+
+function noSlot({ ledger, node }: View, limit: number, now: number): string {
+  const states = [...ledger.branches.values()].filter(({ vlan }) => vlan !== undefined);
+  const cooling = states.filter(({ state }) => state === "cooling" || state === "releasing").length;
+  const at = nextFree(ledger);
+  const until =
+    at === undefined ? "" : `, the next is free in ${Math.max(0, Math.ceil((at - now) / 1000))} s`;
+  return `all ${limit} branches of node ${node?.name ?? ""} are taken, ${cooling} of them by pods that have ended${until}`;
+}
+
+interface GoingOn {
+  readonly pod: PodFacts;
+  readonly branch: Branch;
+  readonly trunk: AttachedTrunk;
+  readonly now: number;
+}
+
+function goOn(view: View, draft: Draft, { pod, branch, trunk, now }: GoingOn): void {
+  if (!draft.isDue(branch.retry, now)) {
+    draft.notes.push(failing(pod, branch.retry?.why ?? ""));
+    return;
+  }
+  if (branch.mayBeAnnotated && branch.state === "associated")
+    draft.actions.push(lookAtPod(view, pod, branch));
+  else if (branch.state === "created") draft.actions.push(associate(view, pod, branch, trunk.id));
+  else if (!isSameSet(branch.eni.groups, pod.groups.groups)) draft.actions.push(setGroups(pod, branch));
+  else draft.actions.push(annotate(pod, branch));
+}
+
+function failing(pod: PodFacts, why: string): Decision["notes"][number] {
+  return { about: pod, type: "Warning", reason: "BranchFailed", message: why };
+}
+
+export function isSameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((one) => b.includes(one));
+}

@@ -1,0 +1,67 @@
+import type { Action, Decision } from "../action.ts";
+import { Draft } from "../draft.ts";
+import type { PodFacts } from "../facts.ts";
+import type { Branch } from "../ledger.ts";
+import type { View } from "../view.ts";
+import { confirmGone } from "./actions/confirm-gone.ts";
+import { deleteBranch } from "./actions/delete-branch.ts";
+import { disassociate } from "./actions/disassociate.ts";
+
+/** Descriptions that must have shown what we have not made ourselves, before it is deleted. */
+export const SIGHTINGS = 2;
+
+/** The end of branches without a pod: confirm → cool → disassociate → delete. */
+export function decideReleases(view: View, now: number): Decision {
+  const draft = new Draft();
+  if (view.settings.mode !== "standalone") return draft;
+  const living = new Map(view.pods.filter(({ isFinished }) => !isFinished).map((pod) => [pod.uid, pod]));
+  for (const branch of view.ledger.branches.values()) {
+    if (branch.pod !== undefined && view.busy.has(`pod ${branch.pod.uid}`)) continue;
+    const action = release(view, draft, branch, living, now);
+    if (action !== undefined && draft.isDue(branch.retry, now)) draft.actions.push(action);
+  }
+  return draft;
+}
+
+function release(
+  view: View,
+  draft: Draft,
+  branch: Branch,
+  living: ReadonlyMap<string, PodFacts>,
+  now: number,
+): Action | undefined {
+  switch (branch.state) {
+    case "created":
+    case "associated":
+    case "assigned":
+    case "found":
+      // An incomplete cache has too few pods, never too many.
+      return !view.isComplete || isOwned(branch, living) ? undefined : confirmGone(view, branch);
+    case "cooling":
+      if (branch.until !== undefined && branch.until > now) {
+        draft.wake(branch.until);
+        return undefined;
+      }
+      return removal(branch);
+    case "releasing":
+      return removal(branch);
+  }
+}
+
+function isOwned({ pod, state, eni }: Branch, living: ReadonlyMap<string, PodFacts>): boolean {
+  const owner = pod === undefined ? undefined : living.get(pod.uid);
+  if (owner === undefined) return false;
+  if (state !== "found") return true;
+  // A second one of a pod that has its branch.
+  return owner.claim === undefined || owner.claim === "unreadable" || owner.claim.eniId === eni.id;
+}
+
+function removal(branch: Branch): Action | undefined {
+  if (!isCertain(branch)) return undefined;
+  return branch.association === undefined ? deleteBranch(branch) : disassociate(branch, branch.association);
+}
+
+/** It is ours beyond doubt: we have made it, or more than one description has shown it with our tags. */
+export function isCertain({ seen }: Branch): boolean {
+  return seen === "own" || seen >= SIGHTINGS;
+}

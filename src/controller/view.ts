@@ -1,0 +1,45 @@
+import type { CniNodeFacts, EniConfigFacts, NodeFacts, PodFacts } from "./facts.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** What branches and interfaces an instance type can have. */
+export interface TypeLimits {
+  /** 0: the type can have no trunk. */
+  readonly branches: number;
+  /** Interfaces that can be attached, the primary included. */
+  readonly interfaces: number;
+}
+
+export interface Settings {
+  readonly cluster: string;
+  /** `eks`: AWS's controller makes trunks and branches. */
+  readonly mode: "standalone" | "eks";
+  /** Milliseconds from a pod's end to its branch's release. */
+  readonly cooldownMs: number;
+  /** Undefined: nothing is known of the type. */
+  readonly limitsOf: (type: string) => TypeLimits | undefined;
+}
+
+/** All that is decided by, for one instance. */
+export interface View {
+  readonly settings: Settings;
+  readonly ledger: Ledger;
+  /** The Node whose instance it is; undefined: there is none, or no more. */
+  readonly node: NodeFacts | undefined;
+  readonly cniNode: CniNodeFacts | undefined;
+  /** Of the CNINode's ENIConfig. `missing`: it names one that does not exist. */
+  readonly eniConfig: EniConfigFacts | "missing" | undefined;
+  /** Those on the node that have or want a branch, or had one. */
+  readonly pods: readonly PodFacts[];
+  /** The caches have had a whole list of everything. */
+  readonly isComplete: boolean;
+  /** Subjects of actions under way. */
+  readonly busy: ReadonlySet<string>;
+}
+
+/** The node is ours to give a trunk: it asks for one, and no other controller manages it. */
+export function isManaged({ cniNode, node, settings }: View): boolean {
+  if (settings.mode !== "standalone" || cniNode === undefined || node === undefined) return false;
+  if (cniNode.isBeingDeleted || (cniNode.ownerUid !== undefined && cniNode.ownerUid !== node.uid))
+    return false;
+  return cniNode.asksForTrunk && (cniNode.managedBy === undefined || cniNode.managedBy === "branchline");
+}

@@ -1,0 +1,431 @@
+import { describeAll } from "../../src/controller/describe.ts";
+import type { Facts } from "../../src/controller/worker.ts";
+import { Worker } from "../../src/controller/worker.ts";
+import type { Ports } from "../../src/controller/ports.ts";
+import type { Settings } from "../../src/controller/view.ts";
+import { Ec2CallError } from "../../src/ec2/error.ts";
+import { KubernetesError } from "../../src/kubernetes/error.ts";
+import { Random } from "../../src/simulator/model/random.ts";
+import { instanceTypes } from "../../src/values/instance-types.ts";
+import { Cloud } from "./cloud.ts";
+import { Cluster } from "./cluster.ts";
+import { Rules } from "./rules.ts";
+
+export const CLUSTER = "one";
+const COOLDOWN_MS = 60_000;
+const TYPE = "m5.large";
+const START = Date.UTC(2026, 10, 1);
+/** Names of pods: few, so that they come again. */
+const NAMES = 14;
+
+/** A step of a run, as data: a run can be played again, and shortened. */
+export interface Step {
+  readonly what: StepKind;
+  /** Picks one of what is there. */
+  readonly pick: number;
+}
+
+export const STEP_KINDS = [
+  "pass",
+  "finish call",
+  "lose answer",
+  "lose request",
+  "refuse call",
+  "deliver",
+  "describe",
+  "create pod",
+  "delete pod",
+  "end pod",
+  "edit policy",
+  "delete policy",
+  "wait",
+  "wait long",
+  "crash",
+  "take a VLAN id",
+  "deny annotations",
+  "allow annotations",
+] as const;
+export type StepKind = (typeof STEP_KINDS)[number];
+
+interface Call {
+  readonly port: string;
+  readonly method: string;
+  readonly args: readonly unknown[];
+  readonly startedAt: number;
+  readonly execute: () => Promise<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The controller's worker for one node, with every call held until a step lets it go on. */
+export class Player {
+  readonly cloud: Cloud;
+  readonly cluster: Cluster;
+  readonly rules: Rules;
+  readonly bugs: string[] = [];
+  private readonly random: Random;
+  private calls: Call[] = [];
+  private worker: Worker;
+  private abort = new AbortController();
+  private isComplete = false;
+  private isDescribing = false;
+  private time = 0;
+  private taken = 0;
+
+  constructor(seed: number, lag: { readonly describe: number; readonly create: number }) {
+    this.random = new Random(seed);
+    this.cloud = new Cloud(seed, TYPE, () => START + this.time);
+    this.cluster = new Cluster({
+      name: "n1",
+      uid: "node-uid",
+      isLinux: true,
+      isIpv6: false,
+      instanceType: TYPE,
+      capacity: undefined,
+      allocatable: undefined,
+      isTainted: true,
+      trunkAnnotation: undefined,
+      isAgentReady: true,
+    });
+    const { settings } = this.cloud.simulator.world;
+    settings.describeLagSeconds = lag.describe;
+    settings.notFoundAfterCreateSeconds = lag.create;
+    this.rules = new Rules(this.cloud, this.cluster, COOLDOWN_MS, () => this.time);
+    this.cluster.change(({ policies }) => void policies.set("web", [this.group(0)]));
+    this.cluster.change(({ policies }) => void policies.set("db", [this.group(1), this.group(2)]));
+    this.worker = this.newWorker();
+  }
+
+  async play({ what, pick }: Step): Promise<void> {
+    await this.carryOut(what, pick);
+    await settle();
+  }
+
+  /** All faults end: everything has to become right within so many rounds. */
+  async heal(rounds: number): Promise<void> {
+    this.cluster.isAnnotationDenied = false;
+    const { settings } = this.cloud.simulator.world;
+    settings.describeLagSeconds = 0;
+    settings.notFoundAfterCreateSeconds = 0;
+    // Right for some rounds, not just for one.
+    let right = 0;
+    for (let i = 0; i < rounds && right < 4; i += 1) {
+      this.cluster.sync();
+      this.complete();
+      this.pass();
+      for (let j = 0; j < 200 && this.calls.length > 0; j += 1) {
+        await this.finish(0, "executed");
+        await settle();
+        this.pass();
+      }
+      if (i % 6 === 0) void this.describe();
+      await settle();
+      while (this.calls.length > 0) {
+        await this.finish(0, "executed");
+        await settle();
+      }
+      this.time += 10_000;
+      right = this.remains().length === 0 ? right + 1 : 0;
+    }
+  }
+
+  /** Pods that have no branch although they should, and ENIs that nobody should have. */
+  remains(): string[] {
+    const { pods, policies } = this.cluster.truth;
+    const { interfaces } = this.cloud.simulator.world;
+    const living = [...pods.values()].filter(({ isFinished }) => !isFinished);
+    const wanted = living.filter(({ policy }) => (policies.get(policy) ?? []).length > 0);
+    // Branches that somebody else has put on the trunk take room.
+    const room = (instanceTypes().get(TYPE)?.branches ?? 0) - this.taken;
+    const missing = wanted.filter(({ annotation }) => annotation === undefined);
+    const has = [...pods.values()].filter(
+      ({ isFinished, annotation }) => !isFinished && annotation !== undefined,
+    ).length;
+    const without = has >= room ? [] : missing.map(({ uid }) => `${uid} has no branch`);
+    const waiting = new Set(
+      living.filter(({ annotation }) => annotation === undefined).map(({ uid }) => uid),
+    );
+    const used = new Set(living.map(({ annotation }) => /eni-[0-9a-f]+/.exec(annotation ?? "")?.[0]));
+    const ours = [...interfaces.values()].filter(({ tags }) =>
+      tags.some(({ key }) => key.startsWith("kubernetes.io/cluster/")),
+    );
+    const trunks = ours.filter(({ type }) => type === "trunk");
+    const left = ours
+      .filter(({ id, type }) => type !== "trunk" && !used.has(id))
+      // What was begun for a pod that no policy selects any more stays until it is selected again, or ends.
+      .filter(
+        ({ tags }) => !waiting.has(tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value ?? ""),
+      )
+      .map(({ id }) => `${id} is left`);
+    return [
+      ...without,
+      ...left,
+      ...(trunks.length === 1 && trunks[0]?.attachment?.deleteOnTermination === true
+        ? []
+        : [`there are ${trunks.length} trunks`]),
+    ];
+  }
+
+  /** Takes away all pods, and whoever has taken VLAN ids. */
+  empty(): void {
+    for (const name of this.cluster.truth.pods.keys()) this.endPod(name, "deleted");
+  }
+
+  get capacity(): number | undefined {
+    return this.cluster.truth.node?.capacity;
+  }
+
+  private async carryOut(what: StepKind, pick: number): Promise<void> {
+    switch (what) {
+      case "pass":
+        return this.pass();
+      case "finish call":
+        return this.finish(pick, "executed");
+      case "lose answer":
+        return this.finish(pick, "answer lost");
+      case "lose request":
+        return this.finish(pick, "request lost");
+      case "refuse call":
+        return this.finish(pick, "refused");
+      case "deliver":
+        return this.cluster.deliver();
+      case "describe":
+        return void this.describe();
+      case "create pod": {
+        const name = `p${pick % NAMES}`;
+        const isThere = this.cluster.truth.pods.has(name);
+        if (!isThere) this.cluster.createPod(name, pick % 2 === 0 ? "web" : "db");
+        return;
+      }
+      case "delete pod":
+        return this.endPod(`p${pick % NAMES}`, "deleted");
+      case "end pod":
+        return this.endPod(`p${pick % NAMES}`, "finished");
+      case "edit policy":
+        return this.setPolicy(pick % 2 === 0 ? "web" : "db", [
+          this.group(pick % 3),
+          ...(pick % 5 === 0 ? [this.group((pick + 1) % 3)] : []),
+        ]);
+      case "delete policy":
+        return this.setPolicy(pick % 2 === 0 ? "web" : "db", []);
+      case "wait":
+        this.time += 100 + (pick % 50) * 100;
+        return;
+      case "wait long":
+        this.time += 5_000 + (pick % 20) * 2_000;
+        return;
+      case "crash":
+        return this.crash(pick);
+      case "take a VLAN id":
+        return this.takeVlan(1 + (pick % 6));
+      case "deny annotations":
+        this.cluster.isAnnotationDenied = true;
+        return;
+      case "allow annotations":
+        this.cluster.isAnnotationDenied = false;
+        return;
+    }
+  }
+
+  private pass(): void {
+    this.worker.pass(this.facts());
+  }
+
+  private facts(): Facts {
+    const { node, cniNode } = this.cluster.cache;
+    return {
+      node,
+      cniNode,
+      eniConfig: undefined,
+      pods: this.cluster.podFacts(),
+      isComplete: this.isComplete,
+    };
+  }
+
+  private complete(): void {
+    if (!this.isComplete) this.cluster.sync();
+    this.isComplete = true;
+    this.rules.cacheIsComplete();
+  }
+
+  private async describe(): Promise<void> {
+    if (!this.isComplete) return this.complete();
+    if (this.isDescribing) return;
+    this.isDescribing = true;
+    const { worker } = this;
+    try {
+      const askedAt = this.time;
+      const all = await describeAll(this.ports(), CLUSTER, askedAt, this.abort.signal);
+      if (worker !== this.worker) return;
+      const own = all.get(this.cloud.instance) ?? { askedAt, branches: [], trunks: [] };
+      this.rules.described(own.branches.map(({ eni }) => eni.id));
+      worker.describe(own);
+    } catch (error) {
+      // Asked for again by the next step of its kind.
+      if (!(error instanceof Ec2CallError)) this.bugs.push(String(error));
+    } finally {
+      if (worker === this.worker) this.isDescribing = false;
+    }
+  }
+
+  /** The process ends: each call under way was carried out, or was not. */
+  private async crash(pick: number): Promise<void> {
+    const { calls } = this;
+    this.calls = [];
+    for (const [i, call] of calls.entries())
+      if ((pick >> i) & 1) await this.execute(call).catch(() => undefined);
+    this.abort.abort(new Error("crash"));
+    this.abort = new AbortController();
+    this.isComplete = false;
+    this.isDescribing = false;
+    this.rules.restarted();
+    this.worker = this.newWorker();
+  }
+
+  private async finish(
+    pick: number,
+    how: "executed" | "answer lost" | "request lost" | "refused",
+  ): Promise<void> {
+    const [call] = this.calls.splice(pick % Math.max(1, this.calls.length), 1);
+    if (call === undefined) return;
+    if (how === "refused") return call.reject(refusalOf(call, pick));
+    if (how === "request lost") return call.reject(lossOf(call));
+    try {
+      const result = await this.execute(call);
+      if (how === "executed") call.resolve(result);
+      else call.reject(lossOf(call));
+    } catch (error) {
+      call.reject(how === "executed" ? error : lossOf(call));
+    }
+  }
+
+  private async execute({ port, method, args, startedAt, execute }: Call): Promise<unknown> {
+    if (port !== "ec2") return await execute();
+    this.rules.before(method, args, startedAt);
+    try {
+      const result = await execute();
+      this.rules.after(method, result);
+      return result;
+    } catch (error) {
+      this.rules.refused(method, args);
+      throw error;
+    }
+  }
+
+  private endPod(name: string, how: "deleted" | "finished"): void {
+    const pod = this.cluster.truth.pods.get(name);
+    if (pod === undefined) return;
+    if (!pod.isFinished) this.rules.podEnds(pod);
+    if (how === "deleted") this.cluster.deletePod(name);
+    else this.cluster.finishPod(name);
+  }
+
+  private setPolicy(policy: string, groups: readonly string[]): void {
+    const before = (this.cluster.truth.policies.get(policy) ?? []).toSorted().join(" ");
+    const list = this.rules.recentGroups.get(policy) ?? [];
+    this.rules.recentGroups.set(policy, [...list, { at: this.time, groups: before }]);
+    this.cluster.change(({ policies }) => void policies.set(policy, groups));
+  }
+
+  /** Somebody else takes a VLAN id of the trunk, without our tags. */
+  private takeVlan(vlan: number): void {
+    const trunk = [...this.cloud.simulator.world.interfaces.values()].find(
+      ({ type, attachment }) => type === "trunk" && attachment?.status === "attached",
+    );
+    if (trunk === undefined) return;
+    try {
+      const made = this.cloud.ask("CreateNetworkInterface", { SubnetId: this.cloud.subnet });
+      const { networkInterfaceId } = made["networkInterface"] as { networkInterfaceId: string };
+      this.cloud.ask("AssociateTrunkInterface", {
+        BranchInterfaceId: networkInterfaceId,
+        TrunkInterfaceId: trunk.id,
+        VlanId: String(vlan),
+      });
+      this.taken += 1;
+    } catch (error) {
+      if (!(error instanceof Ec2CallError)) throw error;
+    }
+  }
+
+  private group(i: number): string {
+    return this.cloud.groups[i] ?? "";
+  }
+
+  private newWorker(): Worker {
+    const settings: Settings = {
+      cluster: CLUSTER,
+      mode: "standalone",
+      cooldownMs: COOLDOWN_MS,
+      limitsOf: (type) => instanceTypes().get(type),
+    };
+    const { signal } = this.abort;
+    return new Worker({
+      instance: this.cloud.instance,
+      settings,
+      ports: this.ports(),
+      moment: () => ({ now: this.time, random: () => this.random.next() }),
+      changed: () => undefined,
+      note: () => undefined,
+      ended: (_action, _ms, failure) => {
+        if (failure?.code === "Bug") this.bugs.push(failure.message);
+      },
+      mayAct: () => true,
+      signal,
+    });
+  }
+
+  private ports(): Ports {
+    return {
+      ec2: this.held("ec2", this.cloud.port()),
+      subnet: async (id) => this.cloud.subnetFacts(id),
+      pods: this.held("pods", this.cluster.podPort()),
+      nodes: this.held("nodes", this.cluster.nodePort()),
+    };
+  }
+
+  /** The same methods, each held until a step lets it go on. */
+  private held<T extends object>(port: string, target: T): T {
+    return new Proxy(target, {
+      get: (object, name) => {
+        const method: unknown = Reflect.get(object, name);
+        if (typeof method !== "function") return method;
+        return (...args: unknown[]) => {
+          const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+          const execute = async () => (await Reflect.apply(method, object, args)) as unknown;
+          this.calls.push({
+            port,
+            method: String(name),
+            args,
+            startedAt: this.time,
+            execute,
+            resolve,
+            reject,
+          });
+          return promise;
+        };
+      },
+    });
+  }
+}
+
+function lossOf({ port, method }: Call): Error {
+  return port === "ec2"
+    ? new Ec2CallError("retry", method, "ECONNRESET", "socket hang up")
+    : new KubernetesError("retry", method, "socket hang up");
+}
+
+/** Not carried out. */
+function refusalOf({ port, method }: Call, pick: number): Error {
+  if (port !== "ec2") return new KubernetesError("conflict", method, "the object has been modified");
+  const refusals = [
+    new Ec2CallError("throttled", method, "RequestLimitExceeded", "Request limit exceeded."),
+    new Ec2CallError("wait", method, "InsufficientFreeAddressesInSubnet", "no free address"),
+    new Ec2CallError("denied", method, "UnauthorizedOperation", "You are not authorized"),
+    new Ec2CallError("retry", method, "InternalError", "An internal error has occurred"),
+  ];
+  return refusals[pick % refusals.length] ?? lossOf({ port, method } as Call);
+}
+
+async function settle(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
