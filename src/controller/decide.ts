@@ -3,6 +3,7 @@ import { earlier } from "./draft.ts";
 import { decideCapacity } from "./nodes/capacity.ts";
 import { decideCniNode } from "./nodes/cni-node.ts";
 import { decideCniStatus } from "./nodes/cni-status.ts";
+import { decideStrayTrunks } from "./nodes/stray-trunks.ts";
 import { decideTaint } from "./nodes/taint.ts";
 import { decideTrunk } from "./nodes/trunk.ts";
 import { decideTrunkAnnotation } from "./nodes/trunk-annotation.ts";
@@ -23,6 +24,7 @@ const DECIDERS: readonly Decider[] = [
   decideTrunkAnnotation,
   decideTaint,
   decideReleases,
+  decideStrayTrunks,
 ];
 
 /**

@@ -55,6 +55,7 @@ export function withDescription(ledger: Ledger, description: Description, now: n
     ...ledger,
     branches,
     trunk: trunkOf(ledger.trunk, description.trunks, now),
+    strayTrunks: straysOf(ledger, description.trunks),
     blocked: withoutKnown(ledger.blocked, branches),
     deleted: new Map([...ledger.deleted].filter(([, at]) => now - at < DELETED_MS)),
     descriptions: ledger.descriptions + 1,
@@ -126,6 +127,19 @@ function trunkOf(known: Trunk, trunks: readonly DescribedTrunk[], now: number): 
   const [left] = trunks;
   if (left === undefined) return known;
   return { state: "undoing", id: left.id, since: now, why: "it was left unattached by a controller before" };
+}
+
+/** Of a creation whose answer was lost, after which another was made. */
+function straysOf(
+  { strayTrunks, trunk, deleted }: Ledger,
+  trunks: readonly DescribedTrunk[],
+): ReadonlyMap<string, number> {
+  const own = "id" in trunk ? trunk.id : undefined;
+  return new Map(
+    trunks
+      .filter(({ id, attachment }) => attachment === undefined && id !== own && !deleted.has(id))
+      .map(({ id }) => [id, (strayTrunks.get(id) ?? 0) + 1]),
+  );
 }
 
 function withoutKnown(

@@ -10,6 +10,8 @@ export interface Ledger {
   readonly trunk: Trunk;
   /** How many trunks have been begun: part of the ClientToken. */
   readonly trunkAttempt: number;
+  /** Trunks that were made for the instance and are on none: how many descriptions in a row have shown each, by id. */
+  readonly strayTrunks: ReadonlyMap<string, number>;
   /** Branches by ENI id. */
   readonly branches: ReadonlyMap<string, Branch>;
   /** What is under way for a pod that has no ENI yet, by the pod's UID. */
@@ -142,6 +144,7 @@ export function emptyLedger(instance: string): Ledger {
     instance,
     trunk: { state: "unknown" },
     trunkAttempt: 0,
+    strayTrunks: new Map(),
     branches: new Map(),
     requests: new Map(),
     blocked: new Map(),
