@@ -1,0 +1,44 @@
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { Heap } from "./heap.ts";
+
+interface Item {
+  readonly value: number;
+}
+
+it("gives the first, whatever was added and taken out before", () => {
+  const step = fc.oneof(
+    fc.record({ add: fc.integer({ min: 0, max: 20 }) }),
+    fc.record({ removeAt: fc.nat({ max: 30 }) }),
+    fc.constant({ pop: true }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const heap = new Heap<Item>((a, b) => a.value < b.value);
+      const held: Item[] = [];
+      for (const one of steps) {
+        if ("add" in one) {
+          const item = { value: one.add };
+          held.push(item);
+          heap.add(item);
+        } else {
+          const item = "pop" in one ? heap.first() : held[one.removeAt];
+          if (item === undefined) continue;
+          if (!heap.remove(item)) throw new Error("it was there");
+          held.splice(held.indexOf(item), 1);
+        }
+        expect(heap.size).toBe(held.length);
+        expect(heap.first()?.value).toBe(held.map(({ value }) => value).sort((a, b) => a - b)[0]);
+      }
+    }),
+  );
+});
+
+it("has an item once, and says whether", () => {
+  const heap = new Heap<Item>((a, b) => a.value < b.value);
+  const item = { value: 1 };
+  expect(heap.remove(item)).toBe(false);
+  heap.add(item);
+  expect(heap.has(item)).toBe(true);
+  expect(() => heap.add(item)).toThrow("it is there already");
+});
