@@ -14,6 +14,11 @@ export class ManualTimer implements Timer {
     return this.time;
   }
 
+  /** How many sleep. */
+  get sleeping(): number {
+    return this.sleepers.size;
+  }
+
   sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     if (signal.aborted) reject(signal.reason as Error);
