@@ -1,52 +1,147 @@
 import { expect, test } from "vitest";
-import { Budget, backOffMs } from "./budget.ts";
-import type { Timer } from "../sys/timer.ts";
-
-/** Sleeping is what moves it. */
-function manual(): Timer & { at: number } {
-  return {
-    at: 0,
-    now() {
-      return this.at;
-    },
-    async sleep(milliseconds, signal) {
-      signal.throwIfAborted();
-      this.at += milliseconds;
-    },
-  };
-}
+import { ManualTimer, settle } from "../../test/unit/manual-timer.ts";
+import { ACTIONS } from "./actions.ts";
+import { Budget, Budgets, backOffMs } from "./budget.ts";
+import type { Priority } from "./waiting-line.ts";
 
 const { signal } = new AbortController();
 
+/** Notes who gets a token, and when. */
+function noting(budget: Budget, timer: ManualTimer) {
+  const order: string[] = [];
+  return {
+    order,
+    ask: (name: string, priority: Priority, by = signal) =>
+      void budget.take(by, priority).then(
+        () => order.push(`${name} ${timer.now() / 1000}`),
+        () => {},
+      ),
+  };
+}
+
 test("1,000 calls at 50 and 5 a second take 190 seconds", async () => {
-  const clock = manual();
-  const budget = new Budget([50, 5], clock);
-  for (let i = 0; i < 1000; i++) await budget.take(signal);
-  expect(clock.at).toBeCloseTo(190_000, 3);
+  const timer = new ManualTimer();
+  const budget = new Budget([50, 5], timer);
+  let left = 1000;
+  for (let i = 0; i < 1000; i++) void budget.take(signal, "pods").then(() => (left -= 1));
+  await timer.advance(189_900);
+  expect(left).toBe(1);
+  await timer.advance(100);
+  expect(left).toBe(0);
 });
 
-test("a throttled API halves its rate, down to a sixteenth, and doubles it again each half minute", () => {
-  const clock = manual();
-  const budget = new Budget([50, 16], clock);
+test("the most urgent goes first, and first come, first served within one", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budget([1, 1], timer);
+  const { order, ask } = noting(budget, timer);
+  ask("first", "warming");
+  for (const priority of ["warming", "releases", "changes", "pods"] as const) {
+    ask(`${priority} 1`, priority);
+    ask(`${priority} 2`, priority);
+  }
+  await timer.advance(6_000);
+  expect(order).toEqual([
+    "first 0",
+    "pods 1 1",
+    "pods 2 2",
+    "changes 1 3",
+    "changes 2 4",
+    "releases 1 5",
+    "releases 2 6",
+  ]);
+});
+
+test("nobody starves: each eighth token goes to whoever has waited longest", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budget([1, 1], timer);
+  const { order, ask } = noting(budget, timer);
+  await budget.take(signal, "pods");
+  ask("release 1", "releases");
+  ask("warm", "warming");
+  // Two pods for each token.
+  for (let second = 0; second < 30; second++) {
+    ask("pod", "pods");
+    ask("pod", "pods");
+    await timer.advance(1_000);
+  }
+  expect(order.filter((line) => !line.startsWith("pod"))).toEqual(["release 1 8", "warm 16"]);
+  expect(order).toHaveLength(30);
+});
+
+test("a throttled API halves its rate, down to a sixteenth, and doubles it again each half minute", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budget([50, 16], timer);
   budget.throttled();
   expect(budget.rate()).toBe(8);
   for (let i = 0; i < 9; i++) budget.throttled();
   expect(budget.rate()).toBe(1);
-  clock.at += 60_000;
-  void budget.take(signal);
+  await timer.advance(60_000);
+  await budget.take(signal, "pods");
   expect(budget.rate()).toBe(4);
 });
 
-test("a wait that is aborted gives its token back", async () => {
-  const clock = manual();
-  const budget = new Budget([1, 1], clock);
-  await budget.take(signal);
-  const controller = new AbortController();
-  clock.sleep = async () => controller.abort(new Error("enough")) ?? controller.signal.throwIfAborted();
-  await expect(budget.take(controller.signal)).rejects.toThrow("enough");
-  clock.at += 1000;
-  clock.sleep = async () => expect.unreachable("a token is there");
-  await budget.take(signal);
+test("who waits already waits longer when the API is throttled", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budget([1, 1], timer);
+  const { order, ask } = noting(budget, timer);
+  await budget.take(signal, "pods");
+  ask("pod", "pods");
+  await timer.advance(500);
+  budget.throttled();
+  await timer.advance(1_900);
+  expect(order).toEqual([]);
+  await timer.advance(700);
+  expect(order).toHaveLength(1);
+});
+
+test("a wait that is aborted takes no token, and leaves no timer behind", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budget([1, 1], timer);
+  const { order, ask } = noting(budget, timer);
+  await budget.take(signal, "pods");
+  const given = new AbortController();
+  const waiting = budget.take(given.signal, "pods");
+  given.abort(new Error("enough"));
+  await expect(waiting).rejects.toThrow("enough");
+  await settle();
+  expect(timer.sleeping).toBe(0);
+  ask("next", "pods");
+  await timer.advance(1_000);
+  expect(order).toEqual(["next 1"]);
+  await expect(budget.take(given.signal, "pods")).rejects.toThrow("enough");
+});
+
+test("somebody who comes as the last one leaves is served all the same", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budget([1, 1], timer);
+  const { order, ask } = noting(budget, timer);
+  await budget.take(signal, "pods");
+  const given = new AbortController();
+  ask("gone", "pods", given.signal);
+  await settle();
+  given.abort(new Error("enough"));
+  ask("next", "warming");
+  await timer.advance(1_000);
+  expect(order).toEqual(["next 1"]);
+});
+
+test("each API has its figures from the start", async () => {
+  const timer = new ManualTimer();
+  const budgets = new Budgets(timer, { AssociateTrunkInterface: [1, 1] });
+  const budget = budgets.of("AssociateTrunkInterface");
+  for (let i = 0; i < 3; i++) void budget.take(signal, "pods");
+  await timer.advance(1_500);
+  budget.throttled();
+  const figures = new Map(budgets.figures());
+  expect([...figures.keys()]).toEqual([...ACTIONS]);
+  expect(figures.get("AssociateTrunkInterface")).toEqual({
+    calls: 2,
+    waitedSeconds: 1,
+    throttled: 1,
+    waiting: 1,
+  });
+  expect(figures.get("DescribeSubnets")).toEqual({ calls: 0, waitedSeconds: 0, throttled: 0, waiting: 0 });
+  expect(() => budgets.of("RunInstances")).toThrow("no budget for RunInstances");
 });
 
 test("the back-off doubles from half a second at least to a minute at most", () => {

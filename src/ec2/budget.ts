@@ -1,5 +1,7 @@
 import { backOff } from "../sys/back-off.ts";
 import type { Timer } from "../sys/timer.ts";
+import { ACTIONS } from "./actions.ts";
+import { type Priority, WaitingLine } from "./waiting-line.ts";
 
 /** Tokens that fit, and tokens a second. */
 export type BudgetSize = readonly [size: number, perSecond: number];
@@ -18,16 +20,34 @@ const SIZES: Readonly<Record<string, BudgetSize>> = {
 const SLOWEST = 1 / 16;
 /** In so long after a throttled call the rate doubles again. */
 const RECOVERY_MS = 30_000;
+/** What many small refills lose to rounding. */
+const ROUNDING = 1e-9;
 
-/** One bucket for an API: whoever calls waits for a token, first come, first served. */
+/** Sums since the start, for metrics. */
+export interface BudgetFigures {
+  /** Tokens that were taken: calls, whatever became of them. */
+  readonly calls: number;
+  /** Seconds for which calls have waited for their tokens. */
+  readonly waitedSeconds: number;
+  /** Calls that EC2 refused with RequestLimitExceeded. */
+  readonly throttled: number;
+  /** Calls that wait now. */
+  readonly waiting: number;
+}
+
+/** One bucket for an API: whoever calls waits for a token, the more urgent before the others. */
 export class Budget {
   private readonly size: number;
   private readonly perSecond: number;
   private readonly clock: Timer;
+  private readonly line = new WaitingLine();
   private level: number;
   private at: number;
   private share = 1;
   private slowedAt = 0;
+  /** While somebody waits: the sleep until the next token. */
+  private serving: AbortController | undefined;
+  private readonly sums = { calls: 0, waitedSeconds: 0, throttled: 0 };
 
   constructor([size, perSecond]: BudgetSize, clock: Timer) {
     this.size = size;
@@ -37,18 +57,13 @@ export class Budget {
     this.at = clock.now();
   }
 
-  /** Takes a token, once there is one. A wait that is aborted gives its token back. */
-  async take(signal: AbortSignal): Promise<void> {
+  /** Takes a token, once there is one. A wait that is aborted takes none. */
+  async take(signal: AbortSignal, priority: Priority): Promise<void> {
     signal.throwIfAborted();
     this.refill();
-    this.level -= 1;
-    if (this.level >= 0) return;
-    try {
-      await this.clock.sleep((-this.level / this.rate()) * 1000, signal);
-    } catch (error) {
-      this.level += 1;
-      throw error;
-    }
+    if (this.line.length > 0 || this.level < 1) await this.wait(signal, priority);
+    else this.level -= 1;
+    this.sums.calls += 1;
   }
 
   /** EC2's bucket is empty, whatever ours says: it starts anew from nothing, at half the rate. */
@@ -57,6 +72,7 @@ export class Budget {
     this.level = Math.min(this.level, 0);
     this.share = Math.max(SLOWEST, this.share / 2);
     this.slowedAt = this.clock.now();
+    this.sums.throttled += 1;
   }
 
   /** Tokens a second at this moment. */
@@ -64,9 +80,52 @@ export class Budget {
     return this.perSecond * this.share;
   }
 
+  figures(): BudgetFigures {
+    return { ...this.sums, waiting: this.line.length };
+  }
+
+  private async wait(signal: AbortSignal, priority: Priority): Promise<void> {
+    const since = this.clock.now();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const leave = this.line.join(priority, resolve);
+    const abort = () => {
+      leave();
+      if (this.line.length === 0) this.serving?.abort();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    if (this.serving === undefined) void this.serve();
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      this.sums.waitedSeconds += (this.clock.now() - since) / 1000;
+    }
+  }
+
+  /** Gives tokens to those who wait, as they come, until nobody waits. */
+  private async serve(): Promise<void> {
+    while (this.line.length > 0) {
+      this.refill();
+      if (this.level >= 1) {
+        this.level -= 1;
+        this.line.serve();
+        continue;
+      }
+      this.serving = new AbortController();
+      try {
+        await this.clock.sleep(((1 - this.level) / this.rate()) * 1000, this.serving.signal);
+      } catch {
+        // Nobody waits any more, unless somebody has come since.
+      }
+    }
+    this.serving = undefined;
+  }
+
   private refill(): void {
     const now = this.clock.now();
     this.level = Math.min(this.size, this.level + ((now - this.at) / 1000) * this.rate());
+    if (Math.abs(this.level - Math.round(this.level)) < ROUNDING) this.level = Math.round(this.level);
     this.at = now;
     while (this.share < 1 && now - this.slowedAt >= RECOVERY_MS) {
       this.share = Math.min(1, this.share * 2);
@@ -75,26 +134,31 @@ export class Budget {
   }
 }
 
-/** A budget for each API, made when it is first called. */
+/** A budget for each API that is called. */
 export class Budgets {
-  private readonly clock: Timer;
-  private readonly overrides: Readonly<Record<string, BudgetSize>>;
-  private readonly byAction = new Map<string, Budget>();
+  private readonly byAction: ReadonlyMap<string, Budget>;
 
   constructor(clock: Timer, overrides: Readonly<Record<string, BudgetSize>> = {}) {
-    this.clock = clock;
-    this.overrides = overrides;
+    this.byAction = new Map(
+      ACTIONS.map((action) => [action, new Budget(overrides[action] ?? sizeOf(action), clock)]),
+    );
   }
 
   of(action: string): Budget {
-    let budget = this.byAction.get(action);
-    if (budget === undefined) {
-      const builtIn = SIZES[action] ?? (action.startsWith("Describe") ? DESCRIBE : MUTATING);
-      budget = new Budget(this.overrides[action] ?? builtIn, this.clock);
-      this.byAction.set(action, budget);
-    }
+    const budget = this.byAction.get(action);
+    if (budget === undefined) throw new Error(`there is no budget for ${action}`);
     return budget;
   }
+
+  /** Of all APIs, from the start on. */
+  *figures(): Generator<readonly [action: string, figures: BudgetFigures]> {
+    for (const [action, budget] of this.byAction) yield [action, budget.figures()];
+  }
+}
+
+/** EC2's own size of an API's bucket. */
+function sizeOf(action: string): BudgetSize {
+  return SIZES[action] ?? (action.startsWith("Describe") ? DESCRIBE : MUTATING);
 }
 
 /** Before a call is tried again: 1 to 60 s. */

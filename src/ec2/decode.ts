@@ -1,7 +1,9 @@
 import type * as sdk from "@aws-sdk/client-ec2";
 import type {
   Attachment,
+  ConnectionTracking,
   Instance,
+  InstanceInterface,
   NetworkInterface,
   SecurityGroup,
   Subnet,
@@ -13,22 +15,52 @@ import type {
 
 export function readInterface(eni: sdk.NetworkInterface): NetworkInterface {
   const attachment = eni.Attachment === undefined ? undefined : readAttachment(eni.Attachment);
-  const addresses = eni.PrivateIpAddresses ?? [];
-  // The primary first: EC2 does not promise an order.
-  const sorted = [...addresses].sort((a, b) => Number(b.Primary ?? false) - Number(a.Primary ?? false));
+  const tracking = readTracking(eni.ConnectionTrackingConfiguration);
   return {
     id: eni.NetworkInterfaceId ?? "",
     type: eni.InterfaceType ?? "interface",
     status: eni.Status ?? "",
     mac: eni.MacAddress ?? "",
-    ipv4: sorted.flatMap(({ PrivateIpAddress }) => PrivateIpAddress ?? []),
-    ipv6: (eni.Ipv6Addresses ?? []).flatMap(({ Ipv6Address }) => Ipv6Address ?? []),
-    groups: (eni.Groups ?? []).flatMap(({ GroupId }) => GroupId ?? []),
+    ...readAddresses(eni),
+    groups: readGroups(eni.Groups),
     subnet: eni.SubnetId ?? "",
     vpc: eni.VpcId ?? "",
     zone: eni.AvailabilityZone ?? "",
     ...(attachment === undefined ? {} : { attachment }),
+    ...(tracking === undefined ? {} : { tracking }),
     tags: readTags(eni.TagSet),
+  };
+}
+
+function readAddresses(eni: sdk.NetworkInterface | sdk.InstanceNetworkInterface) {
+  // The primary first: EC2 does not promise an order.
+  const sorted = [...(eni.PrivateIpAddresses ?? [])].sort(
+    (a, b) => Number(b.Primary ?? false) - Number(a.Primary ?? false),
+  );
+  return {
+    ipv4: sorted.flatMap(({ PrivateIpAddress }) => PrivateIpAddress ?? []),
+    ipv6: (eni.Ipv6Addresses ?? []).flatMap(({ Ipv6Address }) => Ipv6Address ?? []),
+  };
+}
+
+function readGroups(groups: readonly sdk.GroupIdentifier[] | undefined): string[] {
+  return (groups ?? []).flatMap(({ GroupId }) => GroupId ?? []);
+}
+
+/** Undefined when nothing is set: an empty element arrives as a configuration without times. */
+function readTracking(
+  tracking: sdk.ConnectionTrackingConfiguration | undefined,
+): ConnectionTracking | undefined {
+  const {
+    TcpEstablishedTimeout: tcpEstablished,
+    UdpTimeout: udp,
+    UdpStreamTimeout: udpStream,
+  } = tracking ?? {};
+  if (tcpEstablished === undefined && udp === undefined && udpStream === undefined) return undefined;
+  return {
+    ...(tcpEstablished !== undefined && { tcpEstablished }),
+    ...(udp !== undefined && { udp }),
+    ...(udpStream !== undefined && { udpStream }),
   };
 }
 
@@ -40,6 +72,7 @@ function readAttachment(attachment: sdk.NetworkInterfaceAttachment): Attachment 
     instance: attachment.InstanceId,
     deviceIndex: attachment.DeviceIndex ?? 0,
     status: attachment.Status ?? "",
+    attachedAt: attachment.AttachTime?.getTime(),
     deleteOnTermination: attachment.DeleteOnTermination ?? false,
   };
 }
@@ -65,11 +98,21 @@ export function readInstance(instance: sdk.Instance): Instance {
     subnet: instance.SubnetId ?? "",
     vpc: instance.VpcId ?? "",
     zone: instance.Placement?.AvailabilityZone ?? "",
-    interfaces: (instance.NetworkInterfaces ?? []).map((eni) => ({
-      id: eni.NetworkInterfaceId ?? "",
-      type: eni.InterfaceType ?? "interface",
-      deviceIndex: eni.Attachment?.DeviceIndex ?? 0,
-    })),
+    interfaces: (instance.NetworkInterfaces ?? []).map(readInstanceInterface),
+  };
+}
+
+function readInstanceInterface(eni: sdk.InstanceNetworkInterface): InstanceInterface {
+  const tracking = readTracking(eni.ConnectionTrackingConfiguration);
+  return {
+    id: eni.NetworkInterfaceId ?? "",
+    type: eni.InterfaceType ?? "interface",
+    mac: eni.MacAddress ?? "",
+    ...readAddresses(eni),
+    groups: readGroups(eni.Groups),
+    subnet: eni.SubnetId ?? "",
+    deviceIndex: eni.Attachment?.DeviceIndex ?? 0,
+    ...(tracking === undefined ? {} : { tracking }),
   };
 }
 

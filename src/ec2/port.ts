@@ -15,10 +15,14 @@ import {
   ModifyNetworkInterfaceAttributeCommand,
 } from "@aws-sdk/client-ec2";
 import type { CreateNetworkInterfaceCommandInput, Filter } from "@aws-sdk/client-ec2";
+import { systemClock } from "../sys/clock.ts";
+import { LinkedAbort } from "../sys/linked-abort.ts";
+import type { Action } from "./actions.ts";
 import type { Budgets } from "./budget.ts";
 import { readAssociation, readGroup, readInstance, readInterface, readSubnet } from "./decode.ts";
-import { Ec2CallError, kindOf } from "./error.ts";
+import { Ec2CallError, type ErrorKind, kindOf } from "./error.ts";
 import type {
+  ConnectionTracking,
   Instance,
   NetworkInterface,
   NewInterface,
@@ -26,6 +30,7 @@ import type {
   Subnet,
   TrunkAssociation,
 } from "./types.ts";
+import type { Priority } from "./waiting-line.ts";
 
 /** Of one HTTP request. */
 const REQUEST_MS = 30_000;
@@ -38,11 +43,26 @@ const ASSOCIATIONS_PAGE = 255;
 
 export interface PortOptions {
   readonly budgets: Budgets;
+  /** Called after each call, for metrics. */
+  readonly ended?: (call: EndedCall) => void;
   /** Otherwise AWS_REGION. */
   readonly region?: string;
   /** Otherwise AWS_ENDPOINT_URL_EC2, AWS_ENDPOINT_URL, or EC2 itself. */
   readonly endpoint?: string;
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  /** Who waits for it. */
+  readonly priority: Priority;
+}
+
+export interface EndedCall {
+  readonly action: Action;
+  readonly outcome: "ok" | ErrorKind;
+  /** Without the wait for a token. */
+  readonly seconds: number;
 }
 
 /** Which things a description is to show: name of EC2's filter → values, any of which is enough. */
@@ -52,9 +72,11 @@ export type Filters = Readonly<Record<string, readonly string[]>>;
 export class Ec2Port {
   private readonly client: EC2Client;
   private readonly budgets: Budgets;
+  private readonly ended: (call: EndedCall) => void;
 
-  constructor({ budgets, region, endpoint, credentials }: PortOptions) {
+  constructor({ budgets, ended = () => {}, region, endpoint, credentials }: PortOptions) {
     this.budgets = budgets;
+    this.ended = ended;
     this.client = new EC2Client({
       maxAttempts: 1,
       requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
@@ -65,10 +87,10 @@ export class Ec2Port {
   }
 
   /** Whether the account may make trunks: undefined when it may, EC2's refusal otherwise. Makes nothing. */
-  async trunkRefusal(subnet: string, signal: AbortSignal): Promise<Ec2CallError | undefined> {
+  async trunkRefusal(subnet: string, options: CallOptions): Promise<Ec2CallError | undefined> {
     try {
       const input = { SubnetId: subnet, InterfaceType: "trunk", DryRun: true } as const;
-      await this.call("CreateNetworkInterface", signal, (abort) =>
+      await this.call("CreateNetworkInterface", options, (abort) =>
         this.client.send(new CreateNetworkInterfaceCommand(input), abort),
       );
     } catch (error) {
@@ -87,44 +109,44 @@ export class Ec2Port {
   }
 
   /** Not attached yet. */
-  createTrunk(wanted: NewInterface, signal: AbortSignal): Promise<NetworkInterface> {
-    return this.create({ ...createInput(wanted), InterfaceType: "trunk" }, signal);
+  createTrunk(wanted: NewInterface, options: CallOptions): Promise<NetworkInterface> {
+    return this.create({ ...createInput(wanted), InterfaceType: "trunk" }, options);
   }
 
   /** An ordinary interface until it is associated. */
-  createBranch(wanted: NewInterface, signal: AbortSignal): Promise<NetworkInterface> {
-    return this.create(createInput(wanted), signal);
+  createBranch(wanted: NewInterface, options: CallOptions): Promise<NetworkInterface> {
+    return this.create(createInput(wanted), options);
   }
 
   /** Gives the attachment's id; the attachment itself takes seconds. */
-  async attach(id: string, instance: string, deviceIndex: number, signal: AbortSignal): Promise<string> {
+  async attach(id: string, instance: string, deviceIndex: number, options: CallOptions): Promise<string> {
     const input = { NetworkInterfaceId: id, InstanceId: instance, DeviceIndex: deviceIndex };
-    const { AttachmentId } = await this.call("AttachNetworkInterface", signal, (abort) =>
+    const { AttachmentId } = await this.call("AttachNetworkInterface", options, (abort) =>
       this.client.send(new AttachNetworkInterfaceCommand(input), abort),
     );
     return expected("AttachNetworkInterface", "AttachmentId", AttachmentId);
   }
 
-  async detach(attachment: string, signal: AbortSignal): Promise<void> {
-    await this.call("DetachNetworkInterface", signal, (abort) =>
+  async detach(attachment: string, options: CallOptions): Promise<void> {
+    await this.call("DetachNetworkInterface", options, (abort) =>
       this.client.send(new DetachNetworkInterfaceCommand({ AttachmentId: attachment }), abort),
     );
   }
 
-  async deleteOnTermination(id: string, attachment: string, signal: AbortSignal): Promise<void> {
+  async deleteOnTermination(id: string, attachment: string, options: CallOptions): Promise<void> {
     const input = {
       NetworkInterfaceId: id,
       Attachment: { AttachmentId: attachment, DeleteOnTermination: true },
     };
-    await this.call("ModifyNetworkInterfaceAttribute", signal, (abort) =>
+    await this.call("ModifyNetworkInterfaceAttribute", options, (abort) =>
       this.client.send(new ModifyNetworkInterfaceAttributeCommand(input), abort),
     );
   }
 
   /** Replaces the whole set; also of an associated branch. */
-  async setGroups(id: string, groups: readonly string[], signal: AbortSignal): Promise<void> {
+  async setGroups(id: string, groups: readonly string[], options: CallOptions): Promise<void> {
     const input = { NetworkInterfaceId: id, Groups: [...groups] };
-    await this.call("ModifyNetworkInterfaceAttribute", signal, (abort) =>
+    await this.call("ModifyNetworkInterfaceAttribute", options, (abort) =>
       this.client.send(new ModifyNetworkInterfaceAttributeCommand(input), abort),
     );
   }
@@ -132,31 +154,30 @@ export class Ec2Port {
   /** Never with the token of an association that has been removed since. */
   async associate(
     { branch, trunk, vlan, token }: Omit<TrunkAssociation, "id"> & { readonly token: string },
-    signal: AbortSignal,
+    options: CallOptions,
   ): Promise<TrunkAssociation> {
     const input = { BranchInterfaceId: branch, TrunkInterfaceId: trunk, VlanId: vlan, ClientToken: token };
-    const { InterfaceAssociation } = await this.call("AssociateTrunkInterface", signal, (abort) =>
+    const { InterfaceAssociation } = await this.call("AssociateTrunkInterface", options, (abort) =>
       this.client.send(new AssociateTrunkInterfaceCommand(input), abort),
     );
     return readAssociation(expected("AssociateTrunkInterface", "InterfaceAssociation", InterfaceAssociation));
   }
 
-  async disassociate(association: string, token: string, signal: AbortSignal): Promise<void> {
+  async disassociate(association: string, token: string, options: CallOptions): Promise<void> {
     const input = { AssociationId: association, ClientToken: token };
-    await this.call("DisassociateTrunkInterface", signal, (abort) =>
+    await this.call("DisassociateTrunkInterface", options, (abort) =>
       this.client.send(new DisassociateTrunkInterfaceCommand(input), abort),
     );
   }
 
-  async deleteInterface(id: string, signal: AbortSignal): Promise<void> {
-    await this.call("DeleteNetworkInterface", signal, (abort) =>
+  async deleteInterface(id: string, options: CallOptions): Promise<void> {
+    await this.call("DeleteNetworkInterface", options, (abort) =>
       this.client.send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: id }), abort),
     );
   }
 
-  interfaces(filters: Filters, signal: AbortSignal): Promise<NetworkInterface[]> {
-    const action = "DescribeNetworkInterfaces";
-    return this.pages(action, signal, async (NextToken, abort) => {
+  interfaces(filters: Filters, options: CallOptions): Promise<NetworkInterface[]> {
+    return this.pages("DescribeNetworkInterfaces", options, async (NextToken, abort) => {
       const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
       const answer = await this.client.send(new DescribeNetworkInterfacesCommand(input), abort);
       return { next: answer.NextToken, items: (answer.NetworkInterfaces ?? []).map(readInterface) };
@@ -164,23 +185,23 @@ export class Ec2Port {
   }
 
   /** One unknown id fails the whole call as `gone`. */
-  async instances(ids: readonly string[], signal: AbortSignal): Promise<Instance[]> {
-    const { Reservations } = await this.call("DescribeInstances", signal, (abort) =>
+  async instances(ids: readonly string[], options: CallOptions): Promise<Instance[]> {
+    const { Reservations } = await this.call("DescribeInstances", options, (abort) =>
       this.client.send(new DescribeInstancesCommand({ InstanceIds: [...ids] }), abort),
     );
     return (Reservations ?? []).flatMap(({ Instances }) => (Instances ?? []).map(readInstance));
   }
 
-  subnets(filters: Filters, signal: AbortSignal): Promise<Subnet[]> {
-    return this.pages("DescribeSubnets", signal, async (NextToken, abort) => {
+  subnets(filters: Filters, options: CallOptions): Promise<Subnet[]> {
+    return this.pages("DescribeSubnets", options, async (NextToken, abort) => {
       const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
       const answer = await this.client.send(new DescribeSubnetsCommand(input), abort);
       return { next: answer.NextToken, items: (answer.Subnets ?? []).map(readSubnet) };
     });
   }
 
-  groups(filters: Filters, signal: AbortSignal): Promise<SecurityGroup[]> {
-    return this.pages("DescribeSecurityGroups", signal, async (NextToken, abort) => {
+  groups(filters: Filters, options: CallOptions): Promise<SecurityGroup[]> {
+    return this.pages("DescribeSecurityGroups", options, async (NextToken, abort) => {
       const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
       const answer = await this.client.send(new DescribeSecurityGroupsCommand(input), abort);
       return { next: answer.NextToken, items: (answer.SecurityGroups ?? []).map(readGroup) };
@@ -188,8 +209,8 @@ export class Ec2Port {
   }
 
   /** Of all trunks: EC2 has no filter by trunk. `denied` under an assumed role; tags have to do then. */
-  associations(signal: AbortSignal): Promise<TrunkAssociation[]> {
-    return this.pages("DescribeTrunkInterfaceAssociations", signal, async (NextToken, abort) => {
+  associations(options: CallOptions): Promise<TrunkAssociation[]> {
+    return this.pages("DescribeTrunkInterfaceAssociations", options, async (NextToken, abort) => {
       const input = { MaxResults: ASSOCIATIONS_PAGE, NextToken };
       const answer = await this.client.send(new DescribeTrunkInterfaceAssociationsCommand(input), abort);
       return { next: answer.NextToken, items: (answer.InterfaceAssociations ?? []).map(readAssociation) };
@@ -202,24 +223,24 @@ export class Ec2Port {
 
   private async create(
     input: CreateNetworkInterfaceCommandInput,
-    signal: AbortSignal,
+    options: CallOptions,
   ): Promise<NetworkInterface> {
-    const { NetworkInterface } = await this.call("CreateNetworkInterface", signal, (abort) =>
+    const { NetworkInterface } = await this.call("CreateNetworkInterface", options, (abort) =>
       this.client.send(new CreateNetworkInterfaceCommand(input), abort),
     );
     return readInterface(expected("CreateNetworkInterface", "NetworkInterface", NetworkInterface));
   }
 
   private async pages<T>(
-    action: string,
-    signal: AbortSignal,
+    action: Action,
+    options: CallOptions,
     read: (token: string | undefined, abort: Abort) => Promise<{ next: string | undefined; items: T[] }>,
   ): Promise<T[]> {
     const all: T[] = [];
     let token: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
       const at = token;
-      const { next, items } = await this.call(action, signal, (abort) => read(at, abort));
+      const { next, items } = await this.call(action, options, (abort) => read(at, abort));
       all.push(...items);
       if (next === undefined || next === "") return all;
       token = next;
@@ -227,16 +248,31 @@ export class Ec2Port {
     throw new Ec2CallError("bug", action, "NextToken", `there are more than ${MAX_PAGES} pages`);
   }
 
-  private async call<T>(action: string, signal: AbortSignal, send: (abort: Abort) => Promise<T>): Promise<T> {
+  private async call<T>(
+    action: Action,
+    { signal, priority }: CallOptions,
+    send: (abort: Abort) => Promise<T>,
+  ): Promise<T> {
     const budget = this.budgets.of(action);
-    await budget.take(signal);
+    await budget.take(signal, priority);
+    const began = systemClock.now();
+    const ended = (outcome: EndedCall["outcome"]) =>
+      this.ended({ action, outcome, seconds: (systemClock.now() - began) / 1000 });
+    using linked = new LinkedAbort(signal);
+    const late = new DOMException(`no answer after ${REQUEST_MS / 1000} s`, "TimeoutError");
+    const limit = setTimeout(() => linked.abort(late), REQUEST_MS);
     try {
-      return await send({ abortSignal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]) });
+      const answer = await send({ abortSignal: linked.signal });
+      ended("ok");
+      return answer;
     } catch (error) {
       signal.throwIfAborted();
       const failure = callError(action, error);
       if (failure.kind === "throttled") budget.throttled();
+      ended(failure.kind);
       throw failure;
+    } finally {
+      clearTimeout(limit);
     }
   }
 }
@@ -265,7 +301,7 @@ function callError(action: string, error: unknown): Ec2CallError {
 }
 
 function createInput(wanted: NewInterface): CreateNetworkInterfaceCommandInput {
-  const { subnet, groups, description, tags, ipv6Addresses, token } = wanted;
+  const { subnet, groups, description, tags, ipv6Addresses, tracking, token } = wanted;
   const list = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
   return {
     SubnetId: subnet,
@@ -273,8 +309,13 @@ function createInput(wanted: NewInterface): CreateNetworkInterfaceCommandInput {
     ClientToken: token,
     ...(groups.length === 0 ? {} : { Groups: [...groups] }),
     ...(ipv6Addresses === undefined ? {} : { Ipv6AddressCount: ipv6Addresses }),
+    ...(tracking === undefined ? {} : { ConnectionTrackingSpecification: trackingInput(tracking) }),
     ...(list.length === 0 ? {} : { TagSpecifications: [{ ResourceType: "network-interface", Tags: list }] }),
   };
+}
+
+function trackingInput({ tcpEstablished, udp, udpStream }: ConnectionTracking) {
+  return { TcpEstablishedTimeout: tcpEstablished, UdpTimeout: udp, UdpStreamTimeout: udpStream };
 }
 
 function filterList(filters: Filters): Filter[] {

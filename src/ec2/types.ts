@@ -1,4 +1,4 @@
-/** EC2's things as the rest of the system knows them. Times are not kept: nothing here depends on them. */
+/** EC2's things as the rest of the system knows them. */
 
 export interface NetworkInterface {
   readonly id: string;
@@ -15,7 +15,16 @@ export interface NetworkInterface {
   readonly zone: string;
   /** Absent for a branch, also an associated one. */
   readonly attachment?: Attachment;
+  /** Absent: EC2's own times. */
+  readonly tracking?: ConnectionTracking;
   readonly tags: Tags;
+}
+
+/** How long connections without packets are tracked, in seconds; EC2's own times for what is absent. */
+export interface ConnectionTracking {
+  readonly tcpEstablished?: number;
+  readonly udp?: number;
+  readonly udpStream?: number;
 }
 
 export interface Attachment {
@@ -24,6 +33,8 @@ export interface Attachment {
   readonly deviceIndex: number;
   /** "attaching", "attached", "detaching" or "detached". */
   readonly status: string;
+  /** Milliseconds since 1970; undefined when EC2 does not say. An interface itself has no time of its creation. */
+  readonly attachedAt: number | undefined;
   readonly deleteOnTermination: boolean;
 }
 
@@ -45,11 +56,20 @@ export interface Instance {
   readonly vpc: string;
   readonly zone: string;
   /** Without branches: EC2 does not list them here. */
-  readonly interfaces: readonly {
-    readonly id: string;
-    readonly type: string;
-    readonly deviceIndex: number;
-  }[];
+  readonly interfaces: readonly InstanceInterface[];
+}
+
+/** An interface as a description of its instance has it. */
+export type InstanceInterface = Pick<
+  NetworkInterface,
+  "id" | "type" | "mac" | "ipv4" | "ipv6" | "groups" | "subnet" | "tracking"
+> & {
+  readonly deviceIndex: number;
+};
+
+/** The interface that the instance was launched with; undefined while EC2 does not show it, as of a terminated instance. */
+export function primaryOf({ interfaces }: Instance): InstanceInterface | undefined {
+  return interfaces.find(({ deviceIndex }) => deviceIndex === 0);
 }
 
 export interface Subnet {
@@ -78,6 +98,8 @@ export interface NewInterface {
   readonly tags: Tags;
   /** Overrides the subnet's own setting when given. */
   readonly ipv6Addresses?: number;
+  /** Of the node's primary interface, so that a branch's connections live as long as the node's. */
+  readonly tracking?: ConnectionTracking | undefined;
   /** At most 64 ASCII characters: the same again makes nothing again. */
   readonly token: string;
 }

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { Budgets } from "../../src/ec2/budget.ts";
 import type { Timer } from "../../src/sys/timer.ts";
-import { Ec2Port } from "../../src/ec2/port.ts";
+import { Ec2Port, type EndedCall, type PortOptions } from "../../src/ec2/port.ts";
+import { RegionError, findRegion } from "../../src/ec2/region.ts";
+import { primaryOf } from "../../src/ec2/types.ts";
 import { readFault } from "../../src/simulator/model/faults.ts";
 import { changeSettings } from "../../src/simulator/model/settings.ts";
 import { emptyWorld } from "../../src/simulator/model/world.ts";
@@ -14,7 +16,7 @@ const clock: Timer = {
   now: () => performance.now(),
   sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
 };
-const { signal } = new AbortController();
+const usual = { signal: new AbortController().signal, priority: "pods" } as const;
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
@@ -50,9 +52,15 @@ async function ground(): Promise<{ port: Ec2Port; running: Running; subnet: stri
   };
 }
 
-function portTo(endpoint: string): Ec2Port {
+function portTo(endpoint: string, more: Partial<PortOptions> = {}): Ec2Port {
   const credentials = { accessKeyId: "a", secretAccessKey: "b" };
-  const port = new Ec2Port({ budgets: new Budgets(clock), region: "us-east-1", endpoint, credentials });
+  const port = new Ec2Port({
+    budgets: new Budgets(clock),
+    region: "us-east-1",
+    endpoint,
+    credentials,
+    ...more,
+  });
   cleanups.push(() => port.close());
   return port;
 }
@@ -67,32 +75,112 @@ const wanted = (subnet: string, token: string) => ({
 
 test("a trunk and a branch, from nothing and back", async () => {
   const { port, subnet, instance } = await ground();
-  expect(await port.trunkRefusal(subnet, signal)).toBeUndefined();
-  const trunk = await port.createTrunk(wanted(subnet, "trunk"), signal);
+  expect(await port.trunkRefusal(subnet, usual)).toBeUndefined();
+  const trunk = await port.createTrunk(wanted(subnet, "trunk"), usual);
   expect(trunk).toMatchObject({ type: "trunk", status: "pending", tags: { a: "" } });
-  const attachment = await port.attach(trunk.id, instance, 2, signal);
-  await port.deleteOnTermination(trunk.id, attachment, signal);
-  const branch = await port.createBranch(wanted(subnet, "branch"), signal);
-  const made = await port.associate({ branch: branch.id, trunk: trunk.id, vlan: 7, token: "a" }, signal);
-  expect(await port.associations(signal)).toEqual([{ ...made, branch: branch.id, trunk: trunk.id, vlan: 7 }]);
-  const [shown] = await port.interfaces({ "network-interface-id": [branch.id] }, signal);
+  const attachment = await port.attach(trunk.id, instance, 2, usual);
+  await port.deleteOnTermination(trunk.id, attachment, usual);
+  const branch = await port.createBranch(wanted(subnet, "branch"), usual);
+  const made = await port.associate({ branch: branch.id, trunk: trunk.id, vlan: 7, token: "a" }, usual);
+  expect(await port.associations(usual)).toEqual([{ ...made, branch: branch.id, trunk: trunk.id, vlan: 7 }]);
+  const [shown] = await port.interfaces({ "network-interface-id": [branch.id] }, usual);
   expect(shown).toEqual({ ...branch, type: "branch", status: "in-use" });
-  expect((await port.instances([instance], signal))[0]?.interfaces).toMatchObject([
+  expect((await port.instances([instance], usual))[0]?.interfaces).toMatchObject([
     { type: "interface", deviceIndex: 0 },
     { id: trunk.id, type: "trunk", deviceIndex: 2 },
   ]);
-  await port.disassociate(made.id, "b", signal);
-  await port.deleteInterface(branch.id, signal);
-  await port.detach(attachment, signal);
+  await port.disassociate(made.id, "b", usual);
+  await port.deleteInterface(branch.id, usual);
+  await port.detach(attachment, usual);
   await expect
     .poll(() =>
-      port.deleteInterface(trunk.id, signal).then(
+      port.deleteInterface(trunk.id, usual).then(
         () => true,
         () => false,
       ),
     )
     .toBe(true);
-  expect(await port.interfaces({ "tag-key": ["a"] }, signal)).toEqual([]);
+  expect(await port.interfaces({ "tag-key": ["a"] }, usual)).toEqual([]);
+});
+
+test("a branch has the connection tracking of the node's primary interface", async () => {
+  const { port, running, subnet, instance } = await ground();
+  const primary = async () => {
+    const [found] = await port.instances([instance], usual);
+    return found === undefined ? undefined : primaryOf(found);
+  };
+  const before = await primary();
+  expect(before).toMatchObject({ deviceIndex: 0, subnet, type: "interface" });
+  expect(before?.tracking).toBeUndefined();
+  expect(before?.groups[0]).toMatch(/^sg-/);
+  expect(before?.ipv4[0]).toMatch(/^10\./);
+  expect(before?.mac).toMatch(/^02:/);
+  running.simulator().execute(
+    "ModifyNetworkInterfaceAttribute",
+    {
+      Version: "2016-11-15",
+      NetworkInterfaceId: before?.id ?? "",
+      ConnectionTrackingSpecification: { TcpEstablishedTimeout: "600", UdpTimeout: "45" },
+    },
+    running.now(),
+  );
+  const tracking = (await primary())?.tracking;
+  expect(tracking).toEqual({ tcpEstablished: 600, udp: 45 });
+  const branch = await port.createBranch({ ...wanted(subnet, "b"), tracking }, usual);
+  expect(branch.tracking).toEqual(tracking);
+  const [shown] = await port.interfaces({ "network-interface-id": [branch.id] }, usual);
+  expect(shown?.tracking).toEqual(tracking);
+});
+
+test("when an interface was attached", async () => {
+  const { port, running, subnet, instance } = await ground();
+  const trunk = await port.createTrunk(wanted(subnet, "t"), usual);
+  await port.attach(trunk.id, instance, 2, usual);
+  const [shown] = await port.interfaces({ "attachment.instance-id": [instance], "tag:a": [""] }, usual);
+  const since = running.now() - (shown?.attachment?.attachedAt ?? 0);
+  expect(since).toBeGreaterThanOrEqual(0);
+  expect(since).toBeLessThan(60_000);
+});
+
+test("pods go before what is made ahead; each call is told with its outcome", async () => {
+  const { running, subnet } = await ground();
+  const calls: EndedCall[] = [];
+  const port = portTo(running.ec2, {
+    budgets: new Budgets(clock, { CreateNetworkInterface: [1, 10] }),
+    ended: (call) => calls.push(call),
+  });
+  running.simulator().faults.push(readFault({ code: "RequestLimitExceeded", count: 1 }));
+  await port.createBranch(wanted(subnet, "first"), usual).catch(() => {});
+  const order: string[] = [];
+  const create = (token: string, priority: "pods" | "warming") =>
+    port.createBranch(wanted(subnet, token), { ...usual, priority }).then(() => order.push(token));
+  await Promise.all([create("ahead", "warming"), create("pod", "pods")]);
+  expect(order).toEqual(["pod", "ahead"]);
+  expect(calls.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
+    "CreateNetworkInterface throttled",
+    "CreateNetworkInterface ok",
+    "CreateNetworkInterface ok",
+  ]);
+});
+
+test("the Region is what was given, AWS_REGION, or what instance metadata says", async () => {
+  const { running } = await ground();
+  const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT: running.metadata };
+  const { world } = running.simulator();
+  world.region = "eu-south-2";
+  expect(await findRegion(undefined, env)).toBe("eu-south-2");
+  expect(await findRegion(undefined, { ...env, AWS_REGION: "" })).toBe("eu-south-2");
+  expect(await findRegion(undefined, { ...env, AWS_REGION: "us-gov-west-1" })).toBe("us-gov-west-1");
+  expect(await findRegion("ap-southeast-7", { ...env, AWS_REGION: "us-east-1" })).toBe("ap-southeast-7");
+  await expect(findRegion("us-east-1a", env)).rejects.toThrow(
+    '--region says "us-east-1a", which is no Region',
+  );
+  world.region = "somewhere";
+  await expect(findRegion(undefined, env)).rejects.toThrow(/metadata at .* says "somewhere"/);
+  const off = { ...env, AWS_EC2_METADATA_DISABLED: "true" };
+  await expect(findRegion(undefined, off)).rejects.toBeInstanceOf(RegionError);
+  const nobody = { AWS_EC2_METADATA_SERVICE_ENDPOINT: "http://127.0.0.1:1" };
+  await expect(findRegion(undefined, nobody)).rejects.toThrow(/127\.0\.0\.1:1 does not say: .*hop limit/);
 });
 
 test("more interfaces than a page come whole", async () => {
@@ -106,7 +194,7 @@ test("more interfaces than a page come whole", async () => {
         running.now(),
       );
   }
-  const found = await port.interfaces({ description: ["many"] }, signal);
+  const found = await port.interfaces({ description: ["many"] }, usual);
   expect(new Set(found.map(({ id }) => id)).size).toBe(1005);
 });
 
@@ -121,29 +209,29 @@ test.for([
 ] as const)("%s is %s", async ([code, kind]) => {
   const { port, running, subnet } = await ground();
   running.simulator().faults.push(readFault({ code, message: "as told", count: 1 }));
-  const failure = await port.createBranch(wanted(subnet, "t"), signal).catch((error: unknown) => error);
+  const failure = await port.createBranch(wanted(subnet, "t"), usual).catch((error: unknown) => error);
   expect(failure).toMatchObject({ name: "Ec2CallError", kind, code, action: "CreateNetworkInterface" });
   expect(failure).toHaveProperty("requestId", expect.stringMatching(/^[0-9a-f-]{36}$/));
   // Nothing was tried again behind our back: the next call is the first to succeed.
   expect(running.simulator().faults).toEqual([]);
-  await port.createBranch(wanted(subnet, "t"), signal);
+  await port.createBranch(wanted(subnet, "t"), usual);
 });
 
 test("an account without trunks is told apart before anything is made", async () => {
   const { port, running, subnet } = await ground();
   changeSettings(running.simulator().world.settings, { trunksAllowed: false });
-  const refusal = await port.trunkRefusal(subnet, signal);
+  const refusal = await port.trunkRefusal(subnet, usual);
   expect(refusal?.message).toContain("Invalid value 'trunk' for InterfaceType");
 });
 
 test("nobody who answers is retry; an aborted call rejects with the signal's reason", async () => {
   const { port, running, subnet } = await ground();
   const gone = portTo("http://127.0.0.1:1");
-  await expect(gone.subnets({}, signal)).rejects.toMatchObject({ kind: "retry", code: "ECONNREFUSED" });
+  await expect(gone.subnets({}, usual)).rejects.toMatchObject({ kind: "retry", code: "ECONNREFUSED" });
   changeSettings(running.simulator().world.settings, { latencyMs: { "*": [5000, 5000] } });
   const reason = new Error("enough");
   const controller = new AbortController();
-  const call = port.createBranch(wanted(subnet, "t"), controller.signal);
+  const call = port.createBranch(wanted(subnet, "t"), { ...usual, signal: controller.signal });
   setTimeout(() => controller.abort(reason), 50);
   await expect(call).rejects.toBe(reason);
 });

@@ -1,28 +1,23 @@
-import { request } from "node:http";
+import { httpText } from "../../sys/http-text.ts";
+import { METADATA_ENDPOINT, openMetadata } from "../../sys/instance-metadata.ts";
+import { messageOf } from "../../text/error-words.ts";
 import type { Said } from "./find.ts";
 
 /** Where a node says what its ENIs are: aws-node's introspection and instance metadata. */
 
 /** The first of aws-node's on this node; DISABLE_INTROSPECTION switches it off. */
 const INTROSPECTION = "http://127.0.0.1:61679";
-const METADATA = "http://169.254.169.254";
-/** Both answer at once or not at all. */
-const ANSWER_MS = 2_000;
-/** Seconds that a token of instance metadata is to be valid. */
-const TOKEN_S = 60;
-/** Bytes: aws-node lists each address of each ENI. */
-const MAX_ANSWER = 4 * 1024 * 1024;
 
 const ENI_ID = /^eni-[0-9a-f]{8,17}$/;
 
 /** Ids of the ENIs that aws-node takes for trunks. */
 export async function askIntrospection(endpoint = INTROSPECTION): Promise<Said<readonly string[]>> {
   try {
-    const text = await get(`${endpoint}/v1/enis`);
+    const text = await httpText(`${endpoint}/v1/enis`);
     const value: unknown = JSON.parse(text);
     return { found: trunksIn(value) };
   } catch (error) {
-    return { problem: `aws-node's introspection at ${endpoint} does not say: ${wordsOf(error)}` };
+    return { problem: `aws-node's introspection at ${endpoint} does not say: ${messageOf(error)}` };
   }
 }
 
@@ -38,14 +33,10 @@ export function trunksIn(value: unknown, depth = 0): string[] {
 }
 
 /** MACs of the instance's ENIs by id. `endpoint` as in AWS_EC2_METADATA_SERVICE_ENDPOINT. */
-export async function askMetadata(endpoint = METADATA): Promise<Said<ReadonlyMap<string, string>>> {
+export async function askMetadata(endpoint = METADATA_ENDPOINT): Promise<Said<ReadonlyMap<string, string>>> {
   try {
-    const headers = { "x-aws-ec2-metadata-token-ttl-seconds": String(TOKEN_S) };
-    const token = await get(`${endpoint}/latest/api/token`, { method: "PUT", headers });
-    const read = (path: string) =>
-      get(`${endpoint}/latest/meta-data/network/interfaces/macs/${path}`, {
-        headers: { "x-aws-ec2-metadata-token": token },
-      });
+    const open = await openMetadata(endpoint);
+    const read = (path: string) => open(`meta-data/network/interfaces/macs/${path}`);
     const macs = (await read("")).split("\n").map((line) => line.replace(/\/$/, ""));
     const pairs = await Promise.all(
       macs
@@ -54,41 +45,6 @@ export async function askMetadata(endpoint = METADATA): Promise<Said<ReadonlyMap
     );
     return { found: new Map(pairs) };
   } catch (error) {
-    return { problem: `instance metadata at ${endpoint} does not say: ${wordsOf(error)}` };
+    return { problem: `instance metadata at ${endpoint} does not say: ${messageOf(error)}` };
   }
-}
-
-interface Options {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-function get(url: string, { method = "GET", headers = {} }: Options = {}): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  // No agent: it would keep a connection to what is asked once a minute.
-  const asked = request(url, { method, headers, agent: false, signal: AbortSignal.timeout(ANSWER_MS) });
-  asked.once("error", reject);
-  asked.once("response", (answer) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    answer.on("data", (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > MAX_ANSWER) asked.destroy(new Error(`the answer has more than ${MAX_ANSWER} bytes`));
-      chunks.push(chunk);
-    });
-    answer.once("error", reject);
-    answer.once("end", () => {
-      if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString("utf8"));
-      else reject(new Error(`status ${answer.statusCode ?? "unknown"}`));
-    });
-  });
-  asked.end();
-  return promise;
-}
-
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "AbortError" || error.name === "TimeoutError")
-    return `no answer after ${ANSWER_MS / 1000} s`;
-  return error.message;
 }
