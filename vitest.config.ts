@@ -76,7 +76,7 @@ export default defineConfig({
         },
       },
       // The simulator and the port to EC2 over loopback: any Linux, no root.
-      project("simulator", ["test/simulator/{port,wire,command}.test.ts"], 60_000),
+      project("simulator", ["test/simulator/{port,wire,command,iam,cleanup}.test.ts"], 60_000),
       // EC2's own clients against dist/branchline simulate.
       project("clients", ["test/simulator/played/**/*.test.ts"], 120_000),
       // A real API server on loopback, one for all files: any Linux.

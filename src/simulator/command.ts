@@ -3,11 +3,13 @@ import { parseArgs } from "node:util";
 import { claimNamespaces } from "./data-plane/claim.ts";
 import { DataPlane } from "./data-plane/data-plane.ts";
 import { trace } from "./data-plane/trace-command.ts";
+import { Authorizer } from "./iam/authorizer.ts";
+import { readPolicy } from "./iam/policy.ts";
 import { emptyWorld } from "./model/world.ts";
 import type { World } from "./model/types.ts";
 import { refuse } from "./refuse.ts";
 import { readSnapshot, snapshotOf } from "./snapshot.ts";
-import { start } from "./start.ts";
+import { start, type StartOptions } from "./start.ts";
 import { EXAMPLE, applyWorldFile } from "./world-file.ts";
 import { messageOf } from "../text/error-words.ts";
 
@@ -20,6 +22,8 @@ const USAGE = `branchline simulate: EC2 and instance metadata on this machine, w
   --example                        prints such a file
   --seed N                         of ids, latencies and faults (1)
   --no-throttling                  without token buckets
+  --iam-policy FILE                what requests may do, as an IAM policy (JSON); anything without it
+  --iam-key ID                     only those with this access key; others may do anything
   --data-plane                     makes the world real in network namespaces: instances, interfaces, groups (root)
   --namespace-prefix NAME          how their names begin (sim)
   --snapshot FILE                  read at the start when it is there, written at SIGTERM
@@ -49,6 +53,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
   let running;
   try {
     const makeWorld = worldMaker(options);
+    const iam = iamOf(options);
     const prefix = options["namespace-prefix"];
     if (options["data-plane"] === true) await claimNamespaces(prefix);
     running = await start({
@@ -58,6 +63,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
         ? {}
         : { metadataInstance: options["metadata-instance"] }),
       makeWorld,
+      ...(iam === undefined ? {} : { iam }),
       log,
       ...(options["data-plane"] === true
         ? { makeDataPlane: (world) => new DataPlane({ prefix, world, log }) }
@@ -95,6 +101,8 @@ function readOptions(args: readonly string[]) {
       example: { type: "boolean" },
       seed: { type: "string", default: "1" },
       "no-throttling": { type: "boolean" },
+      "iam-policy": { type: "string" },
+      "iam-key": { type: "string" },
       "data-plane": { type: "boolean" },
       "namespace-prefix": { type: "string", default: "sim" },
       snapshot: { type: "string" },
@@ -102,7 +110,16 @@ function readOptions(args: readonly string[]) {
     },
   });
   if (!/^\d{1,9}$/.test(values.seed)) throw new TypeError(`--seed is a number, not "${values.seed}"`);
+  if (values["iam-key"] !== undefined && values["iam-policy"] === undefined)
+    throw new TypeError("--iam-key needs --iam-policy");
   return values;
+}
+
+function iamOf({ "iam-policy": file, "iam-key": key }: Options): StartOptions["iam"] {
+  if (file === undefined) return undefined;
+  const text = readFileSync(file, "utf8");
+  const authorizer = new Authorizer(named(file, () => readPolicy(text)));
+  return key === undefined ? { authorizer } : { authorizer, key };
 }
 
 /** Reads the files at once, so that a fault in one is said at the start. */

@@ -56,6 +56,9 @@ async function respond(what: string, body: string, session: Session): Promise<Re
       if (session.dataPlane === undefined) return json(404, { error: "it runs without --data-plane" });
       simulator.advance(session.now());
       return json(200, await session.dataPlane.state());
+    case "GET /iam":
+      if (session.authorizer === undefined) return json(404, { error: "it runs without --iam-policy" });
+      return json(200, session.authorizer.use());
     case "GET /faults":
       return json(200, simulator.faults);
     case "POST /faults":
@@ -66,7 +69,7 @@ async function respond(what: string, body: string, session: Session): Promise<Re
       return json(200, simulator.faults);
     default:
       return json(404, {
-        error: `there is no "${what.slice(0, 80)}"; there are GET /, /dump, /settings, /faults, /data-plane, POST /settings, /reset, /advance, /faults and DELETE /faults`,
+        error: `there is no "${what.slice(0, 80)}"; there are GET /, /dump, /settings, /faults, /data-plane, /iam, POST /settings, /reset, /advance, /faults and DELETE /faults`,
       });
   }
 }

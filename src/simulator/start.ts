@@ -1,9 +1,10 @@
 import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerControl } from "./control.ts";
+import type { Authorizer } from "./iam/authorizer.ts";
 import type { DataPlane } from "./data-plane/data-plane.ts";
 import { answerMetadata } from "./metadata.ts";
-import { Simulator } from "./model/simulator.ts";
+import { type Authorize, Simulator } from "./model/simulator.ts";
 import type { World } from "./model/types.ts";
 import { pageOf } from "./page.ts";
 import { answerEc2, tooLargeReply } from "./wire/ec2.ts";
@@ -23,6 +24,8 @@ export interface StartOptions {
   readonly metadataInstance?: string;
   /** Makes the world anew, for the start and for each reset. */
   readonly makeWorld: (now: number) => World;
+  /** What requests are allowed; of one access key if it is given, and others may do anything. */
+  readonly iam?: { readonly authorizer: Authorizer; readonly key?: string };
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
   /** Makes the model real in network namespaces; it ends with the servers. */
   readonly makeDataPlane?: (world: () => World) => DataPlane;
@@ -48,6 +51,7 @@ export interface Session {
   reset(): void;
   readonly metadataInstance?: string;
   readonly dataPlane?: DataPlane;
+  readonly authorizer?: Authorizer;
 }
 
 /** Starts all three servers; they are up when it resolves. */
@@ -74,9 +78,11 @@ export async function start(options: StartOptions): Promise<Running> {
     reset() {
       session.simulator = make();
       session.calls.length = 0;
+      session.authorizer?.forget();
       dataPlane?.restart();
     },
     ...(dataPlane === undefined ? {} : { dataPlane }),
+    ...(options.iam === undefined ? {} : { authorizer: options.iam.authorizer }),
     ...(options.metadataInstance === undefined ? {} : { metadataInstance: options.metadataInstance }),
   };
   const wire = {
@@ -84,6 +90,11 @@ export async function start(options: StartOptions): Promise<Running> {
     now,
     wallClock: () => Date.now(),
     sleep: (milliseconds: number) => sleep(milliseconds),
+    authorize: (key: string) => {
+      const { iam } = options;
+      if (iam === undefined || (iam.key !== undefined && iam.key !== key)) return undefined;
+      return (...request: Parameters<Authorize>) => iam.authorizer.check(...request);
+    },
     onCall: (call: Call) => {
       session.calls.push({ at: Date.now(), call });
       if (session.calls.length > MAX_CALLS) session.calls.splice(0, MAX_CALLS / 2);

@@ -37,6 +37,8 @@ test.each<[string, string[], RegExp]>([
   ["a seed that is no number", ["--seed", "x"], /--seed is a number, not "x"/],
   ["a file that is not there", ["--world", path.join(scratch, "nowhere")], /ENOENT.*nowhere/],
   ["a file that makes no sense", ["--world", broken], /broken\.yaml: "vpcs" is a list, not 1/],
+  ["a policy that is none", ["--iam-policy", broken], /broken\.yaml: it is no JSON/],
+  ["a policy's key without the policy", ["--iam-key", "A"], /--iam-key needs --iam-policy/],
   ["an address without a port", ["--listen", "localhost"], /"localhost" is no address and port/],
   ["a snapshot that is none", ["--snapshot", broken], /broken\.yaml: /],
   ["a prefix for namespaces with a slash", ["--data-plane", "--namespace-prefix", "a/b"], /not "a\/b"/],

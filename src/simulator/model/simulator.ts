@@ -30,6 +30,9 @@ const MAX_TOKEN = 64;
 /** How many tokens are remembered: the oldest are forgotten first, as EC2 forgets its own after a day. */
 const MAX_TOKENS = 100_000;
 
+/** Throws an Ec2Error when the caller is not allowed to make the request. */
+export type Authorize = (action: string, params: Params, world: World, account: string) => void;
+
 /** EC2 as a state machine: requests and the passing of time in, answers and effects out. It reads no clock itself. */
 export class Simulator {
   readonly world: World;
@@ -56,11 +59,18 @@ export class Simulator {
   }
 
   /** Answers one request of the account, or throws an Ec2Error, and then nothing has changed. */
-  execute(action: string, tree: ParamTree, now: number, account = this.world.account): Answer {
+  execute(
+    action: string,
+    tree: ParamTree,
+    now: number,
+    account = this.world.account,
+    authorize?: Authorize,
+  ): Answer {
     this.advance(now);
     const params = new Params(tree);
     const operation = operationOf(action, params);
     this.throttle(action, params, account, now);
+    authorize?.(action, params, this.world, account);
     const fault = meetFault(this.faults, action, this.world.random);
     if (fault !== undefined && fault.after !== true) throw faultError(fault);
     const answer = this.carryOut(action, operation, params, this.context(account, now));

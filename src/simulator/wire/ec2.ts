@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Ec2Error } from "../model/error.ts";
-import type { Simulator } from "../model/simulator.ts";
+import type { Authorize, Simulator } from "../model/simulator.ts";
 import { readForm } from "./form.ts";
 import type { Reply } from "./http.ts";
 import { checkSignature } from "./signature.ts";
@@ -24,6 +24,8 @@ export interface Ec2WireOptions {
   readonly wallClock: () => number;
   readonly onCall: (call: Call) => void;
   readonly sleep: (milliseconds: number) => Promise<void>;
+  /** For a request with this access key; undefined: it may do anything. */
+  readonly authorize: (key: string) => Authorize | undefined;
 }
 
 const TYPE = "text/xml;charset=UTF-8";
@@ -49,7 +51,13 @@ export async function answerEc2(
       throw new Ec2Error("MissingAction", "The request is missing an action");
     }
     action = tree["Action"];
-    const answer = simulator.execute(action, tree, options.now(), account);
+    const answer = simulator.execute(
+      action,
+      tree,
+      options.now(),
+      account,
+      options.authorize(accessKey(request)),
+    );
     reply = { status: 200, type: TYPE, body: answerDocument(action, requestId, answer) };
     options.onCall({ action, requestId, account, status: 200 });
   } catch (error) {
@@ -88,6 +96,11 @@ function authenticate({ world }: Simulator, request: IncomingMessage, body: stri
   const secretOf = (key: string) => (Object.hasOwn(keys, key) ? keys[key]?.secret : undefined);
   const key = checkSignature({ method, url, headers, body }, secretOf, now);
   return keys[key]?.account ?? world.account;
+}
+
+/** As the request says: it is checked only where keys are configured. */
+function accessKey({ headers }: IncomingMessage): string {
+  return /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\//.exec(headers.authorization ?? "")?.[1] ?? "";
 }
 
 function latency({ world }: Simulator, action: string): number {
