@@ -23,7 +23,7 @@ test("1,000 calls at 50 and 5 a second take 190 seconds", async () => {
   const timer = new ManualTimer();
   const budget = new Budget([50, 5], timer);
   let left = 1000;
-  for (let i = 0; i < 1000; i++) void budget.take(signal, "pods").then(() => (left -= 1));
+  for (let i = 0; i < 1000; i++) void budget.take(signal, "waiting").then(() => (left -= 1));
   await timer.advance(189_900);
   expect(left).toBe(1);
   await timer.advance(100);
@@ -35,19 +35,19 @@ test("the most urgent goes first, and first come, first served within one", asyn
   const budget = new Budget([1, 1], timer);
   const { order, ask } = noting(budget, timer);
   ask("first", "warming");
-  for (const priority of ["warming", "releases", "changes", "pods"] as const) {
+  for (const priority of ["warming", "releasing", "changing", "waiting"] as const) {
     ask(`${priority} 1`, priority);
     ask(`${priority} 2`, priority);
   }
   await timer.advance(6_000);
   expect(order).toEqual([
     "first 0",
-    "pods 1 1",
-    "pods 2 2",
-    "changes 1 3",
-    "changes 2 4",
-    "releases 1 5",
-    "releases 2 6",
+    "waiting 1 1",
+    "waiting 2 2",
+    "changing 1 3",
+    "changing 2 4",
+    "releasing 1 5",
+    "releasing 2 6",
   ]);
 });
 
@@ -55,13 +55,13 @@ test("nobody starves: each eighth token goes to whoever has waited longest", asy
   const timer = new ManualTimer();
   const budget = new Budget([1, 1], timer);
   const { order, ask } = noting(budget, timer);
-  await budget.take(signal, "pods");
-  ask("release 1", "releases");
+  await budget.take(signal, "waiting");
+  ask("release 1", "releasing");
   ask("warm", "warming");
   // Two pods for each token.
   for (let second = 0; second < 30; second++) {
-    ask("pod", "pods");
-    ask("pod", "pods");
+    ask("pod", "waiting");
+    ask("pod", "waiting");
     await timer.advance(1_000);
   }
   expect(order.filter((line) => !line.startsWith("pod"))).toEqual(["release 1 8", "warm 16"]);
@@ -76,7 +76,7 @@ test("a throttled API halves its rate, down to a sixteenth, and doubles it again
   for (let i = 0; i < 9; i++) budget.throttled();
   expect(budget.rate()).toBe(1);
   await timer.advance(60_000);
-  await budget.take(signal, "pods");
+  await budget.take(signal, "waiting");
   expect(budget.rate()).toBe(4);
 });
 
@@ -84,8 +84,8 @@ test("who waits already waits longer when the API is throttled", async () => {
   const timer = new ManualTimer();
   const budget = new Budget([1, 1], timer);
   const { order, ask } = noting(budget, timer);
-  await budget.take(signal, "pods");
-  ask("pod", "pods");
+  await budget.take(signal, "waiting");
+  ask("pod", "waiting");
   await timer.advance(500);
   budget.throttled();
   await timer.advance(1_900);
@@ -98,26 +98,26 @@ test("a wait that is aborted takes no token, and leaves no timer behind", async 
   const timer = new ManualTimer();
   const budget = new Budget([1, 1], timer);
   const { order, ask } = noting(budget, timer);
-  await budget.take(signal, "pods");
+  await budget.take(signal, "waiting");
   const given = new AbortController();
-  const waiting = budget.take(given.signal, "pods");
+  const waiting = budget.take(given.signal, "waiting");
   given.abort(new Error("enough"));
   await expect(waiting).rejects.toThrow("enough");
   await settle();
   expect(timer.sleeping).toBe(0);
-  ask("next", "pods");
+  ask("next", "waiting");
   await timer.advance(1_000);
   expect(order).toEqual(["next 1"]);
-  await expect(budget.take(given.signal, "pods")).rejects.toThrow("enough");
+  await expect(budget.take(given.signal, "waiting")).rejects.toThrow("enough");
 });
 
 test("somebody who comes as the last one leaves is served all the same", async () => {
   const timer = new ManualTimer();
   const budget = new Budget([1, 1], timer);
   const { order, ask } = noting(budget, timer);
-  await budget.take(signal, "pods");
+  await budget.take(signal, "waiting");
   const given = new AbortController();
-  ask("gone", "pods", given.signal);
+  ask("gone", "waiting", given.signal);
   await settle();
   given.abort(new Error("enough"));
   ask("next", "warming");
@@ -129,7 +129,7 @@ test("each API has its figures from the start", async () => {
   const timer = new ManualTimer();
   const budgets = new Budgets(timer, { AssociateTrunkInterface: [1, 1] });
   const budget = budgets.of("AssociateTrunkInterface");
-  for (let i = 0; i < 3; i++) void budget.take(signal, "pods");
+  for (let i = 0; i < 3; i++) void budget.take(signal, "waiting");
   await timer.advance(1_500);
   budget.throttled();
   const figures = new Map(budgets.figures());

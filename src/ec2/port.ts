@@ -14,7 +14,7 @@ import {
   EC2ServiceException,
   ModifyNetworkInterfaceAttributeCommand,
 } from "@aws-sdk/client-ec2";
-import type { CreateNetworkInterfaceCommandInput, Filter } from "@aws-sdk/client-ec2";
+import type { CreateNetworkInterfaceCommandInput, Filter, Reservation } from "@aws-sdk/client-ec2";
 import { systemClock } from "../sys/clock.ts";
 import { LinkedAbort } from "../sys/linked-abort.ts";
 import type { Action } from "./actions.ts";
@@ -86,12 +86,19 @@ export class Ec2Port {
     });
   }
 
-  /** Whether the account may make trunks: undefined when it may, EC2's refusal otherwise. Makes nothing. */
-  async trunkRefusal(subnet: string, options: CallOptions): Promise<Ec2CallError | undefined> {
+  /**
+   * Whether the account may make such a trunk: undefined when it may, EC2's refusal otherwise. Makes nothing. With the tags
+   * that it would have: a policy may allow no other.
+   */
+  async trunkRefusal(
+    wanted: Omit<NewInterface, "token">,
+    options: CallOptions,
+  ): Promise<Ec2CallError | undefined> {
     try {
-      const input = { SubnetId: subnet, InterfaceType: "trunk", DryRun: true } as const;
+      const { ClientToken: _, ...input } = createInput({ ...wanted, token: "" });
+      const trial = { ...input, InterfaceType: "trunk", DryRun: true } as const;
       await this.call("CreateNetworkInterface", options, (abort) =>
-        this.client.send(new CreateNetworkInterfaceCommand(input), abort),
+        this.client.send(new CreateNetworkInterfaceCommand(trial), abort),
       );
     } catch (error) {
       if (!(error instanceof Ec2CallError)) throw error;
@@ -189,7 +196,16 @@ export class Ec2Port {
     const { Reservations } = await this.call("DescribeInstances", options, (abort) =>
       this.client.send(new DescribeInstancesCommand({ InstanceIds: [...ids] }), abort),
     );
-    return (Reservations ?? []).flatMap(({ Instances }) => (Instances ?? []).map(readInstance));
+    return instancesIn(Reservations);
+  }
+
+  /** Those that there are: an unknown id in a filter is nobody's. */
+  findInstances(filters: Filters, options: CallOptions): Promise<Instance[]> {
+    return this.pages("DescribeInstances", options, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
+      const answer = await this.client.send(new DescribeInstancesCommand(input), abort);
+      return { next: answer.NextToken, items: instancesIn(answer.Reservations) };
+    });
   }
 
   subnets(filters: Filters, options: CallOptions): Promise<Subnet[]> {
@@ -316,6 +332,10 @@ function createInput(wanted: NewInterface): CreateNetworkInterfaceCommandInput {
 
 function trackingInput({ tcpEstablished, udp, udpStream }: ConnectionTracking) {
   return { TcpEstablishedTimeout: tcpEstablished, UdpTimeout: udp, UdpStreamTimeout: udpStream };
+}
+
+function instancesIn(reservations: readonly Reservation[] | undefined): Instance[] {
+  return (reservations ?? []).flatMap(({ Instances }) => (Instances ?? []).map(readInstance));
 }
 
 function filterList(filters: Filters): Filter[] {

@@ -2,7 +2,7 @@
  * Who waits for a token of EC2's, the most urgent first: pods that wait for a branch; groups of living pods that change; what
  * is released; what is made ahead.
  */
-export const PRIORITIES = ["pods", "changes", "releases", "warming"] as const;
+export const PRIORITIES = ["waiting", "changing", "releasing", "warming"] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 /**

@@ -64,7 +64,7 @@ const POLICY = {
   ],
 };
 
-const options = { signal: new AbortController().signal, priority: "pods" } as const;
+const options = { signal: new AbortController().signal, priority: "waiting" } as const;
 const scratch = mkdtempSync(path.join(tmpdir(), "branchline-iam-"));
 let server: Server;
 let port: Ec2Port;
@@ -147,6 +147,11 @@ describe("a policy", () => {
     await expect(port.detach(attachment, options)).rejects.toEqual(refusal(`instance/${instance}`));
   });
 
+  it("holds for a dry run too, with the tags that it is to have", async () => {
+    expect(await port.trunkRefusal(wanted(OWNER), options)).toBeUndefined();
+    expect(await port.trunkRefusal(wanted({}), options)).toMatchObject({ kind: "denied" });
+  });
+
   it("lets EC2 say what does not exist", async () => {
     await expect(port.deleteInterface("eni-00000000000000000", options)).rejects.toMatchObject({
       kind: "gone",
@@ -158,9 +163,9 @@ describe("a policy", () => {
     const counts = Object.fromEntries(statements.map(({ name, used }) => [name, used]));
     expect(counts).toEqual({
       Read: 0,
-      Make: 2,
-      Place: 3,
-      Tag: 2,
+      Make: 3,
+      Place: 4,
+      Tag: 3,
       Change: 2,
       Machine: 1,
       Associate: 1,
@@ -174,7 +179,7 @@ describe("a policy", () => {
       "ec2:DetachNetworkInterface": 1,
     });
     const place = statements.find(({ name }) => name === "Place");
-    expect(place?.resources).toEqual({ [`${ANY}:subnet/*`]: 2, [`${ANY}:security-group/*`]: 1 });
+    expect(place?.resources).toEqual({ [`${ANY}:subnet/*`]: 3, [`${ANY}:security-group/*`]: 1 });
     expect(refused.map(({ action }) => action)).toContain("ec2:ModifyNetworkInterfaceAttribute");
     await port.subnets({}, options);
     const read = (await use()).statements.find(({ name }) => name === "Read");

@@ -16,7 +16,7 @@ const clock: Timer = {
   now: () => performance.now(),
   sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
 };
-const usual = { signal: new AbortController().signal, priority: "pods" } as const;
+const usual = { signal: new AbortController().signal, priority: "waiting" } as const;
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
@@ -75,7 +75,7 @@ const wanted = (subnet: string, token: string) => ({
 
 test("a trunk and a branch, from nothing and back", async () => {
   const { port, subnet, instance } = await ground();
-  expect(await port.trunkRefusal(subnet, usual)).toBeUndefined();
+  expect(await port.trunkRefusal(wanted(subnet, "t"), usual)).toBeUndefined();
   const trunk = await port.createTrunk(wanted(subnet, "trunk"), usual);
   expect(trunk).toMatchObject({ type: "trunk", status: "pending", tags: { a: "" } });
   const attachment = await port.attach(trunk.id, instance, 2, usual);
@@ -89,6 +89,8 @@ test("a trunk and a branch, from nothing and back", async () => {
     { type: "interface", deviceIndex: 0 },
     { id: trunk.id, type: "trunk", deviceIndex: 2 },
   ]);
+  const shownToAll = await port.findInstances({ "instance-id": [instance, "i-00000000000000000"] }, usual);
+  expect(shownToAll.map(({ id }) => id)).toEqual([instance]);
   await port.disassociate(made.id, "b", usual);
   await port.deleteInterface(branch.id, usual);
   await port.detach(attachment, usual);
@@ -152,9 +154,9 @@ test("pods go before what is made ahead; each call is told with its outcome", as
   running.simulator().faults.push(readFault({ code: "RequestLimitExceeded", count: 1 }));
   await port.createBranch(wanted(subnet, "first"), usual).catch(() => {});
   const order: string[] = [];
-  const create = (token: string, priority: "pods" | "warming") =>
+  const create = (token: string, priority: "waiting" | "warming") =>
     port.createBranch(wanted(subnet, token), { ...usual, priority }).then(() => order.push(token));
-  await Promise.all([create("ahead", "warming"), create("pod", "pods")]);
+  await Promise.all([create("ahead", "warming"), create("pod", "waiting")]);
   expect(order).toEqual(["pod", "ahead"]);
   expect(calls.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
     "CreateNetworkInterface throttled",
@@ -220,7 +222,7 @@ test.for([
 test("an account without trunks is told apart before anything is made", async () => {
   const { port, running, subnet } = await ground();
   changeSettings(running.simulator().world.settings, { trunksAllowed: false });
-  const refusal = await port.trunkRefusal(subnet, usual);
+  const refusal = await port.trunkRefusal(wanted(subnet, "t"), usual);
   expect(refusal?.message).toContain("Invalid value 'trunk' for InterfaceType");
 });
 

@@ -140,8 +140,8 @@ class World {
         // What is there so shortly that nobody sees it cannot be counted with.
         if (this.now - this.server.createdAt > DURATION_MS) this.server.lease = undefined;
         break;
-      default:
-      // None is enabled.
+      case undefined:
+        break;
     }
   }
 
