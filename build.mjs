@@ -12,7 +12,7 @@ import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
 import { codeCaches, makeExecutable } from "./build/executable.mjs";
 import { checkImports } from "./build/imports.mjs";
-import { portReport } from "./build/port.mjs";
+import { WITH_PORT, portReport } from "./build/port.mjs";
 import { dist, koffi, version } from "./build/paths.mjs";
 import { checkNode, thirdPartyNotices } from "./build/supply.mjs";
 
@@ -22,6 +22,7 @@ const cli = await bundleOf("cmd/branchline/cli.ts");
 const simulate = await bundleOf("cmd/branchline/simulate.ts");
 const agent = await bundleOf("cmd/branchline/agent.ts");
 const uninstall = await bundleOf("cmd/branchline/uninstall.ts");
+const cleanup = await bundleOf("cmd/branchline/cleanup.ts", WITH_PORT);
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
@@ -31,7 +32,7 @@ console.log(
   `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
 console.log(
-  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes`,
+  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes; cleanup: ${cleanup.code.length} bytes`,
 );
 if (process.argv.includes("--check")) {
   await standInScripts();
@@ -47,12 +48,14 @@ try {
   writeFileSync(`${scratch}/simulate.cjs`, simulate.code);
   writeFileSync(`${scratch}/agent.cjs`, agent.code);
   writeFileSync(`${scratch}/uninstall.cjs`, uninstall.code);
+  writeFileSync(`${scratch}/cleanup.cjs`, cleanup.code);
   const common = {
     "koffi.node": koffi,
     "cli.cjs": `${scratch}/cli.cjs`,
     "simulate.cjs": `${scratch}/simulate.cjs`,
     "agent.cjs": `${scratch}/agent.cjs`,
     "uninstall.cjs": `${scratch}/uninstall.cjs`,
+    "cleanup.cjs": `${scratch}/cleanup.cjs`,
   };
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
@@ -65,7 +68,9 @@ try {
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
-    thirdPartyNotices([plugin, boot, cli, simulate, agent, uninstall].map(({ metafile }) => metafile)),
+    thirdPartyNotices(
+      [plugin, boot, cli, simulate, agent, uninstall, cleanup].map(({ metafile }) => metafile),
+    ),
   );
   console.log(await portReport(scratch));
   console.log(`dist/branchline ${version}`);

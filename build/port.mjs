@@ -7,9 +7,14 @@ import { node } from "./paths.mjs";
 
 const RUNS = 5;
 
-/** With the SDK's ES modules, so that only the operations that are used are in it. */
+/**
+ * For a bundle with the port: the SDK's ES modules, so that only the operations that are used are in it; and require() for
+ * import(), with which the SDK loads Node's own modules and which a script from the executable's assets cannot do.
+ */
+export const WITH_PORT = { mainFields: ["module", "main"], supported: { "dynamic-import": false } };
+
 export function portBundle() {
-  return bundleOf("src/ec2/port.ts", { mainFields: ["module", "main"] });
+  return bundleOf("src/ec2/port.ts", WITH_PORT);
 }
 
 /** One line: bytes of the bundle, and the milliseconds of processor time that loading it adds to a bare Node's. */

