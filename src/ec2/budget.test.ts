@@ -51,6 +51,26 @@ test("the most urgent goes first, and first come, first served within one", asyn
   ]);
 });
 
+test("nobody takes the token of somebody who waits, before that one has woken", async () => {
+  let now = 0;
+  let wake = () => {};
+  const clock = {
+    now: () => now,
+    sleep: () => new Promise<void>((resolve) => (wake = resolve)),
+  };
+  const budget = new Budget([1, 1], clock);
+  const order: string[] = [];
+  await budget.take(signal, "waiting");
+  void budget.take(signal, "waiting").then(() => order.push("pod"));
+  now = 1_000;
+  void budget.take(signal, "warming").then(() => order.push("ahead"));
+  await settle();
+  expect(order).toEqual([]);
+  wake();
+  await settle();
+  expect(order).toEqual(["pod"]);
+});
+
 test("nobody starves: each eighth token goes to whoever has waited longest", async () => {
   const timer = new ManualTimer();
   const budget = new Budget([1, 1], timer);

@@ -34,6 +34,27 @@ it("gives the first, whatever was added and taken out before", () => {
   );
 });
 
+it("gives all that is left in order, after any of them were taken out", () => {
+  const values = fc.array(fc.integer({ min: 0, max: 99 }), { minLength: 20, maxLength: 60 });
+  const places = fc.array(fc.nat({ max: 59 }), { maxLength: 20 });
+  fc.assert(
+    fc.property(values, places, (numbers, removals) => {
+      const heap = new Heap<Item>((a, b) => a.value < b.value);
+      const items = numbers.map((value) => ({ value }));
+      for (const item of items) heap.add(item);
+      const gone = new Set(removals.flatMap((place) => items[place] ?? []));
+      for (const item of gone) heap.remove(item);
+      const given: number[] = [];
+      for (let item = heap.first(); item !== undefined; item = heap.first()) {
+        heap.remove(item);
+        given.push(item.value);
+      }
+      const left = items.filter((item) => !gone.has(item)).map(({ value }) => value);
+      expect(given).toEqual(left.sort((a, b) => a - b));
+    }),
+  );
+});
+
 it("has an item once, and says whether", () => {
   const heap = new Heap<Item>((a, b) => a.value < b.value);
   const item = { value: 1 };

@@ -95,7 +95,7 @@ async function makeNode(instance: string, branches: number): Promise<string> {
   await port.attach(trunk.id, instance, 2, call);
   for (let vlan = 1; vlan <= branches; vlan++) {
     const branch = await port.createBranch(wanted(tags), call);
-    await port.associate({ branch: branch.id, trunk: trunk.id, vlan, token: `${branch.id}` }, call);
+    await port.associate({ branch: branch.id, trunk: trunk.id, vlan, token: branch.id }, call);
   }
   return trunk.id;
 }
