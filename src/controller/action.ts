@@ -1,9 +1,8 @@
+import type { CallOptions } from "../ec2/port.ts";
+import type { Priority } from "../ec2/waiting-line.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Failure, Moment } from "./moment.ts";
 import type { Ports } from "./ports.ts";
-
-/** What is asked of EC2's budget first: pods that wait, changes of groups, releases. */
-export type Priority = "waiting" | "changing" | "releasing";
 
 /**
  * One thing to do, and what is known once it is done, failed, or begun. Only `run` has effects. Each kind of action is one
@@ -14,12 +13,13 @@ export interface Action {
   readonly kind: string;
   /** What it is about: nothing else about the same is done meanwhile. */
   readonly subject: string;
+  /** In EC2's budget. */
   readonly priority: Priority;
   /** For the log. */
   readonly fields: Readonly<Record<string, string | number | undefined>>;
   begin(ledger: Ledger): Ledger;
   /** Carries it out; gives what is known then. Rejects with an Ec2CallError, a KubernetesError or the signal's reason. */
-  run(ports: Ports, signal: AbortSignal): Promise<Learn>;
+  run(ports: Ports, call: CallOptions): Promise<Learn>;
   failed(ledger: Ledger, failure: Failure, moment: Moment): Ledger;
 }
 

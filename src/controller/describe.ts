@@ -1,7 +1,8 @@
+import type { CallOptions } from "../ec2/port.ts";
 import { Ec2CallError } from "../ec2/error.ts";
 import type { NetworkInterface, TrunkAssociation } from "../ec2/types.ts";
 import type { DescribedBranch, DescribedTrunk, Description } from "./description.ts";
-import { clusterTag, INSTANCE_TAG, podOfTags, vlanOfTags } from "./names.ts";
+import { clusterFilters, instanceOf, podOfTags, vlanOfTags } from "./tags.ts";
 import type { Ports } from "./ports.ts";
 import { readEni } from "./read-eni.ts";
 
@@ -13,18 +14,18 @@ export async function describeAll(
   ports: Ports,
   cluster: string,
   askedAt: number,
-  signal: AbortSignal,
+  call: CallOptions,
 ): Promise<ReadonlyMap<string, Description>> {
-  const associations = await associationsOf(ports, signal);
-  const enis = await ports.ec2.interfaces({ [`tag:${clusterTag(cluster)}`]: ["owned"] }, signal);
+  const associations = await associationsOf(ports, call);
+  const enis = await ports.ec2.interfaces(clusterFilters(cluster), call);
   const found = new Map<string, { branches: DescribedBranch[]; trunks: DescribedTrunk[] }>();
   for (const eni of enis) {
-    const instance = eni.tags[INSTANCE_TAG];
+    const instance = instanceOf(eni.tags);
     if (instance === undefined) continue;
     const of = found.get(instance) ?? { branches: [], trunks: [] };
     found.set(instance, of);
     if (eni.type === "trunk") of.trunks.push(trunkOf(eni, instance));
-    else of.branches.push(await branchOf(ports, eni, associations.get(eni.id), signal));
+    else of.branches.push(await branchOf(ports, eni, associations.get(eni.id), call));
   }
   return new Map([...found].map(([instance, of]) => [instance, { askedAt, ...of }]));
 }
@@ -32,10 +33,10 @@ export async function describeAll(
 /** By the branch's id. Empty where EC2 does not tell: the tags have to do. */
 async function associationsOf(
   ports: Ports,
-  signal: AbortSignal,
+  call: CallOptions,
 ): Promise<ReadonlyMap<string, TrunkAssociation>> {
   try {
-    const all = await ports.ec2.associations(signal);
+    const all = await ports.ec2.associations(call);
     return new Map(all.map((one) => [one.branch, one]));
   } catch (error) {
     const isRefusal = error instanceof Ec2CallError && (error.kind === "denied" || error.kind === "invalid");
@@ -48,10 +49,10 @@ async function branchOf(
   ports: Ports,
   eni: NetworkInterface,
   association: TrunkAssociation | undefined,
-  signal: AbortSignal,
+  call: CallOptions,
 ): Promise<DescribedBranch> {
   return {
-    eni: readEni(eni, await ports.subnet(eni.subnet, signal)),
+    eni: readEni(eni, await ports.subnet(eni.subnet, call)),
     vlan: association?.vlan ?? vlanOfTags(eni.tags),
     association: association?.id,
     pod: podOfTags(eni.tags),

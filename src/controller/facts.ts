@@ -1,3 +1,4 @@
+import type { ConnectionTracking } from "../ec2/types.ts";
 import type { PodGroups } from "../policy/groups-of-pod.ts";
 
 /** What the API server says, as far as decisions need it. */
@@ -61,6 +62,8 @@ export interface CniNodeFacts {
   readonly asksForTrunk: boolean;
   /** The ENIConfig that the feature CustomNetworking names; undefined without it. */
   readonly eniConfig: string | undefined;
+  /** status.nodeNetworkState.connectionTracking: the primary interface's, as of when the trunk was made. */
+  readonly tracking: ConnectionTracking | undefined;
   /** spec.tags: for all interfaces of the node. */
   readonly tags: Readonly<Record<string, string>>;
   /** Its status as canonical JSON, to be compared with what it should be. */

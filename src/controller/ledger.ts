@@ -1,3 +1,4 @@
+import type { ConnectionTracking } from "../ec2/types.ts";
 import type { PodName } from "./facts.ts";
 import type { Retry } from "./moment.ts";
 
@@ -43,6 +44,7 @@ export interface InstanceFacts {
   readonly subnet: Subnet;
   /** Of its primary interface. */
   readonly groups: readonly string[];
+  readonly tracking: ConnectionTracking | undefined;
   /** Device indexes in use. */
   readonly deviceIndexes: readonly number[];
 }

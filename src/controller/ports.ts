@@ -1,4 +1,4 @@
-import type { Ec2Port } from "../ec2/port.ts";
+import type { CallOptions, Ec2Port } from "../ec2/port.ts";
 import type { PodName } from "./facts.ts";
 import type { Subnet } from "./ledger.ts";
 
@@ -20,7 +20,7 @@ export interface Ports {
     | "trunkRefusal"
   >;
   /** EC2's answer, kept for a while: a subnet's ranges seldom change. */
-  readonly subnet: (id: string, signal: AbortSignal) => Promise<Subnet>;
+  readonly subnet: (id: string, call: CallOptions) => Promise<Subnet>;
   readonly pods: PodPort;
   readonly nodes: NodePort;
 }

@@ -83,7 +83,7 @@ export class Worker {
     const started = moment().now;
     let failure: Failure | undefined;
     try {
-      const learn = await action.run(ports, signal);
+      const learn = await action.run(ports, { signal, priority: action.priority });
       this.known = learn(this.known, moment());
     } catch (error) {
       if (signal.aborted) return;

@@ -175,6 +175,7 @@ function readInterface(eni: Answer): NetworkInterface {
         instance: textOf(instance),
         deviceIndex: Number(attachment["deviceIndex"]),
         status: textOf(attachment["status"]),
+        attachedAt: undefined,
         deleteOnTermination: attachment["deleteOnTermination"] === true,
       },
     }),
@@ -191,8 +192,7 @@ function readInstance(instance: Answer): Instance {
     vpc: textOf(instance["vpcId"]),
     zone: "us-east-1a",
     interfaces: items(instance, "networkInterfaceSet").map((eni) => ({
-      id: textOf(eni["networkInterfaceId"]),
-      type: textOf(eni["interfaceType"]),
+      ...readInterface(eni),
       deviceIndex: Number(fields(eni["attachment"])["deviceIndex"]),
     })),
   };

@@ -144,6 +144,7 @@ export class Cluster {
             // The agent is quick here.
             asksForTrunk: true,
             eniConfig: undefined,
+            tracking: undefined,
             tags: {},
             status: "{}",
           };

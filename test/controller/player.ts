@@ -255,7 +255,10 @@ export class Player {
     const { worker } = this;
     try {
       const askedAt = this.time;
-      const all = await describeAll(this.ports(), CLUSTER, askedAt, this.abort.signal);
+      const all = await describeAll(this.ports(), CLUSTER, askedAt, {
+        signal: this.abort.signal,
+        priority: "releasing",
+      });
       if (worker !== this.worker) return;
       const own = all.get(this.cloud.instance) ?? { askedAt, branches: [], trunks: [] };
       this.rules.described(own.branches.map(({ eni }) => eni.id));

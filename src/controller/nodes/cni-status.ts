@@ -60,7 +60,7 @@ function branchOf({ eni, vlan, association }: Branch) {
   };
 }
 
-function networkOf(instance: string, { subnet, groups }: InstanceFacts) {
+function networkOf(instance: string, { subnet, groups, tracking }: InstanceFacts) {
   // The schema asks for one group at least.
   if (groups.length === 0) return undefined;
   return {
@@ -69,6 +69,11 @@ function networkOf(instance: string, { subnet, groups }: InstanceFacts) {
     subnetCIDRBlock: subnet.cidr,
     subnetV6CIDRBlock: subnet.ipv6Cidr,
     primaryNetworkInterfaceSecurityGroups: [...groups].sort(),
+    connectionTracking: tracking && {
+      tcpEstablishedTimeout: tracking.tcpEstablished,
+      udpStreamTimeout: tracking.udpStream,
+      udpTimeout: tracking.udp,
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { CallOptions } from "../../../ec2/port.ts";
 import type { Action, Learn } from "../../action.ts";
 import { withRetry } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
@@ -9,7 +10,7 @@ import type { Ports } from "../../ports.ts";
  */
 export function act(
   { kind, name, fields }: Pick<Action, "kind" | "fields"> & { readonly name: string },
-  run: (ports: Ports, signal: AbortSignal) => Promise<void>,
+  run: (ports: Ports, call: CallOptions) => Promise<void>,
   pauseMs = 0,
 ): Action {
   const done: Learn = (ledger, { now }) =>
@@ -24,8 +25,8 @@ export function act(
     priority: "changing",
     fields,
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      await run(ports, signal);
+    async run(ports, call) {
+      await run(ports, call);
       return done;
     },
     failed: (ledger, failure, moment) =>

@@ -7,7 +7,7 @@ const SHOWN_MS = 2_000;
 export function annotateTrunk({ name, uid }: NodeFacts, text: string): Action {
   return act(
     { kind: "AnnotateTrunk", name: "trunk-annotation", fields: { node: name } },
-    (ports, signal) => ports.nodes.annotateTrunk({ name, uid }, text, signal),
+    (ports, call) => ports.nodes.annotateTrunk({ name, uid }, text, call.signal),
     SHOWN_MS,
   );
 }

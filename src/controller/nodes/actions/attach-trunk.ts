@@ -16,8 +16,8 @@ export function attachTrunk({ ledger: { instance } }: View, trunk: Created, devi
   const asked: Trunk = { ...trunk, deviceIndex };
   return trunkAct(
     { kind: "AttachTrunk", fields: { eni: id, instance, deviceIndex } },
-    async (ports, signal) => {
-      await ports.ec2.attach(id, instance, deviceIndex, signal);
+    async (ports, call) => {
+      await ports.ec2.attach(id, instance, deviceIndex, call);
       return (ledger, { now }) =>
         lookAgain(replaceTrunk(ledger, id, { ...asked, since: now }), now + SHOWN_MS);
     },

@@ -9,7 +9,7 @@ const SHOWN_MS = 2_000;
 export function createCniNode({ name, uid }: NodeFacts, instance: string): Action {
   return act(
     { kind: "CreateCniNode", name: "cni-node", fields: { node: name, instance } },
-    (ports, signal) => ports.nodes.createCniNode({ name, uid, instance }, signal),
+    (ports, call) => ports.nodes.createCniNode({ name, uid, instance }, call.signal),
     SHOWN_MS,
   );
 }

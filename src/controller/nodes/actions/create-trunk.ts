@@ -1,6 +1,6 @@
 import type { Action } from "../../action.ts";
 import type { InstanceFacts } from "../../ledger.ts";
-import { TRUNK_DESCRIPTION, tokenOf, trunkTags } from "../../names.ts";
+import { TRUNK_DESCRIPTION, tokenOf, trunkTags } from "../../tags.ts";
 import type { View } from "../../view.ts";
 import { trunkAct } from "./trunk-act.ts";
 
@@ -18,8 +18,8 @@ export function createTrunk({ settings, ledger, cniNode, eniConfig }: View, fact
   };
   return trunkAct(
     { kind: "CreateTrunk", fields: { instance, subnet: wanted.subnet } },
-    async (ports, signal) => {
-      const { id, mac, subnet } = await ports.ec2.createTrunk(wanted, signal);
+    async (ports, call) => {
+      const { id, mac, subnet } = await ports.ec2.createTrunk(wanted, call);
       return (now, moment) =>
         now.trunk.state === "absent"
           ? {

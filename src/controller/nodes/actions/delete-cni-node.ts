@@ -7,7 +7,7 @@ const SHOWN_MS = 2_000;
 export function deleteCniNode(name: string, uid: string): Action {
   return act(
     { kind: "DeleteCniNode", name: "cni-node", fields: { node: name } },
-    (ports, signal) => ports.nodes.deleteCniNode({ name, uid }, signal),
+    (ports, call) => ports.nodes.deleteCniNode({ name, uid }, call.signal),
     SHOWN_MS,
   );
 }

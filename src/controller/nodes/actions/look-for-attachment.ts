@@ -17,8 +17,8 @@ export function lookForAttachment(
   deviceIndex: number,
 ): Action {
   const { id, facts, since } = trunk;
-  return trunkAct({ kind: "LookForAttachment", fields: { eni: id, instance } }, async (ports, signal) => {
-    const [eni] = await ports.ec2.interfaces({ "network-interface-id": [id] }, signal);
+  return trunkAct({ kind: "LookForAttachment", fields: { eni: id, instance } }, async (ports, call) => {
+    const [eni] = await ports.ec2.interfaces({ "network-interface-id": [id] }, call);
     const attached = eni && attachedAs(eni, instance);
     return (ledger, { now }) => {
       if (attached !== undefined) return replaceTrunk(ledger, id, { ...attached, facts });

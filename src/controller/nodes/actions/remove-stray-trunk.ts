@@ -19,10 +19,10 @@ export function removeStrayTrunk(id: string): Action {
     priority: "releasing",
     fields: { eni: id },
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      const [eni] = await ports.ec2.interfaces({ "network-interface-id": [id] }, signal);
+    async run(ports, call) {
+      const [eni] = await ports.ec2.interfaces({ "network-interface-id": [id] }, call);
       if (eni?.attachment !== undefined) return spared;
-      await ports.ec2.deleteInterface(id, signal);
+      await ports.ec2.deleteInterface(id, call);
       return done;
     },
     failed(ledger, failure, moment) {

@@ -7,7 +7,7 @@ const SHOWN_MS = 2_000;
 export function removeTaint({ name, uid }: NodeFacts): Action {
   return act(
     { kind: "RemoveTaint", name: "taint", fields: { node: name } },
-    (ports, signal) => ports.nodes.removeTaint({ name, uid }, signal),
+    (ports, call) => ports.nodes.removeTaint({ name, uid }, call.signal),
     SHOWN_MS,
   );
 }

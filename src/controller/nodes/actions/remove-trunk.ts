@@ -22,13 +22,13 @@ export function removeTrunk({ ledger: { instance } }: View, { id }: Undoing): Ac
     );
   return trunkAct(
     { kind: "RemoveTrunk", fields: { eni: id } },
-    async (ports, signal) => {
-      const [eni] = await ports.ec2.interfaces({ "network-interface-id": [id] }, signal);
+    async (ports, call) => {
+      const [eni] = await ports.ec2.interfaces({ "network-interface-id": [id] }, call);
       const attached = eni && attachedAs(eni, instance);
       if (attached !== undefined) return (ledger) => replaceTrunk(ledger, id, attached);
       // It becomes attached, or available: EC2 refuses to delete it meanwhile.
       if (eni?.attachment !== undefined) return (ledger, { now }) => lookAgain(ledger, now + AGAIN_MS);
-      await ports.ec2.deleteInterface(id, signal);
+      await ports.ec2.deleteInterface(id, call);
       return (ledger, { now }) => removed(ledger, now);
     },
     (ledger, { kind }, { now }) => (kind === "gone" ? removed(ledger, now) : ledger),

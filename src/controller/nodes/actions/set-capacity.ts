@@ -9,13 +9,13 @@ const SHOWN_MS = 500;
 export function setCapacity({ name, uid }: NodeFacts, capacity: number, alsoAllocatable: boolean): Action {
   const action = act(
     { kind: "SetCapacity", name: "capacity", fields: { node: name, capacity } },
-    (ports, signal) => ports.nodes.setCapacity({ name, uid }, capacity, alsoAllocatable, signal),
+    (ports, call) => ports.nodes.setCapacity({ name, uid }, capacity, alsoAllocatable, call.signal),
     SHOWN_MS,
   );
   return {
     ...action,
-    async run(ports, signal) {
-      const learn = await action.run(ports, signal);
+    async run(ports, call) {
+      const learn = await action.run(ports, call);
       return (ledger, moment) => ({ ...learn(ledger, moment), capacityAt: moment.now });
     },
   };

@@ -10,7 +10,7 @@ export function setCniStatus(
 ): Action {
   return act(
     { kind: "SetCniStatus", name: "cni-status", fields: { node: cniNode.name } },
-    (ports, signal) => ports.nodes.setCniStatus(cniNode, status, signal),
+    (ports, call) => ports.nodes.setCniStatus(cniNode, status, call.signal),
     PAUSE_MS,
   );
 }

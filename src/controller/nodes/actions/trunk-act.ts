@@ -1,3 +1,4 @@
+import type { CallOptions } from "../../../ec2/port.ts";
 import type { Action, Learn } from "../../action.ts";
 import { type Ledger, type Trunk, withRetry } from "../../ledger.ts";
 import { type Failure, type Moment, retryAfter } from "../../moment.ts";
@@ -6,7 +7,7 @@ import type { Ports } from "../../ports.ts";
 /** What the steps to a trunk have in common: one at a time, with one count of failures. */
 export function trunkAct(
   { kind, fields }: Pick<Action, "kind" | "fields">,
-  run: (ports: Ports, signal: AbortSignal) => Promise<Learn>,
+  run: (ports: Ports, call: CallOptions) => Promise<Learn>,
   failed: (ledger: Ledger, failure: Failure, moment: Moment) => Ledger = (ledger) => ledger,
 ): Action {
   return {
@@ -15,8 +16,8 @@ export function trunkAct(
     priority: "waiting",
     fields,
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      const learn = await run(ports, signal);
+    async run(ports, call) {
+      const learn = await run(ports, call);
       return (ledger, moment) => learn(withRetry(ledger, "trunk", undefined), moment);
     },
     failed: (ledger, failure, moment) =>

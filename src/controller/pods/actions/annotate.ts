@@ -16,8 +16,8 @@ export function annotate(pod: PodFacts, branch: Branch): Action {
     fields: { pod: `${namespace}/${name}`, eni: id, vlan: branch.vlan },
     // Whatever the answer, or without one, it may have been written.
     begin: (ledger) => changeBranch(ledger, id, (known) => ({ ...known, mayBeAnnotated: true })),
-    async run(ports, signal) {
-      await ports.pods.annotate({ namespace, name, uid }, hasAnnotations, text, signal);
+    async run(ports, call) {
+      await ports.pods.annotate({ namespace, name, uid }, hasAnnotations, text, call.signal);
       return (ledger, { now }) =>
         changeBranch(ledger, id, (known) => ({ ...known, state: "assigned", since: now, retry: undefined }));
     },

@@ -2,7 +2,7 @@ import type { Action } from "../../action.ts";
 import type { PodFacts } from "../../facts.ts";
 import { type Branch, changeBranch, type Ledger, withEntry } from "../../ledger.ts";
 import { type Failure, type Moment, retryAfter } from "../../moment.ts";
-import { tokenOf } from "../../names.ts";
+import { tokenOf } from "../../tags.ts";
 import type { View } from "../../view.ts";
 
 /** For so long EC2 may not know a branch yet that it has just made. */
@@ -24,8 +24,8 @@ export function associate(view: View, pod: PodFacts, branch: Branch, trunk: stri
     priority: "waiting",
     fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, vlan },
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      const association = await ports.ec2.associate({ branch: id, trunk, vlan, token }, signal);
+    async run(ports, call) {
+      const association = await ports.ec2.associate({ branch: id, trunk, vlan, token }, call);
       return (ledger, { now }) =>
         changeBranch(ledger, id, (known) => ({
           ...known,

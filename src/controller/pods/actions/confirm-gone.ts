@@ -1,3 +1,4 @@
+import type { CallOptions } from "../../../ec2/port.ts";
 import type { Action, Learn } from "../../action.ts";
 import { type Branch, changeBranch } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
@@ -21,8 +22,8 @@ export function confirmGone({ settings: { cooldownMs } }: View, branch: Branch):
     priority: "releasing",
     fields: { eni: id, pod: branch.pod && `${branch.pod.namespace}/${branch.pod.name}` },
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      const isGone = await isUnused(ports, branch, signal);
+    async run(ports, call) {
+      const isGone = await isUnused(ports, branch, call);
       return learned(id, isGone, cooldownMs);
     },
     failed: (ledger, failure, moment) =>
@@ -30,9 +31,9 @@ export function confirmGone({ settings: { cooldownMs } }: View, branch: Branch):
   };
 }
 
-async function isUnused(ports: Ports, { pod, eni, state }: Branch, signal: AbortSignal): Promise<boolean> {
-  if (pod === undefined) return !(await ports.pods.isClaimed(eni.id, signal));
-  const now = await ports.pods.read(pod, signal);
+async function isUnused(ports: Ports, { pod, eni, state }: Branch, call: CallOptions): Promise<boolean> {
+  if (pod === undefined) return !(await ports.pods.isClaimed(eni.id, call.signal));
+  const now = await ports.pods.read(pod, call.signal);
   if (now === undefined || now.isFinished) return true;
   // A second one that was made for it; its own is in the annotation.
   return state === "found" && now.annotation !== undefined && eniOf(now.annotation) !== eni.id;

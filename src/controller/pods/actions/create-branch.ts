@@ -2,7 +2,7 @@ import type { Action } from "../../action.ts";
 import type { PodFacts } from "../../facts.ts";
 import { type Branch, type AttachedTrunk, type Ledger, withBranch, withRequest } from "../../ledger.ts";
 import { type Failure, type Moment, retryAfter } from "../../moment.ts";
-import { BRANCH_DESCRIPTION, branchTags, tokenOf } from "../../names.ts";
+import { BRANCH_DESCRIPTION, branchTags, tokenOf } from "../../tags.ts";
 import { readEni } from "../../read-eni.ts";
 import type { View } from "../../view.ts";
 
@@ -26,6 +26,7 @@ export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): 
     description: BRANCH_DESCRIPTION,
     tags: branchTags(settings.cluster, { instance, trunk: trunk.id, vlan, pod }, cniNode?.tags ?? {}),
     ...(node?.isIpv6 === true && { ipv6Addresses: 1 }),
+    tracking: trunk.facts === undefined ? cniNode?.tracking : trunk.facts.tracking,
     token: tokenOf("branch", settings.cluster, uid, attempt),
   };
   return {
@@ -37,8 +38,8 @@ export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): 
       const request = now.requests.get(uid);
       return request === undefined ? now : withRequest(now, uid, { ...request, making: { vlan, groups } });
     },
-    async run(ports, signal) {
-      const eni = readEni(await ports.ec2.createBranch(wanted, signal), await ports.subnet(subnet, signal));
+    async run(ports, call) {
+      const eni = readEni(await ports.ec2.createBranch(wanted, call), await ports.subnet(subnet, call));
       return (now, moment) => {
         const branch: Branch = {
           state: "created",

@@ -19,8 +19,8 @@ export function deleteBranch(branch: Branch): Action {
     priority: "releasing",
     fields: { eni: id },
     begin: (ledger) => changeBranch(ledger, id, (known) => ({ ...known, state: "releasing" })),
-    async run(ports, signal) {
-      await ports.ec2.deleteInterface(id, signal);
+    async run(ports, call) {
+      await ports.ec2.deleteInterface(id, call);
       return done;
     },
     failed(ledger, failure, moment) {

@@ -1,7 +1,7 @@
 import type { Action, Learn } from "../../action.ts";
 import { type Branch, changeBranch } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
-import { tokenOf } from "../../names.ts";
+import { tokenOf } from "../../tags.ts";
 
 /** EC2 DisassociateTrunkInterface. With it the VLAN id is free. */
 export function disassociate(branch: Branch, association: string): Action {
@@ -21,8 +21,8 @@ export function disassociate(branch: Branch, association: string): Action {
     priority: "releasing",
     fields: { eni: id, vlan: branch.vlan },
     begin: (ledger) => changeBranch(ledger, id, (known) => ({ ...known, state: "releasing" })),
-    async run(ports, signal) {
-      await ports.ec2.disassociate(association, tokenOf("disassociation", association), signal);
+    async run(ports, call) {
+      await ports.ec2.disassociate(association, tokenOf("disassociation", association), call);
       return done;
     },
     failed(ledger, failure, moment) {

@@ -17,8 +17,8 @@ export function lookAtPod({ settings: { cooldownMs } }: View, pod: PodFacts, bra
     priority: "waiting",
     fields: { pod: `${namespace}/${name}`, eni: id },
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      return learned(id, await ports.pods.read({ namespace, name, uid }, signal), cooldownMs);
+    async run(ports, call) {
+      return learned(id, await ports.pods.read({ namespace, name, uid }, call.signal), cooldownMs);
     },
     failed: (ledger, failure, moment) =>
       changeBranch(ledger, id, (known) => ({ ...known, retry: retryAfter(known.retry, failure, moment) })),

@@ -23,8 +23,8 @@ export function prove(pod: PodFacts): Action {
     priority: "waiting",
     fields: { pod: `${namespace}/${name}` },
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      await ports.pods.prove({ namespace, name, uid }, hasAnnotations, signal);
+    async run(ports, call) {
+      await ports.pods.prove({ namespace, name, uid }, hasAnnotations, call.signal);
       return (ledger, { now }) =>
         withRequest(ledger, uid, {
           ...before(ledger.requests.get(uid)),

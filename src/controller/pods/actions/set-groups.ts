@@ -12,8 +12,8 @@ export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
     priority: "waiting",
     fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, groups: groups.join(" ") },
     begin: (ledger) => ledger,
-    async run(ports, signal) {
-      await ports.ec2.setGroups(id, groups, signal);
+    async run(ports, call) {
+      await ports.ec2.setGroups(id, groups, call);
       return (ledger) =>
         changeBranch(ledger, id, (branch) => ({
           ...branch,
