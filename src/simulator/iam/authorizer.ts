@@ -127,7 +127,7 @@ function isAction(pattern: string, action: string): boolean {
   return matches(pattern, action, { ignoresCase: true });
 }
 
-/** An action without resources is allowed for all of them only. What is to be made has no id yet, and its ARN a star. */
+/** An action without resources has a star for one, which no ARN matches. What is to be made has one in place of its id. */
 function isResource(pattern: string, resource: string): boolean {
-  return resource === "*" ? pattern === "*" : matches(pattern, resource);
+  return matches(pattern, resource);
 }
