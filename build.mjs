@@ -23,6 +23,7 @@ const simulate = await bundleOf("cmd/branchline/simulate.ts");
 const agent = await bundleOf("cmd/branchline/agent.ts");
 const uninstall = await bundleOf("cmd/branchline/uninstall.ts");
 const cleanup = await bundleOf("cmd/branchline/cleanup.ts", WITH_PORT);
+const controller = await bundleOf("cmd/branchline/controller.ts", WITH_PORT);
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
@@ -32,7 +33,7 @@ console.log(
   `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
 console.log(
-  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes; cleanup: ${cleanup.code.length} bytes`,
+  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes; cleanup: ${cleanup.code.length} bytes; controller: ${controller.code.length} bytes`,
 );
 if (process.argv.includes("--check")) {
   await standInScripts();
@@ -49,6 +50,7 @@ try {
   writeFileSync(`${scratch}/agent.cjs`, agent.code);
   writeFileSync(`${scratch}/uninstall.cjs`, uninstall.code);
   writeFileSync(`${scratch}/cleanup.cjs`, cleanup.code);
+  writeFileSync(`${scratch}/controller.cjs`, controller.code);
   const common = {
     "koffi.node": koffi,
     "cli.cjs": `${scratch}/cli.cjs`,
@@ -56,6 +58,7 @@ try {
     "agent.cjs": `${scratch}/agent.cjs`,
     "uninstall.cjs": `${scratch}/uninstall.cjs`,
     "cleanup.cjs": `${scratch}/cleanup.cjs`,
+    "controller.cjs": `${scratch}/controller.cjs`,
   };
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
@@ -69,7 +72,7 @@ try {
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
     thirdPartyNotices(
-      [plugin, boot, cli, simulate, agent, uninstall, cleanup].map(({ metafile }) => metafile),
+      [plugin, boot, cli, simulate, agent, uninstall, cleanup, controller].map(({ metafile }) => metafile),
     ),
   );
   console.log(await portReport(scratch));

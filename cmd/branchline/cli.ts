@@ -12,6 +12,7 @@ export interface CommandLine {
 const COMMANDS: Readonly<Record<string, string>> = {
   agent: "agent.cjs",
   cleanup: "cleanup.cjs",
+  controller: "controller.cjs",
   simulate: "simulate.cjs",
   uninstall: "uninstall.cjs",
 };
@@ -23,6 +24,7 @@ stdin; it is chained after the node's primary plugin (for example aws-cni).
 
 branchline agent: what a node needs besides the plugin; see branchline agent --help.
 branchline uninstall: takes the plugin's list away from every node of a cluster; see branchline uninstall --help.
+branchline controller: gives nodes their trunks and pods their branches; see branchline controller --help.
 branchline cleanup: deletes what a cluster that is no more has left in EC2; see branchline cleanup --help.
 branchline simulate: EC2 and instance metadata on this machine, for trying things out; see branchline simulate --help.
 

@@ -18,6 +18,15 @@ const MAX_ANSWER = 256 * 1024 * 1024;
 /** Bytes of an event: etcd takes no object above 1.5 MiB, and JSON may escape. */
 const MAX_EVENT = 16 * 1024 * 1024;
 
+const PODS_PATH: Resource<unknown> = {
+  group: "",
+  version: "v1",
+  plural: "pods",
+  kind: "Pod",
+  isNamespaced: true,
+  read: (object) => object,
+};
+
 export interface ObjectName {
   readonly namespace?: string | undefined;
   readonly name: string;
@@ -93,7 +102,8 @@ export class KubernetesClient {
     try {
       return await this.list(resource, scope, signal);
     } catch (error) {
-      if (!(error instanceof KubernetesError) || error.kind !== "missing") throw error;
+      // Of a group that nobody serves the API server says no more than that the page is not there.
+      if (!(error instanceof KubernetesError) || error.status !== 404) throw error;
       if (await this.isServed(resource, signal)) throw error;
       return undefined;
     }
@@ -170,6 +180,34 @@ export class KubernetesClient {
       contentType: "application/json-patch+json",
     } as const;
     return resource.read(await this.json(request));
+  }
+
+  /** Whether a JSON patch would be taken, by a dry run: rejects as the patch would. Changes nothing. */
+  async tryPatch(
+    resource: Resource<unknown>,
+    name: ObjectName,
+    steps: readonly PatchStep[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const path = `${objectPath(resource, name)}?dryRun=All`;
+    const contentType = "application/json-patch+json";
+    await this.json({ method: "PATCH", path, signal, body: JSON.stringify(steps), contentType });
+  }
+
+  /** Evicts the pod of this UID and no other (policy/v1). Kind `retry` while a PodDisruptionBudget forbids it. */
+  async evict(
+    pod: { readonly namespace: string; readonly name: string; readonly uid: string },
+    signal: AbortSignal,
+  ) {
+    const { namespace, name, uid } = pod;
+    const path = `${objectPath(PODS_PATH, { namespace, name })}/eviction`;
+    const eviction = {
+      apiVersion: "policy/v1",
+      kind: "Eviction",
+      metadata: { namespace, name },
+      deleteOptions: { preconditions: { uid } },
+    };
+    await this.json({ method: "POST", path, signal, ...jsonBody(eviction) });
   }
 
   /** Deletes the object of this UID and no other. */

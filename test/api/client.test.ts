@@ -124,6 +124,11 @@ describe("the client", () => {
     expect(await client.isServed(SECURITY_GROUP_POLICIES, signal)).toBe(true);
     expect(await client.isServed({ ...SECURITY_GROUP_POLICIES, plural: "others" }, signal)).toBe(false);
     expect(await client.isServed({ ...SECURITY_GROUP_POLICIES, group: "none.example" }, signal)).toBe(false);
+    const nowhere = { ...SECURITY_GROUP_POLICIES, group: "none.example" };
+    expect(await client.listIfServed(nowhere, {}, signal)).toBeUndefined();
+    expect(
+      await client.listIfServed({ ...SECURITY_GROUP_POLICIES, plural: "others" }, {}, signal),
+    ).toBeUndefined();
   });
 
   it("ends a watch when its reader stops, and when its signal is aborted", async () => {

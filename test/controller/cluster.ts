@@ -1,7 +1,7 @@
 import { AnnotationError, decodeIdentity } from "../../src/ipam/annotation.ts";
 import { KubernetesError } from "../../src/kubernetes/error.ts";
 import type { CniNodeFacts, NodeFacts, PodFacts, PodName } from "../../src/controller/facts.ts";
-import { canonical } from "../../src/controller/nodes/cni-status.ts";
+import { canonical } from "../../src/controller/canonical.ts";
 import type { NodePort, PodNow, PodPort } from "../../src/controller/ports.ts";
 
 export interface SimulatedPod extends PodName {

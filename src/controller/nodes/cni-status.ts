@@ -1,4 +1,5 @@
 import type { Decision } from "../action.ts";
+import { canonical } from "../canonical.ts";
 import { Draft } from "../draft.ts";
 import type { Branch, InstanceFacts, Trunk } from "../ledger.ts";
 import { isManaged, type View } from "../view.ts";
@@ -75,13 +76,4 @@ function networkOf(instance: string, { subnet, groups, tracking }: InstanceFacts
       udpTimeout: tracking.udp,
     },
   };
-}
-
-/** JSON with sorted keys, without those that are undefined: equal texts for equal values. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

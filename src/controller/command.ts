@@ -1,0 +1,171 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { Budgets } from "../ec2/budget.ts";
+import { Ec2Port } from "../ec2/port.ts";
+import { RateError, readRates } from "../ec2/rates.ts";
+import { findRegion, RegionError } from "../ec2/region.ts";
+import { KubernetesClient } from "../kubernetes/client.ts";
+import { connectTo } from "../kubernetes/connect.ts";
+import { KubeconfigError, loadKubeconfig } from "../kubernetes/kubeconfig.ts";
+import { endedBySignal, readFlags, UsageError } from "../sys/command-line.ts";
+import { systemTimer } from "../sys/timer.ts";
+import { serveHealth } from "../telemetry/health.ts";
+import { readListen } from "../telemetry/http.ts";
+import { stackOf } from "../text/error-words.ts";
+import { quote } from "../text/json.ts";
+import { type LogFields, type LogLevel, logLine } from "../text/log-line.ts";
+import { Controller } from "./controller.ts";
+import { readDuration } from "./duration.ts";
+import type { ControllerOptions } from "./options.ts";
+
+/** `branchline controller`: flags, signals, exit. */
+
+const USAGE = `branchline controller: gives nodes their trunks and pods their branches. Two replicas run in a cluster; one acts.
+
+  --mode MODE                 standalone, or eks: AWS's controller makes trunks and branches (standalone)
+  --cluster-name NAME         part of the tags of all that is made (required)
+  --region REGION             (AWS_REGION, else instance metadata)
+  --kubeconfig FILE           (KUBECONFIG, else what a pod has)
+  --leader-elect=BOOL         act only with the Lease branchline-controller (true)
+  --lease-namespace NAME      (POD_NAMESPACE, else kube-system)
+  --lease-duration DURATION   2s to 2m (15s)
+  --cooldown DURATION         from a pod's end to its branch's release, from 30s; the ConfigMap kube-system/amazon-vpc-cni's
+                              branch-eni-cooldown counts more (60s)
+  --refused evict|report      pods that their agent refused because they ask for no branch (evict)
+  --escaped evict|report      pods that run without their branch (evict)
+  --rate API=SIZE/PERSECOND   EC2's bucket for an API, where your account has another; may be given several times
+  --health-listen ADDRESS:PORT   /healthz and /readyz (:8081)
+  --metrics-listen ADDRESS:PORT  /metrics, for Prometheus (:8080)
+
+Credentials and endpoint of EC2 are those of the AWS SDK's environment.
+
+Exit status: 0 after SIGTERM or SIGINT; 1 for a defect, or when the Lease is lost; 2 for arguments that cannot be used.
+`;
+
+const FLAGS = {
+  help: { type: "boolean", default: false },
+  mode: { type: "string", default: "standalone" },
+  "cluster-name": { type: "string" },
+  region: { type: "string" },
+  kubeconfig: { type: "string" },
+  "leader-elect": { type: "string", default: "true" },
+  "lease-namespace": { type: "string" },
+  "lease-duration": { type: "string", default: "15s" },
+  cooldown: { type: "string", default: "60s" },
+  refused: { type: "string", default: "evict" },
+  escaped: { type: "string", default: "evict" },
+  rate: { type: "string", multiple: true, default: [] as string[] },
+  "health-listen": { type: "string", default: ":8081" },
+  "metrics-listen": { type: "string", default: ":8080" },
+} as const;
+
+interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+}
+
+/** Runs until SIGTERM or SIGINT, or until another leads; gives the exit status. */
+export async function controller(args: readonly string[], around: Surroundings): Promise<number> {
+  const log = (level: LogLevel, message: string, fields: LogFields = {}) =>
+    void process.stderr.write(logLine(new Date().toISOString(), level, message, fields));
+  const stop = endedBySignal();
+  try {
+    const options = await readOptions(args, around, log);
+    if (options === "help") {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    const running = new Controller(options.controller, stop);
+    await using health = await serveHealth(options.health, running.conditions);
+    await using metrics = await running.metrics.serve(options.metrics);
+    log("info", `branchline controller ${around.version}`, {
+      identity: options.controller.identity,
+      health: health.url,
+      metrics: metrics.url,
+    });
+    const lost = await running.run();
+    if (lost === undefined) return 0;
+    log("error", lost);
+    return 1;
+  } catch (error) {
+    const isUsage =
+      error instanceof UsageError ||
+      error instanceof KubeconfigError ||
+      error instanceof RateError ||
+      error instanceof RegionError;
+    if (isUsage) {
+      process.stderr.write(`branchline controller: ${error.message}; see branchline controller --help\n`);
+    } else log("error", stackOf(error));
+    return isUsage ? 2 : 1;
+  }
+}
+
+type Listen = NonNullable<ReturnType<typeof readListen>>;
+
+async function readOptions(
+  args: readonly string[],
+  { env, version }: Surroundings,
+  log: ControllerOptions["log"],
+): Promise<
+  "help" | { readonly controller: ControllerOptions; readonly health: Listen; readonly metrics: Listen }
+> {
+  const flags = readFlags(args, FLAGS);
+  if (flags.help) return "help";
+  const cluster = clusterOf(flags["cluster-name"]);
+  const mode = oneOf("--mode", flags.mode, ["standalone", "eks"]);
+  const cooldownMs = durationOf("--cooldown", flags.cooldown, 30_000, 86_400_000);
+  const durationMs = durationOf("--lease-duration", flags["lease-duration"], 2_000, 120_000);
+  const budgets = new Budgets(systemTimer, readRates(flags.rate));
+  const isElected = oneOf("--leader-elect", flags["leader-elect"], ["true", "false"]) === "true";
+  const namespace = flags["lease-namespace"] ?? env["POD_NAMESPACE"] ?? "kube-system";
+  const config = loadKubeconfig({ path: flags.kubeconfig }, env);
+  const onCall: ControllerOptions["onCall"] = { ended: () => undefined };
+  const region = await findRegion(flags.region, env);
+  return {
+    health: listenOf("--health-listen", flags["health-listen"]),
+    metrics: listenOf("--metrics-listen", flags["metrics-listen"]),
+    controller: {
+      version,
+      identity: `${env["POD_NAME"] ?? hostname()}_${randomBytes(4).toString("hex")}`,
+      client: new KubernetesClient(connectTo(config, `branchline-controller/${version}`)),
+      port: new Ec2Port({ budgets, region, ended: (call) => onCall.ended(call) }),
+      budgets,
+      cluster,
+      mode,
+      cooldownMs,
+      lease: isElected ? { namespace, name: "branchline-controller", durationMs } : undefined,
+      refused: oneOf("--refused", flags.refused, ["evict", "report"]),
+      escaped: oneOf("--escaped", flags.escaped, ["evict", "report"]),
+      timer: systemTimer,
+      wallClock: Date.now,
+      random: Math.random,
+      log,
+      onCall,
+    },
+  };
+}
+
+function clusterOf(name: string | undefined): string {
+  if (name === undefined || name === "") throw new UsageError("which cluster? give --cluster-name NAME");
+  if (!/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/.test(name))
+    throw new UsageError(`--cluster-name ${quote(name)} is no name of a cluster`);
+  return name;
+}
+
+function durationOf(flag: string, text: string, least: number, most: number): number {
+  const value = readDuration(text);
+  if (value !== undefined && value >= least && value <= most) return value;
+  throw new UsageError(`${flag} ${quote(text)} is no duration from ${least / 1000}s to ${most / 1000}s`);
+}
+
+function listenOf(flag: string, value: string): Listen {
+  const listen = readListen(value);
+  if (listen === undefined) throw new UsageError(`${flag} ${quote(value)} is no ADDRESS:PORT`);
+  return listen;
+}
+
+function oneOf<T extends string>(flag: string, value: string, values: readonly T[]): T {
+  const found = values.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new UsageError(`${flag} ${quote(value)} is none of ${values.join(", ")}`);
+}

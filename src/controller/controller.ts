@@ -1,0 +1,330 @@
+import type { EndedCall } from "../ec2/port.ts";
+import { LeaderElection } from "../kubernetes/lease.ts";
+import { Recorder } from "../kubernetes/events.ts";
+import { done, type Outcome, wait } from "../kubernetes/outcome.ts";
+import { Queue, STARTUP } from "../kubernetes/queue.ts";
+import { LinkedAbort } from "../sys/linked-abort.ts";
+import { pause } from "../sys/timer.ts";
+import { NamedConditions } from "../telemetry/conditions.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { messageOf } from "../text/error-words.ts";
+import type { Action, Note } from "./action.ts";
+import { describeAll } from "./describe.ts";
+import { ConfigMaps } from "./config-maps.ts";
+import { Evictions } from "./evictions.ts";
+import { type ControllerMetrics, controllerMetrics } from "./figures.ts";
+import type { Failure } from "./moment.ts";
+import { nodePort } from "./node-port.ts";
+import { Observed } from "./observed.ts";
+import type { ControllerOptions } from "./options.ts";
+import { podPort } from "./pod-port.ts";
+import type { Ports } from "./ports.ts";
+import { subnetsOf } from "./subnets.ts";
+import type { Settings } from "./view.ts";
+import { Workers } from "./workers.ts";
+
+/** EC2 describes everything anew after so long, to find what nobody knows of. */
+const DESCRIBE_MS = 600_000;
+/** And after so long while something was seen once. */
+const DESCRIBE_SOON_MS = 60_000;
+const DESCRIBE_AGAIN_MS = 10_000;
+/** Decisions take well under a millisecond: the actions they begin run side by side. */
+const CONCURRENCY = 64;
+/** Of the actions under way, when the controller ends. */
+const STOP_MS = 10_000;
+
+const NEEDED = ["CachesComplete"] as const;
+const TOLD = ["Leading", "Described"] as const;
+type ConditionName = (typeof NEEDED)[number] | (typeof TOLD)[number];
+
+/** The controller of a cluster. Replicas that do not lead only keep their caches. */
+export class Controller {
+  readonly conditions: NamedConditions<ConditionName>;
+  readonly observed: Observed;
+  private readonly options: ControllerOptions;
+  private readonly configMaps: ConfigMaps;
+  private readonly queue: Queue;
+  private readonly workers: Workers;
+  private readonly recorder: Recorder;
+  private readonly evictions: Evictions;
+  private readonly election: LeaderElection | undefined;
+  private readonly figures: ControllerMetrics;
+  private readonly ports: Ports;
+  private readonly ending: LinkedAbort;
+  private readonly lost = Promise.withResolvers<string>();
+  private readonly elected = Promise.withResolvers<void>();
+
+  /** `outer` ends it. */
+  constructor(options: ControllerOptions, outer: AbortSignal) {
+    const { client, port, timer, random, log, wallClock, cluster, mode, identity, lease } = options;
+    this.options = options;
+    this.ending = new LinkedAbort(outer);
+    const { signal } = this.ending;
+    const warn = (message: string) => log("warn", message);
+    this.conditions = new NamedConditions<ConditionName>(NEEDED, TOLD, (condition, { isTrue, why }) =>
+      log("info", why, { condition, status: isTrue }),
+    );
+    const cache = { client, timer, random, warn };
+    this.configMaps = new ConfigMaps(cache, options.cooldownMs, () => this.everything());
+    const { configMaps } = this;
+    const settings: Settings = {
+      cluster,
+      mode,
+      get cooldownMs() {
+        return configMaps.cooldownMs;
+      },
+      limitsOf: (type) => configMaps.limitsOf(type),
+    };
+    this.observed = new Observed(cache, (instance) => this.queue.add(instance));
+    this.recorder = new Recorder({
+      client,
+      component: "branchline-controller",
+      instance: identity,
+      timer,
+      wallClock,
+      warn,
+      signal,
+    });
+    this.ports = {
+      ec2: port,
+      subnet: subnetsOf(port, timer),
+      pods: podPort(client),
+      nodes: nodePort(client, wallClock),
+    };
+    this.workers = new Workers((instance) => ({
+      settings,
+      ports: this.ports,
+      moment: () => ({ now: timer.now(), random }),
+      changed: () => this.queue.add(instance),
+      note: (note) => this.note(instance, note),
+      ended: (action, milliseconds, failure) => this.actionEnded(instance, action, milliseconds, failure),
+      mayAct: () => this.mayAct(),
+      signal,
+    }));
+    this.queue = new Queue({
+      pass: (instance) => Promise.resolve(this.pass(instance)),
+      concurrency: CONCURRENCY,
+      timer,
+      random,
+      bug: (message) => log("error", message),
+      began: (seconds) => this.figures.passBegan(seconds),
+    });
+    this.evictions = new Evictions({
+      client,
+      cache,
+      pods: this.observed.pods,
+      isSelected: (pod) => this.observed.groupsOf(pod).groups.length > 0,
+      refused: options.refused,
+      escaped: options.escaped,
+      say: ({ metadata }, text) => this.recorder.say({ apiVersion: "v1", kind: "Pod", metadata }, text),
+      timer,
+      mayAct: () => this.mayAct(),
+      log,
+    });
+    this.election =
+      lease &&
+      new LeaderElection({
+        client,
+        ...lease,
+        identity,
+        timer,
+        wallClock,
+        random,
+        acquired: () => this.elected.resolve(),
+        lost: (reason) => this.lost.resolve(reason),
+        warn,
+      });
+    this.figures = this.makeFigures(warn);
+    options.onCall.ended = (call: EndedCall) => this.figures.callEnded(call);
+  }
+
+  get metrics(): Metrics {
+    return this.figures.metrics;
+  }
+
+  /** Runs once, until it is ended: gives why, when it is because another leads. */
+  async run(): Promise<string | undefined> {
+    const { signal } = this.ending;
+    const ended = aborted(signal);
+    const leadership = new AbortController();
+    const caches = [...this.observed.caches(), ...this.configMaps.caches()];
+    const running: Promise<unknown>[] = caches.map((cache) => cache.run(signal));
+    try {
+      running.push(this.election?.run(leadership.signal) ?? Promise.resolve());
+      await Promise.race([ended, this.whenComplete(signal)]);
+      this.conditions.set("Leading", this.election === undefined, "waiting for the Lease");
+      await Promise.race([
+        ended,
+        this.lost.promise,
+        this.election === undefined ? undefined : this.elected.promise,
+      ]);
+      if (signal.aborted) return undefined;
+      this.conditions.set(
+        "Leading",
+        true,
+        this.election === undefined ? "without a Lease" : "holds the Lease",
+      );
+      running.push(this.evictions.run(signal), this.keepDescribing(signal));
+      const reason = await Promise.race([ended, this.lost.promise]);
+      return typeof reason === "string" ? `the Lease is lost: ${reason}` : undefined;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return undefined;
+    } finally {
+      await this.queue.stop(STOP_MS);
+      this.ending.abort(new Error("the controller is ending"));
+      await this.workers.whenIdle();
+      leadership.abort(new Error("the controller is ending"));
+      await Promise.allSettled(running);
+      // Once nothing is under way any more, another may begin.
+      await this.election?.release(AbortSignal.timeout(STOP_MS));
+      this.ending[Symbol.dispose]();
+    }
+  }
+
+  private mayAct(): boolean {
+    return this.election === undefined || this.election.remainingMs() > 0;
+  }
+
+  private pass(instance: string): Outcome {
+    const facts = this.observed.factsOf(instance);
+    const worker = this.workers.of(instance);
+    const at = worker.pass(facts);
+    if (facts.node === undefined) this.workers.forget(instance);
+    return at === undefined ? done : wait(at, "the next thing is due then");
+  }
+
+  private async whenComplete(signal: AbortSignal): Promise<void> {
+    const { conditions, observed } = this;
+    const missing = () => observed.states().filter(([, { isComplete }]) => !isComplete);
+    const say = () => {
+      const names = missing().map(
+        ([plural, { problem }]) => `${plural}${problem === undefined ? "" : ` (${problem.message})`}`,
+      );
+      conditions.set(
+        "CachesComplete",
+        names.length === 0,
+        names.length === 0 ? "all lists are here" : `waiting for ${names.join(", ")}`,
+      );
+    };
+    say();
+    await Promise.all(
+      [...observed.caches(), ...this.configMaps.caches()].map(async (cache) => {
+        await cache.whenComplete(signal);
+        say();
+      }),
+    );
+  }
+
+  /** All of the cluster in EC2, at the start and again and again. Nothing is decided before the first time. */
+  private async keepDescribing(signal: AbortSignal): Promise<void> {
+    const { timer, cluster } = this.options;
+    let isStarted = false;
+    while (!signal.aborted) {
+      let next = DESCRIBE_AGAIN_MS;
+      try {
+        const askedAt = timer.now();
+        const all = await describeAll(this.ports, cluster, askedAt, {
+          signal,
+          // Pods wait for the first one.
+          priority: isStarted ? "releasing" : "waiting",
+        });
+        this.workers.describe(askedAt, all);
+        this.conditions.set("Described", true, `EC2 has described the cluster's interfaces`);
+        if (!isStarted) this.start();
+        isStarted = true;
+        next = this.workers.areUncertain ? DESCRIBE_SOON_MS : DESCRIBE_MS;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.conditions.set("Described", false, messageOf(error));
+      }
+      await this.untilDescribing(next, signal);
+    }
+  }
+
+  /** What becomes uncertain meanwhile is not left so for ten minutes. */
+  private async untilDescribing(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const { timer } = this.options;
+    for (let waited = 0; waited < milliseconds && !signal.aborted;) {
+      const step = Math.min(DESCRIBE_SOON_MS, milliseconds - waited);
+      await pause(timer, step, signal);
+      waited += step;
+      if (this.workers.areUncertain) return;
+    }
+  }
+
+  private start(): void {
+    this.everything();
+    this.queue.start();
+  }
+
+  private everything(): void {
+    for (const instance of this.observed.instanceIds()) this.queue.add(instance, { priority: STARTUP });
+  }
+
+  private note(instance: string, { about, type, reason, message }: Note): void {
+    if (about === "node") {
+      const node = this.observed.node(instance);
+      if (node === undefined) return;
+      this.recorder.say(
+        { apiVersion: "v1", kind: "Node", metadata: node.metadata },
+        { type, reason, message },
+      );
+      return;
+    }
+    const { namespace, name, uid } = about;
+    this.recorder.say(
+      { apiVersion: "v1", kind: "Pod", metadata: { namespace, name, uid } },
+      { type, reason, message },
+    );
+  }
+
+  private actionEnded(
+    instance: string,
+    action: Action,
+    milliseconds: number,
+    failure: Failure | undefined,
+  ): void {
+    this.figures.actionEnded(action.kind, failure === undefined ? "ok" : failure.kind, milliseconds);
+    const fields = { instance, ...action.fields, ms: Math.round(milliseconds) };
+    if (failure === undefined) this.options.log("info", action.kind, fields);
+    else this.options.log("warn", `${action.kind}: ${failure.message}`, { ...fields, kind: failure.kind });
+  }
+
+  private makeFigures(warn: (message: string) => void): ControllerMetrics {
+    const { version, timer, budgets } = this.options;
+    return controllerMetrics(
+      {
+        version,
+        conditions: this.conditions,
+        caches: () => this.observed.states(),
+        now: () => timer.now(),
+        isLeader: () => this.mayAct(),
+        queueDepth: () => this.queue.depth,
+        oldestPass: () => this.queue.oldestSeconds,
+        branches: () => this.branchesByState(),
+        trunks: () =>
+          [...this.workers.all()].filter(({ ledger }) => ledger.trunk.state === "attached").length,
+        budgets: () => budgets.figures(),
+        evicted: () => this.evictions.count,
+      },
+      warn,
+    );
+  }
+
+  private branchesByState(): ReadonlyMap<string, number> {
+    const states = ["created", "associated", "assigned", "found", "cooling", "releasing"];
+    const counts = new Map(states.map((state) => [state, 0]));
+    for (const { ledger } of this.workers.all()) {
+      for (const { state } of ledger.branches.values()) counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    return counts;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  if (signal.aborted) resolve(undefined);
+  else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  return promise;
+}

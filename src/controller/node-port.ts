@@ -1,0 +1,101 @@
+import type { KubernetesClient, PatchStep } from "../kubernetes/client.ts";
+import { fieldsOf, itemsOf, textOf } from "../kubernetes/fields.ts";
+import { KubernetesError } from "../kubernetes/error.ts";
+import { CNI_NODES, NODES, POD_ENI } from "../kubernetes/objects.ts";
+import type { Resource } from "../kubernetes/resource.ts";
+import { AGENT_TAINT, INSTANCE_ANNOTATION, TRUNK_ANNOTATION } from "./objects.ts";
+import type { NodePort } from "./ports.ts";
+
+const QUANTITY = POD_ENI.replaceAll("/", "~1");
+
+/** An object as the API server has it. */
+const RAW_NODES: Resource<unknown> = { ...NODES, read: (object) => object };
+const RAW_CNI_NODES: Resource<unknown> = { ...CNI_NODES, read: (object) => object };
+
+/** Nodes and CNINodes through the API server. Each write is for the object of one UID and no other. */
+export function nodePort(client: KubernetesClient, wallClock: () => number): NodePort {
+  return {
+    async createCniNode({ name, uid, instance }, signal) {
+      await client.create(CNI_NODES, undefined, cniNodeOf(name, uid, instance), signal);
+    },
+    async deleteCniNode({ name, uid }, signal) {
+      await client.delete(CNI_NODES, { name }, uid, signal);
+    },
+    async setCniStatus({ name, uid }, status, signal) {
+      const before = fieldsOf(fieldsOf(await client.get(RAW_CNI_NODES, { name }, signal))["status"]);
+      const now = new Date(wallClock()).toISOString().replace(/\.\d+Z$/, "Z");
+      const value = withTimes(fieldsOf(JSON.parse(status)), itemsOf(before["conditions"]), now);
+      await client.patch(
+        RAW_CNI_NODES,
+        { name },
+        [isSame(uid), { op: "add", path: "/status", value }],
+        signal,
+        "status",
+      );
+    },
+    async setCapacity({ name, uid }, capacity, alsoAllocatable, signal) {
+      const fields = alsoAllocatable ? ["capacity", "allocatable"] : ["capacity"];
+      const steps = fields.map((field): PatchStep => {
+        return { op: "add", path: `/status/${field}/${QUANTITY}`, value: String(capacity) };
+      });
+      await client.patch(RAW_NODES, { name }, [isSame(uid), ...steps], signal, "status");
+    },
+    async removeTaint({ name, uid }, signal) {
+      const node = fieldsOf(await client.get(RAW_NODES, { name }, signal));
+      const taints = itemsOf(fieldsOf(node["spec"])["taints"]);
+      const value = taints.filter((taint) => fieldsOf(taint)["key"] !== AGENT_TAINT);
+      if (value.length === taints.length) return;
+      await client.patch(
+        RAW_NODES,
+        { name },
+        [
+          isSame(uid),
+          { op: "test", path: "/spec/taints", value: taints },
+          { op: "replace", path: "/spec/taints", value },
+        ],
+        signal,
+      );
+    },
+    async annotateTrunk({ name, uid }, text, signal) {
+      const node = await client.get(NODES, { name }, signal);
+      if (node.metadata.uid !== uid)
+        throw new KubernetesError("conflict", `GET node ${name}`, "another Node has its name");
+      // kubelet and others always annotate a Node, so the map is there.
+      const path = `/metadata/annotations/${TRUNK_ANNOTATION.replaceAll("/", "~1")}`;
+      await client.patch(NODES, { name }, [isSame(uid), { op: "add", path, value: text }], signal);
+    },
+  };
+}
+
+function isSame(uid: string): PatchStep {
+  return { op: "test", path: "/metadata/uid", value: uid };
+}
+
+function cniNodeOf(name: string, uid: string, instance: string): object {
+  return {
+    apiVersion: `${CNI_NODES.group}/${CNI_NODES.version}`,
+    kind: CNI_NODES.kind,
+    metadata: {
+      name,
+      annotations: { [INSTANCE_ANNOTATION]: instance },
+      ownerReferences: [{ apiVersion: "v1", kind: "Node", name, uid }],
+    },
+    spec: { managedBy: "branchline" },
+  };
+}
+
+/** The status with the time of each condition's last change. */
+function withTimes(
+  status: Readonly<Record<string, unknown>>,
+  before: readonly unknown[],
+  now: string,
+): object {
+  const conditions = itemsOf(status["conditions"]).map((one) => {
+    const condition = fieldsOf(one);
+    const old = before.map(fieldsOf).find(({ type }) => type === condition["type"]);
+    const isSameStatus = old?.["status"] === condition["status"];
+    const at = isSameStatus ? textOf(old?.["lastTransitionTime"]) : undefined;
+    return { ...condition, lastTransitionTime: at ?? now };
+  });
+  return { ...status, ...(conditions.length > 0 && { conditions }) };
+}

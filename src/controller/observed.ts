@@ -1,0 +1,189 @@
+import { Cache, type CacheOptions, type CacheState } from "../kubernetes/cache.ts";
+import type { KubernetesObject } from "../kubernetes/metadata.ts";
+import {
+  SECURITY_GROUP_POLICIES,
+  SERVICE_ACCOUNTS,
+  type SecurityGroupPolicyObject,
+} from "../kubernetes/objects.ts";
+import type { Resource } from "../kubernetes/resource.ts";
+import { groupsOfPod, type PodGroups } from "../policy/groups-of-pod.ts";
+import { PoliciesByNamespace } from "./by-namespace.ts";
+import { PodsByNode } from "./by-node.ts";
+import type { CniNodeFacts, EniConfigFacts, NodeFacts, PodFacts } from "./facts.ts";
+import {
+  ENI_CONFIGS,
+  SEEN_CNI_NODES,
+  SEEN_NODES,
+  SEEN_PODS,
+  type SeenCniNode,
+  type SeenEniConfig,
+  type SeenNode,
+  type SeenPod,
+} from "./objects.ts";
+import type { Facts } from "./worker.ts";
+
+type Options = Omit<CacheOptions<KubernetesObject>, "resource" | "scope">;
+
+/** The controller's caches, and what they say of an instance. */
+export class Observed {
+  readonly pods: Cache<SeenPod>;
+  readonly nodes: Cache<SeenNode>;
+  readonly cniNodes: Cache<SeenCniNode>;
+  readonly policies: Cache<SecurityGroupPolicyObject>;
+  readonly serviceAccounts: Cache<KubernetesObject>;
+  readonly eniConfigs: Cache<SeenEniConfig>;
+  private readonly byNode = new PodsByNode();
+  private readonly byNamespace = new PoliciesByNamespace();
+  /** Node names by instance. */
+  private readonly instances = new Map<string, string>();
+
+  /** `changed`: something about the instance is another, as far as it decides anything. */
+  constructor(options: Options, changed: (instance: string) => void) {
+    const cacheOf = <T extends KubernetesObject>(resource: Resource<T>) =>
+      new Cache<T>({ ...options, resource, scope: {} });
+    this.pods = cacheOf(SEEN_PODS);
+    this.nodes = cacheOf(SEEN_NODES);
+    this.cniNodes = cacheOf(SEEN_CNI_NODES);
+    this.policies = cacheOf(SECURITY_GROUP_POLICIES);
+    this.serviceAccounts = cacheOf(SERVICE_ACCOUNTS);
+    this.eniConfigs = cacheOf(ENI_CONFIGS);
+    const onNode = (name: string) => {
+      const instance = this.nodes.get(name)?.instance;
+      if (instance !== undefined) changed(instance);
+    };
+    this.nodes.listen(({ type, object }) => {
+      const { instance, metadata } = object;
+      if (instance === undefined) return;
+      if (type !== "deleted") this.instances.set(instance, metadata.name);
+      else if (this.instances.get(instance) === metadata.name) this.instances.delete(instance);
+      changed(instance);
+    });
+    this.cniNodes.listen(({ object }) => onNode(object.metadata.name));
+    this.pods.listen((change) => {
+      for (const node of this.byNode.apply(change)) if (matters(change.object)) onNode(node);
+    });
+    this.policies.listen((change) => this.namespaceChanged(this.byNamespace.apply(change), onNode));
+    this.serviceAccounts.listen(({ object }) => this.namespaceChanged(object.metadata.namespace, onNode));
+    this.eniConfigs.listen(() => {
+      for (const { eniConfig, metadata } of this.cniNodes.values()) {
+        if (eniConfig !== undefined) onNode(metadata.name);
+      }
+    });
+  }
+
+  caches(): readonly Pick<Cache<KubernetesObject>, "run" | "state" | "plural" | "whenComplete">[] {
+    return [this.pods, this.nodes, this.cniNodes, this.policies, this.serviceAccounts, this.eniConfigs];
+  }
+
+  states(): readonly (readonly [plural: string, state: CacheState])[] {
+    return this.caches().map((cache) => [cache.plural, cache.state()]);
+  }
+
+  get isComplete(): boolean {
+    return this.caches().every((cache) => cache.state().isComplete);
+  }
+
+  instanceIds(): Iterable<string> {
+    return this.instances.keys();
+  }
+
+  node(instance: string): SeenNode | undefined {
+    const name = this.instances.get(instance);
+    return name === undefined ? undefined : this.nodes.get(name);
+  }
+
+  factsOf(instance: string): Facts {
+    const node = this.node(instance);
+    const pods = node === undefined ? [] : [...this.byNode.of(node.metadata.name).values()];
+    const cniNode = node === undefined ? undefined : this.cniNodes.get(node.metadata.name);
+    return {
+      node:
+        node &&
+        nodeFacts(
+          node,
+          pods.some(({ isReadyAgent }) => isReadyAgent),
+        ),
+      cniNode: cniNode && cniNodeFacts(cniNode),
+      eniConfig: this.eniConfigOf(cniNode),
+      pods: pods.filter(matters).map((pod) => this.podFacts(pod)),
+      isComplete: this.isComplete,
+    };
+  }
+
+  groupsOf({ metadata: { namespace, labels }, serviceAccount }: SeenPod): PodGroups {
+    const account = this.serviceAccounts.get(serviceAccount, namespace);
+    const pod = { namespace, labels, serviceAccount };
+    return groupsOfPod(this.byNamespace.of(namespace), pod, account?.metadata.labels);
+  }
+
+  private podFacts(pod: SeenPod): PodFacts {
+    const { namespace, name, uid, deletionTimestamp } = pod.metadata;
+    return {
+      namespace,
+      name,
+      uid,
+      wantsBranch: pod.wantsBranch,
+      isFinished: pod.isFinished,
+      isBeingDeleted: deletionTimestamp !== undefined,
+      hasAnnotations: pod.hasAnnotations,
+      claim: pod.claim,
+      groups: this.groupsOf(pod),
+    };
+  }
+
+  private eniConfigOf(cniNode: SeenCniNode | undefined): EniConfigFacts | "missing" | undefined {
+    if (cniNode?.eniConfig === undefined) return undefined;
+    const found = this.eniConfigs.get(cniNode.eniConfig);
+    if (found === undefined) return "missing";
+    return { name: found.metadata.name, subnet: found.subnet, groups: found.groups };
+  }
+
+  /** A policy or the labels of a ServiceAccount: of the nodes of those pods that are concerned. */
+  private namespaceChanged(namespace: string, onNode: (name: string) => void): void {
+    const nodes = new Set<string>();
+    for (const pod of this.pods.values()) {
+      if (pod.metadata.namespace === namespace && pod.node !== "" && matters(pod)) nodes.add(pod.node);
+    }
+    for (const node of nodes) onNode(node);
+  }
+}
+
+/** It has or wants a branch, or it is an agent. */
+function matters({ wantsBranch, claim, isReadyAgent }: SeenPod): boolean {
+  return wantsBranch || claim !== undefined || isReadyAgent;
+}
+
+function nodeFacts(node: SeenNode, isAgentReady: boolean): NodeFacts {
+  const { isLinux, isIpv6, instanceType, capacity, allocatable, isTainted, trunkAnnotation } = node;
+  const { name, uid } = node.metadata;
+  return {
+    name,
+    uid,
+    isLinux,
+    isIpv6,
+    instanceType,
+    capacity,
+    allocatable,
+    isTainted,
+    trunkAnnotation,
+    isAgentReady,
+  };
+}
+
+function cniNodeFacts(cniNode: SeenCniNode): CniNodeFacts {
+  const { ownerUid, instance, managedBy, asksForTrunk, eniConfig, tracking, tags, status } = cniNode;
+  const { uid, deletionTimestamp } = cniNode.metadata;
+  const isBeingDeleted = deletionTimestamp !== undefined;
+  return {
+    uid,
+    ownerUid,
+    instance,
+    isBeingDeleted,
+    managedBy,
+    asksForTrunk,
+    eniConfig,
+    tracking,
+    tags,
+    status,
+  };
+}

@@ -1,0 +1,32 @@
+import type { Budgets } from "../ec2/budget.ts";
+import type { EndedCall, Ec2Port } from "../ec2/port.ts";
+import type { KubernetesClient } from "../kubernetes/client.ts";
+import type { Timer } from "../sys/timer.ts";
+import type { LogFields, LogLevel } from "../text/log-line.ts";
+
+/** What a controller is given: flags, and what it uses of the process. */
+export interface ControllerOptions {
+  readonly version: string;
+  /** Of this process and no other: in the Lease, and in events. */
+  readonly identity: string;
+  readonly client: KubernetesClient;
+  readonly port: Ec2Port;
+  readonly budgets: Budgets;
+  readonly cluster: string;
+  /** `eks`: AWS's controller makes trunks and branches. */
+  readonly mode: "standalone" | "eks";
+  /** Unless a ConfigMap says otherwise. */
+  readonly cooldownMs: number;
+  /** Undefined: it acts without a Lease. */
+  readonly lease:
+    { readonly namespace: string; readonly name: string; readonly durationMs: number } | undefined;
+  readonly refused: "evict" | "report";
+  readonly escaped: "evict" | "report";
+  readonly timer: Timer;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly random: () => number;
+  readonly log: (level: LogLevel, message: string, fields?: LogFields) => void;
+  /** Set by the controller; called by the port after each call. */
+  readonly onCall: { ended: (call: EndedCall) => void };
+}
