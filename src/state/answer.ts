@@ -1,7 +1,6 @@
 import { type DatapathName, isDatapath, notADatapath } from "../datapath/datapath.ts";
-import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
 import { quote } from "../text/json.ts";
-import { ExchangeError } from "./exchange.ts";
+import { ExchangeError, type Fields, readFields } from "./exchange.ts";
 
 /** The agent's answers. Other keys are ignored: a newer agent may add some. */
 
@@ -16,7 +15,7 @@ export type GoneAnswer =
 
 /** Throws ExchangeError for anything else. */
 export function readBranchAnswer(line: string): BranchAnswer {
-  const fields = readObject(line);
+  const fields = readAnswer(line);
   const answer = fields["answer"];
   switch (answer) {
     case "none":
@@ -36,7 +35,7 @@ export function readBranchAnswer(line: string): BranchAnswer {
 }
 
 export function readGoneAnswer(line: string): GoneAnswer {
-  const fields = readObject(line);
+  const fields = readAnswer(line);
   const answer = fields["answer"];
   if (answer === "gone" || answer === "exists") return { answer };
   // The agent is busy.
@@ -44,21 +43,8 @@ export function readGoneAnswer(line: string): GoneAnswer {
   return reject(line, "answer is neither gone nor exists");
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-function readObject(line: string): Fields {
-  if (isNestedTooDeep(line)) return reject(line, `it is nested deeper than ${MAX_NESTING} levels`);
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch (cause) {
-    return reject(line, "it is not JSON", cause);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return reject(line, "it is not an object");
-  }
-  // Own keys only, without those inherited from Object.prototype.
-  const fields: Fields = Object.assign(Object.create(null), value);
+function readAnswer(line: string): Fields {
+  const fields = readFields(line, (defect, cause) => reject(line, defect, cause));
   const { version } = fields;
   return version === undefined || version === 1 ? fields : reject(line, "version is not 1");
 }

@@ -5,9 +5,30 @@ import { Errno, SysError } from "../sys/errno.ts";
 import { ForeignFileError, isOwnDirectory } from "../sys/files.ts";
 import { type Connection, openUnixSocket } from "../sys/unix-socket.ts";
 import { MAX_QUOTED, quote } from "../text/json.ts";
+import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
 
 /** Most bytes in a line, in either direction. */
 export const MAX_LINE = 1024 * 1024;
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The fields of a line, in either direction, which is one JSON object. `reject` throws what is to be said of another. */
+export function readFields(line: string, reject: (defect: string, cause?: unknown) => never): Fields {
+  if (isNestedTooDeep(line)) return reject(`it is nested deeper than ${MAX_NESTING} levels`);
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    return reject("it is not JSON", cause);
+  }
+  return fieldsIn(value) ?? reject("it is not an object");
+}
+
+/** Own keys only, without those inherited from Object.prototype; undefined if it is no object. */
+export function fieldsIn(value: unknown): Fields | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return Object.assign(Object.create(null) as Fields, value);
+}
 
 interface Options extends ErrorOptions {
   readonly isThere: boolean;

@@ -1,6 +1,6 @@
 import { type DatapathName, isDatapath } from "../datapath/datapath.ts";
 import { quote } from "../text/json.ts";
-import { MAX_NESTING, isNestedTooDeep } from "../text/nesting.ts";
+import { fieldsIn, readFields } from "./exchange.ts";
 
 /** The plugin's questions, as the agent reads them. Other keys are ignored: a newer plugin may add some. */
 
@@ -33,7 +33,7 @@ const MAX_TIMEOUT_MS = 110_000;
 
 /** Throws QuestionError. */
 export function readQuestion(line: string): Question {
-  const fields = readObject(line);
+  const fields = readFields(line, (defect, cause) => reject(line, defect, cause));
   const { version, ask, annotation, datapath, timeoutMs } = fields;
   if (version !== 1) return reject(line, "version is not 1");
   const pod = readPod(line, fields["pod"]);
@@ -50,27 +50,8 @@ export function readQuestion(line: string): Question {
   return { ask, pod, annotation, datapath, timeoutMs: Math.min(timeoutMs, MAX_TIMEOUT_MS) };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-function readObject(line: string): Fields {
-  if (isNestedTooDeep(line)) return reject(line, `it is nested deeper than ${MAX_NESTING} levels`);
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return reject(line, "it is not JSON");
-  }
-  return objectIn(value) ?? reject(line, "it is not an object");
-}
-
-/** Own keys only, without those inherited from Object.prototype. */
-function objectIn(value: unknown): Fields | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return Object.assign(Object.create(null) as Fields, value);
-}
-
 function readPod(line: string, value: unknown): AskedPodName {
-  const pod = objectIn(value) ?? reject(line, "pod is not an object");
+  const pod = fieldsIn(value) ?? reject(line, "pod is not an object");
   const { namespace, name, uid } = pod;
   if (typeof namespace !== "string" || namespace === "") return reject(line, "pod.namespace is empty");
   if (typeof name !== "string" || name === "") return reject(line, "pod.name is empty");
@@ -78,6 +59,6 @@ function readPod(line: string, value: unknown): AskedPodName {
   return { namespace, name, uid };
 }
 
-function reject(line: string, defect: string): never {
-  throw new QuestionError(`the question ${quote(line)} is invalid: ${defect}`);
+function reject(line: string, defect: string, cause?: unknown): never {
+  throw new QuestionError(`the question ${quote(line)} is invalid: ${defect}`, { cause });
 }
