@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { connectTo } from "../kubernetes/connect.ts";
 import { KubeconfigError, loadKubeconfig } from "../kubernetes/kubeconfig.ts";
@@ -127,7 +128,11 @@ function readOptions(
       daemonSet: flags["daemon-set"] === undefined ? undefined : readDaemonSet(flags["daemon-set"]),
       listName,
       primaryType: flags["primary-type"],
-      entry: readEntry(flags.entry === undefined ? undefined : textOf(flags.entry)),
+      entry: {
+        ...readEntry(flags.entry === undefined ? undefined : textOf(flags.entry)),
+        // The plugin names it when there is no agent any more.
+        listFile: resolve(flags["cni-conf-dir"], listName),
+      },
       unrequested: oneOf("--unrequested", flags.unrequested, ["refuse", "allow"]),
       networkPolicies: oneOf("--network-policies", flags["network-policies"], ["auto", "enforced", "ignore"]),
       trunkInterface: flags["trunk-interface"],

@@ -15,9 +15,6 @@ import type { EntryConfig } from "./config.ts";
 import { CniError, ErrorCode } from "./errors.ts";
 import { wantedDatapath } from "./choose-datapath.ts";
 
-/** The agent's configuration list: to be removed by hand when the agent is gone for good. */
-const LIST = "/etc/cni/net.d/05-branchline.conflist";
-
 /** A pod's branch by the agent's answer. */
 export interface AnsweredBranch {
   readonly annotation: string;
@@ -50,7 +47,7 @@ export function askAgent(
     annotation: passed ?? null,
     datapath,
   };
-  const found = askNoting(call, config.branchTimeout, question);
+  const found = askNoting(call, config, question);
   if (found.answer === "none") {
     if (passed === undefined) return undefined;
     throw new CniError(
@@ -76,25 +73,26 @@ export function askAgent(
 /**
  * The answer, or the error for the runtime. Either way the log line of the call has the outcome and the time it took.
  */
-function askNoting({ node, note, request }: Call, seconds: number, question: BranchQuestion): Found {
+function askNoting({ node, note, request }: Call, config: EntryConfig, question: BranchQuestion): Found {
   const started = node.clock.now();
   let agent = "failed";
   try {
     const ask = askOver(node.store.stateDirectory, node.clock);
-    const found = askForBranch(ask, question, seconds * 1000, node.clock);
+    const found = askForBranch(ask, question, config.branchTimeout * 1000, node.clock);
     agent = found.answer;
     return found;
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
     agent = error.kind;
-    throw asCniError(error, request.pod, seconds);
+    throw asCniError(error, request.pod, config);
   } finally {
     note({ agent, askedMs: Math.round((node.clock.now() - started) * 10) / 10 });
   }
 }
 
-function asCniError(error: AgentError, pod: PodArgs, seconds: number): CniError {
+function asCniError(error: AgentError, pod: PodArgs, config: EntryConfig): CniError {
   const { kind, message, isThere } = error;
+  const { branchTimeout: seconds, listFile } = config;
   const options = { cause: error };
   if (kind === "refused") {
     return new CniError(ErrorCode.Refused, `refused by the agent: ${message}`, "", options);
@@ -105,7 +103,9 @@ function asCniError(error: AgentError, pod: PodArgs, seconds: number): CniError 
     return new CniError(ErrorCode.TryAgainLater, late, "", options);
   }
   const unknown = `whether ${name} has a branch is not known after ${seconds} s: ${message}`;
-  const remedy = `; if there is to be no agent, set "missingAnnotation" in the list by hand, or remove ${LIST}`;
+  const byHand = '; if there is to be no agent, set "missingAnnotation" in the list by hand';
+  // Without a list of the agent's, the one that there is may be the node's only one.
+  const remedy = listFile === undefined ? byHand : `${byHand}, or remove ${listFile}`;
   return new CniError(ErrorCode.TryAgainLater, isThere ? unknown : unknown + remedy, "", options);
 }
 

@@ -71,6 +71,7 @@ describe("readConfig", () => {
       manageEarlyDemux: false,
       pluginLogFile: "/var/log/branchline/plugin.log",
       pluginLogLevel: "info",
+      listFile: undefined,
       runtimeConfig: {},
     });
   });
@@ -95,6 +96,7 @@ describe("readConfig", () => {
       manageEarlyDemux: false,
       pluginLogFile: "stderr",
       pluginLogLevel: "DEBUG",
+      listFile: "/etc/cni/net.d/05-branchline.conflist",
       runtimeConfig: { "io.kubernetes.cri.pod-annotations": null },
     });
     expect(warnings).toEqual([]);
@@ -121,6 +123,7 @@ describe("readConfig", () => {
       manageEarlyDemux: false,
       pluginLogFile: "stderr",
       pluginLogLevel: "debug",
+      listFile: "/etc/cni/net.d/05-branchline.conflist",
       runtimeConfig: { "io.kubernetes.cri.pod-annotations": null },
     });
   });
@@ -329,6 +332,8 @@ describe("readConfig refuses", () => {
     ['{"pluginLogFile":1}', "pluginLogFile 1 is neither", {}],
     ['{"pluginLogLevel":"loud"}', 'pluginLogLevel "loud" is none of', {}],
     ['{"pluginLogLevel":3}', "pluginLogLevel 3 is none of", {}],
+    ['{"listFile":"net.d/05-branchline.conflist"}', 'listFile "net.d/05-branchline.conflist" is not an', {}],
+    ['{"listFile":[]}', "listFile [] is not an absolute path", {}],
     ['{"runtimeConfig":[]}', "runtimeConfig [] is not an object", {}],
   ];
 

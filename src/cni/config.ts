@@ -56,6 +56,8 @@ export interface PluginConfig {
   readonly manageEarlyDemux: boolean;
   readonly pluginLogFile: string;
   readonly pluginLogLevel: LogLevel;
+  /** The list that the entry is in, if the agent has written it. */
+  readonly listFile: string | undefined;
   readonly runtimeConfig: JsonObject;
 }
 
@@ -110,6 +112,7 @@ const OWN_KEYS = [
   "manageEarlyDemux",
   "pluginLogFile",
   "pluginLogLevel",
+  "listFile",
 ];
 
 /** Keys of the specification and of libcni. */
@@ -183,6 +186,7 @@ export function readConfig(
     manageEarlyDemux: tolerate(false, () => readFlag("manageEarlyDemux", member(raw, "manageEarlyDemux"))),
     pluginLogFile: tolerate(DEFAULT_LOG_FILE, () => readLogFile(member(raw, "pluginLogFile"))),
     pluginLogLevel: tolerate("info", () => readLogLevel(member(raw, "pluginLogLevel"))),
+    listFile: tolerate(undefined, () => readListFile(member(raw, "listFile"))),
     runtimeConfig: tolerate({}, () => readObject("runtimeConfig", member(raw, "runtimeConfig"))),
   };
   if (enablePodENI) warnings.push(...capabilityWarnings(member(raw, "capabilities")));
@@ -466,6 +470,11 @@ function readLogLevel(value: Json | undefined): LogLevel {
   const text = typeof value === "string" ? value.toLowerCase() : value;
   const level = LOG_LEVELS.find((one) => one === text);
   return level ?? wrong("pluginLogLevel", value, `is none of ${LOG_LEVELS.join(", ")}`);
+}
+
+function readListFile(value: Json | undefined): string | undefined {
+  if (value === undefined || (typeof value === "string" && value.startsWith("/"))) return value;
+  return wrong("listFile", value, "is not an absolute path");
 }
 
 function readObject(key: string, value: Json | undefined): JsonObject {

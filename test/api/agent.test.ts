@@ -70,7 +70,7 @@ function writePrimary(...plugins: object[]): void {
 }
 
 interface List {
-  readonly plugins: readonly { readonly type: string; readonly mtu?: string }[];
+  readonly plugins: readonly { readonly type: string; readonly mtu?: string; readonly listFile?: string }[];
 }
 
 const ourList = () => JSON.parse(readFileSync(conf(LIST), "utf8")) as List;
@@ -106,6 +106,7 @@ describe("a start", () => {
     writePrimary(aws(), { type: "portmap" });
     await agent.isReady();
     expect(ourTypes()).toEqual(["aws-cni", "branchline", "portmap"]);
+    expect(ourList().plugins[1]?.listFile).toBe(conf(LIST));
     await eventually("the feature", async () => ((await features()) === undefined ? undefined : true));
     expect(await features()).toEqual(declared);
     const written = statSync(conf(LIST)).mtimeMs;

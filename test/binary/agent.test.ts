@@ -14,7 +14,7 @@ const SERVER = join(ROOT, "test/ground/scripted-agent.mjs");
 
 const CAPABILITY = "io.kubernetes.cri.pod-annotations";
 const SOCKET = "/run/branchline/agent.sock";
-const LIST = "/etc/cni/net.d/05-branchline.conflist";
+const LIST = "/var/lib/cni.d/00-first.conflist";
 
 function annotationOf(number: number): string {
   return JSON.stringify([
@@ -94,6 +94,7 @@ async function play(script: string, options: Options = {}): Promise<Said> {
     serviceCIDRs: [],
     trunk: { interface: "lo" },
     pluginLogFile: "/run/plugin.log",
+    listFile: LIST,
     capabilities: { [CAPABILITY]: true },
     ...(annotations !== "absent" && { runtimeConfig: { [CAPABILITY]: annotations } }),
     prevResult: PREV,

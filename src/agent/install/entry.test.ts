@@ -35,6 +35,7 @@ describe("readEntry", () => {
     ['{"serviceCIDRs":[],"datapath":"sideways"}', "the plugin refuses the entry"],
     // With this, a pod could start without its branch.
     ['{"serviceCIDRs":[],"missingAnnotation":"pass"}', 'the entry has missingAnnotation "pass"'],
+    ['{"serviceCIDRs":[],"listFile":"/x"}', 'the entry has listFile "/x": the agent writes that key itself'],
     ['{"serviceCIDRs":[],"mising":1}', '"mising"'],
   ])("refuses %s", (text, message) => {
     expect(() => readEntry(text)).toThrow(EntryError);

@@ -26,6 +26,11 @@ export function readEntry(text: string | undefined): JsonObject {
   }
   if (!isObject(given)) throw new EntryError(`the entry ${quote(given)} is not a JSON object`);
   const { type, enablePodENI, capabilities, ...others } = given;
+  if ("listFile" in others) {
+    throw new EntryError(
+      `the entry has listFile ${quote(others["listFile"])}: the agent writes that key itself`,
+    );
+  }
   if (type !== undefined && type !== "branchline") {
     throw new EntryError(`the entry's type is ${quote(type)} instead of "branchline"`);
   }

@@ -209,10 +209,16 @@ describe("add that asks", () => {
       "unanswered",
       false,
       11,
-      'whether pod shop/web-0 has a branch is not known after 30 s: because; if there is to be no agent, set "missingAnnotation" in the list by hand, or remove /etc/cni/net.d/05-branchline.conflist',
+      'whether pod shop/web-0 has a branch is not known after 30 s: because; if there is to be no agent, set "missingAnnotation" in the list by hand, or remove /var/lib/cni.d/00-first.conflist',
     ],
   ] as const)("%s (there: %s) is code %i", async (kind, isThere, code, message) => {
     const error = new AgentError(kind, "because", isThere);
-    await expect(call({}, null, error)).rejects.toMatchObject({ code, message });
+    const entry = { listFile: "/var/lib/cni.d/00-first.conflist" };
+    await expect(call(entry, null, error)).rejects.toMatchObject({ code, message });
+  });
+
+  it("names no file to remove when the agent has not written the list", async () => {
+    const error = new AgentError("unanswered", "because", false);
+    await expect(call({}, null, error)).rejects.toThrow(/"missingAnnotation" in the list by hand$/);
   });
 });

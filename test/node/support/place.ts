@@ -173,7 +173,7 @@ export class Place implements AsyncDisposable {
 
   /** Our list as it has to be. */
   get wantedList(): object {
-    return this.listWith(this.entry);
+    return this.listWith({ ...this.entry, listFile: this.conf(LIST) });
   }
 
   /** Our list, without the key that is ours; undefined while there is none. A SyntaxError if it is not whole. */
