@@ -85,7 +85,11 @@ function boots(chosen: readonly Suite[]): Boot[] {
 }
 
 /** What went wrong with the guest as a whole is in the console's file, and the suites lack their end files. */
-async function playInGuest({ place, cpus, suites: list }: Boot, signal: AbortSignal): Promise<Interval> {
+async function playInGuest(
+  { place, cpus, suites: list }: Boot,
+  signal: AbortSignal,
+  bootedAgain: () => void,
+): Promise<Interval> {
   const start = Date.now();
   const log = join(reports, `guest-${place}-${cpus}.console.log`);
   writeFileSync(log, "");
@@ -102,6 +106,7 @@ async function playInGuest({ place, cpus, suites: list }: Boot, signal: AbortSig
       cpus,
       outDir: reports,
       onLine: print,
+      onBootAgain: bootedAgain,
       signal,
     });
     for (const { name } of list) writeFileSync(join(reports, `${name}.kernel`), release);
@@ -118,15 +123,17 @@ async function playGuests(
   all: readonly Boot[],
   signal: AbortSignal,
   ended: (suites: readonly Suite[], interval: Interval) => void,
+  bootedAgain: (boot: Boot) => void,
 ): Promise<void> {
+  const play = async (boot: Boot): Promise<void> =>
+    ended(boot.suites, await playInGuest(boot, signal, () => bootedAgain(boot)));
   const waiting = all.filter(({ cpus }) => cpus === 1);
   const worker = async (): Promise<void> => {
     for (let boot = waiting.shift(); boot !== undefined && !signal.aborted; boot = waiting.shift())
-      ended(boot.suites, await playInGuest(boot, signal));
+      await play(boot);
   };
   await Promise.all([worker(), worker()]);
-  for (const boot of all.filter(({ cpus }) => cpus > 1))
-    if (!signal.aborted) ended(boot.suites, await playInGuest(boot, signal));
+  for (const boot of all.filter(({ cpus }) => cpus > 1)) if (!signal.aborted) await play(boot);
 }
 
 async function main(): Promise<number> {
@@ -151,9 +158,15 @@ async function main(): Promise<number> {
     if (suite.place !== "here" || interrupt.signal.aborted) continue;
     intervals.set(suite.name, await playHere(suite, interrupt.signal));
   }
-  await playGuests(boots(chosen), interrupt.signal, (list, interval) => {
-    for (const { name } of list) intervals.set(name, interval);
-  });
+  const bootedAgain: string[] = [];
+  await playGuests(
+    boots(chosen),
+    interrupt.signal,
+    (list, interval) => {
+      for (const { name } of list) intervals.set(name, interval);
+    },
+    ({ place }) => void bootedAgain.push(place),
+  );
 
   const outcomes: Outcome[] = chosen.map((suite) => readOutcome(reports, suite));
   const inProjects = filesOfProjects(repository, manifest);
@@ -162,6 +175,7 @@ async function main(): Promise<number> {
     piece,
     manifest,
     outcomes,
+    bootedAgain,
     notChosen: ofTier.filter((suite) => !chosen.includes(suite)).map(({ name }) => name),
     orphans: filesOnDisk(repository).filter((file) => !inProjects.has(file)),
     minutes: Object.keys(SHARES).map((part) => ({

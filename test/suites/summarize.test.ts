@@ -19,6 +19,7 @@ function run(fields: Partial<Run> = {}): Run {
     piece: 3,
     manifest,
     outcomes: [outcome(), outcome({ suite: binary, kernel: "6.1.0", report: { ...report, skipped: 2 } })],
+    bootedAgain: [],
     notChosen: [],
     orphans: [],
     minutes: [{ part: "plugin", minutes: 3.04 }],
@@ -81,6 +82,12 @@ it("names the one test that needed a second try, and is a success", () => {
   const { lines, ok } = summarize(run({ outcomes: [outcome({ retried: ["f > t"] })] }));
   expect(ok).toBe(true);
   expect(lines).toContain("second try: unit: f > t");
+});
+
+it("counts the guests that were booted again, and is a success", () => {
+  const { lines, ok } = summarize(run({ bootedAgain: ["6.1", "6.12", "6.1"] }));
+  expect(ok).toBe(true);
+  expect(lines).toContain("booted again, before the guest had begun: 3 (6.1, 6.12, 6.1)");
 });
 
 it("says which suites were left out on purpose", () => {

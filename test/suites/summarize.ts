@@ -7,6 +7,8 @@ export interface Run {
   readonly manifest: readonly Suite[];
   /** One for each suite that was to run. */
   readonly outcomes: readonly Outcome[];
+  /** Of guests, the kernel's series for each boot after the first one: the emulator had failed. */
+  readonly bootedAgain: readonly string[];
   /** Suites of the tier that were left out on purpose. */
   readonly notChosen: readonly string[];
   /** Test files that no suite has. */
@@ -63,6 +65,11 @@ export function summarize(run: Run): Summary {
     lines: [
       ...outcomes.map(entry),
       ...retried.map((name) => `second try: ${name}`),
+      ...(run.bootedAgain.length > 0
+        ? [
+            `booted again, before the guest had begun: ${run.bootedAgain.length} (${run.bootedAgain.join(", ")})`,
+          ]
+        : []),
       ...(run.notChosen.length > 0 ? [`left out on purpose: ${run.notChosen.join(", ")}`] : []),
       ...(tier === "gate"
         ? [

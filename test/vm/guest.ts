@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { untilBegun } from "./boots.ts";
 import { Console } from "./console.ts";
-import { GuestError } from "./errors.ts";
 import { initramfs } from "./initramfs.ts";
 import type { Kernel } from "./kernel.ts";
 import { runMachine } from "./machine.ts";
@@ -22,6 +22,8 @@ export interface GuestRun {
   readonly timeoutMs: number;
   /** Sees each line of the console as it comes. */
   readonly onLine?: (line: string) => void;
+  /** Hears of each boot after the first one, which an emulator's fault made necessary. */
+  readonly onBootAgain?: () => void;
   /** Added to the guest's own environment; nothing of the host's gets there by itself. */
   readonly env?: Readonly<Record<string, string>>;
   readonly memoryMiB?: number;
@@ -60,27 +62,15 @@ const baseEnv: Readonly<Record<string, string>> = {
  * Throws a GuestError when the guest did not start, panicked, hung, ended without a status or was aborted.
  * Whichever way it goes, its process is gone and its files are removed when the promise settles.
  */
-export async function runInGuest(run: GuestRun): Promise<GuestResult> {
-  for (let boot = 1; ; boot++) {
-    try {
-      return await bootOnce(run);
-    } catch (error) {
-      if (!isEmulatorsFault(error) || boot === BOOTS) throw error;
-      run.onLine?.(`${error.message}, before its first program ran: booting again (${boot} of ${BOOTS - 1})`);
-    }
-  }
+export function runInGuest(run: GuestRun): Promise<GuestResult> {
+  return untilBegun(
+    () => bootOnce(run),
+    ({ message }, more) => {
+      run.onLine?.(`${message}, before its first program ran: booting again (at most ${more} times more)`);
+      run.onBootAgain?.();
+    },
+  );
 }
-
-/**
- * A stock kernel patches its own text while it boots, and now and then (about 1 boot in 12 was seen) QEMU's emulated
- * processors trip over that: `Oops: int3`. What panics before the guest has begun says nothing about what it was to
- * run; what panics afterwards is never tried again.
- */
-function isEmulatorsFault(error: unknown): error is GuestError {
-  return error instanceof GuestError && error.failure === "panicked" && !error.begun;
-}
-
-const BOOTS = 3;
 
 async function bootOnce(run: GuestRun): Promise<GuestResult> {
   const cwd = realpathSync(run.cwd);
