@@ -131,11 +131,11 @@ export function suites(piece: number): readonly Suite[] {
     {
       part: "agent",
       name: "node",
-      tiers: all,
+      tiers: both,
       place: "here",
       projects: ["node"],
       bound: 10,
-      why: "agent, API server and pods on one node: the agent cut by SIGKILL at 25 points, others for each commit",
+      why: "agent, API server and pods on one node: the agent cut by SIGKILL at 25 points, 4 start orders, others for each commit",
     },
     {
       part: "agent",
@@ -145,7 +145,7 @@ export function suites(piece: number): readonly Suite[] {
       projects: ["node"],
       env: { EVERY_CUT: "1" },
       bound: 60,
-      why: "the same, and the agent cut at every operation on files and every request",
+      why: "the same, with the agent cut at every operation on files and at every request, and all 12 start orders",
     },
     {
       ...plugin,

@@ -21,9 +21,11 @@ export interface Scratch {
   remove(): Promise<void>;
 }
 
-/** Makes a directory, in memory where there is room. A process of its own removes it as soon as ours has ended. */
-export function keptDirectory(name: string): Scratch {
-  const directory = mkdtempSync(path.join(memory(), `branchline-${name}-`));
+/**
+ * Makes a directory, in memory where there is room: for a server's data, or for as many bytes as are told. A process of its own removes it as soon as ours has ended.
+ */
+export function keptDirectory(name: string, bytes = ENOUGH): Scratch {
+  const directory = mkdtempSync(path.join(memory(bytes), `branchline-${name}-`));
   chmodSync(directory, 0o700);
   // In a group of its own: who kills ours as a whole leaves it. Our end of the pipe closes with us.
   const keeper = spawn("/bin/sh", ["-c", KEEPER, "keeper", directory], {
@@ -43,10 +45,10 @@ export function keptDirectory(name: string): Scratch {
   };
 }
 
-function memory(): string {
+function memory(bytes: number): string {
   try {
     const { bavail, bsize } = statfsSync("/dev/shm");
-    if (bavail * bsize >= ENOUGH) return "/dev/shm";
+    if (bavail * bsize >= bytes) return "/dev/shm";
   } catch {
     // There is none.
   }

@@ -38,6 +38,9 @@ const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
 /** The API server's audit log has the agent by this name. */
 export const AGENT_USER = "agent-of-node-1";
 
+/** Four executables of 114 MB at a time, and as much for a place beside this one. */
+const ROOM = 1024 * 1024 * 1024;
+
 type Installed = "the agent's" | "the old one" | "another";
 
 export class Place implements AsyncDisposable {
@@ -53,7 +56,7 @@ export class Place implements AsyncDisposable {
   }
 
   static async open(): Promise<Place> {
-    const scratch = keptDirectory("node");
+    const scratch = keptDirectory("node", ROOM);
     const server = await startApiServer({ timeout: 600_000 });
     try {
       await applyCrds(server.admin);
