@@ -58,7 +58,7 @@ ground: build dist/macvlan/branchline guest
 	@test/setup/packages.sh runtime api
 	@test/setup/kubernetes.sh etcd kube-apiserver kube-controller-manager kubectl helm
 
-test: ground ## The gate, some 12 minutes: checks, executable, kernel suite natively, guests for the rest
+test: ground ## The gate, some 20 minutes: checks, executable, kernel suite natively, guests for the rest
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
 
 test-all: ground ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz

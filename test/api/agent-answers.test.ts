@@ -213,7 +213,7 @@ describe("ADD", () => {
 
   it("says what it waited for when the time is up", async () => {
     const pod = await makePod("never", { asks: true });
-    const { code, msg } = await add(pod, 1);
+    const { code, msg } = await add(pod, 5);
     expect(code).toBe(11);
     expect(msg).toContain(`waiting for the annotation ${ANNOTATION}`);
   });
