@@ -21,6 +21,7 @@ import { podPort } from "./pod-port.ts";
 import type { Ports } from "./ports.ts";
 import { subnetsOf } from "./subnets.ts";
 import type { Settings } from "./view.ts";
+import { trunksAllowedBy } from "./trunks-allowed.ts";
 import { Workers } from "./workers.ts";
 
 /** EC2 describes everything anew after so long, to find what nobody knows of. */
@@ -34,7 +35,7 @@ const CONCURRENCY = 64;
 const STOP_MS = 10_000;
 
 const NEEDED = ["CachesComplete"] as const;
-const TOLD = ["Leading", "Described"] as const;
+const TOLD = ["Leading", "Described", "TrunksAllowed"] as const;
 type ConditionName = (typeof NEEDED)[number] | (typeof TOLD)[number];
 
 /** The controller of a cluster. Replicas that do not lead only keep their caches. */
@@ -88,6 +89,9 @@ export class Controller {
     this.ports = {
       ec2: port,
       subnet: subnetsOf(port, timer),
+      trunksAllowed: trunksAllowedBy(port, timer, (isAllowed, why) =>
+        this.conditions.set("TrunksAllowed", isAllowed, why),
+      ),
       pods: podPort(client),
       nodes: nodePort(client, wallClock),
     };
@@ -219,7 +223,9 @@ export class Controller {
   /** All of the cluster in EC2, at the start and again and again. Nothing is decided before the first time. */
   private async keepDescribing(signal: AbortSignal): Promise<void> {
     const { timer, cluster } = this.options;
-    let isStarted = false;
+    // On EKS nothing is made that EC2 might know of.
+    let isStarted = this.options.mode === "eks";
+    if (isStarted) this.start();
     while (!signal.aborted) {
       let next = DESCRIBE_AGAIN_MS;
       try {

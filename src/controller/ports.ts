@@ -1,4 +1,5 @@
 import type { CallOptions, Ec2Port } from "../ec2/port.ts";
+import type { NewInterface } from "../ec2/types.ts";
 import type { PodName } from "./facts.ts";
 import type { Subnet } from "./ledger.ts";
 
@@ -17,10 +18,11 @@ export interface Ports {
     | "interfaces"
     | "instances"
     | "associations"
-    | "trunkRefusal"
   >;
   /** EC2's answer, kept for a while: a subnet's ranges seldom change. */
   readonly subnet: (id: string, call: CallOptions) => Promise<Subnet>;
+  /** Rejects with EC2's refusal unless the account may make such trunks: asked by a dry run, once in a while for all. */
+  readonly trunksAllowed: (wanted: Omit<NewInterface, "token">, call: CallOptions) => Promise<void>;
   readonly pods: PodPort;
   readonly nodes: NodePort;
 }

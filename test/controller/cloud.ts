@@ -108,7 +108,6 @@ export class Cloud {
         ),
       associations: async () =>
         items(ask("DescribeTrunkInterfaceAssociations", {}), "interfaceAssociationSet").map(association),
-      trunkRefusal: async () => undefined,
     };
   }
 

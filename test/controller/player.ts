@@ -381,6 +381,7 @@ export class Player {
     return {
       ec2: this.held("ec2", this.cloud.port()),
       subnet: async (id) => this.cloud.subnetFacts(id),
+      trunksAllowed: async () => undefined,
       pods: this.held("pods", this.cluster.podPort()),
       nodes: this.held("nodes", this.cluster.nodePort()),
     };

@@ -3,6 +3,7 @@ import { canonical } from "../canonical.ts";
 import { Draft } from "../draft.ts";
 import type { Branch, InstanceFacts, Trunk } from "../ledger.ts";
 import { isManaged, type View } from "../view.ts";
+import { obstacle } from "./trunk.ts";
 import { setCniStatus } from "./actions/set-cni-status.ts";
 
 /** The CNINode's status: the trunk and its branches, for the agent and for people. */
@@ -17,17 +18,36 @@ export function decideCniStatus(view: View, now: number): Decision {
   return draft;
 }
 
-function statusOf({ ledger: { instance, trunk, branches }, cniNode }: View): object {
+function statusOf(view: View): object {
+  const { ledger, cniNode } = view;
+  const { instance, trunk, branches } = ledger;
   const facts = "facts" in trunk ? trunk.facts : undefined;
   return {
     trunkInterface:
       trunk.state === "attached" && trunk.goesWithInstance
         ? trunkOf(trunk, [...branches.values()])
         : undefined,
+    conditions: [conditionOf(view)],
     // A trunk that was found says nothing of its instance.
     nodeNetworkState:
       facts === undefined ? JSON.parse(cniNode?.status ?? "{}").nodeNetworkState : networkOf(instance, facts),
   };
+}
+
+/** TrunkReady, and what keeps it from being so. */
+function conditionOf(view: View): object {
+  const { trunk, retries } = view.ledger;
+  const type = "TrunkReady";
+  if (trunk.state === "attached" && trunk.goesWithInstance) {
+    const message = `${trunk.id} is attached by device index ${trunk.deviceIndex}`;
+    return { type, status: "True", reason: "TrunkAttached", message };
+  }
+  const why = obstacle(view);
+  if (why !== undefined) return { type, status: "False", reason: why.reason, message: why.message };
+  const failed = retries.get("trunk");
+  if (failed !== undefined && failed.failures > 0)
+    return { type, status: "False", reason: "TrunkFailed", message: failed.why };
+  return { type, status: "False", reason: "TrunkPending", message: "it is being made" };
 }
 
 function trunkOf(

@@ -67,7 +67,7 @@ function freeIndex(view: View, { type, deviceIndexes }: InstanceFacts): number {
 }
 
 /** Why the node cannot have a trunk, before anything is tried; undefined: it can, as far as is known. */
-function obstacle(view: View): Note | undefined {
+export function obstacle(view: View): Note | undefined {
   const { trunk } = view.ledger;
   if (trunk.state === "attached" || view.settings.mode === "eks") return undefined;
   const type = typeOf(view, trunk);

@@ -19,6 +19,7 @@ export function createTrunk({ settings, ledger, cniNode, eniConfig }: View, fact
   return trunkAct(
     { kind: "CreateTrunk", fields: { instance, subnet: wanted.subnet } },
     async (ports, call) => {
+      await ports.trunksAllowed(wanted, call);
       const { id, mac, subnet } = await ports.ec2.createTrunk(wanted, call);
       return (now, moment) =>
         now.trunk.state === "absent"
