@@ -48,7 +48,7 @@ export function withDescription(ledger: Ledger, description: Description, now: n
     if (kept !== undefined) branches.set(id, kept);
   }
   for (const [id, one] of described) {
-    if (!branches.has(id) && !ledger.deleted.has(id) && !isOfToday(ledger, one))
+    if (!branches.has(id) && !ledger.deleted.has(id) && !isBeingMade(ledger, one))
       branches.set(id, found(one, now));
   }
   return {
@@ -63,8 +63,9 @@ export function withDescription(ledger: Ledger, description: Description, now: n
 }
 
 /** Its creation is under way: the answer tells more. */
-function isOfToday({ requests }: Ledger, { pod }: DescribedBranch): boolean {
-  return pod !== undefined && requests.get(pod.uid)?.making !== undefined;
+function isBeingMade({ requests }: Ledger, { pod, vlan }: DescribedBranch): boolean {
+  const making = pod && requests.get(pod.uid)?.making;
+  return making !== undefined && making.vlan === vlan;
 }
 
 function found({ eni, vlan, association, pod }: DescribedBranch, now: number): Branch {
@@ -75,6 +76,7 @@ function found({ eni, vlan, association, pod }: DescribedBranch, now: number): B
     association,
     pod,
     until: undefined,
+    areGroupsSure: false,
     // Perhaps a moment ago, by a controller that has ended since.
     mayBeAnnotated: true,
     seen: 1,

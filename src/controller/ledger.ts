@@ -17,6 +17,11 @@ export interface Ledger {
   readonly branches: ReadonlyMap<string, Branch>;
   /** What is under way for a pod that has no ENI yet, by the pod's UID. */
   readonly requests: ReadonlyMap<string, Request>;
+  /**
+   * UIDs of the pods that waited when the caches became complete: a controller before us may have begun with them. Undefined
+   * before that.
+   */
+  readonly inherited: ReadonlySet<string> | undefined;
   /** VLAN ids that EC2 has refused although nothing is known to hold them, until when they are left alone. */
   readonly blocked: ReadonlyMap<number, number>;
   /** ENIs that we have deleted, and when: descriptions may still show them. */
@@ -116,6 +121,8 @@ export interface Branch {
   readonly pod: PodName | undefined;
   /** Of `cooling`: when it may be released. */
   readonly until: number | undefined;
+  /** EC2 has its groups as the ledger says: we have given them, and had the answer. */
+  readonly areGroupsSure: boolean;
   /** The annotation has been sent, by us or a controller before us: its pod may have it. */
   readonly mayBeAnnotated: boolean;
   /** Of descriptions that have shown it; we have made it ourselves: `own`. */
@@ -149,6 +156,7 @@ export function emptyLedger(instance: string): Ledger {
     strayTrunks: new Map(),
     branches: new Map(),
     requests: new Map(),
+    inherited: undefined,
     blocked: new Map(),
     deleted: new Map(),
     descriptions: 0,
@@ -190,6 +198,18 @@ export function takenVlans(ledger: Ledger): ReadonlySet<number> {
   for (const { vlan } of ledger.branches.values()) if (vlan !== undefined) taken.add(vlan);
   for (const { making } of ledger.requests.values()) if (making !== undefined) taken.add(making.vlan);
   return taken;
+}
+
+/** Another branch than this that is on the VLAN id as far as EC2 tells, or that we mean to put there. */
+export function otherOnVlan({ branches }: Ledger, vlan: number, id: string): Branch | undefined {
+  return [...branches.values()].find(
+    (branch) => branch.vlan === vlan && branch.eni.id !== id && !isUnplaced(branch),
+  );
+}
+
+/** Nobody has begun to put it on its VLAN id, and EC2 shows it on none: only its tags name the id. */
+export function isUnplaced({ state, association }: Branch): boolean {
+  return state === "found" && association === undefined;
 }
 
 export function branchOfPod({ branches }: Ledger, uid: string): Branch | undefined {

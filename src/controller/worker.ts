@@ -60,8 +60,9 @@ export class Worker {
   pass(facts: Facts): number | undefined {
     const { settings, moment, note, mayAct } = this.options;
     const { now } = moment();
-    this.known = tidied(withClaims(this.known, facts.pods, now), facts.pods, facts.isComplete, now);
-    const view = { ...facts, settings, ledger: this.known, busy: new Set(this.running.keys()) };
+    const busy = new Set(this.running.keys());
+    this.known = tidied(withClaims(this.known, facts.pods, now), { ...facts, busy }, now);
+    const view = { ...facts, settings, ledger: this.known, busy };
     const { actions, notes, wakeAt } = decide(view, now);
     for (const one of notes) note(one);
     for (const action of actions) if (mayAct()) this.begin(action);

@@ -9,11 +9,12 @@ import { Random } from "../../src/simulator/model/random.ts";
 import { instanceTypes } from "../../src/values/instance-types.ts";
 import { Cloud } from "./cloud.ts";
 import { Cluster } from "./cluster.ts";
-import { Rules } from "./rules.ts";
+import { type Basis, Rules } from "./rules.ts";
 
 export const CLUSTER = "one";
 const COOLDOWN_MS = 60_000;
 const TYPE = "m5.large";
+const LIMIT = instanceTypes().get(TYPE)?.branches ?? 0;
 const START = Date.UTC(2026, 10, 1);
 /** Names of pods: few, so that they come again. */
 const NAMES = 14;
@@ -51,7 +52,7 @@ interface Call {
   readonly port: string;
   readonly method: string;
   readonly args: readonly unknown[];
-  readonly startedAt: number;
+  readonly basis: Basis;
   readonly execute: () => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -90,7 +91,12 @@ export class Player {
     const { settings } = this.cloud.simulator.world;
     settings.describeLagSeconds = lag.describe;
     settings.notFoundAfterCreateSeconds = lag.create;
-    this.rules = new Rules(this.cloud, this.cluster, COOLDOWN_MS, () => this.time);
+    this.rules = new Rules(
+      this.cloud,
+      this.cluster,
+      { cluster: CLUSTER, cooldownMs: COOLDOWN_MS, limit: LIMIT },
+      () => this.time,
+    );
     this.cluster.change(({ policies }) => void policies.set("web", [this.group(0)]));
     this.cluster.change(({ policies }) => void policies.set("db", [this.group(1), this.group(2)]));
     this.worker = this.newWorker();
@@ -99,6 +105,7 @@ export class Player {
   async play({ what, pick }: Step): Promise<void> {
     await this.carryOut(what, pick);
     await settle();
+    this.rules.check(this.worker.ledger);
   }
 
   /** All faults end: everything has to become right within so many rounds. */
@@ -135,13 +142,11 @@ export class Player {
     const { interfaces } = this.cloud.simulator.world;
     const living = [...pods.values()].filter(({ isFinished }) => !isFinished);
     const wanted = living.filter(({ policy }) => (policies.get(policy) ?? []).length > 0);
-    // Branches that somebody else has put on the trunk take room.
-    const room = (instanceTypes().get(TYPE)?.branches ?? 0) - this.taken;
+    const selected = new Set(wanted.map(({ uid }) => uid));
     const missing = wanted.filter(({ annotation }) => annotation === undefined);
     const has = [...pods.values()].filter(
       ({ isFinished, annotation }) => !isFinished && annotation !== undefined,
     ).length;
-    const without = has >= room ? [] : missing.map(({ uid }) => `${uid} has no branch`);
     const waiting = new Set(
       living.filter(({ annotation }) => annotation === undefined).map(({ uid }) => uid),
     );
@@ -149,16 +154,22 @@ export class Player {
     const ours = [...interfaces.values()].filter(({ tags }) =>
       tags.some(({ key }) => key.startsWith("kubernetes.io/cluster/")),
     );
+    const podOf = ({ tags }: (typeof ours)[number]) =>
+      tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value ?? "";
+    // What was begun for a pod that no policy selects any more stays until it is selected again, or ends.
+    const begun = ours.filter((eni) => waiting.has(podOf(eni)) && !selected.has(podOf(eni)));
+    // Branches that somebody else has put on the trunk take room as well.
+    const room = LIMIT - this.taken - begun.length;
+    const without = has >= room ? [] : missing.map(({ uid }) => `${uid} has no branch`);
     const trunks = ours.filter(({ type }) => type === "trunk");
     const left = ours
       .filter(({ id, type }) => type !== "trunk" && !used.has(id))
-      // What was begun for a pod that no policy selects any more stays until it is selected again, or ends.
-      .filter(
-        ({ tags }) => !waiting.has(tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value ?? ""),
-      )
+      .filter((eni) => !waiting.has(podOf(eni)))
       .map(({ id }) => `${id} is left`);
+    const capacity = this.cluster.truth.node?.capacity ?? 0;
     return [
       ...without,
+      ...(capacity > LIMIT || capacity < room ? [`the capacity is ${capacity} of ${room} to ${LIMIT}`] : []),
       ...left,
       ...(trunks.length === 1 && trunks[0]?.attachment?.deleteOnTermination === true
         ? []
@@ -169,10 +180,6 @@ export class Player {
   /** Takes away all pods, and whoever has taken VLAN ids. */
   empty(): void {
     for (const name of this.cluster.truth.pods.keys()) this.endPod(name, "deleted");
-  }
-
-  get capacity(): number | undefined {
-    return this.cluster.truth.node?.capacity;
   }
 
   private async carryOut(what: StepKind, pick: number): Promise<void> {
@@ -261,7 +268,7 @@ export class Player {
       });
       if (worker !== this.worker) return;
       const own = all.get(this.cloud.instance) ?? { askedAt, branches: [], trunks: [] };
-      this.rules.described(own.branches.map(({ eni }) => eni.id));
+      this.rules.described(own);
       worker.describe(own);
     } catch (error) {
       // Asked for again by the next step of its kind.
@@ -295,22 +302,23 @@ export class Player {
     if (how === "request lost") return call.reject(lossOf(call));
     try {
       const result = await this.execute(call);
-      if (how === "executed") call.resolve(result);
-      else call.reject(lossOf(call));
+      if (how === "executed") {
+        this.rules.answered(call.method, call.args, result);
+        call.resolve(result);
+      } else call.reject(lossOf(call));
     } catch (error) {
       call.reject(how === "executed" ? error : lossOf(call));
     }
   }
 
-  private async execute({ port, method, args, startedAt, execute }: Call): Promise<unknown> {
-    if (port !== "ec2") return await execute();
-    this.rules.before(method, args, startedAt);
+  private async execute({ method, args, basis, execute }: Call): Promise<unknown> {
+    this.rules.before(method, args, basis);
     try {
       const result = await execute();
       this.rules.after(method, result);
       return result;
     } catch (error) {
-      this.rules.refused(method, args);
+      this.rules.refused(method, args, basis);
       throw error;
     }
   }
@@ -324,9 +332,6 @@ export class Player {
   }
 
   private setPolicy(policy: string, groups: readonly string[]): void {
-    const before = (this.cluster.truth.policies.get(policy) ?? []).toSorted().join(" ");
-    const list = this.rules.recentGroups.get(policy) ?? [];
-    this.rules.recentGroups.set(policy, [...list, { at: this.time, groups: before }]);
     this.cluster.change(({ policies }) => void policies.set(policy, groups));
   }
 
@@ -400,7 +405,7 @@ export class Player {
             port,
             method: String(name),
             args,
-            startedAt: this.time,
+            basis: this.rules.begins(),
             execute,
             resolve,
             reject,

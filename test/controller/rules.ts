@@ -1,26 +1,57 @@
+import type { Description } from "../../src/controller/description.ts";
+import type { PodName } from "../../src/controller/facts.ts";
+import type { Ledger } from "../../src/controller/ledger.ts";
+import type { PodNow } from "../../src/controller/ports.ts";
+import { instanceOf, isOfCluster } from "../../src/controller/tags.ts";
 import type { Cloud } from "./cloud.ts";
 import { claimOf, type Cluster, type SimulatedPod } from "./cluster.ts";
+
+/** What is known when a call is begun: it may be carried out much later. */
+export interface Basis {
+  readonly at: number;
+  readonly made: ReadonlySet<string>;
+  /** ENIs that it has made itself, or that were described to it. */
+  readonly known: ReadonlySet<string>;
+  /** Of these those that were described with a VLAN id, or may have got one since. */
+  readonly placed: ReadonlySet<string>;
+  /** UIDs of pods that the API server has said to be gone or finished. */
+  readonly gone: ReadonlySet<string>;
+  /** UID of a pod → what policies say, as of the cache. */
+  readonly groups: ReadonlyMap<string, string>;
+}
 
 /** What must hold at every step, judged by the model of EC2 and by the API server's truth, never by the controller's words. */
 export class Rules {
   private readonly cloud: Cloud;
   private readonly cluster: Cluster;
   private readonly now: () => number;
+  private readonly clusterName: string;
   private readonly cooldownMs: number;
+  /** Branches of the trunk. */
+  private readonly limit: number;
   /** ENI → UID of the pod that has it in its annotation, for ever. */
   private readonly annotated = new Map<string, string>();
+  private readonly madeEver = new Set<string>();
   /** VLAN id → when a pod that had it ended. */
   private readonly endedAt = new Map<number, number>();
+  private annotating: Basis | undefined;
   /** Of this life of the controller. */
   private life = emptyLife();
   readonly broken: string[] = [];
   /** How often something worth testing has happened. */
   readonly counts: Record<string, number> = {};
 
-  constructor(cloud: Cloud, cluster: Cluster, cooldownMs: number, now: () => number) {
+  constructor(
+    cloud: Cloud,
+    cluster: Cluster,
+    settings: { readonly cluster: string; readonly cooldownMs: number; readonly limit: number },
+    now: () => number,
+  ) {
     this.cloud = cloud;
     this.cluster = cluster;
-    this.cooldownMs = cooldownMs;
+    this.clusterName = settings.cluster;
+    this.cooldownMs = settings.cooldownMs;
+    this.limit = settings.limit;
     this.now = now;
     cluster.onProof = (uid) => this.life.proofs.set(uid, now());
     cluster.onRead = (uid) => this.life.reads.set(uid, now());
@@ -40,15 +71,36 @@ export class Rules {
     if (claim !== undefined) this.endedAt.set(claim.vlanId, this.now());
   }
 
-  described(ids: readonly string[]): void {
-    for (const id of ids) this.life.seen.set(id, (this.life.seen.get(id) ?? 0) + 1);
+  described({ branches }: Description): void {
+    for (const { eni, association } of branches) {
+      this.life.seen.set(eni.id, (this.life.seen.get(eni.id) ?? 0) + 1);
+      if (association !== undefined) this.life.placed.add(eni.id);
+    }
   }
 
-  /** Before a call to EC2 is carried out. */
-  before(method: string, args: readonly unknown[], startedAt: number): void {
+  /** What the controller goes by as it begins a call. */
+  begins(): Basis {
+    const { pods, policies } = this.cluster.cache;
+    return {
+      at: this.now(),
+      made: new Set(this.life.made),
+      known: new Set([...this.life.made, ...this.life.seen.keys()]),
+      placed: new Set([...this.life.made, ...this.life.placed]),
+      gone: new Set(this.life.gone),
+      groups: new Map([...pods.values()].map(({ uid, policy }) => [uid, sorted(policies.get(policy))])),
+    };
+  }
+
+  /** Before a call is carried out. */
+  before(method: string, args: readonly unknown[], basis: Basis): void {
     switch (method) {
+      case "annotate":
+        this.annotating = basis;
+        return;
+      case "setCapacity":
+        return this.setCapacity(Number(args[1]), basis);
       case "createBranch":
-        return this.createBranch(args[0] as { tags: Record<string, string> }, startedAt);
+        return this.createBranch(args[0] as { tags: Record<string, string> }, basis.at);
       case "setGroups":
         return this.notOfLiving(String(args[0]), "given other groups");
       case "disassociate": {
@@ -61,20 +113,52 @@ export class Rules {
     }
   }
 
+  /** The controller has the answer of a call. */
+  answered(method: string, args: readonly unknown[], result: unknown): void {
+    if (method !== "read") return;
+    const now = result as PodNow | undefined;
+    if (now === undefined || now.isFinished) this.life.gone.add((args[0] as PodName).uid);
+  }
+
+  /** After each step. */
+  check({ instance, branches, requests, deleted }: Ledger): void {
+    for (const { id, type, tags } of this.cloud.simulator.world.interfaces.values()) {
+      const uid = tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
+      if (!this.madeEver.has(id) || type === "trunk" || branches.has(id)) continue;
+      if (uid !== undefined && requests.get(uid)?.making !== undefined) continue;
+      const all = Object.fromEntries(tags.map(({ key, value }) => [key, value]));
+      if (!isOfCluster(all, this.clusterName) || instanceOf(all) !== instance)
+        this.break(`${id} is not in the ledger, and its tags do not tell of it`);
+      if (deleted.has(id)) this.break(`${id} is there, and the ledger has it for deleted`);
+    }
+  }
+
+  /** What EC2 lets nobody have: VLAN ids of pods that the controller has seen gone. */
+  private setCapacity(capacity: number, { gone }: Basis): void {
+    const { interfaces, associations } = this.cloud.simulator.world;
+    const held = [...associations.values()].filter(({ branch }) => {
+      const uid = interfaces.get(branch)?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
+      return uid !== undefined && gone.has(uid);
+    });
+    if (capacity > this.limit - held.length)
+      this.break(`capacity ${capacity} was set while ${held.length} of ${this.limit} were held by pods gone`);
+  }
+
   after(method: string, result: unknown): void {
+    if (method === "createBranch") this.madeEver.add((result as { id: string }).id);
     if (method === "createBranch") this.life.made.add((result as { id: string }).id);
     this.count(method);
   }
 
-  refused(method: string, args: readonly unknown[]): void {
+  refused(method: string, args: readonly unknown[], { made, known, placed }: Basis): void {
     this.count(`${method} refused`);
     if (method !== "associate") return;
-    const { trunk, vlan } = args[0] as { trunk: string; vlan: number };
+    const { branch, trunk, vlan } = args[0] as { branch: string; trunk: string; vlan: number };
+    // Two were described with tags of the same VLAN id, and neither with an association: one of them is tried.
+    const holders = made.has(branch) ? known : placed;
     for (const association of this.cloud.simulator.world.associations.values()) {
       if (association.trunk !== trunk || association.vlan !== vlan) continue;
-      const isKnown =
-        this.life.made.has(association.branch) || (this.life.seen.get(association.branch) ?? 0) > 0;
-      if (isKnown)
+      if (holders.has(association.branch))
         this.break(`VLAN ${vlan} was asked for while ${association.branch} held it, which was known`);
     }
   }
@@ -96,14 +180,15 @@ export class Rules {
     const association = world.associations.get(eni?.association ?? "");
     if (association === undefined || association.vlan !== claim.vlanId)
       this.break(`${pod.uid} was given ${claim.eniId}, which is not on VLAN ${claim.vlanId}`);
+    const on = world.interfaces.get(association?.trunk ?? "")?.attachment;
+    if (on?.status !== "attached" || !on.deleteOnTermination)
+      this.break(`${pod.uid} was given ${claim.eniId}, whose trunk is ${on?.status ?? "not attached"}`);
     if (association !== undefined && association.id !== claim.associationId)
       this.break(`${pod.uid} was given the association ${claim.associationId}, it is ${association.id}`);
-    const groups = [...(eni?.groups ?? [])].sort().join(" ");
-    const wanted = [this.cluster.truth, this.cluster.cache].map(({ policies }) =>
-      [...(policies.get(pod.policy) ?? [])].sort().join(" "),
-    );
-    if (groups === "" || ![...wanted, ...this.recent(pod.policy)].includes(groups))
-      this.break(`${pod.uid} was given groups ${groups}, not ${wanted.join(" or ")}`);
+    const groups = sorted(eni?.groups);
+    const wanted = this.annotating?.groups.get(pod.uid);
+    if (groups === "" || groups !== wanted)
+      this.break(`${pod.uid} was given groups ${groups}, not ${wanted}`);
     const other = this.annotated.get(claim.eniId);
     if (other !== undefined && other !== pod.uid)
       this.break(`${claim.eniId} was given to ${pod.uid} after ${other}`);
@@ -111,14 +196,6 @@ export class Rules {
     const ended = this.endedAt.get(claim.vlanId);
     if (ended !== undefined && this.now() - ended < this.cooldownMs)
       this.break(`VLAN ${claim.vlanId} was given to ${pod.uid} ${this.now() - ended} ms after its last pod`);
-  }
-
-  /** Groups that a policy had while this decision may have been under way. */
-  recentGroups = new Map<string, { at: number; groups: string }[]>();
-
-  private recent(policy: string): string[] {
-    const since = this.now() - 120_000;
-    return (this.recentGroups.get(policy) ?? []).filter(({ at }) => at >= since).map(({ groups }) => groups);
   }
 
   private notOfLiving(id: string, what: string): void {
@@ -151,12 +228,18 @@ export class Rules {
   }
 }
 
+function sorted(groups: readonly string[] = []): string {
+  return groups.toSorted().join(" ");
+}
+
 function emptyLife() {
   return {
     isComplete: false,
     made: new Set<string>(),
+    placed: new Set<string>(),
     seen: new Map<string, number>(),
     proofs: new Map<string, number>(),
     reads: new Map<string, number>(),
+    gone: new Set<string>(),
   };
 }

@@ -46,10 +46,12 @@ export function runOf(seed: number, length: number): Run {
   const random = new Random(seed);
   const left = new Set(OPTIONAL.filter(() => random.next() < 0.3));
   const kinds = STEP_KINDS.filter((kind) => !left.has(kind));
-  const sum = kinds.reduce((total, kind) => total + WEIGHTS[kind], 0);
+  // Each run has its own, so that some have much of what is seldom.
+  const weights = new Map(kinds.map((kind) => [kind, WEIGHTS[kind] * 3 ** (random.next() * 2 - 1)]));
+  const sum = [...weights.values()].reduce((total, weight) => total + weight, 0);
   const draw = (): StepKind => {
     let at = random.next() * sum;
-    return kinds.find((kind) => (at -= WEIGHTS[kind]) < 0) ?? "pass";
+    return kinds.find((kind) => (at -= weights.get(kind) ?? 0) < 0) ?? "pass";
   };
   const lag = {
     describe: random.next() < 0.5 ? 0 : Math.floor(random.next() * 20),
@@ -57,6 +59,20 @@ export function runOf(seed: number, length: number): Run {
   };
   const steps = Array.from({ length }, () => ({ what: draw(), pick: Math.floor(random.next() * 2 ** 20) }));
   return { seed, lag, steps };
+}
+
+/** Steps as text: what and pick, with commas between. */
+export function textOf(steps: readonly Step[]): string {
+  return steps.map(({ what, pick }) => `${what} ${pick}`).join(", ");
+}
+
+export function stepsOf(text: string): readonly Step[] {
+  return text.split(", ").map((words) => {
+    const at = words.lastIndexOf(" ");
+    const what = STEP_KINDS.find((kind) => kind === words.slice(0, at));
+    if (what === undefined) throw new Error(`no step: ${words}`);
+    return { what, pick: Number(words.slice(at + 1)) };
+  });
 }
 
 export interface Verdict {

@@ -1,12 +1,13 @@
-import type { Decision } from "../action.ts";
+import type { Action, Decision } from "../action.ts";
 import { Draft } from "../draft.ts";
 import type { PodFacts } from "../facts.ts";
-import { type Branch, branchOfPod, type AttachedTrunk } from "../ledger.ts";
+import { type Branch, branchOfPod, type AttachedTrunk, otherOnVlan } from "../ledger.ts";
 import { isManaged, type View } from "../view.ts";
 import { annotate } from "./actions/annotate.ts";
 import { associate } from "./actions/associate.ts";
 import { lookAtPod } from "./actions/look-at-pod.ts";
 import { createBranch } from "./actions/create-branch.ts";
+import { giveUpBranch } from "./actions/give-up-branch.ts";
 import { prove } from "./actions/prove.ts";
 import { setGroups } from "./actions/set-groups.ts";
 import { freeVlans, nextFree } from "./slots.ts";
@@ -140,9 +141,15 @@ function goOn(view: View, draft: Draft, { pod, branch, trunk, now }: GoingOn): v
   }
   if (branch.mayBeAnnotated && branch.state === "associated")
     draft.actions.push(lookAtPod(view, pod, branch));
-  else if (branch.state === "created") draft.actions.push(associate(view, pod, branch, trunk.id));
-  else if (!isSameSet(branch.eni.groups, pod.groups.groups)) draft.actions.push(setGroups(pod, branch));
+  else if (branch.state === "created") draft.actions.push(placed(view, pod, branch, trunk.id));
+  else if (!branch.areGroupsSure || !isSameSet(branch.eni.groups, pod.groups.groups))
+    draft.actions.push(setGroups(pod, branch));
   else draft.actions.push(annotate(pod, branch));
+}
+
+function placed(view: View, pod: PodFacts, branch: Branch, trunk: string): Action {
+  const other = otherOnVlan(view.ledger, branch.vlan ?? 0, branch.eni.id);
+  return other === undefined ? associate(view, pod, branch, trunk) : giveUpBranch(pod, branch, other);
 }
 
 function failing(pod: PodFacts, why: string): Decision["notes"][number] {

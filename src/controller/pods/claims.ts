@@ -1,5 +1,13 @@
 import type { Claim, PodFacts } from "../facts.ts";
-import { type Branch, branchOfPod, changeBranch, type Ledger, withBranch } from "../ledger.ts";
+import {
+  type Branch,
+  branchOfPod,
+  changeBranch,
+  isUnplaced,
+  type Ledger,
+  otherOnVlan,
+  withBranch,
+} from "../ledger.ts";
 
 /**
  * The ledger with what the pods' annotations say: a living pod's branch is its own, whatever else is known. And a branch
@@ -45,6 +53,7 @@ function claimed({ namespace, name, uid }: PodFacts, claim: Claim, now: number):
     association: claim.associationId,
     pod: { namespace, name, uid },
     until: undefined,
+    areGroupsSure: false,
     mayBeAnnotated: true,
     seen: 0,
     missing: 0,
@@ -66,10 +75,10 @@ function assigned(known: Branch, { namespace, name, uid }: PodFacts, claim: Clai
   };
 }
 
-function isTaken({ branches, requests }: Ledger, vlan: number, but: string): boolean {
+function isTaken(ledger: Ledger, vlan: number, but: string): boolean {
   return (
-    [...branches.values()].some((branch) => branch.vlan === vlan && branch.eni.id !== but) ||
-    [...requests.values()].some(({ making }) => making?.vlan === vlan)
+    otherOnVlan(ledger, vlan, but) !== undefined ||
+    [...ledger.requests.values()].some(({ making }) => making?.vlan === vlan)
   );
 }
 
@@ -80,8 +89,11 @@ function withItsOwn(ledger: Ledger, pod: PodFacts, now: number): Ledger {
     // Of two for the same pod one is taken; the other is released.
     if (branchOfPod(ledger, pod.uid) !== undefined) return ledger;
     if (ledger.requests.get(pod.uid)?.making !== undefined) return ledger;
-    // By its tags alone it is not known whether it got there; somebody else may have the VLAN id since.
-    if (isTaken(ledger, found.vlan, found.eni.id)) continue;
+    if (isTaken(ledger, found.vlan, found.eni.id)) {
+      // It was made and never got there; it waits for its end without a slot, and its pod begins anew.
+      if (!isUnplaced(found)) continue;
+      return changeBranch(ledger, found.eni.id, (branch) => ({ ...branch, vlan: undefined }));
+    }
     const state = found.association === undefined ? "created" : "associated";
     return changeBranch(ledger, found.eni.id, (branch) => ({
       ...branch,

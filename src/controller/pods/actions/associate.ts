@@ -71,7 +71,7 @@ function blocked(ledger: Ledger, vlan: number | undefined, now: number): Ledger 
  * The ENI is released, and its pod begins anew after a while. One that a controller before us has made is looked at as
  * if it had just been found: what that one did with it is not known.
  */
-function givenUp(ledger: Ledger, branch: Branch, failure: Failure, moment: Moment): Ledger {
+export function givenUp(ledger: Ledger, branch: Branch, failure: Failure, moment: Moment): Ledger {
   const released = changeBranch(ledger, branch.eni.id, (known) => ({
     ...known,
     state: known.seen === "own" ? "releasing" : "found",

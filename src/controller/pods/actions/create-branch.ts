@@ -48,6 +48,8 @@ export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): 
           association: undefined,
           pod: { namespace, name, uid },
           until: undefined,
+          // A token that a controller before us has used is answered with what was made then; it may have changed since.
+          areGroupsSure: now.inherited?.has(uid) === false,
           mayBeAnnotated: false,
           seen: "own",
           missing: 0,

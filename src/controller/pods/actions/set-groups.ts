@@ -11,13 +11,15 @@ export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
     subject: `pod ${pod.uid}`,
     priority: "waiting",
     fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, groups: groups.join(" ") },
-    begin: (ledger) => ledger,
+    // Without an answer it is not known which it has.
+    begin: (ledger) => changeBranch(ledger, id, (branch) => ({ ...branch, areGroupsSure: false })),
     async run(ports, call) {
       await ports.ec2.setGroups(id, groups, call);
       return (ledger) =>
         changeBranch(ledger, id, (branch) => ({
           ...branch,
           eni: { ...branch.eni, groups },
+          areGroupsSure: true,
           retry: undefined,
         }));
     },
