@@ -246,8 +246,10 @@ export class KubernetesClient {
   private async json({ signal, ...request }: HttpRequest): Promise<unknown> {
     const words = `${request.method} ${request.path}`;
     using linked = new LinkedAbort(signal);
-    const late = new KubernetesError("retry", words, `no answer after ${REQUEST_MS / 1000} s`);
-    const limit = setTimeout(() => linked.abort(late), REQUEST_MS);
+    const limit = setTimeout(
+      () => linked.abort(new KubernetesError("retry", words, `no answer after ${REQUEST_MS / 1000} s`)),
+      REQUEST_MS,
+    );
     try {
       const answer = await this.connection.send({ ...request, signal: linked.signal });
       if (answer.status < 200 || answer.status > 299) throw await refusal(words, answer);

@@ -1,6 +1,9 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import http from "node:http";
 import https from "node:https";
+import { createSecureContext } from "node:tls";
+import { urlToHttpOptions } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
 import { KubernetesError } from "./error.ts";
 import { messageOf } from "../text/error-words.ts";
@@ -17,73 +20,105 @@ export function connectTo(config: KubeConfig, userAgent: string): Connection {
   const server = new URL(config.getCurrentCluster()?.server ?? "");
   // A server may be below a path, as behind Rancher.
   const base = server.pathname.replace(/\/$/, "");
-  const agents = new Agents();
+  const { hostname, port } = urlToHttpOptions(server);
+  const scheme = server.protocol === "http:" ? PLAIN : SECURE;
+  const agents = new Agents(scheme);
   return {
     async send(request) {
-      const words = `${request.method} ${request.path}`;
-      request.signal.throwIfAborted();
-      const options: https.RequestOptions = {};
+      const { method, path, body, contentType, signal } = request;
+      const words = `${method} ${path}`;
+      signal.throwIfAborted();
+      const given: https.RequestOptions = {};
+      const isProxied = config.getCurrentCluster()?.proxyUrl !== undefined;
+      let way = given;
       try {
-        await config.applyToHTTPSOptions(options);
+        await config.applyToHTTPSOptions(given);
+        if (!isProxied) way = { auth: given.auth, agent: agents.of(given) };
       } catch (cause) {
         const said = messageOf(cause);
         throw new KubernetesError("denied", words, `the kubeconfig gives no credentials: ${said}`, { cause });
       }
-      if (config.getCurrentCluster()?.proxyUrl === undefined) options.agent = agents.of(server, options);
       // The library sets a header as a key of an object, never as a list.
-      options.headers = {
-        ...(options.headers as http.OutgoingHttpHeaders),
+      const headers = {
+        ...(given.headers as http.OutgoingHttpHeaders),
         accept: "application/json",
         "user-agent": userAgent,
-        ...(request.contentType !== undefined && { "content-type": request.contentType }),
-        ...(request.body !== undefined && { "content-length": String(Buffer.byteLength(request.body)) }),
+        ...(contentType !== undefined && { "content-type": contentType }),
+        ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }),
       };
-      return exchange(new URL(`${server.origin}${base}${request.path}`), options, request, words);
+      const options = { ...way, hostname, port, path: `${base}${path}`, method, headers, signal };
+      return exchange(scheme, options, request, words);
     },
   };
 }
 
-/** Keeps connections for each set of credentials: the library's own agent opens one for every request. */
+/** HTTP with or without TLS. `connected`: the event of a socket that can be used. */
+interface Scheme {
+  readonly request: typeof https.request;
+  readonly connected: "connect" | "secureConnect";
+}
+
+const PLAIN: Scheme = { request: http.request, connected: "connect" };
+const SECURE: Scheme = { request: https.request, connected: "secureConnect" };
+
+/** Who we are, and whom we believe. */
+const CREDENTIALS = ["ca", "cert", "key", "pfx", "passphrase", "rejectUnauthorized", "servername"] as const;
+
+/**
+ * Keeps connections for each set of credentials: the library's own agent opens one for every request. Certificates are
+ * read once, and are no part of what Node compares to find a connection: both would be done again for each request.
+ */
 class Agents {
-  private key = "";
+  private readonly scheme: Scheme;
+  private credentials: https.RequestOptions = {};
   private agent: http.Agent | undefined;
 
-  of(server: URL, options: https.RequestOptions): http.Agent {
-    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options;
-    const identity = JSON.stringify([ca, cert, key, pfx, passphrase, rejectUnauthorized, servername]);
-    if (this.agent === undefined || identity !== this.key) {
-      // Requests under way keep the old one's connections.
-      const keep = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS };
-      this.agent =
-        server.protocol === "http:"
-          ? new http.Agent(keep)
-          : new https.Agent({ ...keep, ca, cert, key, pfx, passphrase, rejectUnauthorized, servername });
-      this.key = identity;
-    }
+  constructor(scheme: Scheme) {
+    this.scheme = scheme;
+  }
+
+  of(given: https.RequestOptions): http.Agent {
+    const { agent, credentials } = this;
+    if (agent !== undefined && CREDENTIALS.every((key) => isDeepStrictEqual(given[key], credentials[key])))
+      return agent;
+    // Requests under way keep the old one's connections.
+    this.credentials = Object.fromEntries(CREDENTIALS.map((key) => [key, given[key]]));
+    this.agent = this.make();
     return this.agent;
+  }
+
+  private make(): http.Agent {
+    const keep = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS };
+    if (this.scheme === PLAIN) return new http.Agent(keep);
+    const { rejectUnauthorized, servername, ...identity } = this.credentials;
+    return new https.Agent({
+      ...keep,
+      rejectUnauthorized,
+      servername,
+      secureContext: createSecureContext(identity),
+    });
   }
 }
 
 function exchange(
-  url: URL,
+  scheme: Scheme,
   options: https.RequestOptions,
-  { method, body, signal }: HttpRequest,
+  { body, signal }: HttpRequest,
   words: string,
 ): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const send = url.protocol === "http:" ? http.request : https.request;
-  const request = send(url, { ...options, method, signal });
-  const failed = (error: Error) => reject(failureOf(error, signal, words));
+  const request = scheme.request(options);
   const limit = setTimeout(
-    () => request.destroy(new Error(`no connection to ${url.host} after ${CONNECT_MS / 1000} s`)),
+    () =>
+      request.destroy(new Error(`no connection to ${options.hostname ?? ""} after ${CONNECT_MS / 1000} s`)),
     CONNECT_MS,
   );
-  request.once("error", failed);
+  request.once("error", (error) => reject(failureOf(error, signal, words)));
   request.once("close", () => clearTimeout(limit));
   request.once("socket", (socket) => {
     // One that was kept is connected.
     if (!socket.connecting) clearTimeout(limit);
-    else socket.once(url.protocol === "http:" ? "connect" : "secureConnect", () => clearTimeout(limit));
+    else socket.once(scheme.connected, () => clearTimeout(limit));
   });
   request.once("response", (response) => {
     resolve({

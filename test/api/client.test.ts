@@ -10,6 +10,7 @@ import { CNI_NODES, PODS, SECURITY_GROUP_POLICIES, SERVICE_ACCOUNTS } from "../.
 import type { KubernetesObject } from "../../src/kubernetes/metadata.ts";
 import { systemTimer } from "../../src/sys/timer.ts";
 import { startApiServer, type ApiServer } from "../ground/api-server.ts";
+import { kubeconfigOf, readKubeconfig, type Access } from "../ground/kubernetes/kubeconfig.ts";
 import { eventually } from "../ground/run.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
@@ -117,6 +118,36 @@ describe("the client", () => {
       kind: "denied",
       status: 403,
       message: expect.stringContaining('User "nobody" cannot list resource "pods"') as string,
+    });
+  });
+
+  it("is who its kubeconfig says now, on another connection", async () => {
+    const config = loadKubeconfig({ path: shared.adminKubeconfig }, {});
+    const changing = new KubernetesClient(connectTo(config, "branchline-test"));
+    await changing.list(PODS, { namespace }, signal);
+    config.loadFromFile(await shared.kubeconfigFor({ user: "nobody" }));
+    expect(await refused(changing.list(PODS, { namespace }, signal))).toMatchObject({ status: 403 });
+    config.loadFromFile(shared.adminKubeconfig);
+    await changing.list(PODS, { namespace }, signal);
+  });
+
+  it("believes nobody whose certificate another authority signed, and says what it cannot read", async () => {
+    const given = readKubeconfig(shared.adminKubeconfig);
+    const clientWith = (access: Partial<Access>) => {
+      const config = loadKubeconfig({ path: shared.adminKubeconfig }, {});
+      config.loadFromString(kubeconfigOf({ ...given, ...access }));
+      return new KubernetesClient(connectTo(config, "branchline-test"));
+    };
+    if ("token" in given.as) throw new Error("the administrator has no certificate");
+    const { certificate } = given.as;
+    expect(await refused(clientWith({ ca: certificate }).list(PODS, { namespace }, signal))).toMatchObject({
+      kind: "retry",
+      message: expect.stringContaining("certificate") as string,
+    });
+    const broken = clientWith({ as: { certificate, key: "no key" } });
+    expect(await refused(broken.list(PODS, { namespace }, signal))).toMatchObject({
+      kind: "denied",
+      message: expect.stringContaining("the kubeconfig gives no credentials") as string,
     });
   });
 
