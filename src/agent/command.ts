@@ -12,6 +12,7 @@ import { canonicalMac } from "../values/mac.ts";
 import { Agent } from "./agent.ts";
 import { UsageError, endedBySignal, readFlags } from "../sys/command-line.ts";
 import { readDaemonSet } from "./arguments.ts";
+import { keepHeapSmall } from "./heap.ts";
 import type { AgentOptions } from "./options.ts";
 import { EntryError, readEntry } from "./install/entry.ts";
 import { messageOf, stackOf } from "../text/error-words.ts";
@@ -76,6 +77,7 @@ export async function agent(args: readonly string[], around: Surroundings): Prom
       process.stdout.write(USAGE);
       return 0;
     }
+    keepHeapSmall();
     const running = new Agent(options.agent, stop);
     await using health = await serveHealth(options.health, running.conditions);
     await using metrics = await running.metrics.serve(options.metrics);
