@@ -37,6 +37,7 @@ import { Home } from "./attachments/home.ts";
 import { KnownAttachments } from "./attachments/known.ts";
 import { RouteKeeper } from "./attachments/routes.ts";
 import { look } from "./attachments/sight.ts";
+import { AccountLabels } from "./account-labels.ts";
 import { Changes } from "./changes.ts";
 import { Conditions } from "./conditions.ts";
 import { FEATURE, featurePatch } from "./feature.ts";
@@ -117,7 +118,8 @@ export class Agent {
     const openQuestions = () => this.socket?.openConnections ?? 0;
     const around = { conditions, reporter, daemonSets, cniNodes, executable, store, openQuestions };
     this.removal = new Removal({ ...options, ...around });
-    this.sweeper = new Sweeper({ pods, policies, attachments }, reporter);
+    const accounts = new AccountLabels(options.client, timer, this.ending.signal);
+    this.sweeper = new Sweeper({ pods, policies, attachments, accounts }, reporter);
     const openMonitor = () => new LinkMonitor();
     this.routes = new RouteKeeper({ node, attachments, openMonitor, checkHome, timer, log });
     this.collector = new Collector({ node, attachments, pods, look, checkHome, conditions, timer, log });
@@ -276,7 +278,7 @@ export class Agent {
           this.list.check();
           if (this.conditions.isReady) await this.declareFeature(signal);
         } else this.list.forget();
-        this.sweeper.check();
+        this.sweeper.check(notice);
         this.rotateLog();
         await changes.wait(timer, againMs ?? RECHECK_MS);
       }

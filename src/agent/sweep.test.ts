@@ -14,6 +14,16 @@ interface Is {
   readonly app?: string;
 }
 
+interface Known {
+  readonly attached?: readonly string[];
+  readonly vlanIds?: readonly number[];
+  /** Of its ServiceAccount; "gone" if there is none, absent if it has not been read. */
+  readonly account?: Readonly<Record<string, string>> | "gone";
+}
+
+/** Its ServiceAccount has to be read first. */
+const UNREAD = "unread";
+
 const podOf = ({ phase = "Running", annotation: its, asks = false, hostNetwork = false, app = "web" }: Is) =>
   PODS.read({
     metadata: {
@@ -38,9 +48,18 @@ const policyOf = (creationTimestamp: string, selector: object) =>
   });
 const older = policyOf("2026-11-28T12:00:00Z", { podSelector: { matchLabels: { app: "web" } } });
 const younger = policyOf("2026-11-28T12:00:01Z", { podSelector: {} });
-const byAccount = policyOf("2026-11-28T11:00:00Z", { serviceAccountSelector: {} });
+const byAccount = policyOf("2026-11-28T11:00:00Z", {
+  serviceAccountSelector: { matchLabels: { team: "till" } },
+});
+const byBoth = policyOf("2026-11-28T11:00:00Z", {
+  podSelector: { matchLabels: { app: "web" } },
+  serviceAccountSelector: { matchLabels: { team: "till" } },
+});
+const invalid = policyOf("2026-11-28T11:00:00Z", {
+  podSelector: { matchExpressions: [{ key: "app", operator: "Likes", values: [] }] },
+});
 
-it.each<[string, Is, object[], { attached?: string[]; vlanIds?: number[] }, string | undefined]>([
+it.each<[string, Is, object[], Known, string | undefined]>([
   ["a limit", { asks: true }, [], {}, "it has a limit of vpc.amazonaws.com/pod-eni"],
   ["an annotation", { annotation }, [], {}, "it has the annotation vpc.amazonaws.com/pod-eni"],
   [
@@ -62,17 +81,37 @@ it.each<[string, Is, object[], { attached?: string[]; vlanIds?: number[] }, stri
   ],
   ["a policy for other labels", { app: "db" }, [older], {}, undefined],
   ["a policy that came after it", {}, [younger], {}, undefined],
-  ["a policy by ServiceAccount", {}, [byAccount], {}, undefined],
+  ["a policy by ServiceAccount", {}, [byAccount], {}, UNREAD],
+  [
+    "a ServiceAccount that it selects",
+    {},
+    [byAccount],
+    { account: { team: "till" } },
+    "SecurityGroupPolicy shop/p selects it",
+  ],
+  ["a ServiceAccount that it does not select", {}, [byAccount], { account: { team: "db" } }, undefined],
+  ["a ServiceAccount that is gone", {}, [byAccount], { account: "gone" }, undefined],
+  ["a policy by both", {}, [byBoth], {}, UNREAD],
+  ["a policy by both, and other labels", { app: "db" }, [byBoth], {}, undefined],
+  ["a limit besides", { asks: true }, [byAccount], {}, "it has a limit of vpc.amazonaws.com/pod-eni"],
+  ["a policy that selects it besides", {}, [older, byAccount], {}, "SecurityGroupPolicy shop/p selects it"],
+  ["a policy that cannot be evaluated", {}, [invalid], {}, undefined],
+  ["our record, and a policy by ServiceAccount", {}, [byAccount], { attached: ["u1"] }, undefined],
   ["a pod that starts", { asks: true, phase: "Pending" }, [], {}, undefined],
   ["a pod that has ended", { asks: true, phase: "Failed" }, [], {}, undefined],
   ["a pod of the node's network", { asks: true, hostNetwork: true }, [], {}, undefined],
   ["nothing", {}, [], {}, undefined],
-])("%s", (_what, is, policies, { attached = [], vlanIds = [] }, why) => {
-  const found = findEscaped({
+])("%s", (_what, is, policies, { attached = [], vlanIds = [], account }, expected) => {
+  const labels = account === "gone" ? undefined : account;
+  const { escaped, unread } = findEscaped({
     pods: [podOf(is)],
     policies: policies as (typeof older)[],
     attached: new Set(attached),
     vlanIds: new Set(vlanIds),
+    accountLabels: new Map(account === undefined ? [] : [["u1", labels]]),
   });
-  expect(found.map((one) => one.why)).toEqual(why === undefined ? [] : [why]);
+  expect(escaped.map(({ why }) => why)).toEqual(
+    expected === undefined || expected === UNREAD ? [] : [expected],
+  );
+  expect(unread.map(({ metadata }) => metadata.uid)).toEqual(expected === UNREAD ? ["u1"] : []);
 });

@@ -1,6 +1,7 @@
 import { AnnotationError, POD_ENI_ANNOTATION, decodeIdentity } from "../ipam/annotation.ts";
 import { POD_ENI, type Pod, type SecurityGroupPolicyObject } from "../kubernetes/objects.ts";
-import { groupsOfPod } from "../policy/groups-of-pod.ts";
+import { asksForServiceAccount, groupsOfPod } from "../policy/groups-of-pod.ts";
+import type { Labels } from "../policy/label-selector.ts";
 
 /** Pods of this node that run without the branch that they should have. Pure. */
 
@@ -17,41 +18,63 @@ export interface SweepFacts {
   readonly attached: ReadonlySet<string>;
   /** VLAN ids of devices that aws-cni, or the routed datapath, has on the node. */
   readonly vlanIds: ReadonlySet<number>;
+  /**
+   * Labels of the pods' ServiceAccounts, by UID of the pod; undefined for one that is no more. Absent ones have not been
+   * read.
+   */
+  readonly accountLabels: ReadonlyMap<string, Labels | undefined>;
+}
+
+export interface Swept {
+  readonly escaped: readonly Escaped[];
+  /** Whether these have escaped depends on the labels of their ServiceAccounts, which have not been read. */
+  readonly unread: readonly Pod[];
 }
 
 /**
- * Only pods that run: of others, ADD may be under way. A policy counts if it is not younger than the pod; one that matches
- * ServiceAccounts is not looked at, since their labels may have changed since.
+ * Only pods that run: of others, ADD may be under way. A policy counts if it is not younger than the pod; the labels of pod
+ * and ServiceAccount are those that are known, though they may have been others when the pod was made.
  */
-export function findEscaped({ pods, policies, attached, vlanIds }: SweepFacts): Escaped[] {
+export function findEscaped({ pods, policies, attached, vlanIds, accountLabels }: SweepFacts): Swept {
   const all = [...policies];
-  return [...pods].flatMap((pod) => {
+  const escaped: Escaped[] = [];
+  const unread: Pod[] = [];
+  for (const pod of pods) {
     const { metadata, phase, usesHostNetwork } = pod;
-    if (phase !== "Running" || usesHostNetwork || attached.has(metadata.uid)) return [];
+    if (phase !== "Running" || usesHostNetwork || attached.has(metadata.uid)) continue;
     const annotation = metadata.annotations[POD_ENI_ANNOTATION];
-    if (annotation !== undefined && vlanIds.has(vlanIdOf(annotation) ?? 0)) return [];
-    const why = reasonFor(pod, all);
-    return why === undefined ? [] : [{ pod, why }];
-  });
+    if (annotation !== undefined && vlanIds.has(vlanIdOf(annotation) ?? 0)) continue;
+    const why = askedFor(pod) ?? selectedBy(pod, all, accountLabels);
+    if (why === "unread") unread.push(pod);
+    else if (why !== undefined) escaped.push({ pod, why });
+  }
+  return { escaped, unread };
 }
 
-function reasonFor(pod: Pod, policies: readonly SecurityGroupPolicyObject[]): string | undefined {
-  const { metadata } = pod;
+function askedFor({ metadata, asksForBranch }: Pod): string | undefined {
   if (metadata.annotations[POD_ENI_ANNOTATION] !== undefined)
     return `it has the annotation ${POD_ENI_ANNOTATION}`;
-  if (pod.asksForBranch) return `it has a limit of ${POD_ENI}`;
+  return asksForBranch ? `it has a limit of ${POD_ENI}` : undefined;
+}
+
+function selectedBy(
+  { metadata, serviceAccount }: Pod,
+  policies: readonly SecurityGroupPolicyObject[],
+  accountLabels: SweepFacts["accountLabels"],
+): string | undefined {
+  const { namespace, labels, uid } = metadata;
   const older = policies
     // Both to the second, in the same form.
     .filter((policy) => policy.metadata.creationTimestamp <= metadata.creationTimestamp)
-    .map(({ policy }) => policy)
-    .filter(({ serviceAccountSelector }) => serviceAccountSelector === undefined);
-  const { namespace, labels } = metadata;
-  const { selecting } = groupsOfPod(
+    .map(({ policy }) => policy);
+  const { selecting, undecided } = groupsOfPod(
     older,
-    { namespace, labels, serviceAccount: pod.serviceAccount },
-    undefined,
+    { namespace, labels, serviceAccount },
+    accountLabels.get(uid),
   );
-  return selecting.length === 0 ? undefined : `SecurityGroupPolicy ${selecting.join(", ")} selects it`;
+  if (selecting.length > 0) return `SecurityGroupPolicy ${selecting.join(", ")} selects it`;
+  const mayBeSelected = undecided.length > 0 && asksForServiceAccount(older, namespace);
+  return mayBeSelected && !accountLabels.has(uid) ? "unread" : undefined;
 }
 
 function vlanIdOf(annotation: string): number | undefined {

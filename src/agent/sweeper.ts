@@ -2,6 +2,7 @@ import type { Cache } from "../kubernetes/cache.ts";
 import { keyOf } from "../kubernetes/metadata.ts";
 import type { Pod, SecurityGroupPolicyObject } from "../kubernetes/objects.ts";
 import { messageOf } from "../text/error-words.ts";
+import type { AccountLabels } from "./account-labels.ts";
 import { type KnownAttachments, vlanIdsOnNode } from "./attachments/known.ts";
 import type { Reporter } from "./reporter.ts";
 import { findEscaped } from "./sweep.ts";
@@ -10,6 +11,7 @@ interface Known {
   readonly pods: Pick<Cache<Pod>, "values">;
   readonly policies: Pick<Cache<SecurityGroupPolicyObject>, "values">;
   readonly attachments: Pick<KnownAttachments, "uids">;
+  readonly accounts: Pick<AccountLabels, "known" | "keep" | "read">;
 }
 
 /** Says which pods run without their branch: they started while nobody was asked. */
@@ -18,6 +20,8 @@ export class Sweeper {
   private readonly reporter: Reporter;
   /** UIDs of those that the log has. */
   private escaped: ReadonlySet<string> = new Set();
+  /** Why the labels of ServiceAccounts cannot be read, as the log has it. */
+  private problem = "";
 
   constructor(known: Known, reporter: Reporter) {
     this.known = known;
@@ -29,14 +33,18 @@ export class Sweeper {
     return this.escaped.size;
   }
 
-  check(): void {
-    const { pods, policies, attachments } = this.known;
+  /** `again` is called when it is to look again, for what it could not know now. */
+  check(again: () => void): void {
+    const { pods, policies, attachments, accounts } = this.known;
     try {
-      const escaped = findEscaped({
-        pods: pods.values(),
+      const all = [...pods.values()];
+      accounts.keep(new Set(all.map(({ metadata }) => metadata.uid)));
+      const { escaped, unread } = findEscaped({
+        pods: all,
         policies: policies.values(),
         attached: attachments.uids(),
         vlanIds: vlanIdsOnNode(),
+        accountLabels: accounts.known,
       });
       for (const { pod, why } of escaped) {
         const message = `it runs with the node's security groups instead of a branch of its own, though ${why}; delete it`;
@@ -45,8 +53,19 @@ export class Sweeper {
         this.reporter.log("error", `pod ${keyOf(pod.metadata)}: ${message}`);
       }
       this.escaped = new Set(escaped.map(({ pod }) => pod.metadata.uid));
+      if (unread.length === 0) this.problem = "";
+      accounts.read(unread, (problem) => {
+        this.say(problem?.message ?? "");
+        again();
+      });
     } catch (error) {
-      this.reporter.log("warn", `whether pods run without their branch is not known: ${messageOf(error)}`);
+      this.say(messageOf(error));
     }
+  }
+
+  private say(problem: string): void {
+    if (problem !== "" && problem !== this.problem)
+      this.reporter.log("warn", `whether pods run without their branch is not known: ${problem}`);
+    this.problem = problem;
   }
 }

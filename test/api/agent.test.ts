@@ -379,56 +379,97 @@ describe("an end", () => {
   });
 });
 
-it("a pod that runs without its branch is said, on the pod, and one with a record is not", async () => {
-  writePrimary(aws());
-  const makePod = async (name: string) => {
-    const namespace = node.replace("node-of-", "");
-    const pods = `/api/v1/namespaces/${namespace}/pods`;
-    const resources = { limits: { "vpc.amazonaws.com/pod-eni": "1" } };
+describe("a pod that runs without its branch is said, on the pod", () => {
+  let pods: string;
+  beforeEach(() => {
+    pods = `/api/v1/namespaces/${node.replace("node-of-", "")}/pods`;
+    writePrimary(aws());
+  });
+
+  async function makeRunning(name: string, spec: object): Promise<string> {
     const { metadata } = await shared.admin.create(pods, {
       metadata: { name },
-      spec: { nodeName: node, containers: [{ name: "c", image: "c", resources }] },
+      spec: { nodeName: node, ...spec },
     });
     await shared.admin.patch(`${pods}/${name}/status`, "merge", { status: { phase: "Running" } });
     return metadata.uid ?? "";
-  };
-  const escaped = await makePod("escaped");
-  const attached = await makePod("attached");
-  new AttachmentStore(at("state"), systemClock).write({
-    version: 1,
-    containerId: "c1",
-    ifName: "eth0",
-    network: "aws-cni",
-    pod: { uid: attached },
-    eniId: "eni-0123456789abcdef0",
-    mac: "02:b1:00:00:00:07",
-    vlanId: 7,
-    addresses: [],
-    namespace: { path: "/run/netns/none", identity: "1:2" },
-    datapath: "direct",
-    mode: "standard",
-    trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
-    hostInterfaceName: "host0",
-    steps: [],
-  });
-  start();
-  const found = async () =>
-    (await shared.admin.list<PodEvent>("/api/v1/events")).filter(
-      ({ reason, involvedObject }) =>
-        reason === "PodUnprotected" && [escaped, attached].includes(involvedObject.uid),
+  }
+
+  /** Its names and messages, of these pods. */
+  const said = async (...uids: readonly string[]) =>
+    (await shared.admin.list<PodEvent>("/api/v1/events"))
+      .filter(
+        ({ reason, involvedObject }) => reason === "PodUnprotected" && uids.includes(involvedObject.uid),
+      )
+      .map(({ involvedObject, message }) => `${involvedObject.name}: ${message}`);
+
+  it("and one with a record is not", async () => {
+    const resources = { limits: { "vpc.amazonaws.com/pod-eni": "1" } };
+    const spec = { containers: [{ name: "c", image: "c", resources }] };
+    const escaped = await makeRunning("escaped", spec);
+    const attached = await makeRunning("attached", spec);
+    new AttachmentStore(at("state"), systemClock).write({
+      version: 1,
+      containerId: "c1",
+      ifName: "eth0",
+      network: "aws-cni",
+      pod: { uid: attached },
+      eniId: "eni-0123456789abcdef0",
+      mac: "02:b1:00:00:00:07",
+      vlanId: 7,
+      addresses: [],
+      namespace: { path: "/run/netns/none", identity: "1:2" },
+      datapath: "direct",
+      mode: "standard",
+      trunk: { name: "eth1", index: 3, mac: "02:00:00:00:00:11" },
+      hostInterfaceName: "host0",
+      steps: [],
+    });
+    start();
+    await expect.poll(() => said(escaped, attached), { timeout: 10_000 }).toHaveLength(1);
+    expect((await said(escaped, attached))[0]).toMatch(
+      /^escaped: .* it has a limit of vpc.amazonaws.com\/pod-eni;/,
     );
-  await expect.poll(found, { timeout: 10_000 }).toHaveLength(1);
-  expect(await found()).toMatchObject([
-    {
-      involvedObject: { name: "escaped" },
-      message: expect.stringContaining("though it has a limit of vpc.amazonaws.com/pod-eni") as string,
-    },
-  ]);
+  });
+
+  it("also if only the labels of its ServiceAccount show that a policy selects it", async () => {
+    const namespace = node.replace("node-of-", "");
+    const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+    for (const team of ["till", "other"])
+      await shared.admin.create(accounts, { metadata: { name: team, labels: { team } } });
+    await shared.admin.create(
+      `/apis/vpcresources.k8s.aws/v1beta1/namespaces/${namespace}/securitygrouppolicies`,
+      {
+        apiVersion: "vpcresources.k8s.aws/v1beta1",
+        kind: "SecurityGroupPolicy",
+        metadata: { name: "till" },
+        spec: {
+          serviceAccountSelector: { matchLabels: { team: "till" } },
+          securityGroups: { groupIds: ["sg-1"] },
+        },
+      },
+    );
+    const specOf = (serviceAccountName: string) => ({
+      serviceAccountName,
+      containers: [{ name: "c", image: "c" }],
+    });
+    const other = await makeRunning("other", specOf("other"));
+    const before = await makeRunning("before", specOf("till"));
+    const agent = start();
+    await expect.poll(() => said(before, other), { timeout: 10_000 }).toHaveLength(1);
+    // And one that starts by another list while the agent runs.
+    const later = await makeRunning("later", specOf("till"));
+    await expect.poll(() => said(before, later, other), { timeout: 10_000 }).toHaveLength(2);
+    const why = `though SecurityGroupPolicy ${namespace}/till selects it`;
+    for (const one of await said(before, later, other)) expect(one).toContain(why);
+    expect((await agent.metrics()).get("branchline_agent_escaped_pods")).toBe(2);
+  });
 });
 
 interface PodEvent extends KubernetesObject {
   readonly reason: string;
-  readonly involvedObject: { readonly uid: string };
+  readonly message: string;
+  readonly involvedObject: { readonly uid: string; readonly name: string };
 }
 
 describe("the trunk", () => {

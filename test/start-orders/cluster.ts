@@ -131,7 +131,6 @@ export class Cluster {
       isSelected,
       isOfOneSecond: false,
       hasLimit,
-      isUnseen: isSelected && !hasLimit && this.circumstances.selector === "account",
       eniId: undefined,
       runs: undefined,
       failure: undefined,

@@ -13,11 +13,6 @@ export interface PodStory {
   /** A policy selected it when it was made. */
   readonly isSelected: boolean;
   readonly hasLimit: boolean;
-  /**
-   * Nothing but the labels of its ServiceAccount shows that a policy selected it. The sweep does not look at these, since
-   * they may have changed (docs/agent.md): if such a pod escapes, nobody says so.
-   */
-  readonly isUnseen: boolean;
   /** The ENI that EKS' controller gave it. */
   eniId: string | undefined;
   runs: { readonly since: number; readonly network: "branch" | "ordinary" } | undefined;
@@ -30,8 +25,8 @@ export interface PodStory {
   isDeleted: boolean;
 }
 
-/** `escaped`: without its branch, and reported. `unseen`: the same, and the sweep cannot know. */
-export type Outcome = "branch" | "ordinary" | "refused" | "escaped" | "unseen";
+/** `escaped`: without its branch, and reported. */
+export type Outcome = "branch" | "ordinary" | "refused" | "escaped";
 
 /** An escaped pod is reported so soon after it runs and the agent has heard from the API server. */
 const REPORT_MS = 10_000;
@@ -60,11 +55,11 @@ export class Judge {
 
   /** What the pod has come to; undefined while that is open. */
   static outcomeOf(story: PodStory): Outcome | undefined {
-    const { isSelected, isUnseen, runs, failure, refusal, reportedAt } = story;
+    const { isSelected, runs, failure, refusal, reportedAt } = story;
     if (runs?.network === "branch") return "branch";
     if (runs?.network === "ordinary" && !isSelected) return "ordinary";
     if (runs?.network === "ordinary" && reportedAt !== undefined) return "escaped";
-    if (runs?.network === "ordinary") return isUnseen ? "unseen" : undefined;
+    if (runs?.network === "ordinary") return undefined;
     return failure?.isRefused === true && refusal !== undefined ? "refused" : undefined;
   }
 
@@ -158,8 +153,8 @@ export class Judge {
   }
 
   private expectReport(story: PodStory): void {
-    const { isSelected, isUnseen, runs } = story;
-    if (runs?.network !== "ordinary" || !isSelected || isUnseen) return;
+    const { isSelected, runs } = story;
+    if (runs?.network !== "ordinary" || !isSelected) return;
     if (this.watchedSince === undefined) return;
     const since = this.watchedSince;
     this.clock.after(REPORT_MS, () => {
