@@ -25,6 +25,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { NetworkPolicies } from "./answer/decide.ts";
 import { AttachmentStore } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
+import { pause } from "../sys/timer.ts";
 import { LinkedAbort } from "../sys/linked-abort.ts";
 import { LinkMonitor } from "../netlink/route/link-monitor.ts";
 import type { Node as OwnNode } from "../attachment/node.ts";
@@ -59,6 +60,9 @@ import { Removal, markedScope } from "./uninstall/removal.ts";
  * list that asks for them stands, or EKS would bind pods to a node that starts them with the node's groups.
  */
 
+/** So long the list of policies waits for that of pods. */
+const PODS_FIRST_MS = 1_000;
+
 /** All of it is looked at again so often, whatever was noticed. */
 const RECHECK_MS = 30_000;
 
@@ -73,6 +77,7 @@ export class Agent {
   private readonly nodes: Cache<Node>;
   private readonly daemonSets: Cache<DaemonSet> | undefined;
   private readonly reporter: Reporter;
+  private readonly answerer: Answerer;
   private readonly list: ListKeeper;
   private readonly removal: Removal;
   private readonly sweeper: Sweeper;
@@ -106,6 +111,7 @@ export class Agent {
     this.policies = policies;
     const reporter = new Reporter(options, this.nodes, this.ending.signal);
     this.reporter = reporter;
+    this.answerer = this.makeAnswerer();
     this.list = new ListKeeper(options, conditions, reporter);
     const attachments = new KnownAttachments(store);
     const checkHome = new Home((why) => {
@@ -154,7 +160,9 @@ export class Agent {
   async run(): Promise<void> {
     const { signal } = this.ending;
     const { options, conditions, reporter, cniNodes, nodes } = this;
-    const running: Promise<unknown>[] = this.caches().map((cache) => cache.run(signal));
+    const running: Promise<unknown>[] = this.caches().map((cache) =>
+      cache === this.policies ? this.runPolicies(signal) : cache.run(signal),
+    );
     // Needs no API server.
     running.push(this.routes.run(signal));
     try {
@@ -177,6 +185,16 @@ export class Agent {
       this.removal.end();
       this.ending[Symbol.dispose]();
     }
+  }
+
+  /** The first list of policies comes after that of pods, if that comes soon: then it has all that are older than these. */
+  private async runPolicies(signal: AbortSignal): Promise<void> {
+    using either = new LinkedAbort(signal);
+    const soon = pause(this.options.timer, PODS_FIRST_MS, either.signal);
+    const known = this.pods.whenComplete(either.signal).catch(() => undefined);
+    await Promise.race([known, soon]);
+    either.abort(new Error("it need not wait any more"));
+    await this.policies.run(signal);
   }
 
   private caches(): readonly Pick<Cache<Pod>, "run" | "state" | "plural">[] {
@@ -212,10 +230,10 @@ export class Agent {
     this.conditions.set("CachesComplete", true, "");
   }
 
-  private openSocket(signal: AbortSignal): Promise<AgentSocket> {
-    const { client, stateDirectory, timer, unrequested, log } = this.options;
+  private makeAnswerer(): Answerer {
+    const { client, timer, unrequested } = this.options;
     const { pods, policies } = this;
-    const answerer = new Answerer({
+    return new Answerer({
       client,
       pods,
       policies,
@@ -224,11 +242,15 @@ export class Agent {
       obstacle: () => this.obstacle(),
       unrequested,
       tell: (pod, reason, message) => this.reporter.onPod(pod, { type: "Warning", reason, message }),
-      signal,
+      signal: this.ending.signal,
     });
+  }
+
+  private openSocket(): Promise<AgentSocket> {
+    const { stateDirectory, timer, log } = this.options;
     const answer = async (question: Question): Promise<BranchAnswer | GoneAnswer> => {
       const asked = timer.now();
-      const given = await answerer.answer(question);
+      const given = await this.answerer.answer(question);
       this.figures.answered(given.answer, (timer.now() - asked) / 1000);
       return given;
     };
@@ -270,7 +292,7 @@ export class Agent {
     try {
       while (!signal.aborted) {
         changes.clear();
-        await this.checkSocket(signal);
+        await this.checkSocket();
         this.checkCaches();
         const againMs = await this.removal.proceed(signal);
         if (againMs === undefined) {
@@ -300,14 +322,14 @@ export class Agent {
   }
 
   /** Listens, and again when somebody has removed the socket. */
-  private async checkSocket(signal: AbortSignal): Promise<void> {
+  private async checkSocket(): Promise<void> {
     const { stateDirectory, log } = this.options;
     try {
       if (this.socket?.isThere !== true) {
         if (this.socket !== undefined) log("warn", `${stateDirectory}/agent.sock was removed`);
         void this.socket?.[Symbol.asyncDispose]();
         this.socket = undefined;
-        this.socket = await this.openSocket(signal);
+        this.socket = await this.openSocket();
       }
       this.conditions.set("SocketAnswers", true, `${stateDirectory}/agent.sock`);
     } catch (error) {

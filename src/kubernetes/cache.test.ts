@@ -20,14 +20,24 @@ const watches = () => api.requests.filter((request) => request.includes("watch=t
 /** The first back-off is at most 0.8 s. */
 const soon = () => timer.advance(800);
 
+/** How long each request is under way. */
+let delayMs: number;
+
 beforeEach(() => {
   api = new ScriptedApi();
+  delayMs = 0;
   timer = new ManualTimer();
   stop = new AbortController();
   changes = [];
   warnings = [];
   cache = new Cache({
-    client: new KubernetesClient(api),
+    client: new KubernetesClient({
+      async send(request) {
+        const answer = await api.send(request);
+        if (delayMs > 0) await timer.sleep(delayMs, request.signal);
+        return answer;
+      },
+    }),
     resource: PODS,
     scope: { fieldSelector: "spec.nodeName=node-1" },
     timer,
@@ -62,7 +72,7 @@ describe("a cache", () => {
       isComplete: true,
       isMissing: false,
       heardAt: 0,
-      resourceVersion: "4",
+      listedAt: 0,
       problem: undefined,
     });
     expect(api.requests).toEqual([
@@ -70,6 +80,21 @@ describe("a cache", () => {
       "GET /api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&limit=500&continue=2",
       "GET /api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&watch=true&allowWatchBookmarks=true&resourceVersion=4&timeoutSeconds=276",
     ]);
+  });
+
+  it("is as of the moment when its list was asked for, not when the answer came", async () => {
+    delayMs = 300;
+    api.put("a", "u1");
+    await timer.advance(1_000);
+    await start();
+    expect(cache.state()).toMatchObject({ isComplete: false, listedAt: undefined });
+    await timer.advance(300);
+    expect(cache.state()).toMatchObject({ isComplete: true, listedAt: 1_000, heardAt: 1_000 });
+    await timer.advance(300);
+    api.put("b", "u2");
+    await settle();
+    expect(names()).toEqual(["a", "b"]);
+    expect(cache.state()).toMatchObject({ listedAt: 1_000, heardAt: 1_600 });
   });
 
   it("follows additions, changes and deletions", async () => {

@@ -42,8 +42,8 @@ export interface CacheState {
   readonly isMissing: boolean;
   /** When the server last said something, in the timer's time; undefined before that. */
   readonly heardAt: number | undefined;
-  /** The server's version up to which every change is in it; undefined before the first list, and without the resource. */
-  readonly resourceVersion: string | undefined;
+  /** When its last whole list was asked for, in the timer's time: all that was there then is in it, or has been. */
+  readonly listedAt: number | undefined;
   /** Why it cannot be brought up to date at the moment. */
   readonly problem: KubernetesError | undefined;
 }
@@ -60,6 +60,7 @@ export class Cache<T extends KubernetesObject> {
   private isComplete = false;
   private isMissing = false;
   private heardAt: number | undefined;
+  private listedAt: number | undefined;
   private problem: KubernetesError | undefined;
   /** Where the next watch goes on; undefined when a list is needed. */
   private version: string | undefined;
@@ -82,8 +83,8 @@ export class Cache<T extends KubernetesObject> {
   }
 
   state(): CacheState {
-    const { isComplete, isMissing, heardAt, problem, version } = this;
-    return { isComplete, isMissing, heardAt, problem, resourceVersion: isMissing ? undefined : version };
+    const { isComplete, isMissing, heardAt, listedAt, problem } = this;
+    return { isComplete, isMissing, heardAt, listedAt, problem };
   }
 
   /** Of its resource, such as `pods`. */
@@ -151,6 +152,7 @@ export class Cache<T extends KubernetesObject> {
   private complete(items: readonly T[], asked: number): void {
     const changes = this.store.replace(items);
     this.isComplete = true;
+    this.listedAt = asked;
     this.heard(asked);
     this.tell(changes);
     this.completion.resolve();

@@ -47,9 +47,6 @@ beforeAll(async () => {
     scope: { fieldSelector: `spec.nodeName=${node}` },
   });
   const policies = new Cache({ ...common, resource: SECURITY_GROUP_POLICIES, scope: {} });
-  void pods.run(stop.signal);
-  void policies.run(stop.signal);
-  await Promise.all([pods.whenComplete(stop.signal), policies.whenComplete(stop.signal)]);
   const answerer = new Answerer({
     client,
     pods,
@@ -61,6 +58,9 @@ beforeAll(async () => {
     tell: () => undefined,
     signal: stop.signal,
   });
+  void pods.run(stop.signal);
+  void policies.run(stop.signal);
+  await Promise.all([pods.whenComplete(stop.signal), policies.whenComplete(stop.signal)]);
   socket = await AgentSocket.open({
     stateDirectory: path.join(directory, "state"),
     answer: (question) => answerer.answer(question),

@@ -69,7 +69,14 @@ async function* watched(path: string, signal: AbortSignal): AsyncGenerator<Uint8
 const list = (...items: object[]) => ({ metadata: { resourceVersion: "5" }, items });
 
 function podOf(
-  is: { uid?: string; asks?: boolean; annotation?: string; labels?: object; deleted?: boolean } = {},
+  is: {
+    uid?: string;
+    asks?: boolean;
+    annotation?: string;
+    labels?: object;
+    deleted?: boolean;
+    phase?: string;
+  } = {},
 ) {
   return {
     metadata: {
@@ -85,12 +92,19 @@ function podOf(
       serviceAccountName: "cashier",
       containers: [{ resources: is.asks === true ? { limits: { "vpc.amazonaws.com/pod-eni": "1" } } : {} }],
     },
+    status: { phase: is.phase ?? "Running" },
   };
 }
 
 const policy = (spec: object) => ({
   metadata: { namespace: "shop", name: "p", uid: "p1", resourceVersion: "3" },
   spec: { securityGroups: { groupIds: ["sg-1"] }, ...spec },
+});
+/** No operator that there is. */
+const BAD = { matchExpressions: [{ key: "app", operator: "Likes", values: [] }] };
+const renamed = (pod: ReturnType<typeof podOf> | undefined, name: string) => ({
+  ...pod,
+  metadata: { ...pod?.metadata, name },
 });
 const POD_PATH = "/api/v1/namespaces/shop/pods/web-0";
 const POLICIES_PATH = `${POLICIES}/namespaces/shop/securitygrouppolicies`;
@@ -118,7 +132,6 @@ async function start(): Promise<void> {
   const common = { client, scope: {}, timer, random: () => 0.5, warn: () => undefined };
   const pods = new Cache({ ...common, resource: PODS });
   const policies = new Cache({ ...common, resource: SECURITY_GROUP_POLICIES });
-  running = Promise.all([pods.run(stop.signal), policies.run(stop.signal)]);
   answerer = new Answerer({
     client,
     pods,
@@ -130,6 +143,9 @@ async function start(): Promise<void> {
     tell: ({ metadata }, what, reason) => told.push(`${metadata.name} ${what}: ${reason}`),
     signal: stop.signal,
   });
+  const first = pods.run(stop.signal);
+  await timer.advance(1);
+  running = Promise.all([first, policies.run(stop.signal)]);
   await settle();
   requests = [];
 }
@@ -181,6 +197,67 @@ describe("a pod without a branch", () => {
     });
   });
 
+  it("is looked at before ADD asks", async () => {
+    await start();
+    const [one, two, three] = ["u1", "u2", "u3"].map((uid) => podOf({ uid, phase: "Pending" }));
+    for (const object of [one, two, three].map((pod, i) => renamed(pod, `web-${i}`)))
+      events?.({ type: "ADDED", object });
+    await settle();
+    expect(new Set(requests)).toEqual(new Set([`${POLICIES_PATH}?limit=500`]));
+    requests = [];
+    isAway = true;
+    for (const [i, uid] of ["u1", "u2", "u3"].entries())
+      expect(await ask({ namespace: "shop", name: `web-${i}`, uid })).toEqual({ answer: "none" });
+    expect(requests).toEqual([]);
+    // Whoever asks again wants to know it anew.
+    isAway = false;
+    objects[POLICIES_PATH] = list(policy({ podSelector: {} }));
+    const again = { namespace: "shop", name: "web-0", uid: "u1" };
+    expect((await ask(again)).answer).toBe("refused");
+  });
+
+  it.each([
+    ["a policy selects it", {}],
+    ["a policy may select it", BAD],
+  ])("that is looked at before ADD asks is refused if %s", async (_what, podSelector) => {
+    await start();
+    objects[POLICIES_PATH] = list(policy({ podSelector }));
+    events?.({ type: "ADDED", object: podOf({ phase: "Pending" }) });
+    await settle();
+    expect(requests).toHaveLength(1);
+    expect((await ask()).answer).toBe("refused");
+  });
+
+  it("that is looked at in vain is asked about again", async () => {
+    await start();
+    isAway = true;
+    events?.({ type: "ADDED", object: podOf({ phase: "Pending" }) });
+    await settle();
+    isAway = false;
+    requests = [];
+    expect(await ask()).toEqual({ answer: "none" });
+    expect(requests).toEqual([`${POLICIES_PATH}?limit=500`]);
+  });
+
+  it("that comes to its ADD late is asked about again", async () => {
+    await start();
+    events?.({ type: "ADDED", object: podOf({ phase: "Pending" }) });
+    await timer.advance(31_000);
+    objects[POLICIES_PATH] = list(policy({ podSelector: {} }));
+    expect((await ask()).answer).toBe("refused");
+  });
+
+  it.each([
+    ["asks for a branch", { phase: "Pending", asks: true }],
+    ["has an annotation", { phase: "Pending", annotation }],
+    ["runs", {}],
+  ])("nothing is asked beforehand about one that %s", async (_what, is) => {
+    await start();
+    events?.({ type: "ADDED", object: podOf(is) });
+    await settle();
+    expect(requests).toEqual([]);
+  });
+
   it("is answered none when there are no policies in this cluster at all", async () => {
     objects["/api/v1/pods"] = list(podOf());
     objects[POLICIES_PATH] = undefined;
@@ -208,7 +285,6 @@ describe("a pod without a branch", () => {
 describe("with the API server away", () => {
   it("the caches answer for ten minutes for a pod that they have seen", async () => {
     objects["/api/v1/pods"] = list(podOf());
-    objects[`${POLICIES}/securitygrouppolicies`] = { metadata: { resourceVersion: "6" }, items: [] };
     await start();
     isAway = true;
     expect(await ask()).toEqual({ answer: "none" });
@@ -221,18 +297,35 @@ describe("with the API server away", () => {
     });
   });
 
-  it("a pod that is younger than the cache of policies waits: there may be one that it has not heard of", async () => {
-    objects["/api/v1/pods"] = list(podOf());
+  it("a pod that came after the list of policies waits: there may be one that the cache has not heard of", async () => {
     await start();
+    events?.({ type: "ADDED", object: podOf() });
+    await settle();
     isAway = true;
     const answer = ask(asked, 1_000);
     await timer.advance(1_000);
     expect(await answer).toMatchObject({ answer: "wait" });
   });
 
-  it("404 of something before the API server is no answer", async () => {
-    objects["/api/v1/pods"] = list(podOf());
+  it("but not if another list has shown since that no policy selects it", async () => {
     await start();
+    events?.({ type: "ADDED", object: podOf() });
+    await settle();
+    expect(await ask()).toEqual({ answer: "none" });
+    isAway = true;
+    expect(await ask()).toEqual({ answer: "none" });
+    events?.({ type: "DELETED", object: podOf() });
+    events?.({ type: "ADDED", object: podOf() });
+    await settle();
+    const answer = ask(asked, 1_000);
+    await timer.advance(1_000);
+    expect(await answer).toMatchObject({ answer: "wait" });
+  });
+
+  it("404 of something before the API server is no answer", async () => {
+    await start();
+    events?.({ type: "ADDED", object: podOf() });
+    await settle();
     isProxy = true;
     const answer = ask(asked, 1_000);
     await timer.advance(1_000);

@@ -15,6 +15,7 @@ import { decide, type NetworkPolicies } from "./decide.ts";
 import { lastWarning, warningsOn } from "./last-warning.ts";
 import { isAskedPod } from "./pod-names.ts";
 import { SharedReads } from "./shared-read.ts";
+import { Unselected } from "./unselected.ts";
 
 /** With the API server away, caches are believed for so long. */
 export const STALE_MS = 600_000;
@@ -44,12 +45,16 @@ export interface AnswererOptions {
   readonly signal: AbortSignal;
 }
 
-/** Answers questions about pods: reads what `decide` needs, and waits for what it waits for. */
+/**
+ * Answers questions about pods: reads what `decide` needs, and waits for what it waits for. Made before its caches run,
+ * since it has to know since when a pod is known.
+ */
 export class Answerer {
   private readonly options: AnswererOptions;
   private readonly policiesOf: SharedReads<readonly SecurityGroupPolicy[]>;
   private readonly serviceAccountOf: SharedReads<KubernetesObject>;
   private readonly podOf: SharedReads<Pod>;
+  private readonly unselected: Unselected;
 
   constructor(options: AnswererOptions) {
     this.options = options;
@@ -57,6 +62,8 @@ export class Answerer {
     this.policiesOf = new SharedReads((namespace) => this.listPolicies(namespace));
     this.serviceAccountOf = new SharedReads((key) => client.get(SERVICE_ACCOUNTS, namesIn(key), signal));
     this.podOf = new SharedReads((key) => client.get(PODS, namesIn(key), signal));
+    const { pods, policies, timer } = options;
+    this.unselected = new Unselected({ pods, policies, timer, look: (pod) => this.lookAhead(pod) });
   }
 
   answer(question: Question): Promise<BranchAnswer | GoneAnswer> {
@@ -133,6 +140,7 @@ export class Answerer {
     };
     const decision = decide({ ...facts, policies: undefined });
     if (decision.answer !== "look") return decision;
+    if (await this.unselected.take(pod)) return { answer: "none" };
     const settled = decide({ ...facts, others: pods.values(), policies: await this.selectionOf(pod) });
     return settled.answer === "look" ? wait("the policies have not been looked at") : settled;
   }
@@ -151,22 +159,33 @@ export class Answerer {
     }
   }
 
+  /** Whether no policy selects it; false as well if that is not known: ADD will ask again, and say what is wrong. */
+  private async lookAhead(pod: Pod): Promise<boolean> {
+    try {
+      return isNone(await this.selectionOf(pod));
+    } catch {
+      return false;
+    }
+  }
+
   private async selectionOf(pod: Pod): Promise<PodGroups> {
     const { namespace } = pod.metadata;
     const policies = await this.currentPolicies(pod);
     const labels = asksForServiceAccount(policies, namespace)
       ? await this.labelsOfServiceAccount(pod)
       : undefined;
-    return groupsOfPod(
+    const groups = groupsOfPod(
       policies,
       { namespace, labels: pod.metadata.labels, serviceAccount: pod.serviceAccount },
       labels,
     );
+    if (isNone(groups)) this.unselected.note(pod);
+    return groups;
   }
 
   /**
    * Policies as of now: a cache may not have one yet that was there when the pod was made. With the API server away, the
-   * cache is enough for a while if it is not older than the pod as the API server last wrote it.
+   * cache is enough for a while if it is shown to have all that are older than the pod.
    */
   private async currentPolicies(pod: Pod): Promise<readonly SecurityGroupPolicy[]> {
     const { policies, timer } = this.options;
@@ -174,9 +193,9 @@ export class Answerer {
       return await this.policiesOf.get(pod.metadata.namespace);
     } catch (error) {
       if (!(error instanceof KubernetesError) || error.kind !== "retry") throw error;
-      const { isComplete, heardAt, resourceVersion } = policies.state();
+      const { isComplete, heardAt } = policies.state();
       const isFresh = isComplete && heardAt !== undefined && timer.now() - heardAt <= STALE_MS;
-      if (!isFresh || !isNotOlder(resourceVersion, pod.metadata.resourceVersion)) throw error;
+      if (!isFresh || !this.unselected.isCovered(pod)) throw error;
       return [...policies.values()].map(({ policy }) => policy);
     }
   }
@@ -230,14 +249,8 @@ export class Answerer {
   }
 }
 
-/**
- * Whether one version of the API server's is not older than another. They are numbers that grow over all resources (since
- * Kubernetes 1.35 for clients too); what is no number is not compared.
- */
-function isNotOlder(version: string | undefined, than: string): boolean {
-  const isNumber = (text: string | undefined): text is string =>
-    text !== undefined && /^\d{1,20}$/.test(text);
-  return isNumber(version) && isNumber(than) && BigInt(version) >= BigInt(than);
+function isNone({ selecting, undecided }: PodGroups): boolean {
+  return selecting.length === 0 && undecided.length === 0;
 }
 
 function namesIn(key: string): { namespace: string; name: string } {

@@ -57,7 +57,7 @@ class World {
           isComplete: this.isComplete,
           isMissing: false,
           heardAt: 0,
-          resourceVersion: "1",
+          listedAt: 0,
           problem: undefined,
         }),
         whenComplete: async (its) => {
