@@ -73,6 +73,7 @@ describe("a cache", () => {
       isMissing: false,
       heardAt: 0,
       listedAt: 0,
+      resourceVersion: "4",
       problem: undefined,
     });
     expect(api.requests).toEqual([

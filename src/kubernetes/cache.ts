@@ -44,6 +44,8 @@ export interface CacheState {
   readonly heardAt: number | undefined;
   /** When its last whole list was asked for, in the timer's time: all that was there then is in it, or has been. */
   readonly listedAt: number | undefined;
+  /** The server's version up to which every change is in it; undefined before the first list, and without the resource. */
+  readonly resourceVersion: string | undefined;
   /** Why it cannot be brought up to date at the moment. */
   readonly problem: KubernetesError | undefined;
 }
@@ -83,8 +85,9 @@ export class Cache<T extends KubernetesObject> {
   }
 
   state(): CacheState {
-    const { isComplete, isMissing, heardAt, listedAt, problem } = this;
-    return { isComplete, isMissing, heardAt, listedAt, problem };
+    const { isComplete, isMissing, heardAt, listedAt, problem, version } = this;
+    const resourceVersion = isMissing ? undefined : version;
+    return { isComplete, isMissing, heardAt, listedAt, problem, resourceVersion };
   }
 
   /** Of its resource, such as `pods`. */

@@ -31,6 +31,7 @@ beforeEach(() => {
     isComplete: true,
     isMissing: false,
     heardAt: 0,
+    listedAt: 0,
     resourceVersion: version,
     problem: undefined,
   });

@@ -58,6 +58,7 @@ class World {
           isMissing: false,
           heardAt: 0,
           listedAt: 0,
+          resourceVersion: "1",
           problem: undefined,
         }),
         whenComplete: async (its) => {
