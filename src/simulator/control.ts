@@ -4,6 +4,7 @@ import { changeSettings } from "./model/settings.ts";
 import { pageOf } from "./page.ts";
 import { snapshotOf } from "./snapshot.ts";
 import type { Session } from "./start.ts";
+import { readHold } from "./wire/holds.ts";
 import type { Reply } from "./wire/http.ts";
 import { messageOf } from "../text/error-words.ts";
 
@@ -67,9 +68,17 @@ async function respond(what: string, body: string, session: Session): Promise<Re
     case "DELETE /faults":
       simulator.faults.length = 0;
       return json(200, simulator.faults);
+    case "GET /holds":
+      return json(200, session.holds.state());
+    case "POST /holds":
+      session.holds.add(readHold(readObject(body)));
+      return json(200, session.holds.state());
+    case "DELETE /holds":
+      session.holds.letGo();
+      return json(200, session.holds.state());
     default:
       return json(404, {
-        error: `there is no "${what.slice(0, 80)}"; there are GET /, /dump, /settings, /faults, /data-plane, /iam, POST /settings, /reset, /advance, /faults and DELETE /faults`,
+        error: `there is no "${what.slice(0, 80)}"; there are GET /, /dump, /settings, /faults, /data-plane, /iam, /holds, POST /settings, /reset, /advance, /faults, /holds and DELETE /faults, /holds`,
       });
   }
 }

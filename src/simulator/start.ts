@@ -9,6 +9,7 @@ import type { World } from "./model/types.ts";
 import { pageOf } from "./page.ts";
 import { answerEc2, tooLargeReply } from "./wire/ec2.ts";
 import type { Call } from "./wire/ec2.ts";
+import { Holds } from "./wire/holds.ts";
 import { listen } from "./wire/http.ts";
 
 /** How often what is due is looked for: the model itself is exact, its observers hear of it so much later. */
@@ -45,6 +46,7 @@ export interface Running {
 export interface Session {
   simulator: Simulator;
   readonly calls: { readonly at: number; readonly call: Call }[];
+  readonly holds: Holds;
   now(): number;
   /** Moves the simulated time on. */
   advance(milliseconds: number): void;
@@ -70,6 +72,7 @@ export async function start(options: StartOptions): Promise<Running> {
   const session: Session = {
     simulator: make(),
     calls: [],
+    holds: new Holds(),
     now,
     advance(milliseconds) {
       offset += milliseconds;
@@ -78,6 +81,7 @@ export async function start(options: StartOptions): Promise<Running> {
     reset() {
       session.simulator = make();
       session.calls.length = 0;
+      session.holds.letGo();
       session.authorizer?.forget();
       dataPlane?.restart();
     },
@@ -90,6 +94,7 @@ export async function start(options: StartOptions): Promise<Running> {
     now,
     wallClock: () => Date.now(),
     sleep: (milliseconds: number) => sleep(milliseconds),
+    holds: session.holds,
     authorize: (key: string) => {
       const { iam } = options;
       if (iam === undefined || (iam.key !== undefined && iam.key !== key)) return undefined;

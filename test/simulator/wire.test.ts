@@ -268,3 +268,38 @@ test("the control endpoint refuses web pages and settings that do not exist", as
   const foreign = await fetch(`${control}/dump`, { headers: { Origin: "http://example.com" } });
   expect(foreign.status).toBe(403);
 });
+
+test("a held call is carried out when it is let go, though its client is gone; or only its answer waits", async () => {
+  const { ec2, control, simulator: model } = await simulator();
+  const [subnet] = model().world.subnets.values();
+  const before = model().world.interfaces.size;
+  const hold = (after: boolean) =>
+    fetch(`${control}/holds`, {
+      method: "POST",
+      body: JSON.stringify({ action: "CreateNetworkInterface", after }),
+    });
+  const held = async () =>
+    expect
+      .poll(async () => (await (await fetch(`${control}/holds`)).json()) as { held: unknown[] })
+      .toMatchObject({ held: [{ action: "CreateNetworkInterface" }], wanted: [] });
+  const create = (abortSignal?: AbortSignal) =>
+    client(ec2).send(
+      new CreateNetworkInterfaceCommand({ SubnetId: subnet?.id }),
+      abortSignal === undefined ? {} : { abortSignal },
+    );
+  await hold(false);
+  const gone = new AbortController();
+  const cut = create(gone.signal);
+  await held();
+  expect(model().world.interfaces.size).toBe(before);
+  gone.abort();
+  await expect(cut).rejects.toMatchObject({ name: "AbortError" });
+  await fetch(`${control}/holds`, { method: "DELETE" });
+  await expect.poll(() => model().world.interfaces.size).toBe(before + 1);
+  await hold(true);
+  const waiting = create();
+  await held();
+  expect(model().world.interfaces.size).toBe(before + 2);
+  await fetch(`${control}/holds`, { method: "DELETE" });
+  expect((await waiting).NetworkInterface?.NetworkInterfaceId).toMatch(/^eni-/);
+});

@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { Ec2Error } from "../model/error.ts";
 import type { Authorize, Simulator } from "../model/simulator.ts";
 import { readForm } from "./form.ts";
+import type { Holds } from "./holds.ts";
 import type { Reply } from "./http.ts";
 import { checkSignature } from "./signature.ts";
 import { answerDocument, errorDocument } from "./xml.ts";
@@ -24,6 +25,7 @@ export interface Ec2WireOptions {
   readonly wallClock: () => number;
   readonly onCall: (call: Call) => void;
   readonly sleep: (milliseconds: number) => Promise<void>;
+  readonly holds: Holds;
   /** For a request with this access key; undefined: it may do anything. */
   readonly authorize: (key: string) => Authorize | undefined;
 }
@@ -51,6 +53,7 @@ export async function answerEc2(
       throw new Ec2Error("MissingAction", "The request is missing an action");
     }
     action = tree["Action"];
+    await options.holds.pass(action, false);
     const answer = simulator.execute(
       action,
       tree,
@@ -72,6 +75,7 @@ export async function answerEc2(
     options.onCall({ action, requestId, account, status, code, message });
     reply = { status, type: TYPE, body: errorDocument(refused, requestId) };
   }
+  await options.holds.pass(action, true);
   const wait = latency(simulator, action);
   if (wait > 0) await options.sleep(wait);
   return { ...reply, headers: { "x-amzn-RequestId": requestId } };
