@@ -1,0 +1,265 @@
+// The controller with the rights of deploy/rbac/controller.yaml and the policies of deploy/iam: what it asks is allowed, and
+// what it may do it does.
+import path from "node:path";
+import { expect, it } from "vitest";
+import { Budgets } from "../../src/ec2/budget.ts";
+import { Ec2Port } from "../../src/ec2/port.ts";
+import type { PolicyUse } from "../../src/simulator/iam/authorizer.ts";
+import { systemTimer } from "../../src/sys/timer.ts";
+import { eventually } from "../ground/run.ts";
+import { ControlledCluster, POD_ENI } from "./support/controlled-cluster.ts";
+import { Rights, asked } from "./support/rights.ts";
+
+const IAM = path.resolve(import.meta.dirname, "../../deploy/iam");
+const USER = "system:serviceaccount:kube-system:branchline-controller";
+const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
+const POLICIES = "/apis/vpcresources.k8s.aws/v1beta1/namespaces/shop/securitygrouppolicies";
+const TAINT = "branchline.dev/agent-not-ready";
+const TEST_MS = 240_000;
+
+const rights = new Rights("controller.yaml");
+
+/** A cluster in which the controller's access key may do what the policy says, and its service account what the file says. */
+async function limitedCluster(policy: string): Promise<ControlledCluster> {
+  const cluster = await ControlledCluster.start({
+    nodes: 2,
+    simulate: ["--iam-policy", path.join(IAM, policy), "--iam-key", "AKIACONTROLLER"],
+  });
+  await rights.apply(cluster.server);
+  await makeEniConfigs(cluster);
+  return cluster;
+}
+
+/** Of aws-node, which is not here. */
+async function makeEniConfigs({ admin }: ControlledCluster): Promise<void> {
+  const schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  await admin.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+    metadata: { name: "eniconfigs.crd.k8s.amazonaws.com" },
+    spec: {
+      group: "crd.k8s.amazonaws.com",
+      scope: "Cluster",
+      names: { plural: "eniconfigs", singular: "eniconfig", kind: "ENIConfig" },
+      versions: [{ name: "v1alpha1", served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+    },
+  });
+  await eventually("ENIConfigs are served", async () =>
+    (await admin.request("GET", "/apis/crd.k8s.amazonaws.com/v1alpha1/eniconfigs")).status === 200
+      ? true
+      : undefined,
+  );
+}
+
+/** What the policy lacks, and what of it nothing has needed. */
+async function policyUse({ control }: ControlledCluster) {
+  const { statements, refused } = (await (await fetch(`${control}/iam`)).json()) as PolicyUse;
+  const unused = statements.flatMap(({ name, actions, resources }) =>
+    [...Object.entries(actions), ...Object.entries(resources)]
+      .filter(([, count]) => count === 0)
+      .map(([what]) => `${name}: ${what}`),
+  );
+  return { refused, unused };
+}
+
+interface Node {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: { readonly taints?: readonly { readonly key: string }[] };
+  readonly status: { readonly capacity: Readonly<Record<string, string>> };
+}
+
+async function nodeOf({ admin }: ControlledCluster): Promise<Node> {
+  return (await admin.request("GET", "/api/v1/nodes/n1")).body as Node;
+}
+
+async function branchOf(cluster: ControlledCluster, pod: string) {
+  const { interfaces } = await cluster.dump();
+  return interfaces.find(({ tags }) =>
+    tags.some(({ key, value }) => key === "branchline.dev/pod" && value === `shop/${pod}`),
+  );
+}
+
+async function makeReadyAgent(cluster: ControlledCluster): Promise<void> {
+  const labels = { "app.kubernetes.io/name": "branchline", "app.kubernetes.io/component": "agent" };
+  await cluster.createPod("agent", { node: "n1", namespace: "kube-system", labels, wantsBranch: false });
+  const status = { conditions: [{ type: "Ready", status: "True" }] };
+  const place = "/api/v1/namespaces/kube-system/pods/agent/status";
+  const type = { "content-type": "application/merge-patch+json" };
+  await cluster.admin.request("PATCH", place, { status }, type);
+}
+
+/** As the agent writes it of a pod that it has refused. */
+async function refuse(cluster: ControlledCluster, name: string, uid: string | undefined): Promise<void> {
+  await cluster.admin.create("/api/v1/namespaces/shop/events", {
+    metadata: { name: `${name}.refused` },
+    involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "shop", name, uid },
+    type: "Warning",
+    reason: "BranchRefused",
+    message: "a policy selects it",
+    source: { component: "branchline-agent", host: "n1" },
+  });
+}
+
+it(
+  "standalone: everything that it does is allowed, and everything that it may do it does",
+  async () => {
+    await using cluster = await limitedCluster("controller.json");
+    const { admin } = cluster;
+    const [web, db] = [await cluster.groupId("web"), await cluster.groupId("db")];
+    await cluster.createPolicy("web", { app: "web" }, [web]);
+    const instance = await cluster.addNode("n1", 0);
+    await admin.patch("/api/v1/nodes/n1", "merge", {
+      spec: { taints: [{ key: TAINT, effect: "NoSchedule" }] },
+    });
+    const { metadata: old } = await admin.create(CNI_NODES, {
+      apiVersion: "vpcresources.k8s.aws/v1alpha1",
+      kind: "CNINode",
+      metadata: { name: "n1", annotations: { "branchline.dev/instance-id": "i-0123456789abcdef0" } },
+    });
+    const kubeconfig = await cluster.server.kubeconfigOf("kube-system", "branchline-controller");
+    const first = cluster.controller(["--cooldown", "30s"], kubeconfig);
+
+    await eventually("the CNINode is the new instance's", async () => {
+      const { status, body } = await admin.request("GET", `${CNI_NODES}/n1`);
+      const { metadata } = body as { metadata: { uid: string; annotations?: Record<string, string> } };
+      if (status !== 200 || metadata.uid === old.uid) return undefined;
+      return metadata.annotations?.["branchline.dev/instance-id"] === instance ? true : undefined;
+    });
+    await cluster.declareFeature("n1");
+    await makeReadyAgent(cluster);
+    await eventually("the taint is gone", async () =>
+      (await nodeOf(cluster)).spec.taints?.some(({ key }) => key === TAINT) === true ? undefined : true,
+    );
+    await eventually("the capacity", async () =>
+      (await nodeOf(cluster)).status.capacity[POD_ENI] === "9" ? true : undefined,
+    );
+
+    // The policy changes while a branch is being made, so that its groups have to be changed before it is given.
+    await cluster.post("faults", {
+      action: "AssociateTrunkInterface",
+      code: "InternalError",
+      status: 500,
+      count: 1000,
+    });
+    await cluster.createPod("one", { node: "n1" });
+    await eventually("the branch of one", () => branchOf(cluster, "one"));
+    await admin.patch(`${POLICIES}/web`, "merge", { spec: { securityGroups: { groupIds: [db] } } });
+    await cluster.createPod("two", { node: "n1" });
+    const two = await eventually("the branch of two", () => branchOf(cluster, "two"));
+    // The cache lags behind only for moments; then two's groups are to be changed, too.
+    expect([web, db]).toContain(two.groups[0]);
+    await eventually("the controller has the policy", async () => {
+      const name = `probe-${Date.now()}`;
+      await cluster.createPod(name, { node: "n1" });
+      const probe = await eventually(`the branch of ${name}`, () => branchOf(cluster, name));
+      await cluster.deletePod(name);
+      return probe.groups[0] === db ? true : undefined;
+    });
+    await cluster.clearFaults();
+    const branch = await cluster.annotated("one", "shop", 90_000);
+    expect((await branchOf(cluster, "one"))?.groups).toEqual([db]);
+    await cluster.annotated("two", "shop", 90_000);
+
+    // A pod that its agent has refused.
+    const uid = await cluster.createPod("bare", { node: "n1", wantsBranch: false, owner: true });
+    await refuse(cluster, "bare", uid);
+    await eventually("it is evicted", async () =>
+      (await cluster.pod("bare")) === undefined ? true : undefined,
+    );
+
+    // What is said again after a restart is the same event.
+    await cluster.createPod("lost", { node: "n1", labels: { app: "none" } });
+    const events = (verb: string) =>
+      cluster.server
+        .audited(USER)
+        .some(({ verb: its, objectRef }) => its === verb && objectRef?.name?.startsWith("lost.") === true);
+    await eventually("lost is told why", async () => {
+      const list = await admin.list<{ reason: string; involvedObject: { name: string } }>(
+        "/api/v1/namespaces/shop/events",
+      );
+      const isTold = list.some((one) => one.involvedObject.name === "lost" && one.reason === "BranchRefused");
+      return isTold ? true : undefined;
+    });
+    expect(await first.end("SIGTERM")).toBe(0);
+    cluster.controller(["--cooldown", "30s"], kubeconfig);
+    await eventually("it is told again", () => Promise.resolve(events("patch") ? true : undefined), 60_000);
+
+    await cluster.deletePod("one");
+    await eventually(
+      "its branch is released",
+      async () =>
+        (await cluster.dump()).interfaces.some(({ id }) => id === branch.eniId) ? undefined : true,
+      90_000,
+    );
+
+    const { used, forbidden } = asked(cluster.server, USER);
+    expect(forbidden).toEqual([]);
+    expect(used).toEqual(rights.granted());
+    expect(await policyUse(cluster)).toEqual({ refused: [], unused: [] });
+  },
+  TEST_MS,
+);
+
+const call = { signal: new AbortController().signal, priority: "waiting" } as const;
+
+/** As EKS's controller does it. */
+async function attachTrunk(cluster: ControlledCluster, instance: string): Promise<string> {
+  const credentials = { accessKeyId: "AKIAADMIN", secretAccessKey: "any" };
+  const budgets = new Budgets(systemTimer);
+  const port = new Ec2Port({ budgets, region: "us-east-1", endpoint: cluster.ec2, credentials });
+  try {
+    const [subnet] = await port.subnets({}, call);
+    const group = await cluster.groupId("node");
+    const wanted = {
+      subnet: subnet?.id ?? "",
+      groups: [group],
+      description: "",
+      tags: { "eks:eni:owner": "eks-vpc-resource-controller" },
+      token: "trunk",
+    };
+    const { id } = await port.createTrunk(wanted, call);
+    await port.attach(id, instance, 2, call);
+    return id;
+  } finally {
+    port.close();
+  }
+}
+
+it(
+  "eks: it tells the agent of the trunk, evicts, and needs no more of EC2 than to look",
+  async () => {
+    await using cluster = await limitedCluster("controller-eks.json");
+    const { admin } = cluster;
+    await cluster.createPolicy("web", { app: "web" }, [await cluster.groupId("web")]);
+    const instance = await cluster.addNode("n1", 0);
+    await admin.patch("/api/v1/nodes/n1", "merge", {
+      metadata: { annotations: { "of.its/kubelet": "x" } },
+      spec: { taints: [{ key: TAINT, effect: "NoSchedule" }] },
+    });
+    await makeReadyAgent(cluster);
+    const trunk = await attachTrunk(cluster, instance);
+    await admin.create(CNI_NODES, {
+      apiVersion: "vpcresources.k8s.aws/v1alpha1",
+      kind: "CNINode",
+      metadata: { name: "n1" },
+      spec: { features: [{ name: "SecurityGroupsForPods", value: "" }] },
+    });
+    const kubeconfig = await cluster.server.kubeconfigOf("kube-system", "branchline-controller");
+    cluster.controller(["--mode", "eks"], kubeconfig);
+
+    await eventually("the annotation and the taint", async () => {
+      const { metadata, spec } = await nodeOf(cluster);
+      const isTainted = spec.taints?.some(({ key }) => key === TAINT) === true;
+      return metadata.annotations?.["branchline.dev/trunk"] === trunk && !isTainted ? true : undefined;
+    });
+    const uid = await cluster.createPod("bare", { node: "n1", wantsBranch: false, owner: true });
+    await refuse(cluster, "bare", uid);
+    await eventually("it is evicted", async () =>
+      (await cluster.pod("bare")) === undefined ? true : undefined,
+    );
+
+    const { used, forbidden } = asked(cluster.server, USER);
+    expect(forbidden).toEqual([]);
+    expect(rights.granted()).toEqual(expect.arrayContaining(used));
+    expect(await policyUse(cluster)).toEqual({ refused: [], unused: [] });
+  },
+  TEST_MS,
+);
