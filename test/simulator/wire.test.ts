@@ -278,10 +278,11 @@ test("a held call is carried out when it is let go, though its client is gone; o
       method: "POST",
       body: JSON.stringify({ action: "CreateNetworkInterface", after }),
     });
-  const held = async () =>
-    expect
+  const held = async () => {
+    await expect
       .poll(async () => (await (await fetch(`${control}/holds`)).json()) as { held: unknown[] })
       .toMatchObject({ held: [{ action: "CreateNetworkInterface" }], wanted: [] });
+  };
   const create = (abortSignal?: AbortSignal) =>
     client(ec2).send(
       new CreateNetworkInterfaceCommand({ SubnetId: subnet?.id }),
