@@ -1,37 +1,20 @@
 // The agent with the rights of deploy/rbac/agent.yaml: what it asks is allowed, and what it may do it does.
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { parseAllDocuments } from "yaml";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
 import { eventually } from "../ground/run.ts";
 import { type Answer, askForBranch } from "./support/ask.ts";
+import { Rights, asked } from "./support/rights.ts";
 import { RunningAgent } from "./support/running-agent.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
-const FILE = path.resolve(import.meta.dirname, "../../deploy/rbac/agent.yaml");
 const USER = "system:serviceaccount:kube-system:branchline-agent";
 const DAEMON_SETS = "/apis/apps/v1/namespaces/kube-system/daemonsets";
 const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-const objects = parseAllDocuments(readFileSync(FILE, "utf8")).map(
-  (document) => document.toJS() as KubernetesObject & { readonly rules?: readonly Rule[] },
-);
-
-const PLACES: Readonly<Record<string, string>> = {
-  ServiceAccount: "/api/v1/namespaces/kube-system/serviceaccounts",
-  ClusterRole: "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-  ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-  Role: "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles",
-  RoleBinding: "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings",
-};
+const rights = new Rights("agent.yaml");
 
 let directory: string;
 let agent: RunningAgent;
@@ -40,10 +23,7 @@ let namespace: string;
 let node: string;
 
 beforeAll(async () => {
-  for (const object of objects) {
-    const place = `${PLACES[object.kind] ?? ""}/${object.metadata.name}`;
-    await shared.admin.patch(`${place}?fieldManager=branchline-test`, "apply", object);
-  }
+  await rights.apply(shared);
   directory = mkdtempSync(path.join(tmpdir(), "agent-rights-"));
   mkdirSync(path.join(directory, "bin"));
   mkdirSync(path.join(directory, "net.d"));
@@ -89,18 +69,6 @@ function ask(name: string, uid: string, timeoutMs = 5_000): Promise<Answer> {
 interface PodEvent extends KubernetesObject {
   readonly reason: string;
   readonly message: string;
-}
-
-/** VERB GROUP/RESOURCE of each, sorted. */
-function granted(): string[] {
-  const rules = objects.flatMap(({ rules: its = [] }) => its);
-  return rules
-    .flatMap(({ apiGroups, resources, verbs }) =>
-      apiGroups.flatMap((group) =>
-        resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
-      ),
-    )
-    .sort();
 }
 
 it("everything that it does is allowed, and everything that it may do it does", async () => {
@@ -176,10 +144,7 @@ it("everything that it does is allowed, and everything that it may do it does", 
       : undefined;
   });
   expect(readdirSync(path.join(directory, "net.d"))).toEqual(["10-aws.conflist"]);
-  const asked = shared.audited(USER).filter(({ objectRef }) => objectRef !== undefined);
-  expect(asked.filter(({ responseStatus }) => responseStatus?.code === 403)).toEqual([]);
-  const used = asked.map(({ verb, objectRef }) =>
-    [verb, `${objectRef?.apiGroup ?? ""}/${objectRef?.resource ?? ""}`].join(" "),
-  );
-  expect([...new Set(used)].sort()).toEqual(granted());
+  const { used, forbidden } = asked(shared, USER);
+  expect(forbidden).toEqual([]);
+  expect(used).toEqual(rights.granted());
 });

@@ -9,9 +9,13 @@ import { Budgets } from "../../src/ec2/budget.ts";
 import { Ec2Port } from "../../src/ec2/port.ts";
 import { EXAMPLE } from "../../src/simulator/world-file.ts";
 import { systemTimer } from "../../src/sys/timer.ts";
+import { policyUse } from "./policy-use.ts";
 import { startSimulator, type Server } from "./server.ts";
 
 const executable = path.resolve(import.meta.dirname, "../../dist/branchline");
+/** What it may do, and no more. */
+const POLICY = path.resolve(import.meta.dirname, "../../deploy/iam/cleanup.json");
+const KEY = "CLEANUP";
 const scratch = mkdtempSync(path.join(tmpdir(), "branchline-cleanup-"));
 const world = path.join(scratch, "world.yaml");
 writeFileSync(world, EXAMPLE);
@@ -27,7 +31,15 @@ let instances: string[];
 let children: ChildProcess[];
 
 beforeEach(async () => {
-  server = await startSimulator("--world", world, "--no-throttling");
+  server = await startSimulator(
+    "--world",
+    world,
+    "--no-throttling",
+    "--iam-policy",
+    POLICY,
+    "--iam-key",
+    KEY,
+  );
   const credentials = { accessKeyId: "a", secretAccessKey: "b" };
   const budgets = new Budgets(systemTimer);
   port = new Ec2Port({ budgets, region: "us-east-1", endpoint: server.url, credentials });
@@ -39,8 +51,10 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const child of children) child.kill("SIGKILL");
+  const { refused } = await policyUse(server);
   port.close();
   await server[Symbol.asyncDispose]();
+  if (refused.length > 0) throw new Error(`its policy does not allow ${JSON.stringify(refused)}`);
 });
 
 async function control(what: string, body: object): Promise<void> {
@@ -65,7 +79,7 @@ function start(...args: string[]): { readonly child: ChildProcess; readonly ende
     PATH: process.env["PATH"],
     AWS_ENDPOINT_URL_EC2: server.url,
     AWS_REGION: "us-east-1",
-    AWS_ACCESS_KEY_ID: "a",
+    AWS_ACCESS_KEY_ID: KEY,
     AWS_SECRET_ACCESS_KEY: "b",
   };
   const child = spawn(executable, ["cleanup", ...args], { env, stdio: "pipe" });
@@ -158,6 +172,8 @@ it("leaves what is young or belongs to a running instance, and says so with stat
   expect(all.stdout).toContain("\n1 deleted, 0 left\n");
   expect(all.status).toBe(0);
   expect(await left()).toEqual([]);
+  // It has done all that it can do.
+  expect(await policyUse(server)).toEqual({ refused: [], unused: [] });
 });
 
 it("what appears while it looks is somebody's work", async () => {
