@@ -5,8 +5,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { EntryError, readEntry } from "../../src/agent/install/entry.ts";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
+import { helm } from "../ground/kubernetes/tools.ts";
 import { run } from "../ground/run.ts";
-import { CHART, LEAST, placeOf, render } from "./support/chart.ts";
+import { CHART, LEAST, placeOf, render, valuesOf } from "./support/chart.ts";
 import { makeNamespace, shared } from "./support/shared.ts";
 
 const DEPLOY = path.resolve(import.meta.dirname, "../../deploy");
@@ -18,8 +19,18 @@ const documentsOf = (file: string) =>
     (document) => document.toJS() as KubernetesObject,
   );
 
+const withoutMeta = ({
+  metadata: { labels: _, annotations: __, ...metadata },
+  ...rest
+}: KubernetesObject) => ({
+  ...rest,
+  metadata,
+});
+
 const image = LEAST["image"];
 const entryOf = (more: object) => ({ ...LEAST, entry: { serviceCIDRs: ["10.96.0.0/16"], ...more } });
+
+const CONTROLLER = { enabled: true, clusterName: "blue" };
 
 /** Values that the chart takes. */
 const GOOD: readonly (readonly [string, object])[] = [
@@ -40,6 +51,7 @@ const GOOD: readonly (readonly [string, object])[] = [
   ["routed, without Service ranges", { image, entry: { datapath: "routed", podSGEnforcingMode: "strict" } }],
   ["no Service ranges", { image, entry: { serviceCIDRs: [] } }],
   ["its own CRDs", { ...LEAST, crds: { install: true } }],
+  ["a controller", { ...LEAST, controller: CONTROLLER }],
   [
     "everything else",
     {
@@ -65,6 +77,28 @@ const GOOD: readonly (readonly [string, object])[] = [
       unrequested: "allow",
       networkPolicies: "enforced",
       trunk: { interface: "eth1" },
+      controller: {
+        enabled: true,
+        clusterName: "team@blue",
+        mode: "eks",
+        region: "eu-west-1",
+        replicas: 3,
+        cooldown: "2m",
+        refused: "report",
+        escaped: "report",
+        rates: ["AssociateTrunkInterface=50/5"],
+        health: { port: 10_002 },
+        metrics: { port: 10_003 },
+        serviceAccountAnnotations: { "eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x" },
+        env: [{ name: "AWS_ENDPOINT_URL_EC2", value: "http://127.0.0.1:1" }],
+        resources: { limits: { memory: "1Gi" } },
+        priorityClassName: "",
+        tolerations: [],
+        nodeSelector: { a: "b" },
+        affinity: {},
+        podAnnotations: { a: "b" },
+        podLabels: { a: "b", "app.kubernetes.io/component": "other" },
+      },
       health: { port: 10_000 },
       metrics: { listen: ":10001" },
       uninstall: { timeoutSeconds: 30 },
@@ -193,10 +227,10 @@ describe("the agent's pod", () => {
   });
 
   it.each([...GOOD.slice(1, 2), ...GOOD.slice(-1)])(
-    "has flags that its command takes, and the hook's too: %s",
+    "has flags that its command takes, and the hook's and the controller's too: %s",
     async (_what, values) => {
-      const objects = await render(values, DEFAULT);
-      for (const kind of ["DaemonSet", "Job"]) {
+      const objects = await render({ controller: CONTROLLER, ...values }, DEFAULT);
+      for (const kind of ["DaemonSet", "Job", "Deployment"]) {
         const { args } = podOf(objects, kind).containers[0];
         // Flags come before the kubeconfig.
         const { status, stderr } = await run([OURS, ...args, "--kubeconfig", "/none"], {
@@ -217,14 +251,146 @@ describe("the agent's pod", () => {
   });
 });
 
-describe("the same source as deploy has", () => {
-  const withoutMeta = ({
-    metadata: { labels: _, annotations: __, ...metadata },
-    ...rest
-  }: KubernetesObject) => ({
-    ...rest,
-    metadata,
+describe("the controller", () => {
+  const objectsOf = (more: object = {}, release = DEFAULT) =>
+    render({ ...LEAST, controller: { ...CONTROLLER, ...more } }, release);
+  const labelsOf = (object: KubernetesObject | undefined) =>
+    (object?.spec?.["template"] as KubernetesObject | undefined)?.metadata.labels ?? {};
+
+  it("is there only when it is asked for", async () => {
+    const isOfIt = ({ kind, metadata }: KubernetesObject) =>
+      /controller/.test(metadata.name) || kind === "Deployment";
+    expect((await render(LEAST, DEFAULT)).filter(isOfIt)).toEqual([]);
+    expect(
+      (await objectsOf())
+        .filter(isOfIt)
+        .map(({ kind }) => kind)
+        .sort(),
+    ).toEqual([
+      "ClusterRole",
+      "ClusterRoleBinding",
+      "Deployment",
+      "Lease",
+      "PodDisruptionBudget",
+      "Role",
+      "Role",
+      "RoleBinding",
+      "RoleBinding",
+      "Service",
+      "ServiceAccount",
+    ]);
   });
+
+  it("runs twice, on the node's network, and before any agent is ready", async () => {
+    const objects = await objectsOf();
+    const deployment = objects.find(({ kind }) => kind === "Deployment");
+    expect(deployment?.spec).toMatchObject({
+      replicas: 2,
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+    });
+    const { containers, volumes, ...pod } = podOf(objects, "Deployment");
+    expect(pod).toMatchObject({
+      hostNetwork: true,
+      serviceAccountName: "branchline-controller",
+      priorityClassName: "system-cluster-critical",
+      topologySpreadConstraints: [
+        { topologyKey: "kubernetes.io/hostname", maxSkew: 1 },
+        { topologyKey: "topology.kubernetes.io/zone", maxSkew: 1 },
+      ],
+    });
+    expect(pod["tolerations"]).toContainEqual({ key: "branchline.dev/agent-not-ready", operator: "Exists" });
+    expect(volumes).toBeUndefined();
+    expect(containers[0].args).toEqual([
+      "controller",
+      "--mode=standalone",
+      "--cluster-name=blue",
+      "--cooldown=60s",
+      "--refused=evict",
+      "--escaped=evict",
+      "--health-listen=127.0.0.1:61682",
+      "--metrics-listen=:61683",
+    ]);
+    expect(containers[0].securityContext).toMatchObject({
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] },
+    });
+  });
+
+  it("has pods that its Service and its budget select, and the agents' DaemonSet does not", async () => {
+    const objects = await render(GOOD.at(-1)?.[1] ?? {}, DEFAULT);
+    const of = (kind: string) => objects.find((object) => object.kind === kind);
+    const selectorOf = (kind: string) => of(kind)?.spec?.["selector"] as Record<string, unknown>;
+    const labels = labelsOf(of("Deployment"));
+    expect(labels).toMatchObject(selectorOf("Service"));
+    for (const kind of ["Deployment", "PodDisruptionBudget"])
+      expect(labels).toMatchObject(selectorOf(kind)["matchLabels"] as object);
+    expect(labels).not.toMatchObject(selectorOf("DaemonSet")["matchLabels"] as object);
+    expect(labelsOf(of("DaemonSet"))).not.toMatchObject(selectorOf("Deployment")["matchLabels"] as object);
+  });
+
+  it("has an account for which EC2's role can be named", async () => {
+    const annotations = { "eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x" };
+    const objects = await objectsOf({ serviceAccountAnnotations: annotations });
+    const found = objects.filter(({ metadata }) => metadata.annotations?.["eks.amazonaws.com/role-arn"]);
+    expect(found.map(({ kind, metadata }) => [kind, metadata.name])).toEqual([
+      ["ServiceAccount", "branchline-controller"],
+    ]);
+  });
+
+  it("has its rights as deploy has them; of another release its settings stay in kube-system", async () => {
+    const rendered = (await objectsOf()).map(withoutMeta);
+    for (const source of documentsOf("rbac/controller.yaml")) expect(rendered).toContainEqual(source);
+    const others = (await objectsOf({}, { name: "other", namespace: "elsewhere" })).filter(({ metadata }) =>
+      metadata.name.startsWith("other-controller"),
+    );
+    const places = others.flatMap(({ kind, metadata: { name, namespace } }) =>
+      namespace === "kube-system" ? `${kind} ${name}` : [],
+    );
+    expect(places.sort()).toEqual([
+      "Role other-controller-settings",
+      "RoleBinding other-controller-settings",
+    ]);
+    const settings = others.find(
+      ({ kind, metadata }) => kind === "RoleBinding" && metadata.namespace === "kube-system",
+    );
+    expect(settings).toMatchObject({
+      roleRef: { name: "other-controller-settings" },
+      subjects: [{ name: "other-controller", namespace: "elsewhere" }],
+    });
+    expect(JSON.stringify(others.map(withoutMeta)).replaceAll('["branchline-controller"]', "")).not.toContain(
+      "branchline-controller",
+    );
+  });
+
+  it("finds a Lease that is nobody's, which helm never touches again", async () => {
+    const namespace = await makeNamespace("lease");
+    const place = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/branchline-controller`;
+    const mustHelm = async (command: string, ...args: readonly string[]) => {
+      const argv = [command, `of-${namespace}`, ...args, "--namespace", namespace];
+      const { status, stderr } = await helm(argv, { kubeconfig: shared.adminKubeconfig });
+      if (status !== 0) throw new Error(stderr);
+    };
+    const values = valuesOf({ ...LEAST, controller: CONTROLLER, nodeSelector: { none: "at-all" } });
+    await mustHelm("install", CHART, ...values);
+    const lease = await shared.admin.get(place);
+    expect(lease.spec?.["holderIdentity"]).toBeUndefined();
+    // As a controller takes it.
+    const spec = { holderIdentity: "one", leaseDurationSeconds: 15 };
+    await shared.admin.request("PUT", place, { ...lease, spec });
+    await mustHelm("upgrade", CHART, ...values, "--set", "controller.replicas=1");
+    expect((await shared.admin.get(place)).spec).toEqual(spec);
+    await mustHelm("uninstall", "--no-hooks");
+    await mustHelm("install", CHART, ...values);
+    const after = await shared.admin.get(place);
+    expect(after.metadata.uid).toBe(lease.metadata.uid);
+    expect(after.spec).toEqual(spec);
+    await mustHelm("uninstall", "--no-hooks");
+  }, 120_000);
+});
+
+describe("the same source as deploy has", () => {
   const RBAC = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
 
   it("rights", async () => {
@@ -311,6 +477,13 @@ describe("values that are refused, with a line that says which", () => {
     [{ ...LEAST, cni: { listName: "05-x.conf" } }, "at '/cni/listName'"],
     [{ ...LEAST, health: { port: 0 } }, "at '/health/port'"],
     [{ ...LEAST, nodeSelector: { a: 1 } }, "at '/nodeSelector/a': got number, want string"],
+    [{ ...LEAST, controller: { enabled: true } }, "at '/controller/clusterName': '' does not match pattern"],
+    [{ ...LEAST, controller: { ...CONTROLLER, clusterName: "*" } }, "at '/controller/clusterName': '*'"],
+    [
+      { ...LEAST, controller: { ...CONTROLLER, mode: "both" } },
+      "at '/controller/mode': value must be one of 'standalone', 'eks'",
+    ],
+    [{ ...LEAST, controller: { ...CONTROLLER, replicas: 0 } }, "at '/controller/replicas'"],
     [{ ...LEAST, agent: {} }, "additional properties 'agent' not allowed"],
   ])("%j", async (values, words) => {
     await expect(render(values, DEFAULT)).rejects.toThrow(words);

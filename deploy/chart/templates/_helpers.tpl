@@ -7,10 +7,20 @@
 {{ .Release.Name }}-uninstall
 {{- end }}
 
+{{- define "branchline.controller" -}}
+{{ .Release.Name }}-controller
+{{- end }}
+
 {{- define "branchline.selector" -}}
 app.kubernetes.io/name: branchline
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: agent
+{{- end }}
+
+{{- define "branchline.controllerSelector" -}}
+app.kubernetes.io/name: branchline
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: controller
 {{- end }}
 
 {{- define "branchline.labels" -}}
@@ -43,27 +53,32 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{/*
-Objects of a file in deploy/rbac, with the release's names and namespace. Takes context, file, name, and annotations for
-each object.
+Objects of a file in deploy/rbac, with the release's names and namespace; settings stay in kube-system. Takes context, file,
+name, annotations for each object, and accountAnnotations for the ServiceAccount.
 */}}
 {{- define "branchline.rbac" -}}
 {{- $root := .context }}
 {{- range splitList "\n---\n" ($root.Files.Get (printf "files/rbac/%s.yaml" .file)) }}
 {{- $object := fromYaml . }}
-{{- $_ := set $object.metadata "name" $.name }}
-{{- if $object.metadata.namespace }}
+{{- $isOfSettings := hasSuffix "-settings" $object.metadata.name }}
+{{- $source := printf "branchline-%s" $.file }}
+{{- $_ := set $object.metadata "name" (replace $source $.name $object.metadata.name) }}
+{{- if and $object.metadata.namespace (not $isOfSettings) }}
 {{- $_ := set $object.metadata "namespace" $root.Release.Namespace }}
 {{- end }}
 {{- $_ := set $object.metadata "labels" (include "branchline.labels" $root | fromYaml) }}
 {{- if $.annotations }}
 {{- $_ := set $object.metadata "annotations" $.annotations }}
 {{- end }}
+{{- if and $.accountAnnotations (eq $object.kind "ServiceAccount") }}
+{{- $_ := set $object.metadata "annotations" $.accountAnnotations }}
+{{- end }}
 {{- range $object.subjects }}
-{{- $_ := set . "name" $.name }}
+{{- $_ := set . "name" (replace $source $.name .name) }}
 {{- $_ := set . "namespace" $root.Release.Namespace }}
 {{- end }}
 {{- if $object.roleRef }}
-{{- $_ := set $object.roleRef "name" $.name }}
+{{- $_ := set $object.roleRef "name" (replace $source $.name $object.roleRef.name) }}
 {{- end }}
 {{- range $object.rules }}
 {{- if has "daemonsets" .resources }}
