@@ -1,0 +1,77 @@
+// docs/controller.md has each event, each metric, each condition and each flag that there is, and no other.
+import { globSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { controllerMetrics } from "../../src/controller/figures.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const PAGE = readFileSync(path.join(ROOT, "docs/controller.md"), "utf8");
+
+/** The rows of the table in a section, as cells. */
+function rows(section: string): string[][] {
+  const text = PAGE.split(`\n## ${section}\n`)[1]?.split("\n## ")[0] ?? "";
+  const lines = text.split("\n").filter((line) => line.startsWith("|"));
+  return lines.slice(2).map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+function sources(under: string): string {
+  const files = globSync(`${under}/**/*.ts`, { cwd: path.join(ROOT, "src/controller") });
+  const own = files.filter((file) => !file.endsWith(".test.ts"));
+  return own.map((file) => readFileSync(path.join(ROOT, "src/controller", file), "utf8")).join("\n");
+}
+
+const found = (text: string, pattern: RegExp) =>
+  [...new Set([...text.matchAll(pattern)].map(([, name = ""]) => name))].sort();
+
+describe("docs/controller.md has", () => {
+  it("every event, and every reason of TrunkReady", () => {
+    const events = rows("Events").map(([, event = ""]) => event);
+    const reasons = found(/The CNINode's condition [^\n]*/.exec(PAGE)?.[0] ?? "", /\b(Trunk(?!Ready)\w+)/g);
+    const all = [...new Set([...events, ...reasons])].sort();
+    expect(all).toEqual(found(sources("."), /\breason: "(\w+)"/g));
+  });
+
+  it("every metric, with its label", async () => {
+    const metrics = controllerMetrics(
+      {
+        version: "1",
+        conditions: { all: () => [] },
+        caches: () => [],
+        now: () => 0,
+        isLeader: () => true,
+        queueDepth: () => 0,
+        oldestPass: () => 0,
+        branches: () => new Map(),
+        trunks: () => 0,
+        budgets: () => [],
+        evicted: () => 0,
+      },
+      () => undefined,
+    );
+    await using server = await metrics.metrics.serve({ host: "127.0.0.1", port: 0 });
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    const names = rows("Metrics").map(([metric = ""]) => metric.replace(/\{.*/, ""));
+    expect([...names].sort()).toEqual(found(text, /^# TYPE (branchline_\w+)/gm));
+    const labels = rows("Metrics").flatMap(([metric = ""]) => /\{(\w+)\}/.exec(metric)?.[1] ?? []);
+    const source = readFileSync(path.join(ROOT, "src/controller/figures.ts"), "utf8");
+    expect([...new Set(labels)].sort()).toEqual(found(source, /\blabel: "(\w+)"/g));
+  });
+
+  it("every condition of /readyz", () => {
+    const [, needed = "", told = ""] = /NEEDED = \[(.*?)\][^]*TOLD = \[(.*?)\]/.exec(sources(".")) ?? [];
+    const conditions = rows("Readiness").map(([condition = ""]) => condition.split(":")[0] ?? "");
+    expect(conditions.sort()).toEqual(found(`${needed} ${told}`, /"(\w+)"/g));
+  });
+
+  it("no flag that is none", () => {
+    const command = readFileSync(path.join(ROOT, "src/controller/command.ts"), "utf8");
+    const flags = found(command, /^ {2}--([a-z-]+)/gm);
+    expect(flags.length).toBeGreaterThan(10);
+    expect(flags).toEqual(expect.arrayContaining(found(PAGE, /`--([a-z-]+)/g)));
+  });
+});
