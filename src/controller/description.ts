@@ -128,7 +128,8 @@ function trunkOf(known: Trunk, trunks: readonly DescribedTrunk[], now: number): 
   // One that was never attached is not taken: it is made anew (amazon-vpc-resource-controller-k8s, issue 209).
   const [left] = trunks;
   if (left === undefined) return known;
-  return { state: "undoing", id: left.id, since: now, why: "it was left unattached by a controller before" };
+  const why = "it was left unattached by a controller before";
+  return { state: "undoing", id: left.id, since: now, why, hasFailed: false };
 }
 
 /** Of a creation whose answer was lost, after which another was made. */

@@ -71,7 +71,14 @@ export type Trunk =
     }
   | AttachedTrunk
   /** A later step has failed, or a controller before us was cut off: to be removed. */
-  | { readonly state: "undoing"; readonly id: string; readonly since: number; readonly why: string };
+  | {
+      readonly state: "undoing";
+      readonly id: string;
+      readonly since: number;
+      readonly why: string;
+      /** What was tried has failed: the next try has to wait. */
+      readonly hasFailed: boolean;
+    };
 
 export interface AttachedTrunk {
   readonly state: "attached";

@@ -10,7 +10,10 @@ const SHOWN_MS = 2_000;
 /** For so long EC2 may not know a trunk yet that it has just made. */
 const YOUNG_MS = 120_000;
 
-/** EC2 AttachNetworkInterface. It has no token: after an unknown end the next step is to look. */
+/**
+ * EC2 AttachNetworkInterface. It has no token: after an unknown end it is called again, and when EC2 refuses that because the
+ * first has been done, undoing finds the trunk attached.
+ */
 export function attachTrunk({ ledger: { instance } }: View, trunk: Created, deviceIndex: number): Action {
   const { id } = trunk;
   const asked: Trunk = { ...trunk, deviceIndex };
@@ -25,7 +28,6 @@ export function attachTrunk({ ledger: { instance } }: View, trunk: Created, devi
       const isYoung = now - trunk.since < YOUNG_MS;
       switch (failure.kind) {
         case "unknown":
-          return replaceTrunk(ledger, id, { ...asked, since: now });
         case "throttled":
         case "denied":
           return ledger;
@@ -43,5 +45,5 @@ export function attachTrunk({ ledger: { instance } }: View, trunk: Created, devi
 }
 
 function undone(ledger: Ledger, id: string, why: string, now: number): Ledger {
-  return replaceTrunk(ledger, id, { state: "undoing", id, since: now, why });
+  return replaceTrunk(ledger, id, { state: "undoing", id, since: now, why, hasFailed: true });
 }

@@ -24,7 +24,7 @@ export function lookForAttachment(
       if (attached !== undefined) return replaceTrunk(ledger, id, { ...attached, facts });
       if (now - since < LONGEST_MS) return lookAgain(ledger, now + AGAIN_MS);
       const why = `the trunk ${id} was not attached to ${instance} by device index ${deviceIndex} within ${LONGEST_MS / 1000} s`;
-      return replaceTrunk(ledger, id, { state: "undoing", id, since: now, why });
+      return replaceTrunk(ledger, id, { state: "undoing", id, since: now, why, hasFailed: true });
     };
   });
 }

@@ -14,11 +14,11 @@ const PAUSE_MS = 30_000;
  * Takes back a trunk that is on no instance. It is never detached: one that is attached after all is the trunk, and pods
  * may be on it already.
  */
-export function removeTrunk({ ledger: { instance } }: View, { id }: Undoing): Action {
+export function removeTrunk({ ledger: { instance } }: View, { id, hasFailed }: Undoing): Action {
   const removed = (ledger: Ledger, now: number) =>
     lookAgain(
       { ...replaceTrunk(ledger, id, { state: "unknown" }), trunkAttempt: ledger.trunkAttempt + 1 },
-      now + PAUSE_MS,
+      now + (hasFailed ? PAUSE_MS : 0),
     );
   return trunkAct(
     { kind: "RemoveTrunk", fields: { eni: id } },
