@@ -129,6 +129,17 @@ export function suites(piece: number): readonly Suite[] {
       why: "the CRDs, and who may do what, on a real API server; client, agent and chart against it",
     },
     {
+      part: "controller",
+      name: "kills",
+      tiers: all,
+      place: "here",
+      projects: ["api"],
+      args: ["test/api/controller-kills.test.ts"],
+      env: { KILLS: "200" },
+      bound: 45,
+      why: "the controller that leads killed 200 times under churn, half of the times in the middle of a call to EC2",
+    },
+    {
       part: "agent",
       name: "node",
       tiers: both,

@@ -20,6 +20,7 @@ import type { Operations } from "./operation.ts";
 import { Params } from "./params.ts";
 import type { ParamTree } from "./params.ts";
 import { tagSet, tagsFor } from "./tags.ts";
+import { typeOf } from "./type-of.ts";
 import type { Answer, Context, Due, Instance, InstanceState, Subnet, World } from "./types.ts";
 
 const DEFAULT_TYPE = "m5.large";
@@ -90,7 +91,8 @@ function runInstances(params: Params, context: Context): Answer {
     throw new Ec2Error("InvalidAMIID.Malformed", `Invalid id: "${image}" (expecting "ami-...")`);
   }
   const type = params.text("InstanceType") ?? DEFAULT_TYPE;
-  if (!instanceTypes().has(type)) throw invalidValue(type, "InstanceType", "There is no such instance type.");
+  if (typeOf(world, type) === undefined)
+    throw invalidValue(type, "InstanceType", "There is no such instance type.");
   const least = params.integer("MinCount") ?? 1;
   const count = params.integer("MaxCount") ?? 1;
   if (least < 1 || count < least) throw invalidValue(`${least}, ${count}`, "MinCount, MaxCount");

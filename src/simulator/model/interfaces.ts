@@ -3,12 +3,12 @@ import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { checkGroups, defaultGroup } from "./groups.ts";
 import { born, checkId, find, isYoung, newId, newMac, notFound } from "./ids.ts";
-import { instanceTypes } from "../../values/instance-types.ts";
 import { associationsOf, changed, created, interfacesOf, removeInterface, schedule } from "./later.ts";
 import { DESCRIBE, DONE, textAt } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import { Params } from "./params.ts";
 import { tagSet, tagsFor } from "./tags.ts";
+import { typeOf } from "./type-of.ts";
 import type { Answer, Context, Effect, Instance, Interface, World } from "./types.ts";
 
 const PAGE = { min: 5, max: 1000, notWithIds: "NetworkInterfaceId" };
@@ -225,7 +225,7 @@ function checkAttachable({ world }: Context, instance: Instance, eni: Interface,
       `You may not attach a network interface to an instance if they are not in the same availability zone and VPC.`,
     );
   }
-  const type = instanceTypes().get(instance.type);
+  const type = typeOf(world, instance.type);
   if (eni.type === "trunk" && type?.branches === 0) {
     throw new Ec2Error(
       "InvalidParameterValue",

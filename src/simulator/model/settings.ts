@@ -24,6 +24,8 @@ export interface Settings {
   trunksAllowed: boolean;
   /** Whether a trunk that is not attached and has branches can be deleted; its associations go with it. */
   deleteTrunkWithBranches: boolean;
+  /** Instance types over the built-in ones: [interfaces, branches]. */
+  moreTypes: Record<string, readonly [number, number]>;
   /** VLAN ids that may be associated. */
   vlanIds: readonly [number, number];
   /** The same of GRE keys. */
@@ -63,6 +65,7 @@ export function defaultSettings(): Settings {
     carriesAfterSeconds: [0, 0],
     trunksAllowed: true,
     deleteTrunkWithBranches: false,
+    moreTypes: {},
     vlanIds: [1, 4094],
     greKeys: [0, MAX_INTEGER],
     vlanInUseCode: "InvalidParameterValue",
@@ -118,7 +121,7 @@ function defectOf(now: unknown, value: unknown): string | undefined {
       (pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isAmount),
     )
       ? undefined
-      : "an object of API to two numbers";
+      : "an object of names to two numbers";
   }
   if (typeof value !== typeof now) return `a ${typeof now}`;
   return typeof value === "number" && !isAmount(value) ? "a number from 0 up" : undefined;

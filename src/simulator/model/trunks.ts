@@ -1,13 +1,13 @@
 import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue, missing } from "./error.ts";
 import { born, find, namedOrOwned, newId } from "./ids.ts";
-import { instanceTypes } from "../../values/instance-types.ts";
 import { findInterface } from "./interfaces.ts";
 import { associationsOf, changed, removeAssociation, schedule } from "./later.ts";
 import { DESCRIBE, textAt } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
 import { tagSet } from "./tags.ts";
+import { typeOf } from "./type-of.ts";
 import type { Answer, Association, Context, Interface, World } from "./types.ts";
 
 const PAGE = { min: 5, max: 255 };
@@ -129,9 +129,7 @@ function checkTrunk(trunk: Interface, branch: Interface): void {
 
 function branchLimit(world: World, trunk: Interface): number {
   const instance = world.instances.get(trunk.attachment?.instance ?? "");
-  return instance === undefined
-    ? MAX_BRANCHES
-    : (instanceTypes().get(instance.type)?.branches ?? MAX_BRANCHES);
+  return instance === undefined ? MAX_BRANCHES : (typeOf(world, instance.type)?.branches ?? MAX_BRANCHES);
 }
 
 function disassociate(params: Params, context: Context): Answer {

@@ -21,6 +21,7 @@ export interface DumpedInterface {
   readonly type: string;
   readonly groups: readonly string[];
   readonly association?: string;
+  readonly subnet: string;
   readonly attachment?: {
     readonly instance: string;
     readonly status: string;
@@ -135,6 +136,29 @@ export class ControlledCluster implements AsyncDisposable {
 
   async clearFaults(): Promise<void> {
     await fetch(`${this.control}/faults`, { method: "DELETE" });
+  }
+
+  /** Holds the next call of the action, or its answer. */
+  async hold(action: string, after: boolean): Promise<void> {
+    await this.post("holds", { action, after });
+  }
+
+  async heldCalls(): Promise<readonly { readonly action: string; readonly after: boolean }[]> {
+    const answer = await fetch(`${this.control}/holds`);
+    return ((await answer.json()) as { held: { action: string; after: boolean }[] }).held;
+  }
+
+  async letGo(): Promise<void> {
+    await fetch(`${this.control}/holds`, { method: "DELETE" });
+  }
+
+  /** A call of EC2 by whoever runs the cluster, not by its controller. */
+  async callEc2(action: string, params: Readonly<Record<string, string>>): Promise<string> {
+    const body = new URLSearchParams({ Action: action, Version: "2016-11-15", ...params });
+    const answer = await fetch(this.ec2, { method: "POST", body });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${action}: ${answer.status} ${text}`);
+    return text;
   }
 
   async groupId(name: string): Promise<string> {

@@ -1,0 +1,113 @@
+import type { ApiClient } from "../../ground/kubernetes/client.ts";
+import type { Watch } from "../../ground/kubernetes/watch.ts";
+import { sleep } from "../../ground/run.ts";
+import { type AnnotatedBranch, POD_ENI } from "./controlled-cluster.ts";
+
+interface Pod {
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: { readonly nodeName?: string };
+  readonly status?: { readonly phase?: string };
+}
+
+/** A pod's branch, as of its annotation. */
+export interface Held {
+  readonly pod: string;
+  readonly uid: string;
+  readonly node: string;
+  readonly branch: AnnotatedBranch;
+  /** When it was seen first. */
+  readonly since: number;
+  /** When its pod was seen to have ended. */
+  ended?: number;
+}
+
+/** Half of the controller's shortest cooldown: what a busy machine shows late does not count. */
+const COOLED_MS = 15_000;
+
+/** Watches all pods of a cluster, and says whenever two of them hold what only one may. */
+export class BranchWatch {
+  readonly faults: string[] = [];
+  /** By the pods' UIDs, those that have ended too. */
+  readonly held = new Map<string, Held>();
+  private readonly client: ApiClient;
+  private readonly removedNodes = new Set<string>();
+  private readonly running: Promise<void>;
+  private watch: Watch<Pod> | undefined;
+  private isOver = false;
+
+  constructor(client: ApiClient) {
+    this.client = client;
+    this.running = this.run();
+  }
+
+  /** Its trunk goes with it, and all VLAN ids of that. */
+  nodeRemoved(name: string): void {
+    this.removedNodes.add(name);
+  }
+
+  async stop(): Promise<void> {
+    this.isOver = true;
+    this.watch?.close();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isOver) {
+      try {
+        // What went while nobody watched is missing from this list.
+        const there = new Set(
+          (await this.client.list<Pod>("/api/v1/pods")).map(({ metadata }) => metadata.uid),
+        );
+        for (const one of this.held.values()) if (!there.has(one.uid)) one.ended ??= Date.now();
+        this.watch = await this.client.watch<Pod>("/api/v1/pods");
+        for (;;) {
+          const { type, object } = await this.watch.next(() => true, 3_600_000);
+          if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") this.see(type, object);
+        }
+      } catch {
+        // The API server may be down for a while.
+        await sleep(50);
+      }
+    }
+  }
+
+  private see(type: string, { metadata, spec, status }: Pod): void {
+    const { namespace, name, uid, annotations } = metadata;
+    const isOver = type === "DELETED" || status?.phase === "Succeeded" || status?.phase === "Failed";
+    const text = annotations?.[POD_ENI];
+    const before = this.held.get(uid);
+    if (text !== undefined) {
+      const [branch] = JSON.parse(text) as [AnnotatedBranch];
+      const node = spec.nodeName ?? "";
+      const held = { pod: `${namespace}/${name}`, uid, node, branch, since: Date.now() };
+      if (before === undefined) {
+        this.compare(held);
+        this.held.set(uid, held);
+      } else if (JSON.stringify(before.branch) !== JSON.stringify(branch))
+        this.faults.push(`${held.pod} was given ${text} after ${JSON.stringify(before.branch)}`);
+    } else if (before !== undefined) this.faults.push(`${before.pod} has lost its annotation`);
+    const now = this.held.get(uid);
+    if (isOver && now !== undefined) now.ended ??= Date.now();
+  }
+
+  private compare(held: Held): void {
+    for (const other of this.held.values()) {
+      const which = `${held.pod} ${held.uid} and ${other.pod} ${other.uid}`;
+      if (other.branch.eniId === held.branch.eniId) this.faults.push(`${which} have ${held.branch.eniId}`);
+      const isSameSlot =
+        other.node === held.node &&
+        other.branch.vlanId === held.branch.vlanId &&
+        !this.removedNodes.has(held.node);
+      if (!isSameSlot) continue;
+      if (other.ended === undefined)
+        this.faults.push(`${which} have VLAN id ${held.branch.vlanId} of ${held.node}`);
+      else if (held.since - other.ended < COOLED_MS)
+        this.faults.push(`${which}: VLAN id ${held.branch.vlanId} of ${held.node} has not cooled`);
+    }
+  }
+}
