@@ -124,7 +124,8 @@ it(
     await eventually("the capacity", async () => {
       const nodes = await cluster.admin.list("/api/v1/nodes");
       const capacity = nodes.map(
-        ({ status }) => (status?.["capacity"] as Record<string, string>)["vpc.amazonaws.com/pod-eni"],
+        ({ status }) =>
+          (status?.["capacity"] as Record<string, string> | undefined)?.["vpc.amazonaws.com/pod-eni"],
       );
       return capacity.every((one) => one === BRANCHES) ? true : undefined;
     });
