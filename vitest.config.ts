@@ -75,6 +75,8 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      // The running controller with an API server and an EC2 of its own: minutes.
+      project("controlled", ["test/controlled/**/*.test.ts"], 60_000),
       // The simulator and the port to EC2 over loopback: any Linux, no root.
       project("simulator", ["test/simulator/{port,wire,command,iam,cleanup}.test.ts"], 60_000),
       // EC2's own clients against dist/branchline simulate.

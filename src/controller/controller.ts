@@ -1,3 +1,4 @@
+import { backOffMs } from "../ec2/budget.ts";
 import type { EndedCall } from "../ec2/port.ts";
 import { LeaderElection } from "../kubernetes/lease.ts";
 import { Recorder } from "../kubernetes/events.ts";
@@ -28,7 +29,6 @@ import { Workers } from "./workers.ts";
 const DESCRIBE_MS = 600_000;
 /** And after so long while something was seen once. */
 const DESCRIBE_SOON_MS = 60_000;
-const DESCRIBE_AGAIN_MS = 10_000;
 /** Decisions take well under a millisecond: the actions they begin run side by side. */
 const CONCURRENCY = 64;
 /** Of the actions under way, when the controller ends. */
@@ -222,12 +222,13 @@ export class Controller {
 
   /** All of the cluster in EC2, at the start and again and again. Nothing is decided before the first time. */
   private async keepDescribing(signal: AbortSignal): Promise<void> {
-    const { timer, cluster } = this.options;
+    const { timer, cluster, random } = this.options;
+    let failures = 0;
     // On EKS nothing is made that EC2 might know of.
     let isStarted = this.options.mode === "eks";
     if (isStarted) this.start();
     while (!signal.aborted) {
-      let next = DESCRIBE_AGAIN_MS;
+      let next: number;
       try {
         const askedAt = timer.now();
         const all = await describeAll(this.ports, cluster, askedAt, {
@@ -239,10 +240,13 @@ export class Controller {
         this.conditions.set("Described", true, `EC2 has described the cluster's interfaces`);
         if (!isStarted) this.start();
         isStarted = true;
+        failures = 0;
         next = this.workers.areUncertain ? DESCRIBE_SOON_MS : DESCRIBE_MS;
       } catch (error) {
         if (signal.aborted) return;
         this.conditions.set("Described", false, messageOf(error));
+        failures += 1;
+        next = backOffMs(failures, random);
       }
       await this.untilDescribing(next, signal);
     }

@@ -26,8 +26,6 @@ export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
     failed: (ledger, failure, moment) =>
       changeBranch(ledger, id, (branch) => ({
         ...branch,
-        // Whether it was done or not: they are set once more, also when the policies say again what they said before.
-        ...(failure.kind === "unknown" && { eni: { ...branch.eni, groups: [] } }),
         retry: retryAfter(branch.retry, failure, moment),
       })),
   };

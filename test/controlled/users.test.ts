@@ -2,8 +2,8 @@
 // cni: amazon-vpc-cni-k8s, roadmap: containers-roadmap), played with the running controller: ours does not.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../ground/run.ts";
-import { CLUSTER, ControlledCluster, POD_ENI } from "./support/controlled-cluster.ts";
-import type { RunningPart } from "./support/running-part.ts";
+import { CLUSTER, ControlledCluster, POD_ENI } from "../api/support/controlled-cluster.ts";
+import type { RunningPart } from "../api/support/running-part.ts";
 
 const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
 const ENI_CONFIGS = "/apis/crd.k8s.amazonaws.com/v1alpha1/eniconfigs";

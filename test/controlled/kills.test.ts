@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Random } from "../../src/simulator/model/random.ts";
 import { eventually, sleep } from "../ground/run.ts";
-import { BranchWatch } from "./support/branch-watch.ts";
-import { Churn } from "./support/churn.ts";
-import { ControlledCluster } from "./support/controlled-cluster.ts";
-import { Replicas } from "./support/replicas.ts";
+import { BranchWatch } from "../api/support/branch-watch.ts";
+import { Churn } from "../api/support/churn.ts";
+import { ControlledCluster } from "../api/support/controlled-cluster.ts";
+import { Replicas } from "../api/support/replicas.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? "20");
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -48,7 +48,7 @@ beforeAll(async () => {
   replicas = new Replicas(cluster, ["--cooldown", "30s"]);
   for (const [i, node] of NODES.entries()) instances.set(node, await cluster.addNode(node, i, "m5.xlarge"));
   for (const node of NODES) await cluster.declareFeature(node);
-});
+}, 120_000);
 
 afterAll(async () => {
   await churn.stop();
