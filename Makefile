@@ -67,6 +67,7 @@ test-all: ground ## Everything, some 2 hours: both kernels whole, every fault, 1
 
 test-kernel: build guest ## Test files in each kernel's guest (KERNELS="6.1 6.12" FILES= PROJECT=kernel CONTAINERD=1.6), or NATIVE=1
 	$(if $(filter 2,$(CONTAINERD)),@test/setup/containerd.sh)
+	$(if $(filter runtime,$(PROJECT)),@test/setup/packages.sh runtime && test/setup/kubernetes.sh helm)
 	node test/vm/run-suite.ts --project $(or $(PROJECT),kernel) --timeout 3600 $(if $(CONTAINERD),--env CONTAINERD=$(CONTAINERD)) $(if $(NATIVE),--native,$(addprefix --kernel ,$(KERNELS))) -- $(FILES)
 
 # Four seconds for a round are enough where others are at work too.

@@ -8,6 +8,13 @@ import { errorCode } from "./errno.ts";
  * A key is a path (`ipv4/conf/eth0/rp_filter`), since interface names may contain dots.
  */
 
+const HERE = "/proc/sys/net";
+/**
+ * As the node's first process has it, of the same namespace. A runtime gives a container /proc/sys to read only, also one
+ * with the node's network; the agent's sees all processes of the node.
+ */
+const OF_NODE = "/proc/1/root/proc/sys/net";
+
 /** Bytes; longer values are truncated. */
 const LONGEST = 256;
 
@@ -15,7 +22,7 @@ const LONGEST = 256;
 export function readSysctl(key: string): string | undefined {
   let fd: number;
   try {
-    fd = openSync(`/proc/sys/net/${key}`, "r");
+    fd = openSync(`${HERE}/${key}`, "r");
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
@@ -31,12 +38,18 @@ export function readSysctl(key: string): string | undefined {
 
 /** Writes the value; false if this kernel (or interface) lacks the parameter. */
 export function writeSysctl(key: string, value: string): boolean {
+  return write(HERE, key, value);
+}
+
+function write(directory: string, key: string, value: string): boolean {
   try {
     // "w" implies O_CREAT, which /proc refuses with EACCES for a missing key; "r+" gives ENOENT.
-    writeFileSync(`/proc/sys/net/${key}`, value, { flag: "r+" });
+    writeFileSync(`${directory}/${key}`, value, { flag: "r+" });
     return true;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
+    const code = errorCode(error);
+    if (code === "ENOENT") return false;
+    if (code === "EROFS" && directory === HERE) return write(OF_NODE, key, value);
     throw error;
   }
 }

@@ -45,7 +45,7 @@ async function pass(running: readonly Sandbox[], blind?: string) {
     attachments: new KnownAttachments(store),
     pods: { values: () => pods.values() },
     // This machine may not let anybody look at process 1.
-    look: () => (blind === undefined ? { identities: allIdentities() } : { blind }),
+    look: () => (blind === undefined ? { identities: allIdentities(), hidden: new Set() } : { blind }),
     checkHome: () => undefined,
     conditions: { set: (name, isTrue, why) => said.push(`${name} ${isTrue}${why === "" ? "" : `: ${why}`}`) },
     timer: systemTimer,

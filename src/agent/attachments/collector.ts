@@ -79,8 +79,15 @@ export class Collector {
     if ("blind" in sight) return sight;
     const records: Seen[] = [];
     for (const record of attachments.all()) {
+      const { path, identity } = record.namespace;
+      if (sight.hidden.has(identity)) {
+        const lacks = "the agent needs mountPropagation HostToContainer for its directory";
+        return {
+          blind: `the network namespace ${path} is mounted where the agent does not see it: ${lacks}`,
+        };
+      }
       // Whose number is not there is gone. Whose number is may be another by now, which takes a closer look.
-      const isThere = sight.identities.has(record.namespace.identity) && isOpen(node, record);
+      const isThere = sight.identities.has(identity) && isOpen(node, record);
       records.push({ record, isThere });
       // Others have a turn between two.
       await setImmediate();

@@ -17,13 +17,17 @@ function processOf(name: string, of: string | undefined, pid = first): void {
 
 function namespace(name: string): string {
   writeFileSync(at(name), "");
+  return identityOf(name);
+}
+
+function identityOf(name: string): string {
   const { dev, ino } = statSync(at(name));
   return `${dev}:${ino}`;
 }
 
 const seen = () => {
   const sight = look({ proc: at("proc"), mountDirectories: [at("netns"), at("none")] });
-  return "blind" in sight ? sight.blind.replaceAll(scratch.path, "") : sight.identities;
+  return "blind" in sight ? sight.blind.replaceAll(scratch.path, "") : sight;
 };
 
 it("sees those of processes and those of paths", () => {
@@ -36,7 +40,25 @@ it("sees those of processes and those of paths", () => {
   mkdirSync(at("proc", "sys"));
   mkdirSync(at("netns"));
   symlinkSync(at("two"), at("netns", "cni-1"));
-  expect(seen()).toEqual(new Set([node, one, two]));
+  expect(seen()).toEqual({ identities: new Set([node, one, two]), hidden: new Set() });
+});
+
+it("tells what is mounted for the node alone, unless a process is in it", () => {
+  const [node, one, , hidden] = [namespace("node"), namespace("one"), namespace("two"), namespace("hidden")];
+  processOf("self", "node");
+  processOf("1", "node");
+  processOf("77", "one");
+  // Where nothing is mounted there is the file that the other is mounted on.
+  mkdirSync(at("netns"));
+  const file = namespace("netns/cni-2");
+  symlinkSync(at("two"), at("netns", "cni-3"));
+  const ofNode = at("proc", "1", "root", at("netns"));
+  mkdirSync(ofNode, { recursive: true });
+  symlinkSync(at("one"), `${ofNode}/cni-1`);
+  symlinkSync(at("hidden"), `${ofNode}/cni-2`);
+  symlinkSync(at("two"), `${ofNode}/cni-3`);
+  const two = identityOf("two");
+  expect(seen()).toEqual({ identities: new Set([node, one, file, two]), hidden: new Set([hidden]) });
 });
 
 it("is blind in another pid namespace", () => {

@@ -1,11 +1,13 @@
 import { copyFileSync, linkSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { distDirectory } from "../../ground/macvlan/iproute.ts";
 
-const FILES = path.resolve(import.meta.dirname, "../../../deploy/image/files.mjs");
+const ROOT = path.resolve(import.meta.dirname, "../../..");
+const FILES = path.join(ROOT, "deploy/image/files.mjs");
 
 interface ImageFiles {
-  readonly imageFiles: () => {
+  readonly imageFiles: (executable: string) => {
     readonly files: readonly { readonly path: string; readonly source: string }[];
   };
 }
@@ -13,10 +15,10 @@ interface ImageFiles {
 /** Where the executable is in the image. */
 export const EXECUTABLE = "/usr/local/bin/branchline";
 
-/** Lays out the image's files below a directory, as a runtime unpacks them. */
+/** Lays out the image's files below a directory, as a runtime unpacks them; with the executable that goes with this kernel. */
 export async function layOutImage(directory: string): Promise<void> {
   const { imageFiles } = (await import(pathToFileURL(FILES).href)) as ImageFiles;
-  for (const { path: to, source } of imageFiles().files) {
+  for (const { path: to, source } of imageFiles(path.join(ROOT, distDirectory, "branchline")).files) {
     const target = path.join(directory, to);
     mkdirSync(path.dirname(target), { recursive: true });
     try {

@@ -22,12 +22,53 @@ export interface PortMapping {
   readonly host_port: number;
 }
 
+/** Whose network or processes a container sees: the node's, its pod's, or its own. */
+export interface NamespaceOption {
+  readonly network: "POD" | "NODE";
+  readonly pid: "CONTAINER" | "NODE";
+}
+
 export interface PodSandboxConfig {
   readonly metadata: PodSandboxMetadata;
   readonly hostname: string;
+  readonly log_directory?: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly port_mappings: readonly PortMapping[];
-  readonly linux: { readonly cgroup_parent: string };
+  readonly linux: {
+    readonly cgroup_parent: string;
+    readonly security_context?: { readonly namespace_options: NamespaceOption };
+  };
+}
+
+export interface ContainerMount {
+  readonly container_path: string;
+  readonly host_path: string;
+  readonly readonly?: boolean;
+  readonly propagation?: "PROPAGATION_PRIVATE" | "PROPAGATION_HOST_TO_CONTAINER";
+}
+
+export interface ContainerConfig {
+  readonly name: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly args?: readonly string[];
+  readonly envs?: readonly { readonly key: string; readonly value: string }[];
+  readonly mounts?: readonly ContainerMount[];
+  /** Below the sandbox's log_directory. */
+  readonly log_path?: string;
+  readonly linux?: {
+    readonly security_context: {
+      readonly capabilities: {
+        readonly add_capabilities: readonly string[];
+        readonly drop_capabilities: readonly string[];
+      };
+      readonly namespace_options: NamespaceOption;
+      readonly run_as_user: { readonly value: number };
+      readonly readonly_rootfs: boolean;
+      readonly masked_paths: readonly string[];
+      readonly readonly_paths: readonly string[];
+    };
+  };
 }
 
 export interface SandboxStatus {
@@ -36,6 +77,8 @@ export interface SandboxStatus {
   readonly ips: readonly string[];
   /** Path of the network namespace; empty when it is gone. */
   readonly netns: string;
+  /** Of the process that keeps the sandbox; 0 when it has ended. */
+  readonly pid: number;
 }
 
 export interface ListedSandbox {
@@ -175,7 +218,7 @@ export class Cri {
     return {
       state: found.state,
       ips: [ip, ...more.map((each) => each.ip)].filter((each) => each !== ""),
-      netns: namespaceIn(info["info"] ?? "{}"),
+      ...accountOf(info["info"] ?? "{}"),
     };
   }
 
@@ -187,15 +230,15 @@ export class Cri {
   async runContainer(
     sandbox: string,
     config: PodSandboxConfig,
-    container: { readonly name: string; readonly image: string; readonly command: readonly string[] },
+    { name, image, ...container }: ContainerConfig,
   ): Promise<string> {
     const { container_id } = await this.#call<{ container_id: string }>("CreateContainer", {
       pod_sandbox_id: sandbox,
       sandbox_config: config,
       config: {
-        metadata: { name: container.name, attempt: 0 },
-        image: { image: container.image },
-        command: container.command,
+        metadata: { name, attempt: 0 },
+        image: { image },
+        ...container,
       },
     });
     await this.#call("StartContainer", { container_id });
@@ -242,9 +285,11 @@ function call<T>(
 }
 
 /** containerd's own account of a sandbox, from its verbose status. */
-function namespaceIn(info: string): string {
-  const { runtimeSpec } = JSON.parse(info) as {
+function accountOf(info: string): Pick<SandboxStatus, "netns" | "pid"> {
+  const { runtimeSpec, pid = 0 } = JSON.parse(info) as {
+    pid?: number;
     runtimeSpec?: { linux?: { namespaces?: readonly { type: string; path?: string }[] } };
   };
-  return runtimeSpec?.linux?.namespaces?.find(({ type }) => type === "network")?.path ?? "";
+  const network = runtimeSpec?.linux?.namespaces?.find(({ type }) => type === "network");
+  return { netns: network?.path ?? "", pid };
 }
