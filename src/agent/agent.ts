@@ -382,8 +382,9 @@ export class Agent {
   }
 }
 
-/** A pod runs that did not, as far as was known. */
+/** A pod runs that did not, as far as was known; or it runs anew, as after a reboot. */
 function hasStarted(change: Change<Pod>): boolean {
   if (change.type === "deleted" || change.object.phase !== "Running") return false;
-  return change.type === "added" || change.before.phase !== "Running";
+  if (change.type === "added" || change.before.phase !== "Running") return true;
+  return change.before.startedAt !== change.object.startedAt;
 }

@@ -12,6 +12,8 @@ interface Is {
   readonly asks?: boolean;
   readonly hostNetwork?: boolean;
   readonly app?: string;
+  /** Its container's state. */
+  readonly state?: object;
 }
 
 interface Known {
@@ -24,7 +26,17 @@ interface Known {
 /** Its ServiceAccount has to be read first. */
 const UNREAD = "unread";
 
-const podOf = ({ phase = "Running", annotation: its, asks = false, hostNetwork = false, app = "web" }: Is) =>
+const bootedAt = Date.parse("2026-11-28T13:00:00Z");
+const running = (startedAt: string) => ({ state: { running: { startedAt } } });
+
+const podOf = ({
+  phase = "Running",
+  annotation: its,
+  asks = false,
+  hostNetwork = false,
+  app = "web",
+  state,
+}: Is) =>
   PODS.read({
     metadata: {
       namespace: "shop",
@@ -38,7 +50,7 @@ const podOf = ({ phase = "Running", annotation: its, asks = false, hostNetwork =
       hostNetwork,
       containers: [{ resources: asks ? { limits: { "vpc.amazonaws.com/pod-eni": "1" } } : {} }],
     },
-    status: { phase },
+    status: { phase, ...(state !== undefined && { containerStatuses: [{ state: { waiting: {} } }, state] }) },
   });
 
 const policyOf = (creationTimestamp: string, selector: object) =>
@@ -98,6 +110,43 @@ it.each<[string, Is, object[], Known, string | undefined]>([
   ["a policy that cannot be evaluated", {}, [invalid], {}, undefined],
   ["our record, and a policy by ServiceAccount", {}, [byAccount], { attached: ["u1"] }, undefined],
   ["a pod that starts", { asks: true, phase: "Pending" }, [], {}, undefined],
+  [
+    "a pod that was started before the node",
+    { asks: true, state: running("2026-11-28T12:58:59Z") },
+    [],
+    {},
+    undefined,
+  ],
+  [
+    "a pod that was started before the node, and waits to be started again",
+    {
+      asks: true,
+      state: { state: { waiting: {} }, lastState: { terminated: { startedAt: "2026-11-28T12:58:59Z" } } },
+    },
+    [],
+    {},
+    undefined,
+  ],
+  [
+    "a pod that was started since the node was",
+    { asks: true, state: running("2026-11-28T13:00:01Z") },
+    [],
+    {},
+    "it has a limit of vpc.amazonaws.com/pod-eni",
+  ],
+  [
+    "a pod that was started again since the node was, and ended",
+    {
+      asks: true,
+      state: {
+        state: { terminated: { startedAt: "2026-11-28T13:00:01Z" } },
+        lastState: { terminated: { startedAt: "2026-11-28T12:00:00Z" } },
+      },
+    },
+    [],
+    {},
+    "it has a limit of vpc.amazonaws.com/pod-eni",
+  ],
   ["a pod that has ended", { asks: true, phase: "Failed" }, [], {}, undefined],
   ["a pod of the node's network", { asks: true, hostNetwork: true }, [], {}, undefined],
   ["nothing", {}, [], {}, undefined],
@@ -109,6 +158,7 @@ it.each<[string, Is, object[], Known, string | undefined]>([
     attached: new Set(attached),
     vlanIds: new Set(vlanIds),
     accountLabels: new Map(account === undefined ? [] : [["u1", labels]]),
+    bootedAt,
   });
   expect(escaped.map(({ why }) => why)).toEqual(
     expected === undefined || expected === UNREAD ? [] : [expected],

@@ -23,6 +23,8 @@ export interface SweepFacts {
    * read.
    */
   readonly accountLabels: ReadonlyMap<string, Labels | undefined>;
+  /** The node's, in milliseconds since 1970. */
+  readonly bootedAt: number;
 }
 
 export interface Swept {
@@ -31,17 +33,29 @@ export interface Swept {
   readonly unread: readonly Pod[];
 }
 
+/** A clock that was set right after the boot may be off by so much before. */
+const CLOCK_MS = 60_000;
+
 /**
- * Only pods that run: of others, ADD may be under way. A policy counts if it is not younger than the pod; the labels of pod
+ * Only pods that run: of others, ADD may be under way. After a reboot the API server calls those running that ran before;
+ * they do once a container of theirs has been started since. A policy counts if it is not younger than the pod; the labels of pod
  * and ServiceAccount are those that are known, though they may have been others when the pod was made.
  */
-export function findEscaped({ pods, policies, attached, vlanIds, accountLabels }: SweepFacts): Swept {
+export function findEscaped({
+  pods,
+  policies,
+  attached,
+  vlanIds,
+  accountLabels,
+  bootedAt,
+}: SweepFacts): Swept {
   const all = [...policies];
   const escaped: Escaped[] = [];
   const unread: Pod[] = [];
   for (const pod of pods) {
-    const { metadata, phase, usesHostNetwork } = pod;
+    const { metadata, phase, startedAt = "", usesHostNetwork } = pod;
     if (phase !== "Running" || usesHostNetwork || attached.has(metadata.uid)) continue;
+    if (Date.parse(startedAt) < bootedAt - CLOCK_MS) continue;
     const annotation = metadata.annotations[POD_ENI_ANNOTATION];
     if (annotation !== undefined && vlanIds.has(vlanIdOf(annotation) ?? 0)) continue;
     const why = askedFor(pod) ?? selectedBy(pod, all, accountLabels);

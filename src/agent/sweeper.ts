@@ -1,3 +1,4 @@
+import { uptime } from "node:os";
 import type { Cache } from "../kubernetes/cache.ts";
 import { keyOf } from "../kubernetes/metadata.ts";
 import type { Pod, SecurityGroupPolicyObject } from "../kubernetes/objects.ts";
@@ -45,6 +46,7 @@ export class Sweeper {
         attached: attachments.uids(),
         vlanIds: vlanIdsOnNode(),
         accountLabels: accounts.known,
+        bootedAt: Date.now() - uptime() * 1000,
       });
       for (const { pod, why } of escaped) {
         const message = `it runs with the node's security groups instead of a branch of its own, though ${why}; delete it`;

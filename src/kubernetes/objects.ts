@@ -18,6 +18,8 @@ export interface Pod extends KubernetesObject {
   readonly asksForBranch: boolean;
   /** Pending, Running, Succeeded, Failed or Unknown. */
   readonly phase: string;
+  /** When one of its containers was started last, as kubelet has told it: RFC 3339, to the second. Undefined if none was. */
+  readonly startedAt: string | undefined;
   /** Whether a controller owns it, which would make another. */
   readonly hasOwner: boolean;
   /**
@@ -37,6 +39,7 @@ export const PODS: Resource<Pod> = {
     const spec = fieldsOf(fieldsOf(object)["spec"]);
     const containers = [...itemsOf(spec["containers"]), ...itemsOf(spec["initContainers"])];
     const owners = itemsOf(fieldsOf(fieldsOf(object)["metadata"])["ownerReferences"]);
+    const status = fieldsOf(fieldsOf(object)["status"]);
     return {
       metadata: readMetadata(object),
       node: textOf(spec["nodeName"]) ?? "",
@@ -44,12 +47,25 @@ export const PODS: Resource<Pod> = {
       serviceAccount: textOf(spec["serviceAccountName"]) ?? "default",
       usesHostNetwork: spec["hostNetwork"] === true,
       asksForBranch: containers.some(hasBranchLimit),
-      phase: textOf(fieldsOf(fieldsOf(object)["status"])["phase"]) ?? "",
+      phase: textOf(status["phase"]) ?? "",
+      // Texts of one form are in the order of their times.
+      startedAt: itemsOf(status["containerStatuses"]).flatMap(startsOf).toSorted().at(-1),
       hasOwner: owners.some((owner) => fieldsOf(owner)["controller"] === true),
       enforces: enforcedBy(object, itemsOf(spec["containers"])),
     };
   },
 };
+
+/** When a container was started, as its status says. */
+function startsOf(container: unknown): string[] {
+  const { state, lastState } = fieldsOf(container);
+  const states = [
+    fieldsOf(state)["running"],
+    fieldsOf(state)["terminated"],
+    fieldsOf(lastState)["terminated"],
+  ];
+  return states.flatMap((one) => textOf(fieldsOf(one)["startedAt"]) ?? []);
+}
 
 /** By the label k8s-app. */
 const ENFORCERS: Readonly<Record<string, Pod["enforces"]>> = {
