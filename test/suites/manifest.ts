@@ -49,6 +49,8 @@ const VLAN = [
   ),
 ];
 
+const CUTS_AND_ORDERS = ["cut-points", "start-orders"].map((name) => `test/node/${name}.test.ts`);
+
 /** The suites, with the piece of the kernel suite (1 to PIECES) that is this commit's. */
 export function suites(piece: number): readonly Suite[] {
   const all = ["all"] as const;
@@ -154,6 +156,7 @@ export function suites(piece: number): readonly Suite[] {
       tiers: both,
       place: "here",
       projects: ["node"],
+      args: CUTS_AND_ORDERS,
       bound: 10,
       why: "agent, API server and pods on one node: the agent cut by SIGKILL at 25 points, 4 start orders, others for each commit",
     },
@@ -163,9 +166,20 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["node"],
+      args: CUTS_AND_ORDERS,
       env: { EVERY_CUT: "1" },
       bound: 60,
       why: "the same, with the agent cut at every operation on files and at every request, and all 12 start orders",
+    },
+    {
+      part: "agent",
+      name: "migration",
+      tiers: all,
+      place: "here",
+      projects: ["node"],
+      args: ["test/node/migration.test.ts"],
+      bound: 10,
+      why: "from aws-cni's branches to ours by the commands of docs/install.md, with helm and real controllers",
     },
     {
       ...plugin,
@@ -229,8 +243,8 @@ export function suites(piece: number): readonly Suite[] {
         tiers: all,
         place,
         projects: ["runtime"],
-        bound: 30,
-        why: "pods by containerd, also when something goes wrong",
+        bound: 45,
+        why: "pods by containerd, also when something goes wrong; the agent in the chart's own container, and reboots with it",
       },
       {
         ...plugin,
@@ -262,7 +276,7 @@ export function suites(piece: number): readonly Suite[] {
       place: "6.12",
       projects: ["runtime"],
       env: { CONTAINERD: "2" },
-      bound: 40,
+      bound: 55,
       why: "the same pods by containerd 2, which asks STATUS and loads no list during an ADD",
     },
     {

@@ -31,8 +31,8 @@ interface Volume {
 
 interface Container {
   readonly image: string;
-  readonly args: readonly string[];
-  readonly env?: readonly { readonly name: string }[];
+  readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly volumeMounts?: readonly {
     readonly name: string;
     readonly mountPath: string;
@@ -43,6 +43,12 @@ interface Container {
     readonly capabilities: { readonly add?: readonly string[] };
   };
 }
+
+/**
+ * The directory that an image is; or a program that stands for its container on the node itself, with the container's
+ * environment and NODE_DIRECTORY. The container is ready once that has said `ready`.
+ */
+export type Image = string | readonly [string, ...string[]];
 
 interface PlayedPod extends KubernetesObject {
   readonly spec: {
@@ -69,8 +75,7 @@ interface Started {
 export class PlayedKubelets implements AsyncDisposable {
   private readonly access: ApiAccess;
   private readonly namespace: string;
-  /** Directories by image. */
-  private readonly images: Readonly<Record<string, string>>;
+  private readonly images: Readonly<Record<string, Image>>;
   private readonly nodes = new Map<string, PlayedNode>();
   private readonly dead = new Set<string>();
   private readonly started = new Map<string, Started>();
@@ -79,7 +84,7 @@ export class PlayedKubelets implements AsyncDisposable {
   /** What pods have said, by name, also of those that are gone. */
   readonly logs = new Map<string, string[]>();
 
-  constructor(access: ApiAccess, namespace: string, images: Readonly<Record<string, string>>) {
+  constructor(access: ApiAccess, namespace: string, images: Readonly<Record<string, Image>>) {
     this.access = access;
     this.namespace = namespace;
     this.images = images;
@@ -167,10 +172,22 @@ export class PlayedKubelets implements AsyncDisposable {
   }
 
   private async start(pod: PlayedPod, node: PlayedNode): Promise<void> {
-    const { name, uid = "" } = pod.metadata;
+    const { uid = "" } = pod.metadata;
     const [container] = pod.spec.containers;
     const image = this.images[container.image];
     if (image === undefined) throw new Error(`there is no image ${container.image}`);
+    const argv = typeof image === "string" ? await this.contained(image, pod, node) : image;
+    this.started.set(uid, this.spawned(argv, pod, node));
+  }
+
+  /** The command that runs the container in mounts of its own. */
+  private async contained(
+    image: string,
+    pod: PlayedPod,
+    node: PlayedNode,
+  ): Promise<readonly [string, ...string[]]> {
+    const { uid = "" } = pod.metadata;
+    const [container] = pod.spec.containers;
     const root = path.join(node.directory, "pods", uid, "root");
     mkdirSync(root, { recursive: true });
     const mounts: string[] = [];
@@ -190,33 +207,25 @@ export class PlayedKubelets implements AsyncDisposable {
       `mount -o remount,ro '${root}'`,
       `exec capsh '--chroot=${root}' ${capshOf(container.securityContext)} --shell=${EXECUTABLE} -- "$@"`,
     ].join("\n");
+    const args = (container.args ?? []).map(withAnyPort);
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", script, "sh", ...args];
+  }
+
+  private spawned(argv: readonly string[], { metadata, spec }: PlayedPod, node: PlayedNode): Started {
+    const { env = [] } = spec.containers[0];
     const url = new URL(this.access.url);
-    const child = spawn(
-      // Whoever kills the test ends it too.
-      "setpriv",
-      [
-        "--pdeathsig",
-        "KILL",
-        "unshare",
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-ec",
-        script,
-        "sh",
-        ...container.args.map(withAnyPort),
-      ],
-      {
-        stdio: ["ignore", "pipe", "pipe"],
-        env: {
-          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-          ...(container.env?.some((one) => one.name === "NODE_NAME") === true && { NODE_NAME: node.name }),
-          KUBERNETES_SERVICE_HOST: url.hostname,
-          KUBERNETES_SERVICE_PORT: url.port,
-        },
+    // Whoever kills the test ends it too.
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", ...argv], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+        ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
+        ...(env.some((one) => one.name === "NODE_NAME") && { NODE_NAME: node.name }),
+        NODE_DIRECTORY: node.directory,
+        KUBERNETES_SERVICE_HOST: url.hostname,
+        KUBERNETES_SERVICE_PORT: url.port,
       },
-    );
+    });
     const started: Started = { child, node: node.name, lines: [], exit: undefined, endedAt: 0, said: "" };
     for (const stream of [child.stdout, child.stderr]) {
       let rest = "";
@@ -224,14 +233,14 @@ export class PlayedKubelets implements AsyncDisposable {
         const lines = (rest + chunk).split("\n");
         rest = lines.pop() ?? "";
         started.lines.push(...lines);
-        for (const line of lines) this.note(name, line);
+        for (const line of lines) this.note(metadata.name, line);
       });
     }
     child.once("close", (code) => {
       started.exit = code;
       started.endedAt = Date.now();
     });
-    this.started.set(uid, started);
+    return started;
   }
 
   /** The directory of this machine that a volume is. */
@@ -265,7 +274,8 @@ export class PlayedKubelets implements AsyncDisposable {
   private async tellReady(pod: PlayedPod, started: Started): Promise<void> {
     const line = started.lines.find((one) => one.includes('"health":'));
     const url = line === undefined ? undefined : (JSON.parse(line) as { health: string }).health;
-    const isReady = url !== undefined && (await fetch(`${url}/readyz`)).ok;
+    const isReady =
+      started.lines.includes("ready") || (url !== undefined && (await fetch(`${url}/readyz`)).ok);
     const state = { running: { startedAt: new Date().toISOString() } };
     await this.tell(pod, started, "Running", state, isReady);
   }
