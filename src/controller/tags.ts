@@ -67,10 +67,10 @@ export function branchTags(
 
 /** Whose branch it was made for, as its tags say; undefined without them, as of AWS's controller. */
 export function podOfTags(tags: Tags): PodName | undefined {
-  const [namespace, name] = (tags[POD_TAG] ?? "").split("/");
-  const uid = tags[POD_UID_TAG];
-  if (namespace === undefined || name === undefined || name === "" || uid === undefined) return undefined;
-  return { namespace, name, uid };
+  const [, namespace, name] = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(tags[POD_TAG] ?? "") ?? [];
+  const uid = tags[POD_UID_TAG] ?? "";
+  // Somebody may have changed them: a pod that cannot be is not there, and that is no reason to release its branch.
+  return namespace === undefined || name === undefined || uid === "" ? undefined : { namespace, name, uid };
 }
 
 export function vlanOfTags(tags: Tags): number | undefined {

@@ -1,7 +1,7 @@
 import type { Action, Decision } from "../action.ts";
 import { Draft } from "../draft.ts";
 import type { PodFacts } from "../facts.ts";
-import { type Branch, branchOfPod, type AttachedTrunk, otherOnVlan } from "../ledger.ts";
+import { type Branch, branchOfPod, type AttachedTrunk, type Ledger, otherOnVlan } from "../ledger.ts";
 import { isManaged, type View } from "../view.ts";
 import { annotate } from "./actions/annotate.ts";
 import { associate } from "./actions/associate.ts";
@@ -20,7 +20,7 @@ export function decideBranches(view: View, now: number): Decision {
   const draft = new Draft();
   if (view.settings.mode !== "standalone") return draft;
   const { ledger } = view;
-  const waiting = view.pods.filter(isWaiting);
+  const waiting = view.pods.filter((pod) => isWaiting(pod) && !isOver(pod, ledger));
   if (waiting.length === 0 || view.node === undefined) return draft;
   const trunk = readyTrunk(view);
   const limit = limitOf(view);
@@ -49,6 +49,11 @@ export function subjectOf({ uid }: { readonly uid: string }): string {
 
 function isWaiting(pod: PodFacts): boolean {
   return pod.wantsBranch && !pod.isFinished && !pod.isBeingDeleted && pod.claim === undefined;
+}
+
+/** The cache is behind: its branch cools, so the API server has said more. */
+function isOver({ uid }: PodFacts, { branches }: Ledger): boolean {
+  return [...branches.values()].some(({ state, pod }) => state === "cooling" && pod?.uid === uid);
 }
 
 /** The trunk, once it can carry branches for good. */

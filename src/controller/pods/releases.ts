@@ -13,7 +13,8 @@ export const SIGHTINGS = 2;
 /** The end of branches without a pod: confirm → cool → disassociate → delete. */
 export function decideReleases(view: View, now: number): Decision {
   const draft = new Draft();
-  if (view.settings.mode !== "standalone") return draft;
+  // An incomplete cache has too few pods, never too many.
+  if (view.settings.mode !== "standalone" || !view.isComplete) return draft;
   const living = new Map(view.pods.filter(({ isFinished }) => !isFinished).map((pod) => [pod.uid, pod]));
   for (const branch of view.ledger.branches.values()) {
     if (branch.pod !== undefined && view.busy.has(`pod ${branch.pod.uid}`)) continue;
@@ -35,8 +36,7 @@ function release(
     case "associated":
     case "assigned":
     case "found":
-      // An incomplete cache has too few pods, never too many.
-      return !view.isComplete || isOwned(branch, living) ? undefined : confirmGone(view, branch);
+      return isOwned(branch, living) ? undefined : confirmGone(view, branch);
     case "cooling":
       if (branch.until !== undefined && branch.until > now) {
         draft.wake(branch.until);
