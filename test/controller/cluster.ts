@@ -57,6 +57,12 @@ export class Cluster {
     this.cache = this.copy();
   }
 
+  /** As of a process that has just begun to list: a part of the pods is there. */
+  forget(pick: number): void {
+    for (const [i, name] of [...this.cache.pods.keys()].entries())
+      if ((pick >> (i % 16)) & 1) this.cache.pods.delete(name);
+  }
+
   private copy(): ClusterState {
     const { pods, policies, node, cniNode } = this.truth;
     return {

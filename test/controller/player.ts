@@ -34,6 +34,7 @@ export const STEP_KINDS = [
   "refuse call",
   "deliver",
   "describe",
+  "complete caches",
   "create pod",
   "delete pod",
   "end pod",
@@ -106,6 +107,8 @@ export class Player {
     await this.carryOut(what, pick);
     await settle();
     this.rules.check(this.worker.ledger);
+    const rests = what === "pass" && this.calls.length === 0 && !this.cluster.isBehind;
+    if (rests) this.rules.rests(this.worker.ledger);
   }
 
   /** All faults end: everything has to become right within so many rounds. */
@@ -198,6 +201,8 @@ export class Player {
         return this.cluster.deliver();
       case "describe":
         return void this.describe();
+      case "complete caches":
+        return this.complete();
       case "create pod": {
         const name = `p${pick % NAMES}`;
         const isThere = this.cluster.truth.pods.has(name);
@@ -256,7 +261,6 @@ export class Player {
   }
 
   private async describe(): Promise<void> {
-    if (!this.isComplete) return this.complete();
     if (this.isDescribing) return;
     this.isDescribing = true;
     const { worker } = this;
@@ -288,6 +292,7 @@ export class Player {
     this.abort = new AbortController();
     this.isComplete = false;
     this.isDescribing = false;
+    this.cluster.forget(pick);
     this.rules.restarted();
     this.worker = this.newWorker();
   }

@@ -98,7 +98,7 @@ export class Rules {
         this.annotating = basis;
         return;
       case "setCapacity":
-        return this.setCapacity(Number(args[1]), basis);
+        return this.capacity(Number(args[1]), basis.gone);
       case "createBranch":
         return this.createBranch(args[0] as { tags: Record<string, string> }, basis.at);
       case "setGroups":
@@ -133,15 +133,25 @@ export class Rules {
     }
   }
 
+  /** The controller has nothing to do: what it has set is what it means. */
+  rests({ trunk, descriptions, retries }: Ledger): void {
+    const capacity = this.cluster.truth.node?.capacity;
+    const isReady = trunk.state === "attached" && trunk.goesWithInstance && descriptions > 0;
+    const waits = (retries.get("capacity")?.notBefore ?? 0) > this.now();
+    if (isReady && !waits && capacity !== undefined) this.capacity(capacity, this.life.gone);
+  }
+
   /** What EC2 lets nobody have: VLAN ids of pods that the controller has seen gone. */
-  private setCapacity(capacity: number, { gone }: Basis): void {
+  private capacity(capacity: number, gone: ReadonlySet<string>): void {
     const { interfaces, associations } = this.cloud.simulator.world;
     const held = [...associations.values()].filter(({ branch }) => {
       const uid = interfaces.get(branch)?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
       return uid !== undefined && gone.has(uid);
     });
     if (capacity > this.limit - held.length)
-      this.break(`capacity ${capacity} was set while ${held.length} of ${this.limit} were held by pods gone`);
+      this.break(
+        `the capacity was ${capacity} of ${this.limit} while pods that had gone held ${held.map(({ branch }) => branch).join(" ")}`,
+      );
   }
 
   after(method: string, result: unknown): void {
@@ -189,6 +199,8 @@ export class Rules {
     const wanted = this.annotating?.groups.get(pod.uid);
     if (groups === "" || groups !== wanted)
       this.break(`${pod.uid} was given groups ${groups}, not ${wanted}`);
+    const owner = eni?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
+    if (owner !== pod.uid) this.break(`${pod.uid} was given ${claim.eniId}, which was made for ${owner}`);
     const other = this.annotated.get(claim.eniId);
     if (other !== undefined && other !== pod.uid)
       this.break(`${claim.eniId} was given to ${pod.uid} after ${other}`);

@@ -1,28 +1,74 @@
 import { Random } from "../../src/simulator/model/random.ts";
 import { Player, STEP_KINDS, type Step, type StepKind } from "./player.ts";
 
-/** How often a step of each kind comes, of all that a run has. */
-const WEIGHTS: Readonly<Record<StepKind, number>> = {
-  pass: 30,
-  "finish call": 34,
-  "lose answer": 2,
-  "lose request": 2,
-  "refuse call": 3,
-  deliver: 20,
-  describe: 6,
-  "create pod": 8,
-  "delete pod": 5,
-  "end pod": 2,
-  "edit policy": 1,
-  "delete policy": 0.5,
-  wait: 8,
-  "wait long": 3,
-  crash: 1,
-  "take a VLAN id": 0.3,
-  "deny annotations": 0.4,
-  "allow annotations": 0.8,
-};
-/** Kinds without which a run goes on: each run draws which of them it has at all. */
+type Weights = Readonly<Partial<Record<StepKind, number>>>;
+
+/** How often a step of each kind comes, of all that a run has; by what the run has much of. */
+const THEMES = {
+  everything: {
+    pass: 12,
+    "finish call": 28,
+    "lose answer": 2,
+    "lose request": 2,
+    "refuse call": 3,
+    deliver: 10,
+    describe: 6,
+    "complete caches": 2,
+    "create pod": 14,
+    "delete pod": 10,
+    "end pod": 4,
+    "edit policy": 2,
+    "delete policy": 0.5,
+    wait: 14,
+    "wait long": 8,
+    crash: 1,
+    "take a VLAN id": 0.3,
+    "deny annotations": 0.4,
+    "allow annotations": 0.8,
+  },
+  policies: {
+    pass: 12,
+    "finish call": 28,
+    "lose answer": 6,
+    deliver: 10,
+    describe: 2,
+    "complete caches": 2,
+    "create pod": 5,
+    "delete pod": 1,
+    "edit policy": 8,
+    wait: 12,
+    crash: 0.5,
+  },
+  restarts: {
+    pass: 12,
+    "finish call": 28,
+    "lose request": 1,
+    deliver: 8,
+    describe: 12,
+    "complete caches": 2,
+    "create pod": 8,
+    "delete pod": 5,
+    "edit policy": 1,
+    wait: 5,
+    "wait long": 10,
+    crash: 3,
+  },
+  churn: {
+    pass: 12,
+    "finish call": 26,
+    "refuse call": 3,
+    deliver: 10,
+    describe: 2,
+    "complete caches": 2,
+    "create pod": 14,
+    "delete pod": 9,
+    wait: 6,
+    "wait long": 8,
+  },
+} as const satisfies Readonly<Record<string, Weights>>;
+export type Theme = keyof typeof THEMES;
+
+/** Kinds without which a run goes on: each run of everything draws which of them it has at all. */
 const OPTIONAL: readonly StepKind[] = [
   "lose answer",
   "lose request",
@@ -35,30 +81,69 @@ const OPTIONAL: readonly StepKind[] = [
   "take a VLAN id",
   "deny annotations",
 ];
+/** What mostly comes at once after a step of a kind, as for a controller that is not busy. */
+const NEXT: Readonly<Partial<Record<StepKind, StepKind>>> = {
+  deliver: "pass",
+  "finish call": "pass",
+  wait: "pass",
+  "wait long": "pass",
+  "create pod": "deliver",
+  "delete pod": "deliver",
+  "end pod": "deliver",
+  "edit policy": "deliver",
+};
+/** Until a trunk is there. */
+const START: readonly StepKind[] = [
+  "complete caches",
+  "describe",
+  "pass",
+  "finish call",
+  "finish call",
+  "deliver",
+  "wait",
+];
+const STARTS = 8;
 
 export interface Run {
   readonly seed: number;
+  /** Seconds. */
   readonly lag: { readonly describe: number; readonly create: number };
   readonly steps: readonly Step[];
 }
 
-export function runOf(seed: number, length: number): Run {
+/** Half of the seeds are of everything, unless a theme is given. */
+export function runOf(seed: number, length: number, given?: Theme): Run {
   const random = new Random(seed);
-  const left = new Set(OPTIONAL.filter(() => random.next() < 0.3));
-  const kinds = STEP_KINDS.filter((kind) => !left.has(kind));
-  // Each run has its own, so that some have much of what is seldom.
-  const weights = new Map(kinds.map((kind) => [kind, WEIGHTS[kind] * 3 ** (random.next() * 2 - 1)]));
-  const sum = [...weights.values()].reduce((total, weight) => total + weight, 0);
-  const draw = (): StepKind => {
-    let at = random.next() * sum;
-    return kinds.find((kind) => (at -= weights.get(kind) ?? 0) < 0) ?? "pass";
-  };
+  const others = ["policies", "restarts", "churn"] as const;
+  const theme = given ?? others[Math.floor(random.next() * 6)] ?? "everything";
+  const draw = drawing(THEMES[theme], theme === "everything" ? OPTIONAL : [], random);
   const lag = {
     describe: random.next() < 0.5 ? 0 : Math.floor(random.next() * 20),
     create: random.next() < 0.7 ? 0 : Math.floor(random.next() * 5),
   };
-  const steps = Array.from({ length }, () => ({ what: draw(), pick: Math.floor(random.next() * 2 ** 20) }));
+  // Most runs are about branches, and have their trunk soon.
+  const start = random.next() < 0.8 ? Array.from({ length: STARTS }, () => START).flat() : [];
+  const steps: Step[] = [];
+  let next: StepKind | undefined;
+  while (steps.length < length) {
+    const what: StepKind = next ?? start[steps.length] ?? draw();
+    steps.push({ what, pick: Math.floor(random.next() * 2 ** 20) });
+    next = steps.length >= start.length && random.next() < 0.7 ? NEXT[what] : undefined;
+  }
   return { seed, lag, steps };
+}
+
+/** Each run has weights of its own, so that some have much of what is seldom. */
+function drawing(weights: Weights, optional: readonly StepKind[], random: Random): () => StepKind {
+  const left = new Set(optional.filter(() => random.next() < 0.3));
+  const own = STEP_KINDS.filter((kind) => !left.has(kind)).map(
+    (kind) => [kind, (weights[kind] ?? 0) * 3 ** (random.next() * 2 - 1)] as const,
+  );
+  const sum = own.reduce((total, [, weight]) => total + weight, 0);
+  return () => {
+    let at = random.next() * sum;
+    return own.find(([, weight]) => (at -= weight) < 0)?.[0] ?? "pass";
+  };
 }
 
 /** Steps as text: what and pick, with commas between. */
