@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { ledgerOf, podFacts, viewOf } from "../../../test/unit/view.ts";
+import { tidied } from "./tidy.ts";
+
+const pod = podFacts();
+const request = { pod, attempt: 0, making: { vlan: 1, groups: [] }, provenAt: 0, retry: undefined };
+const ledger = ledgerOf({ requests: new Map([["pod-1", request]]), blocked: new Map([[3, 1_000]]) });
+
+it.each([
+  ["waits", { pods: [pod] }, true],
+  ["has gone", {}, false],
+  ["is finished", { pods: [podFacts({ isFinished: true })] }, false],
+  ["has an annotation", { pods: [podFacts({ claim: "unreadable" as const })] }, false],
+  ["may be in a cache that is not complete yet", { isComplete: false }, true],
+  ["has gone while its branch is being made", { busy: new Set(["pod pod-1"]) }, true],
+])("a request whose pod %s", (_what, fields, isKept) => {
+  expect(tidied(ledger, viewOf(fields), 0).requests.has("pod-1")).toBe(isKept);
+});
+
+it("knows the pods that were there before it", () => {
+  const before = tidied(ledgerOf(), viewOf({ pods: [pod], isComplete: false }), 0);
+  expect(before.inherited).toBeUndefined();
+  const first = tidied(before, viewOf({ pods: [pod] }), 0);
+  expect(first.inherited).toEqual(new Set(["pod-1"]));
+  const later = tidied(first, viewOf({ pods: [pod, podFacts({ uid: "pod-2" })] }), 0);
+  expect(later.inherited).toEqual(new Set(["pod-1"]));
+});
+
+it("blocks a VLAN id as long as it was said", () => {
+  expect([...tidied(ledger, viewOf(), 999).blocked.keys()]).toEqual([3]);
+  expect([...tidied(ledger, viewOf(), 1_000).blocked.keys()]).toEqual([]);
+});
