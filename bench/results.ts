@@ -57,6 +57,67 @@ export interface AgentFigures {
   readonly peakMiB: number;
 }
 
+/** All pods at once, on nodes with trunks and without a branch. */
+export interface BurstFigures {
+  readonly nodes: number;
+  readonly pods: number;
+  /** Until the API server had them all. */
+  readonly createdS: number;
+  /** From the first one's creation until the last one is annotated. */
+  readonly seconds: number;
+  /** What EC2's bucket of AssociateTrunkInterface allows. */
+  readonly allowedS: number;
+  readonly ratio: number;
+  /** Processor time of the controller. */
+  readonly cpuS: number;
+  readonly peakMiB: number;
+  readonly callsAPod: number;
+  /** Associations that EC2 refused as too many. */
+  readonly throttled: number;
+}
+
+/** From a pod's appearance in a watch to CreateNetworkInterface in EC2, one pod after the other: no call waits for a token. */
+export interface ReactionFigures {
+  readonly pods: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+  /** Of it, on average: the API server is asked whether it would take the annotation. */
+  readonly proofMs: number;
+}
+
+/** A new process after SIGKILL of the one before. */
+export interface RestartFigures {
+  readonly nodes: number;
+  /** It holds the Lease, whose holder had ended. */
+  readonly leadingS: number;
+  readonly describedS: number;
+  /** A fresh pod is annotated. */
+  readonly seconds: number;
+  /** To EC2, until then. */
+  readonly calls: number;
+}
+
+export interface LargeFigures {
+  readonly nodes: number;
+  readonly pods: number;
+  readonly branches: number;
+  readonly workingS: number;
+  readonly calls: number;
+  /** Processor time until it works. */
+  readonly startCpuS: number;
+  /** Of one core. */
+  readonly idleCpuPercent: number;
+  readonly residentMiB: number;
+  readonly peakMiB: number;
+}
+
+export interface ControllerFigures {
+  readonly reaction: ReactionFigures;
+  readonly burst: BurstFigures;
+  readonly restart: RestartFigures;
+  readonly large: LargeFigures;
+}
+
 /** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
 export interface Results {
   readonly native: Setting & {
@@ -67,6 +128,8 @@ export interface Results {
   readonly simulator: Setting & Simulated;
   /** Absent until it has been measured once. */
   readonly agent?: (Setting & AgentFigures) | undefined;
+  /** Absent until it has been measured once. */
+  readonly controller?: (Setting & ControllerFigures) | undefined;
   readonly guest: Setting & {
     readonly kernel: string;
     readonly attached: readonly Measured[];

@@ -1,12 +1,12 @@
 // `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look; `--part` measures
-// one of the parts, which are never compared, and keeps the others' results.
+// one of the parts, which are never compared, and keeps the others' results. `--share 0.2` of the controller's largest cluster.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { runInGuest } from "../test/vm/guest.ts";
 import { findKernel } from "../test/vm/kernel.ts";
-import type { AgentFigures, Results, Setting, Simulated } from "./results.ts";
+import type { AgentFigures, ControllerFigures, Results, Setting, Simulated } from "./results.ts";
 import { tablesOf } from "./tables.ts";
 
 const root = `${import.meta.dirname}/..`;
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "30" },
     kernel: { type: "string", default: "6.12" },
     part: { type: "string", default: "all" },
+    share: { type: "string", default: "1" },
   },
 });
 const rounds = Number(values.rounds);
@@ -42,9 +43,16 @@ function agent(): AgentFigures {
   return here("agent.ts");
 }
 
+function controller(): ControllerFigures {
+  process.stdout.write("the controller, beside a real API server and the simulated EC2\n");
+  execFileSync(`${root}/test/setup/kubernetes.sh`, ["etcd", "kube-apiserver"], { stdio: "inherit" });
+  return here("controller.ts", values.share);
+}
+
 /** Runs one of the scripts here, as it is; it prints JSON. */
-function here(file: string) {
-  return JSON.parse(execFileSync(process.execPath, [`${root}/bench/${file}`, dist], { encoding: "utf8" }));
+function here(file: string, ...args: string[]) {
+  const argv = [`${root}/bench/${file}`, dist, ...args];
+  return JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8" }));
 }
 
 function inNamespace<T>(name: string, action: () => T): T {
@@ -86,8 +94,10 @@ async function guest(): Promise<Omit<Results["guest"], keyof Setting>> {
 
 const file = `${root}/bench/results/latest.json`;
 const { part } = values;
-if (!["all", "native", "guest", "simulator", "agent"].includes(part)) {
-  process.stderr.write(`run.ts: --part "${part}" is not all, native, guest, simulator or agent\n`);
+if (!["all", "native", "guest", "simulator", "agent", "controller"].includes(part)) {
+  process.stderr.write(
+    `run.ts: --part "${part}" is not all, native, guest, simulator, agent or controller\n`,
+  );
   process.exit(2);
 }
 const setting: Setting = {
@@ -108,6 +118,7 @@ const results: Results = {
   native: measures("native") ? { ...setting, ...native() } : kept().native,
   simulator: measures("simulator") ? { ...setting, ...simulator() } : kept().simulator,
   agent: measures("agent") ? { ...setting, ...agent() } : kept().agent,
+  controller: measures("controller") ? { ...setting, ...controller() } : kept().controller,
   guest: measures("guest") ? { ...setting, ...(await guest()) } : kept().guest,
 };
 mkdirSync(`${root}/bench/results`, { recursive: true });

@@ -31,10 +31,21 @@ export function ratio(a: Figures, b: Figures): number {
   return Math.round((a.median / b.median) * 100) / 100;
 }
 
+/** The value below which this share of them is. */
+export function shareOf(values: readonly number[], share: number): number {
+  return round(
+    at(
+      values.toSorted((a, b) => a - b),
+      share,
+    ),
+  );
+}
+
 function at(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-function round(value: number): number {
+/** To two digits after the point. */
+export function round(value: number): number {
   return Math.round(value * 100) / 100;
 }

@@ -4,7 +4,7 @@ import { type Figures, ratio } from "./stats.ts";
 
 /** The results as the tables of docs/performance.md. */
 export function tablesOf(results: Results): string {
-  const { native, simulator, agent, guest } = results;
+  const { native, simulator, agent, controller, guest } = results;
   const [first] = guest.scaled;
   const [direct, routed] = guest.moved;
   return [
@@ -34,6 +34,7 @@ export function tablesOf(results: Results): string {
       ]),
     ),
     ...(agent === undefined ? [] : agentTables(agent)),
+    ...(controller === undefined ? [] : controllerTables(controller)),
     `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
     table(PROCESS, processRows(guest.attached)),
     "### 30 at once, guest",
@@ -139,6 +140,42 @@ function agentTables(agent: NonNullable<Results["agent"]>): string[] {
         ["idle, % of a core", String(agent.idleCpuPercent), "", ""],
         [`resident MiB (peak ${agent.peakMiB})`, String(agent.residentMiB), "", ""],
       ],
+    ),
+  ];
+}
+
+function controllerTables({
+  reaction,
+  burst,
+  restart,
+  large,
+  ...setting
+}: NonNullable<Results["controller"]>) {
+  const rows: readonly (readonly [string, number, string])[] = [
+    ["from a pod's event to CreateNetworkInterface, median, ms", reaction.medianMs, ""],
+    ["the same, 99th percentile, ms", reaction.p99Ms, "50"],
+    ["of it, on average: the API server's dry run, ms", reaction.proofMs, ""],
+    [`${burst.pods} pods at once on ${burst.nodes} nodes, s`, burst.seconds, String(burst.allowedS * 1.1)],
+    ["… × what the bucket allows", burst.ratio, "1.1"],
+    ["… CPU of the controller, s", burst.cpuS, ""],
+    ["… resident at most, MiB", burst.peakMiB, ""],
+    ["… EC2 calls for a pod", burst.callsAPod, ""],
+    [`restart with ${restart.nodes} nodes: leads after, s`, restart.leadingS, ""],
+    ["… EC2 is described, s", restart.describedS, ""],
+    ["… a fresh pod is annotated, s", restart.seconds, "30"],
+    ["… EC2 calls", restart.calls, ""],
+    [`start with ${large.nodes} nodes, ${large.pods} pods: working after, s`, large.workingS, ""],
+    ["… CPU, s", large.startCpuS, ""],
+    ["… EC2 calls", large.calls, ""],
+    [`idle with ${large.branches} branches, % of a core`, large.idleCpuPercent, ""],
+    ["… resident, MiB", large.residentMiB, "1024"],
+    ["… resident at most, MiB", large.peakMiB, "1024"],
+  ];
+  return [
+    `### The controller (${settingOf(setting)})`,
+    table(
+      ["", "", "bound"],
+      rows.map(([what, value, bound]) => [what, String(value), bound]),
     ),
   ];
 }

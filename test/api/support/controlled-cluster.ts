@@ -10,7 +10,8 @@ import { eventually } from "../../ground/run.ts";
 import { RunningPart } from "./running-part.ts";
 
 const OURS = path.resolve(import.meta.dirname, "../../../dist/branchline");
-const START_MS = 20_000;
+/** A world of thousands of instances takes some seconds. */
+const START_MS = 60_000;
 
 export const CLUSTER = "blue";
 export const POD_ENI = "vpc.amazonaws.com/pod-eni";
@@ -51,6 +52,8 @@ export interface ClusterOptions {
   readonly settings?: object;
   /** More flags of the simulator. */
   readonly simulate?: readonly string[];
+  /** Hears each line of the simulator's log. */
+  readonly hear?: (line: string) => void;
 }
 
 export interface PodOptions {
@@ -86,11 +89,11 @@ export class ControlledCluster implements AsyncDisposable {
     this.stopSimulator = simulator.stop;
   }
 
-  static async start({ nodes, type = "m5.large", settings = {}, simulate = [] }: ClusterOptions) {
+  static async start({ nodes, type = "m5.large", settings = {}, simulate = [], hear }: ClusterOptions) {
     // Without a controller manager no pod is collected because its node is not alive.
     const [server, simulator] = await Promise.all([
       startApiServer({ flags: { "kube-apiserver": ["--disable-admission-plugins=ServiceAccount"] } }),
-      startSimulator(worldOf(nodes, type, settings), simulate),
+      startSimulator(worldOf(nodes, type, settings), simulate, hear),
     ]);
     const cluster = new ControlledCluster(server, simulator);
     try {
@@ -336,7 +339,7 @@ function worldOf(nodes: number, type: string, settings: object): string {
   });
 }
 
-async function startSimulator(world: string, flags: readonly string[]) {
+async function startSimulator(world: string, flags: readonly string[], hear?: (line: string) => void) {
   const directory = mkdtempSync(path.join(tmpdir(), "branchline-world-"));
   const file = path.join(directory, "world.yaml");
   writeFileSync(file, world);
@@ -347,6 +350,7 @@ async function startSimulator(world: string, flags: readonly string[]) {
   child.stderr.on("data", (data: Buffer) => {
     log = (log + data.toString()).slice(-4_000);
   });
+  if (hear !== undefined) createInterface(child.stderr).on("line", hear);
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null && child.kill("SIGKILL"))
       await once(child, "exit");

@@ -40,6 +40,10 @@ export class RunningPart implements AsyncDisposable {
     this.ended = promise;
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   /** Has ended, by whatever. */
   whenEnded(): Promise<number | null> {
     return this.ended;
