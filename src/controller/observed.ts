@@ -10,6 +10,7 @@ import { groupsOfPod, type PodGroups } from "../policy/groups-of-pod.ts";
 import { PoliciesByNamespace } from "./by-namespace.ts";
 import { PodsByNode } from "./by-node.ts";
 import type { CniNodeFacts, EniConfigFacts, NodeFacts, PodFacts } from "./facts.ts";
+import { NodesByNamespace } from "./nodes-by-namespace.ts";
 import {
   ENI_CONFIGS,
   SEEN_CNI_NODES,
@@ -34,6 +35,7 @@ export class Observed {
   readonly eniConfigs: Cache<SeenEniConfig>;
   private readonly byNode = new PodsByNode();
   private readonly byNamespace = new PoliciesByNamespace();
+  private readonly nodesByNamespace = new NodesByNamespace();
   /** Node names by instance. */
   private readonly instances = new Map<string, string>();
 
@@ -60,6 +62,7 @@ export class Observed {
     });
     this.cniNodes.listen(({ object }) => onNode(object.metadata.name));
     this.pods.listen((change) => {
+      this.nodesByNamespace.apply(change, matters(change.object));
       for (const node of this.byNode.apply(change)) if (matters(change.object)) onNode(node);
     });
     this.policies.listen((change) => this.namespaceChanged(this.byNamespace.apply(change), onNode));
@@ -140,11 +143,7 @@ export class Observed {
 
   /** A policy or the labels of a ServiceAccount: of the nodes of those pods that are concerned. */
   private namespaceChanged(namespace: string, onNode: (name: string) => void): void {
-    const nodes = new Set<string>();
-    for (const pod of this.pods.values()) {
-      if (pod.metadata.namespace === namespace && pod.node !== "" && matters(pod)) nodes.add(pod.node);
-    }
-    for (const node of nodes) onNode(node);
+    for (const node of this.nodesByNamespace.of(namespace)) onNode(node);
   }
 }
 
