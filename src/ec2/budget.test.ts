@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ManualTimer, settle } from "../../test/unit/manual-timer.ts";
+import { Buckets } from "../simulator/model/buckets.ts";
 import { ACTIONS } from "./actions.ts";
 import { Budget, Budgets, backOffMs } from "./budget.ts";
 import type { Priority } from "./waiting-line.ts";
@@ -28,6 +29,35 @@ test("1,000 calls at 50 and 5 a second take 190 seconds", async () => {
   expect(left).toBe(1);
   await timer.advance(100);
   expect(left).toBe(0);
+});
+
+test("calls that arrive up to a second sooner than the first one did are not refused", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budgets(timer).of("AssociateTrunkInterface");
+  const arrivals: number[] = [];
+  for (let i = 0; i < 300; i++) {
+    const underWay = i < 60 ? 1_000 : i % 7;
+    void budget.take(signal, "waiting").then(() => arrivals.push(timer.now() + underWay));
+  }
+  await timer.advance(60_000);
+  expect(arrivals).toHaveLength(300);
+  const ofEc2 = new Buckets();
+  const refused = arrivals
+    .toSorted((a, b) => a - b)
+    .filter((at) => !ofEc2.take("AssociateTrunkInterface", [50, 5], at));
+  expect(refused).toEqual([]);
+});
+
+test.each([
+  ["AssociateTrunkInterface", 45],
+  ["DescribeInstances", 90],
+])("of the bucket of %s, %i calls go at once", async (action, count) => {
+  const timer = new ManualTimer();
+  const budget = new Budgets(timer).of(action);
+  let gone = 0;
+  for (let i = 0; i < 100; i++) void budget.take(signal, "waiting").then(() => (gone += 1));
+  await settle();
+  expect(gone).toBe(count);
 });
 
 test("the most urgent goes first, and first come, first served within one", async () => {

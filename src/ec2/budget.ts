@@ -16,6 +16,12 @@ const SIZES: Readonly<Record<string, BudgetSize>> = {
   CreateTags: [100, 10],
 };
 
+/**
+ * The tokens of so long are left to EC2, at most a tenth: a call that arrives sooner after the one before than it was begun
+ * would be refused, and each refusal halves the rate.
+ */
+const LEFT_S = 1;
+
 /** A throttled API never goes slower than this part of its rate. */
 const SLOWEST = 1 / 16;
 /** In so long after a throttled call the rate doubles again. */
@@ -140,7 +146,7 @@ export class Budgets {
 
   constructor(clock: Timer, overrides: Readonly<Record<string, BudgetSize>> = {}) {
     this.byAction = new Map(
-      ACTIONS.map((action) => [action, new Budget(overrides[action] ?? sizeOf(action), clock)]),
+      ACTIONS.map((action) => [action, new Budget(usedOf(overrides[action] ?? sizeOf(action)), clock)]),
     );
   }
 
@@ -159,6 +165,11 @@ export class Budgets {
 /** EC2's own size of an API's bucket. */
 function sizeOf(action: string): BudgetSize {
   return SIZES[action] ?? (action.startsWith("Describe") ? DESCRIBE : MUTATING);
+}
+
+/** What of EC2's bucket is used. */
+function usedOf([size, perSecond]: BudgetSize): BudgetSize {
+  return [size - Math.floor(Math.min(size / 10, perSecond * LEFT_S)), perSecond];
 }
 
 /** Before a call is tried again: 1 to 60 s. */
