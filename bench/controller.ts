@@ -7,7 +7,7 @@ import type { ControllerFigures } from "./results.ts";
 const share = Number(process.argv[3] ?? "1");
 const part = (count: number) => Math.round(count * share);
 
-const first = await burst({ nodes: 100, pods: 1_000, single: 100 });
+const first = await burst({ nodes: 100, pods: 1_000, single: 200 });
 process.stderr.write(`  ${JSON.stringify(first)}\n`);
 const second = await large({
   restartNodes: 1_000,

@@ -72,7 +72,7 @@ export interface BurstFigures {
   readonly cpuS: number;
   readonly peakMiB: number;
   readonly callsAPod: number;
-  /** Associations that EC2 refused as too many. */
+  /** Calls that EC2 refused as too many. */
   readonly throttled: number;
 }
 

@@ -84,11 +84,11 @@ export class BenchCluster implements AsyncDisposable {
 
   /** No limits and no latency, while something is set up. */
   async hurry(): Promise<void> {
-    await this.cluster.post("settings", { throttling: false, latencyMs: {} });
+    await again(() => this.cluster.post("settings", { throttling: false, latencyMs: {} }));
   }
 
   async asEc2(): Promise<void> {
-    await this.cluster.post("settings", { throttling: true, latencyMs: LATENCY });
+    await again(() => this.cluster.post("settings", { throttling: true, latencyMs: LATENCY }));
   }
 
   countAnew(): void {
@@ -206,10 +206,20 @@ export class BenchCluster implements AsyncDisposable {
 
 /** One of the controller's figures; 0 until it listens. */
 export async function metric(controller: RunningPart, name: string): Promise<number> {
-  return (await controller.metrics()).get(`branchline_controller_${name}`) ?? 0;
+  return (await again(() => controller.metrics())).get(`branchline_controller_${name}`) ?? 0;
 }
 
-export function nodeName(index: number): string {
+/** An idle connection may be closed by the other end at the very moment. */
+async function again<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return ask();
+  }
+}
+
+function nodeName(index: number): string {
   return `n${index}`;
 }
 

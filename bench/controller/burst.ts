@@ -46,7 +46,9 @@ export async function burst({ nodes, pods, single }: BurstSizes) {
     cpuS: round((cpuMs(controller.pid) - cpu) / 1000),
     peakMiB: memoryMiB(controller.pid, "VmHWM"),
     callsAPod: round(bench.callCount / pods),
-    throttled: await metric(controller, 'ec2_throttled_total{action="AssociateTrunkInterface"}'),
+    throttled:
+      (await metric(controller, 'ec2_throttled_total{action="AssociateTrunkInterface"}')) +
+      (await metric(controller, 'ec2_throttled_total{action="CreateNetworkInterface"}')),
   };
   return { reaction, burst: result };
 }
