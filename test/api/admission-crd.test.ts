@@ -10,12 +10,15 @@ const CRD =
   "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/securitygrouppolicies.vpcresources.k8s.aws";
 const POLICIES = "/apis/vpcresources.k8s.aws/v1beta1/namespaces/shop/securitygrouppolicies";
 
+/** Of an API server, on a machine that starts several. */
+const START_MS = 180_000;
+
 let server: ApiServer;
 
 beforeAll(async () => {
   server = await startGuarded("guard-selected-pods.yaml");
   await server.admin.create("/api/v1/namespaces", { metadata: { name: "shop" } });
-});
+}, START_MS);
 
 afterAll(() => server.stop());
 

@@ -15,6 +15,9 @@ const MERGE = { "content-type": "application/merge-patch+json" };
 
 const OURS_AND_AWS = ["controller", "aws", "aws-account", "aws-eks-account"];
 
+/** Of an API server, on a machine that starts several. */
+const START_MS = 180_000;
+
 let server: ApiServer;
 let clients: Clients;
 let node: KubernetesObject;
@@ -54,7 +57,7 @@ beforeAll(async () => {
   for (const name of ["node-1", "node-2"]) {
     await controller.create(CNI_NODES, cniNode(name));
   }
-});
+}, START_MS);
 
 afterAll(() => server.stop());
 

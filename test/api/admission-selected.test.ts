@@ -18,6 +18,9 @@ const policiesIn = (namespace: string) =>
 /** A pod with this label is left to the guard, as on a server without mutating policies. */
 const UNMUTATED = "test.branchline.dev/unmutated";
 
+/** Of an API server, on a machine that starts several. */
+const START_MS = 180_000;
+
 let server: ApiServer;
 
 beforeAll(async () => {
@@ -27,7 +30,7 @@ beforeAll(async () => {
     const spec = { ...object.spec, matchResources: { objectSelector } };
     await apply(server.admin, object.kind.endsWith("Binding") ? { ...object, spec } : object);
   }
-});
+}, START_MS);
 
 afterAll(() => server.stop());
 
