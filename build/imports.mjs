@@ -46,8 +46,14 @@ const PACKAGES = {
   yaml: "src/simulator",
   "@aws-sdk/client-ec2": "src/ec2",
   "@kubernetes/client-node": "src/kubernetes",
+  "@peculiar/x509": "src/controller",
+  // What it needs to be there.
+  "reflect-metadata": "src/controller",
   "prom-client": "src/telemetry",
 };
+
+/** Where HTTP is served. */
+const SERVERS = ["src/controller/admission/", "src/telemetry/", "src/simulator/"];
 
 /** Folders of pure functions: they may not import Node's modules either. */
 const PURE = ["src/values", "src/text", "src/policy"];
@@ -61,8 +67,24 @@ export function checkImports(root) {
     .sort()
     .flatMap((file) => {
       const text = readFileSync(join(root, file), "utf8");
-      return [...text.matchAll(IMPORT)].flatMap(([, to]) => defectOf(file, to) ?? []);
+      return [
+        ...[...text.matchAll(IMPORT)].flatMap(([, to]) => defectOf(file, to) ?? []),
+        ...serverIn(file, text),
+      ];
     });
+}
+
+/** An HTTP server where there is to be none. */
+function serverIn(file, text) {
+  const isHttp = /["'](?:node:)?(?:https?|http2)["']/.test(text);
+  if (
+    !isHttp ||
+    !/\bcreate(?:Secure)?Server\b/.test(text) ||
+    SERVERS.some((folder) => file.startsWith(folder))
+  ) {
+    return [];
+  }
+  return [`${file} serves HTTP: only ${SERVERS.join(", ")} may`];
 }
 
 function defectOf(file, to) {
