@@ -16,7 +16,8 @@ import { quote } from "../text/json.ts";
 import { type LogFields, type LogLevel, logLine } from "../text/log-line.ts";
 import { Controller } from "./controller.ts";
 import { readDuration } from "./duration.ts";
-import type { ControllerOptions } from "./options.ts";
+import type { ControllerOptions, WebhookOptions } from "./options.ts";
+import { readWebhookUrl } from "./webhook-url.ts";
 
 /** `branchline controller`: flags, signals, exit. */
 
@@ -34,6 +35,8 @@ const USAGE = `branchline controller: gives nodes their trunks and pods their br
   --refused evict|report      pods that their agent refused because they ask for no branch (evict)
   --escaped evict|report      pods that run without their branch (evict)
   --rate API=SIZE/PERSECOND   EC2's bucket for an API, where your account has another; may be given several times
+  --webhook-listen ADDRESS:PORT  the admission webhook; "": none (:9443; with --mode eks none)
+  --webhook-url URL           https://HOST:PORT by which API servers reach it, instead of the Service branchline-controller
   --health-listen ADDRESS:PORT   /healthz and /readyz (:8081)
   --metrics-listen ADDRESS:PORT  /metrics, for Prometheus (:8080)
 
@@ -55,6 +58,8 @@ const FLAGS = {
   refused: { type: "string", default: "evict" },
   escaped: { type: "string", default: "evict" },
   rate: { type: "string", multiple: true, default: [] as string[] },
+  "webhook-listen": { type: "string" },
+  "webhook-url": { type: "string" },
   "health-listen": { type: "string", default: ":8081" },
   "metrics-listen": { type: "string", default: ":8080" },
 } as const;
@@ -134,6 +139,10 @@ async function readOptions(
       mode,
       cooldownMs,
       lease: isElected ? { namespace, name: "branchline-controller", durationMs } : undefined,
+      webhook: webhookOf(flags["webhook-listen"] ?? (mode === "eks" ? "" : ":9443"), {
+        url: flags["webhook-url"],
+        namespace: env["POD_NAMESPACE"] ?? "kube-system",
+      }),
       refused: oneOf("--refused", flags.refused, ["evict", "report"]),
       escaped: oneOf("--escaped", flags.escaped, ["evict", "report"]),
       timer: systemTimer,
@@ -162,6 +171,17 @@ function listenOf(flag: string, value: string): Listen {
   const listen = readListen(value);
   if (listen === undefined) throw new UsageError(`${flag} ${quote(value)} is no ADDRESS:PORT`);
   return listen;
+}
+
+function webhookOf(
+  listen: string,
+  { url, namespace }: { readonly url: string | undefined; readonly namespace: string },
+): WebhookOptions | undefined {
+  const webhookUrl = url === undefined ? undefined : readWebhookUrl(url);
+  if (url !== undefined && webhookUrl === undefined)
+    throw new UsageError(`--webhook-url ${quote(url)} is no https://HOST:PORT`);
+  if (listen === "") return undefined;
+  return { listen: listenOf("--webhook-listen", listen), namespace, url: webhookUrl };
 }
 
 function oneOf<T extends string>(flag: string, value: string, values: readonly T[]): T {

@@ -10,6 +10,7 @@ import { NamedConditions } from "../telemetry/conditions.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { messageOf } from "../text/error-words.ts";
 import type { Action, Note } from "./action.ts";
+import { type Admission, startAdmission } from "./admission/admission.ts";
 import { describeAll } from "./describe.ts";
 import { ConfigMaps } from "./config-maps.ts";
 import { Evictions } from "./evictions.ts";
@@ -35,10 +36,10 @@ const CONCURRENCY = 64;
 const STOP_MS = 10_000;
 
 const NEEDED = ["CachesComplete"] as const;
-const TOLD = ["Leading", "Described", "TrunksAllowed"] as const;
+const TOLD = ["Leading", "Described", "TrunksAllowed", "AdmissionServes"] as const;
 type ConditionName = (typeof NEEDED)[number] | (typeof TOLD)[number];
 
-/** The controller of a cluster. Replicas that do not lead only keep their caches. */
+/** The controller of a cluster. Replicas that do not lead keep their caches, and serve the webhook. */
 export class Controller {
   readonly conditions: NamedConditions<ConditionName>;
   readonly observed: Observed;
@@ -152,10 +153,12 @@ export class Controller {
     const ended = aborted(signal);
     const leadership = new AbortController();
     const caches = [...this.observed.caches(), ...this.configMaps.caches()];
+    let admission: Admission | undefined;
     const running: Promise<unknown>[] = caches.map((cache) => cache.run(signal));
     try {
       running.push(this.election?.run(leadership.signal) ?? Promise.resolve());
       await Promise.race([ended, this.whenComplete(signal)]);
+      if (!signal.aborted) admission = await this.serveAdmission();
       this.conditions.set("Leading", this.election === undefined, "waiting for the Lease");
       await Promise.race([
         ended,
@@ -182,8 +185,32 @@ export class Controller {
       await Promise.allSettled(running);
       // Once nothing is under way any more, another may begin.
       await this.election?.release(AbortSignal.timeout(STOP_MS));
+      // Last: API servers go on asking until they know that this replica is going.
+      await admission?.close();
       this.ending[Symbol.dispose]();
     }
+  }
+
+  /** Rejects when its address cannot be had. */
+  private async serveAdmission(): Promise<Admission | undefined> {
+    const { client, webhook, timer, wallClock, random, log } = this.options;
+    if (webhook === undefined) {
+      this.conditions.set("AdmissionServes", false, "no webhook is wanted: --webhook-listen");
+      return undefined;
+    }
+    const { policies, serviceAccounts } = this.observed;
+    return startAdmission({
+      ...webhook,
+      client,
+      policies,
+      serviceAccounts,
+      metrics: this.metrics,
+      timer,
+      wallClock,
+      random,
+      log,
+      said: (isTrue, why) => this.conditions.set("AdmissionServes", isTrue, why),
+    });
   }
 
   private mayAct(): boolean {

@@ -4,6 +4,15 @@ import type { KubernetesClient } from "../kubernetes/client.ts";
 import type { Timer } from "../sys/timer.ts";
 import type { LogFields, LogLevel } from "../text/log-line.ts";
 
+/** Where the webhook is served, and where API servers find it. */
+export interface WebhookOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Of its Service and its Secret. */
+  readonly namespace: string;
+  /** Instead of the Service: https://HOST:PORT. */
+  readonly url: string | undefined;
+}
+
 /** What a controller is given: flags, and what it uses of the process. */
 export interface ControllerOptions {
   readonly version: string;
@@ -20,6 +29,8 @@ export interface ControllerOptions {
   /** Undefined: it acts without a Lease. */
   readonly lease:
     { readonly namespace: string; readonly name: string; readonly durationMs: number } | undefined;
+  /** Undefined: none is served. */
+  readonly webhook: WebhookOptions | undefined;
   readonly refused: "evict" | "report";
   readonly escaped: "evict" | "report";
   readonly timer: Timer;

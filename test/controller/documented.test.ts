@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { webhookFigures } from "../../src/controller/admission/figures.ts";
 import { controllerMetrics } from "../../src/controller/figures.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -20,7 +21,7 @@ function rows(section: string): string[][] {
 }
 
 function sources(under: string): string {
-  const files = globSync(`${under}/**/*.ts`, { cwd: path.join(ROOT, "src/controller") });
+  const files = globSync(under, { cwd: path.join(ROOT, "src/controller") });
   const own = files.filter((file) => !file.endsWith(".test.ts"));
   return own.map((file) => readFileSync(path.join(ROOT, "src/controller", file), "utf8")).join("\n");
 }
@@ -33,7 +34,7 @@ describe("docs/controller.md has", () => {
     const events = rows("Events").map(([, event = ""]) => event);
     const reasons = found(/The CNINode's condition [^\n]*/.exec(PAGE)?.[0] ?? "", /\b(Trunk(?!Ready)\w+)/g);
     const all = [...new Set([...events, ...reasons])].sort();
-    expect(all).toEqual(found(sources("."), /\breason: "(\w+)"/g));
+    expect(all).toEqual(found(sources("**/*.ts"), /\breason: "(\w+)"/g));
   });
 
   it("every metric, with its label", async () => {
@@ -53,17 +54,18 @@ describe("docs/controller.md has", () => {
       },
       () => undefined,
     );
+    webhookFigures(metrics.metrics, () => undefined);
     await using server = await metrics.metrics.serve({ host: "127.0.0.1", port: 0 });
     const text = await (await fetch(`${server.url}/metrics`)).text();
     const names = rows("Metrics").map(([metric = ""]) => metric.replace(/\{.*/, ""));
     expect([...names].sort()).toEqual(found(text, /^# TYPE (branchline_\w+)/gm));
     const labels = rows("Metrics").flatMap(([metric = ""]) => /\{(\w+)\}/.exec(metric)?.[1] ?? []);
-    const source = readFileSync(path.join(ROOT, "src/controller/figures.ts"), "utf8");
-    expect([...new Set(labels)].sort()).toEqual(found(source, /\blabel: "(\w+)"/g));
+    expect([...new Set(labels)].sort()).toEqual(found(sources("**/figures.ts"), /\blabel: "(\w+)"/g));
   });
 
   it("every condition of /readyz", () => {
-    const [, needed = "", told = ""] = /NEEDED = \[(.*?)\][^]*TOLD = \[(.*?)\]/.exec(sources(".")) ?? [];
+    const [, needed = "", told = ""] =
+      /NEEDED = \[(.*?)\][^]*TOLD = \[(.*?)\]/.exec(sources("**/*.ts")) ?? [];
     const conditions = rows("Readiness").map(([condition = ""]) => condition.split(":")[0] ?? "");
     expect(conditions.sort()).toEqual(found(`${needed} ${told}`, /"(\w+)"/g));
   });

@@ -278,6 +278,7 @@ export class ControlledCluster implements AsyncDisposable {
       ["--cluster-name", CLUSTER],
       ["--kubeconfig", kubeconfig],
       ["--lease-duration", "2s"],
+      ["--webhook-listen", ""],
       ["--health-listen", "127.0.0.1:0"],
       ["--metrics-listen", "127.0.0.1:0"],
     ].flat();

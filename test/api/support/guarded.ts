@@ -6,6 +6,7 @@ import { startApiServer, type ApiServer } from "../../ground/api-server.ts";
 import { ApiClient, type Answer, type KubernetesObject } from "../../ground/kubernetes/client.ts";
 import { applyCrds } from "../../ground/kubernetes/crds.ts";
 import { eventually } from "../../ground/run.ts";
+import { placeOf } from "./chart.ts";
 
 const DIRECTORY = path.resolve(import.meta.dirname, "../../../deploy/admission");
 
@@ -17,10 +18,10 @@ export function admissionObjects(file = "*.yaml"): readonly KubernetesObject[] {
     .map((document) => document.toJS() as KubernetesObject);
 }
 
-/** The path of an object of admissionregistration.k8s.io. */
-export function admissionPath({ apiVersion, kind, metadata }: KubernetesObject): string {
-  const plural = `${kind.toLowerCase().replace(/y$/, "ie")}s`;
-  return `/apis/${apiVersion}/${plural}/${metadata.name}`;
+/** The path of one of these objects. */
+export function admissionPath(object: KubernetesObject): string {
+  // A policy's plural is not made by an s alone.
+  return placeOf({ ...object, kind: object.kind.replace(/y$/, "ie") });
 }
 
 export function apply(client: ApiClient, object: KubernetesObject): Promise<KubernetesObject> {
