@@ -25,7 +25,6 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { NetworkPolicies } from "./answer/decide.ts";
 import { AttachmentStore } from "../state/store.ts";
 import { systemClock } from "../sys/clock.ts";
-import { pause } from "../sys/timer.ts";
 import { LinkedAbort } from "../sys/linked-abort.ts";
 import { LinkMonitor } from "../netlink/route/link-monitor.ts";
 import type { Node as OwnNode } from "../attachment/node.ts";
@@ -59,9 +58,6 @@ import { Removal, markedScope } from "./uninstall/removal.ts";
  * The agent of a node. The order of what it does is a promise: the node declares that it can have branches only after the
  * list that asks for them stands, or EKS would bind pods to a node that starts them with the node's groups.
  */
-
-/** So long the list of policies waits for that of pods. */
-const PODS_FIRST_MS = 1_000;
 
 /** All of it is looked at again so often, whatever was noticed. */
 const RECHECK_MS = 30_000;
@@ -187,13 +183,13 @@ export class Agent {
     }
   }
 
-  /** The first list of policies comes after that of pods, if that comes soon: then it has all that are older than these. */
+  /** The list of policies comes after that of pods: so it has all that are older than these. */
   private async runPolicies(signal: AbortSignal): Promise<void> {
-    using either = new LinkedAbort(signal);
-    const soon = pause(this.options.timer, PODS_FIRST_MS, either.signal);
-    const known = this.pods.whenComplete(either.signal).catch(() => undefined);
-    await Promise.race([known, soon]);
-    either.abort(new Error("it need not wait any more"));
+    try {
+      await this.pods.whenComplete(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
     await this.policies.run(signal);
   }
 

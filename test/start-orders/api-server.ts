@@ -102,12 +102,17 @@ export class ModelApiServer {
     this.record({ plural, object, before, isDeletion: true });
   }
 
-  /** Of one process, whose requests are `effect`s of it. */
-  connectionOf(effect: <T>(what: string, happen: () => T) => T | "dead"): Connection {
+  /** Of one process, whose requests are `effect`s of it. It may not use the resource `denied`. */
+  connectionOf(effect: <T>(what: string, happen: () => T) => T | "dead", denied?: string): Connection {
     return {
       send: async (request) => {
+        const { method, path } = request;
         request.signal.throwIfAborted();
-        const answer = effect(`${request.method} ${request.path}`, () => this.answer(request));
+        const answer = effect(`${method} ${path}`, () =>
+          denied !== undefined && path.includes(`/${denied}`) && this.isUp
+            ? json(403, { kind: "Status", reason: "Forbidden", message: "forbidden", code: 403 })
+            : this.answer(request),
+        );
         // A dead process hears of nothing any more.
         return answer === "dead" ? new Promise<never>(() => undefined) : answer;
       },

@@ -31,6 +31,8 @@ export interface Circumstances {
   readonly downFor: number;
   /** The API server goes away for a while, so many milliseconds after it came up; undefined: it stays. */
   readonly outage: { readonly at: number; readonly for: number } | undefined;
+  /** The API server refuses the agent the list of policies, as without its ClusterRole. */
+  readonly isDenied: boolean;
 }
 
 export const PLAIN: Circumstances = {
@@ -46,6 +48,7 @@ export const PLAIN: Circumstances = {
   end: undefined,
   downFor: 2_000,
   outage: undefined,
+  isDenied: false,
 };
 
 /** A trunk that was there before, and watches that lag: pods may start before anybody is asked. */
@@ -82,5 +85,6 @@ export function circumstancesOf(seed: number): Circumstances {
       : undefined,
     downFor: random.of([500, 3_000, 12_000]),
     outage: random.chance(0.3) ? { at: random.below(20_000), for: random.of([3_000, 15_000]) } : undefined,
+    isDenied: false,
   };
 }

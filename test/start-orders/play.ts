@@ -209,7 +209,12 @@ class World {
         version: "model",
         daemonSet: undefined,
         nodeName: NODE,
-        client: new KubernetesClient(api.connectionOf((what, happen) => agent.request(what, happen))),
+        client: new KubernetesClient(
+          api.connectionOf(
+            (what, happen) => agent.request(what, happen),
+            circumstances.isDenied ? "securitygrouppolicies" : undefined,
+          ),
+        ),
         executable: directory,
         cniBinDir: directory,
         cniConfDir: `${directory}/net.d`,

@@ -121,6 +121,24 @@ describe("whatever starts first", () => {
     expect(outcomes.get("till")).toBe("escaped" satisfies Outcome);
   });
 
+  it("none escapes where nobody but the agent writes the runtime's lists", patience, async () => {
+    const tally = new Tally();
+    for (let i = 0; i < ORDERS.length / 14; i++)
+      tallied(tally, await playWell(orderAt(i), { ...PLAIN, trunk: "left", mode: "closed" }));
+    expect(tally.of("till escaped") + tally.of("web escaped")).toBe(0);
+    expect(tally.rare({ "web branch": 0.05, "web refused": 0.05, "till refused": 0.05 })).toEqual([]);
+  });
+
+  it("an agent that may not read policies holds up no pod", patience, async () => {
+    const orders = ORDERS.filter((order) => order.at(-1) === "policy").filter((_, i) => i % 12 === 0);
+    for (const order of orders) {
+      const { outcomes, violations } = await play(order, { ...PLAIN, isDenied: true });
+      expect([order, ...violations]).toEqual([order]);
+      for (const name of ["plain", "web", "till"]) expect(outcomes.get(name)).toBe("ordinary");
+    }
+    expect(orders).toHaveLength(60);
+  });
+
   it("is played the same each time", async () => {
     const seen = async () => {
       const { trace } = await play(orderAt(1_000), circumstancesOf(7), true);
