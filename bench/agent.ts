@@ -4,19 +4,32 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { KubernetesClient } from "../src/kubernetes/client.ts";
+import { Cache } from "../src/kubernetes/cache.ts";
+import { connectTo } from "../src/kubernetes/connect.ts";
+import { loadKubeconfig } from "../src/kubernetes/kubeconfig.ts";
+import { PODS as POD_RESOURCE } from "../src/kubernetes/objects.ts";
+import { systemTimer } from "../src/sys/timer.ts";
 import { askForBranch } from "../test/api/support/ask.ts";
 import { startApiServer, type ApiServer } from "../test/ground/api-server.ts";
 import { applyCrds } from "../test/ground/kubernetes/crds.ts";
 import type { KubernetesObject } from "../test/ground/kubernetes/client.ts";
 import { atOnce } from "./at-once.ts";
 import { cpuMs, memoryMiB } from "./process.ts";
-import type { AgentFigures } from "./results.ts";
+import type { AgentFigures, WithoutBranch } from "./results.ts";
+import { retriesOf } from "./retries.ts";
 import { figuresOf } from "./stats.ts";
 
 const PODS = 250;
 const POLICIES = 5_000;
 const NAMESPACES = 50;
 const WAITING = 110;
+/** Pods that come while the agent runs, in each of two kinds of namespaces. */
+const NEW = 50;
+/** Until what a new pod causes is over. */
+const SEEN_MS = 2_000;
+/** Annotations come so late. */
+const LATE_MS = 25_000;
 const QUESTIONS = 500;
 const STARTS = 10;
 const IDLE_S = 60;
@@ -86,8 +99,8 @@ function makePod({ admin }: ApiServer, namespace: string, name: string, asks: bo
   });
 }
 
-/** Pods without a branch: in namespaces with a hundred policies each, and in one without. */
-async function populate(server: ApiServer): Promise<{ readonly among: Pod[]; readonly without: Pod[] }> {
+/** Namespaces with a hundred policies each and one without, and pods that are there before the agent. */
+async function populate(server: ApiServer): Promise<void> {
   const { admin } = server;
   await applyCrds(admin);
   await admin.create("/api/v1/nodes", { metadata: { name: NODE } });
@@ -108,21 +121,17 @@ async function populate(server: ApiServer): Promise<{ readonly among: Pod[]; rea
   );
   await admin.create("/api/v1/namespaces", { metadata: { name: "bench-without" } });
   // Without a controller manager a pod needs no service account.
-  const half = (PODS - WAITING) / 2;
-  return {
-    among: await each(half, (i) => makePod(server, `bench-${i % NAMESPACES}`, `pod-${i}`, false)),
-    without: await each(half, (i) => makePod(server, "bench-without", `pod-${i}`, false)),
-  };
+  await each(PODS - WAITING - 2 * NEW, (i) => makePod(server, `bench-${i % NAMESPACES}`, `old-${i}`, false));
 }
 
 const ask = ({ metadata: { namespace = "", name, uid } }: Pod, timeoutMs: number) =>
   askForBranch(at("state"), { namespace, name, uid }, timeoutMs);
 
 /** Questions for pods without a branch, one after the other. */
-async function withoutBranch(agent: Running, pods: readonly Pod[]) {
+async function askAll(agent: Running, pods: readonly Pod[], count: number) {
   const ms: number[] = [];
   const cpu = cpuMs(agent.pid);
-  for (let i = 0; i < QUESTIONS; i++) {
+  for (let i = 0; i < count; i++) {
     const pod = pods[i % pods.length];
     if (pod === undefined) throw new Error("no pods");
     const begun = performance.now();
@@ -130,38 +139,95 @@ async function withoutBranch(agent: Running, pods: readonly Pod[]) {
     if (answer !== "none") throw new Error(`${pod.metadata.name}: ${answer}`);
     ms.push(performance.now() - begun);
   }
-  return { wallMs: figuresOf(ms), cpuMs: Math.round(((cpuMs(agent.pid) - cpu) / QUESTIONS) * 1000) / 1000 };
+  return { wallMs: figuresOf(ms), cpuMs: rounded((cpuMs(agent.pid) - cpu) / count) };
 }
 
-/** Pods that all wait; their annotations come one by one. From the annotation's write to the answer. */
+/** New pods: what each costs the agent before anybody asks, its first question, and questions after that. */
+async function withoutBranch(
+  server: ApiServer,
+  agent: Running,
+  namespaceOf: (i: number) => string,
+): Promise<WithoutBranch> {
+  const cpu = cpuMs(agent.pid);
+  const pods = await each(NEW, (i) => makePod(server, namespaceOf(i), `new-${i}`, false));
+  await sleep(SEEN_MS);
+  const aheadCpuMs = rounded((cpuMs(agent.pid) - cpu) / NEW);
+  return { aheadCpuMs, first: await askAll(agent, pods, NEW), again: await askAll(agent, pods, QUESTIONS) };
+}
+
+const rounded = (ms: number) => Math.round(ms * 1000) / 1000;
+
+/**
+ * Pods that all wait, for annotations that come within 25 s. From an annotation's write: to the answer of the agent, and to
+ * the time at which kubelet would try again a pod that is refused without its annotation.
+ */
 async function late(server: ApiServer, agent: Running) {
   const pods = await each(WAITING, (i) => makePod(server, "bench-0", `late-${i}`, true));
-  const written: number[] = [];
-  const answers = pods.map(async (pod, i) => {
-    const { answer } = await ask(pod, 60_000);
-    if (answer !== "branch") throw new Error(`${pod.metadata.name}: ${answer}`);
-    return performance.now() - (written[i] ?? 0);
+  const stop = new AbortController();
+  const cache = new Cache({
+    client: new KubernetesClient(connectTo(loadKubeconfig({ path: server.adminKubeconfig }, {}), "kubelet")),
+    resource: POD_RESOURCE,
+    scope: { fieldSelector: `spec.nodeName=${NODE}` },
+    timer: systemTimer,
+    random: Math.random,
+    warn: (message) => process.stderr.write(`${message}\n`),
   });
-  for (const [i, { metadata }] of pods.entries()) {
-    const hex = (i + 1).toString(16).padStart(2, "0");
-    const branch = {
-      eniId: `eni-0b0000000000000${hex}`,
-      ifAddress: `02:b1:00:00:00:${hex}`,
-      privateIp: `10.0.2.${i + 1}`,
-      vlanId: i + 1,
-      subnetCidr: "10.0.2.0/24",
-    };
-    written[i] = performance.now();
-    await server.admin.patch(`/api/v1/namespaces/bench-0/pods/${metadata.name}`, "merge", {
-      metadata: { annotations: { [LIMIT]: JSON.stringify([branch]) } },
+  /** When kubelet's watch had the annotation. */
+  const heard = new Map<string, number>();
+  cache.listen(({ object: { metadata } }) => {
+    if (metadata.annotations[LIMIT] !== undefined) heard.set(metadata.name, performance.now());
+  });
+  const running = cache.run(stop.signal);
+  await cache.whenComplete(stop.signal);
+  const begun = performance.now();
+  const points = pods.map(async (pod, i) => {
+    const { name } = pod.metadata;
+    const answered = ask(pod, 60_000).then(({ answer }) => {
+      if (answer !== "branch") throw new Error(`${name}: ${answer}`);
+      return performance.now();
     });
-  }
-  const sorted = (await Promise.all(answers)).toSorted((a, b) => a - b);
+    // In no order of the pods'.
+    await sleep((((i * 47) % WAITING) / WAITING) * LATE_MS);
+    const written = performance.now();
+    await annotate(server, name, i + 1);
+    const asked = (await answered) - written;
+    for (let tries = 0; !heard.has(name); tries++) {
+      if (tries > 1_000) throw new Error(`${name}: no watch has told of the annotation`);
+      await sleep(10);
+    }
+    const at = heard.get(name) ?? Number.NaN;
+    const { failed, byTimeMs } = retriesOf(i, at - begun);
+    return { asked, woken: at - written, byTime: byTimeMs + at - written, failed };
+  });
+  const all = await Promise.all(points);
+  stop.abort(new Error("it is over"));
+  await running;
+  const sorted = all.map(({ asked }) => asked).toSorted((a, b) => a - b);
+  const failed = all.reduce((sum, one) => sum + one.failed, 0) / WAITING;
   return {
     figures: figuresOf(sorted),
     p99: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN),
+    retried: {
+      wokenMs: figuresOf(all.map(({ woken }) => woken)),
+      byTimeMs: figuresOf(all.map(({ byTime }) => byTime)),
+      failed: Math.round(failed * 100) / 100,
+    },
     peakMiB: memoryMiB(agent.pid, "VmHWM"),
   };
+}
+
+async function annotate(server: ApiServer, name: string, vlanId: number): Promise<void> {
+  const hex = vlanId.toString(16).padStart(2, "0");
+  const branch = {
+    eniId: `eni-0b0000000000000${hex}`,
+    ifAddress: `02:b1:00:00:00:${hex}`,
+    privateIp: `10.0.2.${vlanId}`,
+    vlanId,
+    subnetCidr: "10.0.2.0/24",
+  };
+  await server.admin.patch(`/api/v1/namespaces/bench-0/pods/${name}`, "merge", {
+    metadata: { annotations: { [LIMIT]: JSON.stringify([branch]) } },
+  });
 }
 
 for (const name of ["bin", "net.d"]) mkdirSync(at(name));
@@ -170,10 +236,14 @@ writeFileSync(
   at("net.d/10-aws.conflist"),
   JSON.stringify({ cniVersion: "1.0.0", name: "aws-cni", plugins: [{ type: "aws-cni" }] }),
 );
-const server = await startApiServer();
+const clear = () => rmSync(directory, { recursive: true, force: true });
+const server = await startApiServer().catch((error: unknown) => {
+  clear();
+  throw error;
+});
 const running: Running[] = [];
 try {
-  const pods = await populate(server);
+  await populate(server);
   const readyMs: number[] = [];
   for (let i = 0; i < STARTS; i++) {
     const agent = await start(server.adminKubeconfig);
@@ -183,8 +253,8 @@ try {
   }
   const agent = running.at(-1);
   if (agent === undefined) throw new Error("no agent");
-  const none = await withoutBranch(agent, pods.without);
-  const noneAmong = await withoutBranch(agent, pods.among);
+  const none = await withoutBranch(server, agent, () => "bench-without");
+  const noneAmong = await withoutBranch(server, agent, (i) => `bench-${i % NAMESPACES}`);
   const waited = await late(server, agent);
   await sleep(SETTLE_S * 1000);
   const cpu = cpuMs(agent.pid);
@@ -198,6 +268,7 @@ try {
     waiting: WAITING,
     lateMs: waited.figures,
     lateP99Ms: waited.p99,
+    retried: waited.retried,
     idleCpuPercent: Math.round(((cpuMs(agent.pid) - cpu) / (IDLE_S * 1000)) * 10_000) / 100,
     residentMiB: memoryMiB(agent.pid, "VmRSS"),
     peakMiB: waited.peakMiB,
@@ -206,5 +277,5 @@ try {
 } finally {
   for (const { child } of running) child.kill("SIGKILL");
   await server.stop();
-  rmSync(directory, { recursive: true, force: true });
+  clear();
 }

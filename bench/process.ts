@@ -1,14 +1,12 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 
 /** What a running process has used, by proc(5). */
 
-/** USER_HZ, the unit of /proc/PID/stat. */
-const TICK_MS = 10;
-
-/** Processor time in ms: utime and stime. */
+/** Processor time of its threads in ms, to the nanosecond; /proc/PID/stat has ticks of 10 ms. */
 export function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  const tasks = readdirSync(`/proc/${pid}/task`);
+  const spent = tasks.map((task) => readFileSync(`/proc/${pid}/task/${task}/schedstat`, "latin1"));
+  return spent.reduce((sum, text) => sum + Number(text.split(" ")[0]), 0) / 1e6;
 }
 
 /** Resident memory, now (VmRSS) or at most (VmHWM). */

@@ -36,21 +36,45 @@ export interface Simulated {
   readonly peakMiB: number;
 }
 
+/** Pods without a branch that come while the agent runs. Processor time is the agent's, for each. */
+export interface WithoutBranch {
+  /** What it does when it hears of the pod, before anybody asks. */
+  readonly aheadCpuMs: number;
+  /** The first question about the pod. */
+  readonly first: Answered;
+  /** Questions after that, each of which asks the API server. */
+  readonly again: Answered;
+}
+
+export interface Answered {
+  readonly wallMs: Figures;
+  readonly cpuMs: number;
+}
+
 /** The agent of a node with so many pods, in a cluster with so many policies; all times are wall time unless said. */
 export interface AgentFigures {
   readonly pods: number;
   readonly policies: number;
   /** From its start to readiness. */
   readonly readyMs: Figures;
-  /** An answer for a pod without a branch, in a namespace without policies, and the agent's processor time for it. */
-  readonly none: { readonly wallMs: Figures; readonly cpuMs: number };
-  /** The same among so many policies of its namespace. */
-  readonly noneAmong: { readonly wallMs: Figures; readonly cpuMs: number; readonly policies: number };
+  /** In a namespace without policies. */
+  readonly none: WithoutBranch;
+  /** In namespaces with so many policies. */
+  readonly noneAmong: WithoutBranch & { readonly policies: number };
   /** Pods that wait at once for their annotation. */
   readonly waiting: number;
   /** From the annotation's write to the answer. */
   readonly lateMs: Figures;
   readonly lateP99Ms: number;
+  /** The same annotations, if the plugin refused and kubelet tried again, from the annotation's write to that try. */
+  readonly retried: {
+    /** As kubelet does: the annotation itself wakes it. */
+    readonly wokenMs: Figures;
+    /** If nothing but time did. */
+    readonly byTimeMs: Figures;
+    /** Sandboxes that fail before, for each pod. */
+    readonly failed: number;
+  };
   /** Of one core. */
   readonly idleCpuPercent: number;
   readonly residentMiB: number;

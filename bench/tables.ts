@@ -1,5 +1,5 @@
 import type { Measured } from "./measure.ts";
-import type { Results, Setting } from "./results.ts";
+import type { Results, Setting, WithoutBranch } from "./results.ts";
 import { type Figures, ratio } from "./stats.ts";
 
 /** The results as the tables of docs/performance.md. */
@@ -118,6 +118,14 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+function noneRows(where: string, { aheadCpuMs, first, again }: WithoutBranch): string[][] {
+  return [
+    [`a new pod without a branch${where}: before it is asked about, CPU ms`, String(aheadCpuMs), "", ""],
+    [`… the first answer, ms (${first.cpuMs} ms of CPU)`, ...spread(first.wallMs)],
+    [`… later ones, ms (${again.cpuMs} ms of CPU)`, ...spread(again.wallMs)],
+  ];
+}
+
 function agentTables(agent: NonNullable<Results["agent"]>): string[] {
   return [
     `### The agent, with ${agent.pods} pods and ${agent.policies} policies (${settingOf(agent)})`,
@@ -125,17 +133,19 @@ function agentTables(agent: NonNullable<Results["agent"]>): string[] {
       ["", "median", "min", "p90"],
       [
         ["from its start to ready, ms", ...spread(agent.readyMs)],
-        [
-          `an answer for a pod without a branch, ms (${agent.none.cpuMs} ms of CPU)`,
-          ...spread(agent.none.wallMs),
-        ],
-        [
-          `the same among ${agent.noneAmong.policies} policies, ms (${agent.noneAmong.cpuMs} ms of CPU)`,
-          ...spread(agent.noneAmong.wallMs),
-        ],
+        ...noneRows("", agent.none),
+        ...noneRows(`, among ${agent.noneAmong.policies} policies`, agent.noneAmong),
         [
           `annotation to answer, ${agent.waiting} waiting, ms (p99 ${agent.lateP99Ms})`,
           ...spread(agent.lateMs),
+        ],
+        [
+          `annotation to kubelet's own try, ms (${agent.retried.failed} failed sandboxes before)`,
+          ...spread(agent.retried.wokenMs),
+        ],
+        [
+          `the same if only time woke it, ms (× ${ratio(agent.retried.byTimeMs, agent.lateMs)})`,
+          ...spread(agent.retried.byTimeMs),
         ],
         ["idle, % of a core", String(agent.idleCpuPercent), "", ""],
         [`resident MiB (peak ${agent.peakMiB})`, String(agent.residentMiB), "", ""],
