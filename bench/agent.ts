@@ -163,7 +163,7 @@ const rounded = (ms: number) => Math.round(ms * 1000) / 1000;
  */
 async function late(server: ApiServer, agent: Running) {
   const pods = await each(WAITING, (i) => makePod(server, "bench-0", `late-${i}`, true));
-  const stop = new AbortController();
+  const over = new AbortController();
   const cache = new Cache({
     client: new KubernetesClient(connectTo(loadKubeconfig({ path: server.adminKubeconfig }, {}), "kubelet")),
     resource: POD_RESOURCE,
@@ -177,8 +177,8 @@ async function late(server: ApiServer, agent: Running) {
   cache.listen(({ object: { metadata } }) => {
     if (metadata.annotations[LIMIT] !== undefined) heard.set(metadata.name, performance.now());
   });
-  const running = cache.run(stop.signal);
-  await cache.whenComplete(stop.signal);
+  const running = cache.run(over.signal);
+  await cache.whenComplete(over.signal);
   const begun = performance.now();
   const points = pods.map(async (pod, i) => {
     const { name } = pod.metadata;
@@ -195,12 +195,12 @@ async function late(server: ApiServer, agent: Running) {
       if (tries > 1_000) throw new Error(`${name}: no watch has told of the annotation`);
       await sleep(10);
     }
-    const at = heard.get(name) ?? Number.NaN;
-    const { failed, byTimeMs } = retriesOf(i, at - begun);
-    return { asked, woken: at - written, byTime: byTimeMs + at - written, failed };
+    const toldAt = heard.get(name) ?? Number.NaN;
+    const { failed, byTimeMs } = retriesOf(i, toldAt - begun);
+    return { asked, woken: toldAt - written, byTime: byTimeMs + toldAt - written, failed };
   });
   const all = await Promise.all(points);
-  stop.abort(new Error("it is over"));
+  over.abort(new Error("it is over"));
   await running;
   const sorted = all.map(({ asked }) => asked).toSorted((a, b) => a - b);
   const failed = all.reduce((sum, one) => sum + one.failed, 0) / WAITING;

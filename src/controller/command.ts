@@ -25,6 +25,7 @@ const USAGE = `branchline controller: gives nodes their trunks and pods their br
 
   --mode MODE                 standalone, or eks: AWS's controller makes trunks and branches (standalone)
   --cluster-name NAME         part of the tags of all that is made (required)
+  --vpc-id ID                 only what is in it is the cluster's (that of the first node's instance)
   --region REGION             (AWS_REGION, else instance metadata)
   --kubeconfig FILE           (KUBECONFIG, else what a pod has)
   --leader-elect=BOOL         act only with the Lease branchline-controller (true)
@@ -49,6 +50,7 @@ const FLAGS = {
   help: { type: "boolean", default: false },
   mode: { type: "string", default: "standalone" },
   "cluster-name": { type: "string" },
+  "vpc-id": { type: "string" },
   region: { type: "string" },
   kubeconfig: { type: "string" },
   "leader-elect": { type: "string", default: "true" },
@@ -117,6 +119,7 @@ async function readOptions(
   const flags = readFlags(args, FLAGS);
   if (flags.help) return "help";
   const cluster = clusterOf(flags["cluster-name"]);
+  const vpc = vpcIdOf(flags["vpc-id"]);
   const mode = oneOf("--mode", flags.mode, ["standalone", "eks"]);
   const cooldownMs = durationOf("--cooldown", flags.cooldown, 30_000, 86_400_000);
   const durationMs = durationOf("--lease-duration", flags["lease-duration"], 2_000, 120_000);
@@ -136,6 +139,7 @@ async function readOptions(
       port: new Ec2Port({ budgets, region, ended: (call) => onCall.ended(call) }),
       budgets,
       cluster,
+      vpc,
       mode,
       cooldownMs,
       lease: isElected ? { namespace, name: "branchline-controller", durationMs } : undefined,
@@ -159,6 +163,12 @@ function clusterOf(name: string | undefined): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/.test(name))
     throw new UsageError(`--cluster-name ${quote(name)} is no name of a cluster`);
   return name;
+}
+
+function vpcIdOf(id: string | undefined): string | undefined {
+  if (id !== undefined && !/^vpc-[0-9a-f]{8,17}$/.test(id))
+    throw new UsageError(`--vpc-id ${quote(id)} is no id of a VPC`);
+  return id;
 }
 
 function durationOf(flag: string, text: string, least: number, most: number): number {

@@ -18,6 +18,7 @@ import { type ControllerMetrics, controllerMetrics } from "./figures.ts";
 import type { Failure } from "./moment.ts";
 import { nodePort } from "./node-port.ts";
 import { Observed } from "./observed.ts";
+import { vpcOf } from "./vpc.ts";
 import type { ControllerOptions } from "./options.ts";
 import { podPort } from "./pod-port.ts";
 import type { Ports } from "./ports.ts";
@@ -30,6 +31,9 @@ import { Workers } from "./workers.ts";
 const DESCRIBE_MS = 600_000;
 /** And after so long while something was seen once. */
 const DESCRIBE_SOON_MS = 60_000;
+/** A cluster without nodes waits for its first one. */
+const NO_VPC_MS = 1_000;
+const NO_VPC = "no node's instance says yet in which VPC the cluster is: give --vpc-id, or add a node";
 /** Decisions take well under a millisecond: the actions they begin run side by side. */
 const CONCURRENCY = 64;
 /** Of the actions under way, when the controller ends. */
@@ -52,6 +56,7 @@ export class Controller {
   private readonly election: LeaderElection | undefined;
   private readonly figures: ControllerMetrics;
   private readonly ports: Ports;
+  private readonly vpc: ReturnType<typeof vpcOf>;
   private readonly ending: LinkedAbort;
   private readonly lost = Promise.withResolvers<string>();
   private readonly elected = Promise.withResolvers<void>();
@@ -78,6 +83,7 @@ export class Controller {
       limitsOf: (type) => configMaps.limitsOf(type),
     };
     this.observed = new Observed(cache, (instance) => this.queue.add(instance));
+    this.vpc = vpcOf(options.vpc, () => this.observed.instanceIds(), port);
     this.recorder = new Recorder({
       client,
       component: "branchline-controller",
@@ -258,11 +264,15 @@ export class Controller {
       let next: number;
       try {
         const askedAt = timer.now();
-        const all = await describeAll(this.ports, cluster, askedAt, {
-          signal,
-          // Pods wait for the first one.
-          priority: isStarted ? "releasing" : "waiting",
-        });
+        // Pods wait for the first one.
+        const call = { signal, priority: isStarted ? "releasing" : "waiting" } as const;
+        const vpc = await this.vpc(call);
+        if (vpc === undefined) {
+          this.conditions.set("Described", false, NO_VPC);
+          await pause(timer, NO_VPC_MS, signal);
+          continue;
+        }
+        const all = await describeAll(this.ports, { cluster, vpc }, askedAt, call);
         this.workers.describe(askedAt, all);
         this.conditions.set("Described", true, `EC2 has described the cluster's interfaces`);
         if (!isStarted) this.start();

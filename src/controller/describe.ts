@@ -6,18 +6,21 @@ import { clusterFilters, instanceOf, podOfTags, vlanOfTags } from "./tags.ts";
 import type { Ports } from "./ports.ts";
 import { readEni } from "./read-eni.ts";
 
+/** What it is carried out with. */
+type Describing = Pick<Ports, "subnet"> & { readonly ec2: Pick<Ports["ec2"], "interfaces" | "associations"> };
+
 /**
- * Everything of the cluster that EC2 has, by instance: DescribeNetworkInterfaces by the cluster's tag, in pages, and
+ * Everything of the cluster that EC2 has, by instance: DescribeNetworkInterfaces by the cluster's tag and VPC, in pages, and
  * DescribeTrunkInterfaceAssociations where EC2 lets us.
  */
 export async function describeAll(
-  ports: Ports,
-  cluster: string,
+  ports: Describing,
+  { cluster, vpc }: { readonly cluster: string; readonly vpc: string },
   askedAt: number,
   call: CallOptions,
 ): Promise<ReadonlyMap<string, Description>> {
   const associations = await associationsOf(ports, call);
-  const enis = await ports.ec2.interfaces(clusterFilters(cluster), call);
+  const enis = await ports.ec2.interfaces({ ...clusterFilters(cluster), "vpc-id": [vpc] }, call);
   const found = new Map<string, { branches: DescribedBranch[]; trunks: DescribedTrunk[] }>();
   for (const eni of enis) {
     const instance = instanceOf(eni.tags);
@@ -32,7 +35,7 @@ export async function describeAll(
 
 /** By the branch's id. Empty where EC2 does not tell: the tags have to do. */
 async function associationsOf(
-  ports: Ports,
+  ports: Describing,
   call: CallOptions,
 ): Promise<ReadonlyMap<string, TrunkAssociation>> {
   try {
@@ -46,7 +49,7 @@ async function associationsOf(
 }
 
 async function branchOf(
-  ports: Ports,
+  ports: Describing,
   eni: NetworkInterface,
   association: TrunkAssociation | undefined,
   call: CallOptions,

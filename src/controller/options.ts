@@ -22,6 +22,8 @@ export interface ControllerOptions {
   readonly port: Ec2Port;
   readonly budgets: Budgets;
   readonly cluster: string;
+  /** Undefined: that of the first node. */
+  readonly vpc: string | undefined;
   /** `eks`: AWS's controller makes trunks and branches. */
   readonly mode: "standalone" | "eks";
   /** Unless a ConfigMap says otherwise. */

@@ -12,6 +12,7 @@ import { emptyWorld } from "../../src/simulator/model/world.ts";
 export class Cloud {
   readonly simulator: Simulator;
   readonly instance: string;
+  readonly vpc: string;
   readonly subnet: string;
   readonly groups: readonly string[];
   private readonly now: () => number;
@@ -21,15 +22,12 @@ export class Cloud {
     this.simulator = new Simulator(emptyWorld(seed));
     const { settings } = this.simulator.world;
     settings.throttling = false;
-    const vpc = idIn(this.ask("CreateVpc", { CidrBlock: "10.0.0.0/16" }), "vpc", "vpcId");
-    this.subnet = idIn(
-      this.ask("CreateSubnet", { VpcId: vpc, CidrBlock: "10.0.0.0/20", AvailabilityZone: "us-east-1a" }),
-      "subnet",
-      "subnetId",
-    );
+    ({ vpc: this.vpc, subnet: this.subnet } = this.anotherVpc());
     this.groups = ["a", "b", "c"].map((name) =>
       textOf(
-        this.ask("CreateSecurityGroup", { VpcId: vpc, GroupName: name, GroupDescription: name })["groupId"],
+        this.ask("CreateSecurityGroup", { VpcId: this.vpc, GroupName: name, GroupDescription: name })[
+          "groupId"
+        ],
       ),
     );
     const run = this.ask("RunInstances", {
@@ -40,6 +38,12 @@ export class Cloud {
       MaxCount: "1",
     });
     this.instance = textOf(items(run, "instancesSet")[0]?.["instanceId"]);
+  }
+
+  anotherVpc(): { readonly vpc: string; readonly subnet: string } {
+    const vpc = idIn(this.ask("CreateVpc", { CidrBlock: "10.0.0.0/16" }), "vpc", "vpcId");
+    const range = { CidrBlock: "10.0.0.0/20", AvailabilityZone: "us-east-1a" };
+    return { vpc, subnet: idIn(this.ask("CreateSubnet", { VpcId: vpc, ...range }), "subnet", "subnetId") };
   }
 
   ask(action: string, tree: ParamTree): Answer {

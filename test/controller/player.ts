@@ -266,7 +266,7 @@ export class Player {
     const { worker } = this;
     try {
       const askedAt = this.time;
-      const all = await describeAll(this.ports(), CLUSTER, askedAt, {
+      const all = await describeAll(this.ports(), { cluster: CLUSTER, vpc: this.cloud.vpc }, askedAt, {
         signal: this.abort.signal,
         priority: "releasing",
       });

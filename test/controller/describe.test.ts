@@ -1,0 +1,44 @@
+import { expect, it } from "vitest";
+import type { CallOptions } from "../../src/ec2/port.ts";
+import { describeAll } from "../../src/controller/describe.ts";
+import type { NewInterface } from "../../src/ec2/types.ts";
+import { branchTags } from "../../src/controller/tags.ts";
+import { Cloud } from "./cloud.ts";
+
+const CALL: CallOptions = { signal: new AbortController().signal, priority: "releasing" };
+
+/** A later moment each time: what EC2 has just made it need not show. */
+let now = 0;
+
+it("shows nothing of a cluster of the same name in another VPC", async () => {
+  const cloud = new Cloud(1, "m5.large", () => (now += 60_000));
+  const port = cloud.port();
+  const create = (wanted: NewInterface) => port.createBranch(wanted, CALL);
+  const other = cloud.anotherVpc();
+  const made = (subnet: string, uid: string) =>
+    create({
+      subnet,
+      groups: [],
+      description: "aws-k8s-branch-eni",
+      tags: branchTags(
+        "one",
+        {
+          instance: cloud.instance,
+          trunk: "eni-0aaaaaaaaaaaaaaaa",
+          vlan: 1,
+          pod: { namespace: "shop", name: "web", uid },
+        },
+        {},
+      ),
+      token: uid,
+    });
+  const own = await made(cloud.subnet, "uid-1");
+  await made(other.subnet, "uid-2");
+  const ports = { ec2: port, subnet: (id: string) => Promise.resolve(cloud.subnetFacts(id)) };
+  const described = async (vpc: string) =>
+    [...(await describeAll(ports, { cluster: "one", vpc }, 0, CALL)).values()].flatMap(({ branches }) =>
+      branches.map(({ eni }) => eni.id),
+    );
+  expect(await described(cloud.vpc)).toEqual([own.id]);
+  expect(await described(other.vpc)).toHaveLength(1);
+});
