@@ -206,6 +206,8 @@ export class BenchCluster implements AsyncDisposable {
 
 /** One of the controller's figures; 0 until it listens. */
 export async function metric(controller: RunningPart, name: string): Promise<number> {
+  if (controller.hasEnded)
+    throw new Error(`the controller has ended: ${JSON.stringify(controller.lines.slice(-5))}`);
   return (await again(() => controller.metrics())).get(`branchline_controller_${name}`) ?? 0;
 }
 
