@@ -206,9 +206,14 @@ export class BenchCluster implements AsyncDisposable {
 
 /** One of the controller's figures; 0 until it listens. */
 export async function metric(controller: RunningPart, name: string): Promise<number> {
-  if (controller.hasEnded)
-    throw new Error(`the controller has ended: ${JSON.stringify(controller.lines.slice(-5))}`);
-  return (await again(() => controller.metrics())).get(`branchline_controller_${name}`) ?? 0;
+  try {
+    return (await again(() => controller.metrics())).get(`branchline_controller_${name}`) ?? 0;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const status = await controller.whenEnded();
+    const words = JSON.stringify(controller.lines.slice(-5));
+    throw new Error(`the controller has ended with status ${status}: ${words}`, { cause: error });
+  }
 }
 
 /** An idle connection may be closed by the other end at the very moment. */
