@@ -99,10 +99,12 @@ export class BenchCluster implements AsyncDisposable {
     return [...this.calls.values()].reduce((sum, one) => sum + one, 0);
   }
 
-  /** A controller with the default Lease. `inHurry`: without limits of its own. */
+  /** A controller with the default Lease. `inHurry`: without limits of its own, nor a Lease that a busy machine would lose. */
   controller(inHurry: boolean): RunningPart {
-    const rates = inHurry ? ACTIONS.flatMap((action) => ["--rate", `${action}=100000/100000`]) : [];
-    return this.cluster.controller(["--lease-duration", "15s", ...rates]);
+    const rates = ACTIONS.flatMap((action) => ["--rate", `${action}=100000/100000`]);
+    return this.cluster.controller(
+      inHurry ? ["--leader-elect", "false", ...rates] : ["--lease-duration", "15s"],
+    );
   }
 
   /** Nodes with their CNINodes, as agents leave them; of these numbers. */
