@@ -128,6 +128,7 @@ async function readOptions(
   const namespace = flags["lease-namespace"] ?? env["POD_NAMESPACE"] ?? "kube-system";
   const config = loadKubeconfig({ path: flags.kubeconfig }, env);
   const onCall: ControllerOptions["onCall"] = { ended: () => undefined };
+  const newClient = () => new KubernetesClient(connectTo(config, `branchline-controller/${version}`));
   const region = await findRegion(flags.region, env);
   return {
     health: listenOf("--health-listen", flags["health-listen"]),
@@ -135,7 +136,8 @@ async function readOptions(
     controller: {
       version,
       identity: `${env["POD_NAME"] ?? hostname()}_${randomBytes(4).toString("hex")}`,
-      client: new KubernetesClient(connectTo(config, `branchline-controller/${version}`)),
+      client: newClient(),
+      urgentClient: newClient(),
       port: new Ec2Port({ budgets, region, ended: (call) => onCall.ended(call) }),
       budgets,
       cluster,

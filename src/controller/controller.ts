@@ -135,7 +135,7 @@ export class Controller {
     this.election =
       lease &&
       new LeaderElection({
-        client,
+        client: options.urgentClient,
         ...lease,
         identity,
         timer,
@@ -199,7 +199,7 @@ export class Controller {
 
   /** Rejects when its address cannot be had. */
   private async serveAdmission(): Promise<Admission | undefined> {
-    const { client, webhook, timer, wallClock, random, log } = this.options;
+    const { urgentClient: client, webhook, timer, wallClock, random, log } = this.options;
     if (webhook === undefined) {
       this.conditions.set("AdmissionServes", false, "no webhook is wanted: --webhook-listen");
       return undefined;

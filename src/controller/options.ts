@@ -19,6 +19,8 @@ export interface ControllerOptions {
   /** Of this process and no other: in the Lease, and in events. */
   readonly identity: string;
   readonly client: KubernetesClient;
+  /** For what must not wait behind the requests of thousands of nodes: the Lease and the webhook. */
+  readonly urgentClient: KubernetesClient;
   readonly port: Ec2Port;
   readonly budgets: Budgets;
   readonly cluster: string;

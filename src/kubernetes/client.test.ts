@@ -1,3 +1,4 @@
+import { setImmediate as settled } from "node:timers/promises";
 import { refused } from "../../test/unit/refused.ts";
 import { describe, expect, it } from "vitest";
 import { KubernetesClient } from "./client.ts";
@@ -107,4 +108,32 @@ it("a server that gives the same page for ever is given up", async () => {
   });
   expect((await refused(client.list(PODS, {}, signal))).message).toContain("more than 1000 pages");
   expect(sent).toHaveLength(1000);
+});
+
+describe("many requests at once", () => {
+  it("wait for their turn, but for watches", async () => {
+    const answers: (() => void)[] = [];
+    let watches = 0;
+    const client = new KubernetesClient({
+      async send({ path }) {
+        if (path.includes("watch=true")) watches += 1;
+        else await new Promise<void>((resolve) => answers.push(resolve));
+        return { status: 200, headers: {}, body: pieces('{"metadata":{"name":"a","uid":"1"}}') };
+      },
+    });
+    const all = Array.from({ length: 40 }, () => client.get(PODS, pod, signal));
+    await settled();
+    expect(answers).toHaveLength(32);
+    await client.watch(PODS, {}, { resourceVersion: "1", seconds: 1 }, signal).next();
+    expect(watches).toBe(1);
+    answers[0]?.();
+    await all[0];
+    await settled();
+    expect(answers).toHaveLength(33);
+    for (let i = 1; i < 40; i += 1) {
+      answers[i]?.();
+      await all[i];
+      await settled();
+    }
+  });
 });

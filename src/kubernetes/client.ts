@@ -5,9 +5,15 @@ import { KubernetesError, kindOfStatus } from "./error.ts";
 import { type Fields, fieldsOf, itemsOf, textOf } from "./fields.ts";
 import { linesOf } from "./lines.ts";
 import { collectionPath, groupPath, objectPath, type Resource } from "./resource.ts";
+import { Turns } from "./turns.ts";
 import { readWatchEvent, type WatchEvent } from "./watch-event.ts";
 
-/** Of one request, from the start to the last byte of its answer. */
+/**
+ * Requests under way at once, without watches: each has a connection of its own, and an API server that is asked for
+ * thousands of things at the same time answers none in time.
+ */
+const AT_ONCE = 32;
+/** Of one request, from its turn to the last byte of its answer. */
 const REQUEST_MS = 30_000;
 /** Objects of a page. */
 const PAGE = 500;
@@ -53,10 +59,11 @@ export type PatchStep =
 
 /**
  * The Kubernetes API: one method an operation. Each rejects with a KubernetesError, or with the signal's reason; none
- * tries again.
+ * tries again. More requests than 32 at once wait for their turn, so what must not wait has a client of its own.
  */
 export class KubernetesClient {
   private readonly connection: Connection;
+  private readonly turns = new Turns(AT_ONCE);
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -245,6 +252,7 @@ export class KubernetesClient {
 
   private async json({ signal, ...request }: HttpRequest): Promise<unknown> {
     const words = `${request.method} ${request.path}`;
+    using _turn = await this.turns.take(signal);
     using linked = new LinkedAbort(signal);
     const limit = setTimeout(
       () => linked.abort(new KubernetesError("retry", words, `no answer after ${REQUEST_MS / 1000} s`)),
