@@ -58,6 +58,7 @@ it("loses no turn when the signal is aborted at the moment of the call", async (
   stop.abort(new Error("it is over"));
   (await called)[Symbol.dispose]();
   await turns.take(signal);
+  expect(turns.waiting).toBe(0);
 });
 
 it("takes nothing for a signal that is aborted already", async () => {
