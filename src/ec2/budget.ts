@@ -1,4 +1,5 @@
 import { backOff } from "../sys/back-off.ts";
+import { onAbort } from "../sys/on-abort.ts";
 import type { Timer } from "../sys/timer.ts";
 import { ACTIONS } from "./actions.ts";
 import { type Priority, WaitingLine } from "./waiting-line.ts";
@@ -94,17 +95,16 @@ export class Budget {
     const since = this.clock.now();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const leave = this.line.join(priority, resolve);
-    const abort = () => {
+    const forget = onAbort(signal, () => {
       leave();
       if (this.line.length === 0) this.serving?.abort();
       reject(signal.reason as Error);
-    };
-    signal.addEventListener("abort", abort, { once: true });
+    });
     if (this.serving === undefined) void this.serve();
     try {
       await promise;
     } finally {
-      signal.removeEventListener("abort", abort);
+      forget();
       this.sums.waitedSeconds += (this.clock.now() - since) / 1000;
     }
   }

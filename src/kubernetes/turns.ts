@@ -1,3 +1,5 @@
+import { onAbort } from "../sys/on-abort.ts";
+
 /** At most so many at once; the others wait, first come, first served. */
 export class Turns {
   private free: number;
@@ -28,16 +30,15 @@ export class Turns {
 
   private async wait(signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const leave = () => {
+    this.line.add(resolve);
+    const forget = onAbort(signal, () => {
       this.line.delete(resolve);
       reject(signal.reason as Error);
-    };
-    this.line.add(resolve);
-    signal.addEventListener("abort", leave, { once: true });
+    });
     try {
       await promise;
     } finally {
-      signal.removeEventListener("abort", leave);
+      forget();
     }
   }
 

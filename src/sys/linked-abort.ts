@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.ts";
+
 /**
  * A signal that follows others for a while. AbortSignal.any is for signals that end together: in Node 24 each one that
  * follows a signal which lives for months leaves some hundred bytes behind.
@@ -12,9 +14,7 @@ export class LinkedAbort implements Disposable {
         this.controller.abort(signal.reason);
         break;
       }
-      const abort = () => this.controller.abort(signal.reason);
-      signal.addEventListener("abort", abort, { once: true });
-      this.unlink.push(() => signal.removeEventListener("abort", abort));
+      this.unlink.push(onAbort(signal, () => this.controller.abort(signal.reason)));
     }
   }
 
