@@ -1,5 +1,5 @@
 // deploy/chart, rendered by helm: what it makes, that the API server takes it, and which values it refuses.
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
@@ -14,10 +14,11 @@ const DEPLOY = path.resolve(import.meta.dirname, "../../deploy");
 const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
 const DEFAULT = { name: "branchline", namespace: "kube-system" };
 
+/** Of a file, or of all that a pattern fits. */
 const documentsOf = (file: string) =>
-  parseAllDocuments(readFileSync(path.join(DEPLOY, file), "utf8")).map(
-    (document) => document.toJS() as KubernetesObject,
-  );
+  globSync(file, { cwd: DEPLOY })
+    .flatMap((name) => parseAllDocuments(readFileSync(path.join(DEPLOY, name), "utf8")))
+    .map((document) => document.toJS() as KubernetesObject);
 
 const withoutMeta = ({
   metadata: { labels: _, annotations: __, ...metadata },
@@ -52,6 +53,7 @@ const GOOD: readonly (readonly [string, object])[] = [
   ["no Service ranges", { image, entry: { serviceCIDRs: [] } }],
   ["its own CRDs", { ...LEAST, crds: { install: true } }],
   ["a controller", { ...LEAST, controller: CONTROLLER }],
+  ["a controller beside EKS's", { ...LEAST, controller: { ...CONTROLLER, mode: "eks" } }],
   [
     "everything else",
     {
@@ -89,6 +91,7 @@ const GOOD: readonly (readonly [string, object])[] = [
         rates: ["AssociateTrunkInterface=50/5"],
         health: { port: 10_002 },
         metrics: { port: 10_003 },
+        webhook: { port: 10_004 },
         serviceAccountAnnotations: { "eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x" },
         env: [{ name: "AWS_ENDPOINT_URL_EC2", value: "http://127.0.0.1:1" }],
         resources: { limits: { memory: "1Gi" } },
@@ -258,15 +261,14 @@ describe("the controller", () => {
     (object?.spec?.["template"] as KubernetesObject | undefined)?.metadata.labels ?? {};
 
   it("is there only when it is asked for", async () => {
-    const isOfIt = ({ kind, metadata }: KubernetesObject) =>
-      /controller/.test(metadata.name) || kind === "Deployment";
-    expect((await render(LEAST, DEFAULT)).filter(isOfIt)).toEqual([]);
-    expect(
-      (await objectsOf())
-        .filter(isOfIt)
-        .map(({ kind }) => kind)
-        .sort(),
-    ).toEqual([
+    const without = new Set((await render(LEAST, DEFAULT)).map(placeOf));
+    const kindsOf = (objects: readonly KubernetesObject[]) =>
+      objects.flatMap((object) => (without.has(placeOf(object)) ? [] : object.kind)).sort();
+    expect([...without].filter((place) => /controller|webhook|admission/.test(place))).toEqual([]);
+    const eks = await objectsOf({ mode: "eks" });
+    const guards = eks.filter(({ kind }) => kind.startsWith("ValidatingAdmissionPolicy"));
+    expect(kindsOf(guards)).toHaveLength(10);
+    expect(kindsOf(eks.filter((object) => !guards.includes(object)))).toEqual([
       "ClusterRole",
       "ClusterRoleBinding",
       "Deployment",
@@ -278,6 +280,18 @@ describe("the controller", () => {
       "RoleBinding",
       "Service",
       "ServiceAccount",
+    ]);
+    // What sets the limit, which EKS's own webhook does there.
+    const known = new Set(eks.map(placeOf));
+    expect(kindsOf((await objectsOf()).filter((object) => !known.has(placeOf(object))))).toEqual([
+      "ClusterRole",
+      "ClusterRoleBinding",
+      "MutatingAdmissionPolicy",
+      "MutatingAdmissionPolicyBinding",
+      "MutatingWebhookConfiguration",
+      "Role",
+      "RoleBinding",
+      "Secret",
     ]);
   });
 
@@ -307,9 +321,22 @@ describe("the controller", () => {
       "--cooldown=60s",
       "--refused=evict",
       "--escaped=evict",
+      "--webhook-listen=:61684",
       "--health-listen=127.0.0.1:61682",
       "--metrics-listen=:61683",
     ]);
+    // The port by which the registration has it, as any Service has it that names none.
+    const service = objects.find(({ kind }) => kind === "Service");
+    expect(service?.spec?.["clusterIP"]).toBeUndefined();
+    expect(service?.spec?.["ports"]).toContainEqual({ name: "webhook", port: 443, targetPort: "webhook" });
+    expect(containers[0]).toMatchObject({
+      ports: [
+        { name: "health", containerPort: 61_682 },
+        { name: "metrics", containerPort: 61_683 },
+        { name: "webhook", containerPort: 61_684 },
+      ],
+    });
+    expect(JSON.stringify(await objectsOf({ mode: "eks" }))).not.toContain("webhook");
     expect(containers[0].securityContext).toMatchObject({
       runAsNonRoot: true,
       readOnlyRootFilesystem: true,
@@ -341,7 +368,8 @@ describe("the controller", () => {
 
   it("has its rights as deploy has them; of another release its settings stay in kube-system", async () => {
     const rendered = (await objectsOf()).map(withoutMeta);
-    for (const source of documentsOf("rbac/controller.yaml")) expect(rendered).toContainEqual(source);
+    for (const source of [...documentsOf("rbac/controller.yaml"), ...documentsOf("rbac/webhook.yaml")])
+      expect(rendered).toContainEqual(source);
     const others = (await objectsOf({}, { name: "other", namespace: "elsewhere" })).filter(({ metadata }) =>
       metadata.name.startsWith("other-controller"),
     );
@@ -363,31 +391,6 @@ describe("the controller", () => {
       "branchline-controller",
     );
   });
-
-  it("finds a Lease that is nobody's, which helm never touches again", async () => {
-    const namespace = await makeNamespace("lease");
-    const place = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/branchline-controller`;
-    const mustHelm = async (command: string, ...args: readonly string[]) => {
-      const argv = [command, `of-${namespace}`, ...args, "--namespace", namespace];
-      const { status, stderr } = await helm(argv, { kubeconfig: shared.adminKubeconfig });
-      if (status !== 0) throw new Error(stderr);
-    };
-    const values = valuesOf({ ...LEAST, controller: CONTROLLER, nodeSelector: { none: "at-all" } });
-    await mustHelm("install", CHART, ...values);
-    const lease = await shared.admin.get(place);
-    expect(lease.spec?.["holderIdentity"]).toBeUndefined();
-    // As a controller takes it.
-    const spec = { holderIdentity: "one", leaseDurationSeconds: 15 };
-    await shared.admin.request("PUT", place, { ...lease, spec });
-    await mustHelm("upgrade", CHART, ...values, "--set", "controller.replicas=1");
-    expect((await shared.admin.get(place)).spec).toEqual(spec);
-    await mustHelm("uninstall", "--no-hooks");
-    await mustHelm("install", CHART, ...values);
-    const after = await shared.admin.get(place);
-    expect(after.metadata.uid).toBe(lease.metadata.uid);
-    expect(after.spec).toEqual(spec);
-    await mustHelm("uninstall", "--no-hooks");
-  }, 120_000);
 });
 
 describe("the same source as deploy has", () => {
@@ -408,6 +411,45 @@ describe("the same source as deploy has", () => {
     expect(rights).toContain("other-agent");
     const names = objects.flatMap(({ metadata }) => metadata.namespace ?? []);
     expect(new Set(names)).toEqual(new Set(["elsewhere"]));
+  });
+
+  const admissionOf = (objects: readonly KubernetesObject[]) =>
+    objects
+      .filter(({ apiVersion, kind }) => apiVersion.startsWith("admissionregistration") || kind === "Secret")
+      .map(withoutMeta);
+  const fileOf = (name: string) => documentsOf(`admission/${name}.yaml`);
+  const GUARDS = ["guard-annotations", "guard-cninodes", "guard-exempt-namespaces", "guard-selected-pods"];
+  const sorted = (objects: readonly KubernetesObject[]) =>
+    objects.toSorted((one, other) => placeOf(one).localeCompare(placeOf(other)));
+
+  it("admission, and in eks mode the guards alone", async () => {
+    const all = documentsOf("admission/*.yaml");
+    const guards = GUARDS.flatMap(fileOf);
+    const standalone = await render({ ...LEAST, controller: CONTROLLER }, DEFAULT);
+    expect(sorted(admissionOf(standalone))).toEqual(sorted(all));
+    const eks = await render({ ...LEAST, controller: { ...CONTROLLER, mode: "eks" } }, DEFAULT);
+    expect(sorted(admissionOf(eks))).toEqual(sorted(guards));
+  });
+
+  it("before Kubernetes 1.36 no mutating policy, and all the rest", async () => {
+    const argv = ["template", "branchline", CHART, "--namespace", "kube-system"];
+    const { stdout } = await helm([...argv, ...valuesOf({ ...LEAST, controller: CONTROLLER })]);
+    const objects = parseAllDocuments(stdout).map((document) => document.toJS() as KubernetesObject);
+    expect(sorted(admissionOf(objects))).toEqual(sorted([...GUARDS.flatMap(fileOf), ...fileOf("webhook")]));
+  });
+
+  it("admission of another release has its accounts and its namespace, and its own names", async () => {
+    const other = { name: "other", namespace: "elsewhere" };
+    const entry = { serviceCIDRs: [], exemptNamespaces: ["one", "elsewhere", "two"] };
+    const objects = admissionOf(await render({ ...LEAST, entry, controller: CONTROLLER }, other));
+    const ours = admissionOf(await render({ ...LEAST, controller: CONTROLLER }, DEFAULT));
+    const text = JSON.stringify(sorted(objects))
+      .replaceAll("serviceaccount:elsewhere:other-", "serviceaccount:kube-system:branchline-")
+      .replace('"values":["elsewhere","one","two"]', '"values":["kube-system"]')
+      .replace('"values":["elsewhere"]', '"values":["kube-system"]')
+      .replaceAll('"namespace":"elsewhere"', '"namespace":"kube-system"');
+    expect(JSON.parse(text)).toEqual(sorted(ours));
+    expect(text).not.toContain("elsewhere");
   });
 
   it("CRDs, which stay when the chart goes, and are there only when asked for", async () => {
@@ -484,6 +526,10 @@ describe("values that are refused, with a line that says which", () => {
       "at '/controller/mode': value must be one of 'standalone', 'eks'",
     ],
     [{ ...LEAST, controller: { ...CONTROLLER, replicas: 0 } }, "at '/controller/replicas'"],
+    [
+      { ...LEAST, controller: { ...CONTROLLER, mode: "eks" }, crds: { install: true } },
+      'crds.install is true with controller.mode "eks": EKS has SecurityGroupPolicy and CNINode',
+    ],
     [{ ...LEAST, agent: {} }, "additional properties 'agent' not allowed"],
   ])("%j", async (values, words) => {
     await expect(render(values, DEFAULT)).rejects.toThrow(words);
@@ -497,6 +543,7 @@ describe("values that are refused, with a line that says which", () => {
     [{ missingAnnotation: "pass" }, "at '/entry/missingAnnotation': value must be one of 'ask', 'refuse'"],
     [{ branchTimeout: 0 }, "at '/entry/branchTimeout'"],
     [{ gatewayTimeout: 101 }, "at '/entry/gatewayTimeout'"],
+    [{ exemptNamespaces: ["*"] }, "at '/entry/exemptNamespaces/0'"],
     [{ families: ["5"] }, "at '/entry/families/0'"],
     [
       { podSGEnforcingMode: "strict" },

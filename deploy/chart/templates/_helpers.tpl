@@ -52,17 +52,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ toJson $entry }}
 {{- end }}
 
+{{/* A name of deploy/rbac, as this release has it. */}}
+{{- define "branchline.of" -}}
+{{ .context.Release.Name }}{{ trimPrefix "branchline" .name }}
+{{- end }}
+
 {{/*
 Objects of a file in deploy/rbac, with the release's names and namespace; settings stay in kube-system. Takes context, file,
-name, annotations for each object, and accountAnnotations for the ServiceAccount.
+annotations for each object, and accountAnnotations for the ServiceAccount.
 */}}
 {{- define "branchline.rbac" -}}
 {{- $root := .context }}
 {{- range splitList "\n---\n" ($root.Files.Get (printf "files/rbac/%s.yaml" .file)) }}
 {{- $object := fromYaml . }}
 {{- $isOfSettings := hasSuffix "-settings" $object.metadata.name }}
-{{- $source := printf "branchline-%s" $.file }}
-{{- $_ := set $object.metadata "name" (replace $source $.name $object.metadata.name) }}
+{{- $_ := set $object.metadata "name" (include "branchline.of" (dict "context" $root "name" $object.metadata.name)) }}
 {{- if and $object.metadata.namespace (not $isOfSettings) }}
 {{- $_ := set $object.metadata "namespace" $root.Release.Namespace }}
 {{- end }}
@@ -74,15 +78,48 @@ name, annotations for each object, and accountAnnotations for the ServiceAccount
 {{- $_ := set $object.metadata "annotations" $.accountAnnotations }}
 {{- end }}
 {{- range $object.subjects }}
-{{- $_ := set . "name" (replace $source $.name .name) }}
+{{- $_ := set . "name" (include "branchline.of" (dict "context" $root "name" .name)) }}
 {{- $_ := set . "namespace" $root.Release.Namespace }}
 {{- end }}
 {{- if $object.roleRef }}
-{{- $_ := set $object.roleRef "name" (replace $source $.name $object.roleRef.name) }}
+{{- $_ := set $object.roleRef "name" (include "branchline.of" (dict "context" $root "name" $object.roleRef.name)) }}
 {{- end }}
 {{- range $object.rules }}
 {{- if has "daemonsets" .resources }}
 {{- $_ := set . "resourceNames" (list (include "branchline.agent" $root)) }}
+{{- end }}
+{{- end }}
+---
+{{ toYaml $object }}
+{{- end }}
+{{- end }}
+
+{{/* Namespaces in which there can be no SecurityGroupPolicy: our own, and those that the agents' entry exempts. */}}
+{{- define "branchline.exemptNamespaces" -}}
+{{- concat (list .Release.Namespace) (default list .Values.entry.exemptNamespaces) | uniq | toJson -}}
+{{- end }}
+
+{{/*
+Objects of a file in deploy/admission, for the release's accounts and namespaces. Their own names stay: they are for the
+whole cluster, and a second release of it is refused by them. Takes context and path.
+*/}}
+{{- define "branchline.admission" -}}
+{{- $root := .context }}
+{{- $text := $root.Files.Get .path | replace "system:serviceaccount:kube-system:branchline-" (printf "system:serviceaccount:%s:%s-" $root.Release.Namespace $root.Release.Name) }}
+{{- range splitList "\n---\n" $text }}
+{{- $object := fromYaml . }}
+{{- $_ := set $object.metadata "labels" (include "branchline.labels" $root | fromYaml) }}
+{{- if $object.metadata.namespace }}
+{{- $_ := set $object.metadata "namespace" $root.Release.Namespace }}
+{{- end }}
+{{- $selector := dig "spec" "matchConstraints" "namespaceSelector" dict $object }}
+{{- range $selector.matchExpressions }}
+{{- $_ := set . "values" (include "branchline.exemptNamespaces" $root | fromJsonArray) }}
+{{- end }}
+{{- range $object.webhooks }}
+{{- $_ := set .clientConfig.service "namespace" $root.Release.Namespace }}
+{{- range .namespaceSelector.matchExpressions }}
+{{- $_ := set . "values" (list $root.Release.Namespace) }}
 {{- end }}
 {{- end }}
 ---

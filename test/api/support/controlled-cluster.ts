@@ -50,6 +50,10 @@ export interface ClusterOptions {
   readonly type?: string;
   /** Of the simulator's world: settings as in its world file. */
   readonly settings?: object;
+  /** More flags of the API server. */
+  readonly serve?: readonly string[];
+  /** Whether our CRDs are there; true unless told. */
+  readonly crds?: boolean;
   /** More flags of the simulator. */
   readonly simulate?: readonly string[];
   /** Hears each line of the simulator's log. */
@@ -89,15 +93,17 @@ export class ControlledCluster implements AsyncDisposable {
     this.stopSimulator = simulator.stop;
   }
 
-  static async start({ nodes, type = "m5.large", settings = {}, simulate = [], hear }: ClusterOptions) {
+  static async start(options: ClusterOptions) {
+    const { nodes, type = "m5.large", settings = {}, serve = [], crds = true, simulate = [] } = options;
     // Without a controller manager no pod is collected because its node is not alive.
+    const flags = ["--disable-admission-plugins=ServiceAccount", ...serve];
     const [server, simulator] = await Promise.all([
-      startApiServer({ flags: { "kube-apiserver": ["--disable-admission-plugins=ServiceAccount"] } }),
-      startSimulator(worldOf(nodes, type, settings), simulate, hear),
+      startApiServer({ flags: { "kube-apiserver": flags } }),
+      startSimulator(worldOf(nodes, type, settings), simulate, options.hear),
     ]);
     const cluster = new ControlledCluster(server, simulator);
     try {
-      await applyCrds(server.admin);
+      if (crds) await applyCrds(server.admin);
       await cluster.makeNamespace("shop");
     } catch (error) {
       await cluster[Symbol.asyncDispose]();

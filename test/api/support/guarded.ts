@@ -18,15 +18,9 @@ export function admissionObjects(file = "*.yaml"): readonly KubernetesObject[] {
     .map((document) => document.toJS() as KubernetesObject);
 }
 
-/** The path of one of these objects. */
-export function admissionPath(object: KubernetesObject): string {
-  // A policy's plural is not made by an s alone.
-  return placeOf({ ...object, kind: object.kind.replace(/y$/, "ie") });
-}
-
 export function apply(client: ApiClient, object: KubernetesObject): Promise<KubernetesObject> {
   const query = "fieldManager=branchline-test&fieldValidation=Strict&force=true";
-  return client.patch(`${admissionPath(object)}?${query}`, "apply", object);
+  return client.patch(`${placeOf(object)}?${query}`, "apply", object);
 }
 
 /** Without a controller manager: no pod needs a service account. With our CRDs, and the guards and policies of these files. */

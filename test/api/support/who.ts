@@ -96,8 +96,30 @@ export async function tables(
   rows: readonly Row[],
   clients: Clients,
   who: readonly string[],
-): Promise<{ readonly answered: string; readonly written: string }> {
-  const lines = [[...columns, ...who].join("\t")];
+): Promise<Tables> {
+  return tablesOf(name, [...columns, ...who], await linesOf(rows, clients, who));
+}
+
+export interface Tables {
+  readonly answered: string;
+  readonly written: string;
+}
+
+/** The same for lines that were asked for one after another. */
+export function tablesOf(name: string, columns: readonly string[], lines: readonly string[]): Tables {
+  const answered = `${[columns.join("\t"), ...lines].join("\n")}\n`;
+  const file = path.join(TABLES, `${name}.tsv`);
+  if (process.env["UPDATE_TABLES"] !== undefined) writeFileSync(file, answered);
+  return { answered, written: readFileSync(file, "utf8") };
+}
+
+/** A line for each row. */
+export async function linesOf(
+  rows: readonly Row[],
+  clients: Clients,
+  who: readonly string[],
+): Promise<readonly string[]> {
+  const lines: string[] = [];
   for (const { words, ask } of rows) {
     const verdicts = await Promise.all(
       who.map((one) => {
@@ -108,8 +130,5 @@ export async function tables(
     );
     lines.push([...words, ...verdicts].join("\t"));
   }
-  const answered = `${lines.join("\n")}\n`;
-  const file = path.join(TABLES, `${name}.tsv`);
-  if (process.env["UPDATE_TABLES"] !== undefined) writeFileSync(file, answered);
-  return { answered, written: readFileSync(file, "utf8") };
+  return lines;
 }
