@@ -136,9 +136,9 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["controlled"],
-      args: ["users"],
+      args: ["users", "renewals"],
       bound: 20,
-      why: "what users of other controllers have suffered from, by the numbers of their issues",
+      why: "what users of other controllers have suffered from, by the numbers of their issues; certificates renewed under way",
     },
     {
       part: "controller",
