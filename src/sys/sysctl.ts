@@ -38,7 +38,12 @@ export function readSysctl(key: string): string | undefined {
 
 /** Writes the value; false if this kernel (or interface) lacks the parameter. */
 export function writeSysctl(key: string, value: string): boolean {
-  return write(HERE, key, value);
+  try {
+    return write(HERE, key, value);
+  } catch (error) {
+    if (errorCode(error) !== "EROFS" || !canWrite(OF_NODE, key, value)) throw error;
+    return true;
+  }
 }
 
 function write(directory: string, key: string, value: string): boolean {
@@ -47,9 +52,16 @@ function write(directory: string, key: string, value: string): boolean {
     writeFileSync(`${directory}/${key}`, value, { flag: "r+" });
     return true;
   } catch (error) {
-    const code = errorCode(error);
-    if (code === "ENOENT") return false;
-    if (code === "EROFS" && directory === HERE) return write(OF_NODE, key, value);
+    if (errorCode(error) === "ENOENT") return false;
     throw error;
+  }
+}
+
+/** Whatever is wrong with this way, the first one's error says more. */
+function canWrite(directory: string, key: string, value: string): boolean {
+  try {
+    return write(directory, key, value);
+  } catch {
+    return false;
   }
 }

@@ -4,8 +4,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { mustExec, must, snapshot, diffSnapshots } from "../ground/index.ts";
-import { execFileSync } from "node:child_process";
 import { Gate, type Mishap } from "./faults/gate.ts";
+import { readOnlySysctls } from "./faults/read-only-sysctls.ts";
 import { gatedNode } from "./faults/gated-node.ts";
 import { call, mustCall, type Answer, type Sandbox, type Verb } from "./faults/plugin.ts";
 import { Before, Setting, recordsIn } from "./faults/setting.ts";
@@ -156,7 +156,7 @@ describe("ADD", patience, () => {
     const { sysctls } = await succeed("ADD");
     await succeed("DEL");
     for (const [i, key] of sysctls.entries()) {
-      const { answer } = await attempt("ADD", { sysctl: i + 1, around: readOnly });
+      const { answer } = await attempt("ADD", { sysctl: i + 1, around: readOnlySysctls });
       expect({ at: key, ...answer }).toMatchObject({
         at: key,
         status: 1,
@@ -244,7 +244,7 @@ describe("DEL", patience, () => {
     const { sysctls } = await succeed("DEL");
     for (const [i, key] of sysctls.entries()) {
       await succeed("ADD");
-      const { answer } = await attempt("DEL", { sysctl: i + 1, around: readOnly });
+      const { answer } = await attempt("DEL", { sysctl: i + 1, around: readOnlySysctls });
       expect({ at: key, ...answer }).toMatchObject({
         at: key,
         status: 1,
@@ -257,16 +257,6 @@ describe("DEL", patience, () => {
     }
   });
 });
-
-/** Runs with /proc/sys as a container has it. The thread may be in a pod's namespace, so synchronously. */
-function readOnly<T>(callback: () => T): T {
-  execFileSync("mount", ["--bind", "-o", "ro", "/proc/sys", "/proc/sys"]);
-  try {
-    return callback();
-  } finally {
-    execFileSync("umount", ["/proc/sys"]);
-  }
-}
 
 let fileSystems = 0;
 

@@ -1,11 +1,11 @@
 // The routed datapath on the fault list of the direct one: each change of ADD and DEL refused, unanswered or impossible
 // once, and a process that ends before any of them. What strict mode changes for the node is among what must come back.
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { mustExec } from "../ground/index.ts";
 import { aftermaths, plainNode, type Scene } from "./faults/aftermath.ts";
+import { readOnlySysctls } from "./faults/read-only-sysctls.ts";
 import { Gate, type Mishap } from "./faults/gate.ts";
 import { gatedNode } from "./faults/gated-node.ts";
 import { call, mustCall, type Answer, type Sandbox, type Verb } from "./faults/plugin.ts";
@@ -134,7 +134,7 @@ describe.each(["strict", "standard"] as const)("%s", (mode) => {
     const { sysctls } = verb === "ADD" ? adding : removing;
     for (const [i, key] of sysctls.entries()) {
       if (verb === "DEL") await succeed("ADD");
-      const { answer } = await attempt(verb, { sysctl: i + 1, around: readOnly });
+      const { answer } = await attempt(verb, { sysctl: i + 1, around: readOnlySysctls });
       expect({ key, ...answer }).toMatchObject({
         key,
         status: 1,
@@ -218,13 +218,3 @@ describe.each(["strict", "standard"] as const)("%s", (mode) => {
     );
   });
 });
-
-/** Runs with /proc/sys as a container has it. The thread may be in a pod's namespace, so synchronously. */
-function readOnly<T>(callback: () => T): T {
-  execFileSync("mount", ["--bind", "-o", "ro", "/proc/sys", "/proc/sys"]);
-  try {
-    return callback();
-  } finally {
-    execFileSync("umount", ["/proc/sys"]);
-  }
-}
