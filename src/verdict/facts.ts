@@ -1,0 +1,75 @@
+/** What is known of a network, as plain data. All of it comes from the EC2 API and the API server. */
+
+/** Known, or the permission or the answer that was missing, such as `no permission for ec2:DescribeSecurityGroupRules`. */
+export type Known<T> =
+  { readonly known: true; readonly value: T } | { readonly known: false; readonly why: string };
+
+/** A network interface of EC2, of whatever kind. */
+export interface Interface {
+  readonly id: string;
+  readonly groups: readonly string[];
+  readonly subnet: string;
+  readonly vpc: string;
+}
+
+/** A rule of a security group, for one peer (EC2 DescribeSecurityGroupRules). */
+export interface GroupRule {
+  readonly id: string;
+  readonly group: string;
+  readonly isEgress: boolean;
+  /** "tcp", "udp", "icmp", "icmpv6", an IANA number as text, or "-1" for all. */
+  readonly protocol: string;
+  /** Undefined for all. Of ICMP the type, and `toPort` the code. */
+  readonly fromPort: number | undefined;
+  readonly toPort: number | undefined;
+  readonly peer: Peer;
+}
+
+export type Peer =
+  | { readonly kind: "cidr"; readonly cidr: string }
+  | { readonly kind: "prefix-list"; readonly id: string }
+  | { readonly kind: "group"; readonly id: string };
+
+/** A network ACL (EC2 DescribeNetworkAcls): it knows no connections, so answers need a rule as well. */
+export interface NetworkAcl {
+  readonly id: string;
+  readonly subnets: readonly string[];
+  /** By ascending number: the first that matches decides. */
+  readonly entries: readonly AclEntry[];
+}
+
+export interface AclEntry {
+  readonly number: number;
+  readonly isEgress: boolean;
+  readonly allows: boolean;
+  /** An IANA number as text, or "-1" for all. */
+  readonly protocol: string;
+  readonly cidr: string;
+  readonly fromPort: number | undefined;
+  readonly toPort: number | undefined;
+}
+
+/** What decides about packets between interfaces. */
+export interface Filters {
+  /** Of all groups of the interfaces at both ends. */
+  readonly rules: Known<readonly GroupRule[]>;
+  /** CIDRs by the id of the list. One that is missing could not be read. */
+  readonly prefixLists: ReadonlyMap<string, Known<readonly string[]>>;
+  readonly acls: Known<readonly NetworkAcl[]>;
+}
+
+/** One end of a flow: an address, and the interface that has it. */
+export interface End {
+  readonly address: string;
+  /** Undefined: no interface of the VPC has it, such as an address on the internet. */
+  readonly interface: Known<Interface | undefined>;
+}
+
+/** What is asked for: the first packet of a connection. */
+export interface Flow {
+  readonly from: End;
+  readonly to: End;
+  readonly protocol: "tcp" | "udp" | "icmp";
+  /** The destination's; of an echo request it does not count. */
+  readonly port: number;
+}

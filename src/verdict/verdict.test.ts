@@ -1,0 +1,282 @@
+import { describe, expect, it } from "vitest";
+import { eni, filters, internet, machine, node, pod, rule } from "../../test/unit/network.ts";
+import type { Filters, NetworkAcl } from "./facts.ts";
+import type { Place } from "./places.ts";
+import { type Path, judge } from "./verdict.ts";
+
+const OUT = "sg-p out -1 0.0.0.0/0";
+const web = pod("p", "direct");
+
+function path(from: Place, to: Place, port = 5432, protocol: Path["protocol"] = "tcp"): Path {
+  return { from, to, protocol, port, throughService: false };
+}
+
+const line = (rules: readonly string[], asked: Path) => judge(filters(rules), asked).line;
+
+describe("groups at both ends", () => {
+  it.each<[string, readonly string[], string]>([
+    ["a reference", [OUT, "sg-db in tcp 5432 sg-p"], "reaches"],
+    ["a range of addresses", [OUT, "sg-db in tcp 5432 10.0.1.0/24"], "reaches"],
+    ["a range of ports", [OUT, "sg-db in tcp 5000-6000 sg-p"], "reaches"],
+    ["all of it", [OUT, "sg-db in -1 sg-p"], "reaches"],
+    ["a number", [OUT, "sg-db in 6 5432 sg-p"], "reaches"],
+    ["all ports", [OUT, "sg-db in tcp sg-p"], "reaches"],
+    ["a prefix list", [OUT, "sg-db in tcp 5432 pl-1"], "reaches"],
+    ["a reference on the way out", ["sg-p out tcp 5432 sg-db", "sg-db in tcp 5432 sg-p"], "reaches"],
+    ["none at all", [], "does not reach: sg-p has no egress for tcp 5432 to sg-db (10.0.2.9)"],
+    ["none on the way in", [OUT], "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)"],
+    [
+      "another port",
+      [OUT, "sg-db in tcp 5431 sg-p"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
+      "a port above the range",
+      [OUT, "sg-db in tcp 5000-5431 sg-p"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
+      "another protocol",
+      [OUT, "sg-db in udp 5432 sg-p"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
+      "the other direction",
+      [OUT, "sg-db out tcp 5432 sg-p"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
+      "the destination's own group",
+      [OUT, "sg-db in tcp 5432 sg-db"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
+      "another range",
+      [OUT, "sg-db in tcp 5432 10.0.0.0/24"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
+      "another group's rule",
+      [OUT, "sg-other in tcp 5432 sg-p"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
+      "a list that may not be read",
+      [OUT, "sg-db in tcp 5432 pl-secret"],
+      "cannot say: no permission for ec2:GetManagedPrefixListEntries",
+    ],
+    [
+      "a list that was not read",
+      [OUT, "sg-db in tcp 5432 pl-new"],
+      "cannot say: the entries of pl-new were not read",
+    ],
+    [
+      "a list that may not be read beside a rule that is enough",
+      [OUT, "sg-db in tcp 5432 pl-secret", "sg-db in -1 sg-p"],
+      "reaches",
+    ],
+  ])("%s", (_, rules, expected) => {
+    expect(line(rules, path(web, machine()))).toBe(expected);
+  });
+
+  it("any of several groups is enough", () => {
+    const from = pod("p", "direct", node(), "sg-p sg-q");
+    expect(line([OUT, "sg-db in tcp 5432 sg-q"], path(from, machine()))).toBe("reaches");
+    expect(line([OUT], path(from, machine("sg-db sg-other")))).toBe(
+      "does not reach: sg-db and sg-other have no ingress for tcp 5432 from sg-p and sg-q (10.0.1.132)",
+    );
+  });
+
+  it("outside of the VPC only the way out counts", () => {
+    expect(line([OUT], path(web, internet(), 443))).toBe("reaches");
+    expect(line(["sg-p out tcp 443 sg-p"], path(web, internet(), 443))).toBe(
+      "does not reach: sg-p has no egress for tcp 443 to 203.0.113.9",
+    );
+  });
+
+  it.each<[string, string]>([
+    ["sg-p in icmp 8 sg-db", "reaches"],
+    ["sg-p in icmp sg-db", "reaches"],
+    ["sg-p in icmp 0 sg-db", "does not reach: sg-p has no ingress for icmp echo from sg-db (10.0.2.9)"],
+    ["sg-p in icmpv6 sg-db", "does not reach: sg-p has no ingress for icmp echo from sg-db (10.0.2.9)"],
+  ])("an echo request by %s", (text, expected) => {
+    expect(line(["sg-db out -1 0.0.0.0/0", text], path(machine(), web, 0, "icmp"))).toBe(expected);
+  });
+
+  it("IPv6 has rules of its own", () => {
+    const from = { ...web, end: { ...web.end, address: "fd00::5" } };
+    const to = { ...machine(), end: { ...machine().end, address: "fd00::9" } };
+    expect(line([OUT, "sg-db in -1 sg-p"], path(from, to))).toContain("sg-p has no egress");
+    expect(line(["sg-p out -1 ::/0", "sg-db in tcp 5432 fd00::/64"], path(from, to))).toBe("reaches");
+    expect(line(["sg-p out -1 ::/0", "sg-db in icmpv6 128 sg-p"], path(from, to, 0, "icmp"))).toBe("reaches");
+  });
+});
+
+describe("what was not looked at", () => {
+  const denied = { known: false, why: "no permission for ec2:DescribeSecurityGroupRules" } as const;
+
+  it("is named", () => {
+    const asked = path(web, machine());
+    expect(judge({ ...filters([]), rules: denied }, asked).line).toBe(`cannot say: ${denied.why}`);
+    const unseen = { known: false, why: "no permission for ec2:DescribeNetworkInterfaces" } as const;
+    const to = { ...machine(), end: { address: "10.0.2.9", interface: unseen } };
+    expect(judge(filters([OUT]), path(web, to)).line).toBe(`cannot say: ${unseen.why}`);
+    expect(
+      judge(
+        { ...filters([OUT, "sg-db in -1 sg-p"]), acls: denied },
+        path(web, machine("sg-db", "10.0.0.9", "subnet-a")),
+      ).line,
+    ).toBe(`cannot say: ${denied.why}`);
+  });
+
+  it("does not hide what certainly is in the way", () => {
+    const unseen = { known: false, why: "no permission for ec2:DescribeNetworkInterfaces" } as const;
+    const to = { ...machine(), end: { address: "10.0.2.9", interface: unseen } };
+    expect(judge(filters([]), path(web, to))).toMatchObject({ answer: "does not reach" });
+  });
+
+  it("does not count where no groups decide", () => {
+    const nothing: Filters = { rules: denied, prefixLists: new Map(), acls: denied };
+    expect(judge(nothing, path(node(), web)).line).toBe("reaches");
+  });
+});
+
+describe("network ACLs", () => {
+  const RULES = [OUT, "sg-db in tcp 5432 sg-p"];
+  const db = machine("sg-db", "10.0.0.9", "subnet-a");
+  /** Of the database's subnet; the pod's lets everything pass. Such as `100 in allow 6 5432 10.0.0.0/8`. */
+  const acls = (...entries: readonly string[]): NetworkAcl[] => [
+    { id: "acl-db", subnets: ["subnet-a"], entries: entries.map(entryOf) },
+    {
+      id: "acl-pod",
+      subnets: ["subnet-b"],
+      entries: [entryOf("1 in allow -1 0.0.0.0/0"), entryOf("1 out allow -1 0.0.0.0/0")],
+    },
+  ];
+  const entryOf = (text: string) => {
+    const [number, direction, verb, protocol = "", ...rest] = text.split(" ");
+    const [ports, cidr = ""] = rest.length === 2 ? rest : [undefined, rest[0]];
+    const [from, to = from] = (ports ?? "").split("-");
+    const isAll = ports === undefined;
+    return {
+      number: Number(number),
+      isEgress: direction === "out",
+      allows: verb === "allow",
+      protocol,
+      cidr,
+      fromPort: isAll ? undefined : Number(from),
+      toPort: isAll || protocol === "1" ? undefined : Number(to),
+    };
+  };
+
+  it.each<[string, readonly string[], string]>([
+    [
+      "lets both ways pass",
+      ["1 in allow 6 5432 10.0.1.0/24", "1 out allow 6 1024-65535 10.0.1.0/24"],
+      "reaches",
+    ],
+    [
+      "the first that matches decides",
+      ["1 in allow 6 5432 10.0.0.0/8", "2 in deny -1 0.0.0.0/0", "1 out allow -1 0.0.0.0/0"],
+      "reaches",
+    ],
+    [
+      "has nothing for it",
+      ["1 out allow -1 0.0.0.0/0"],
+      "does not reach: network ACL acl-db has no entry for tcp 5432, inbound",
+    ],
+    [
+      "refuses it",
+      ["1 in deny 6 5432 10.0.0.0/8", "2 in allow -1 0.0.0.0/0", "1 out allow -1 0.0.0.0/0"],
+      "does not reach: network ACL acl-db entry 1 refuses tcp 5432, inbound",
+    ],
+    [
+      "forgets the answers",
+      ["1 in allow -1 0.0.0.0/0"],
+      "does not reach: network ACL acl-db has no entry for answers to ports 32768 to 60999, outbound",
+    ],
+    [
+      "lets some answers pass",
+      ["1 in allow -1 0.0.0.0/0", "1 out allow 6 1024-40000 0.0.0.0/0"],
+      "does not reach: network ACL acl-db has no entry for answers to ports 40001 to 60999, outbound",
+    ],
+    [
+      "has a hole among the answers",
+      ["1 in allow -1 0.0.0.0/0", "1 out deny 6 50000-50010 0.0.0.0/0", "2 out allow -1 0.0.0.0/0"],
+      "does not reach: network ACL acl-db entry 1 refuses answers to ports 50000 to 50010, outbound",
+    ],
+    [
+      "names another protocol",
+      ["1 in allow 17 5432 0.0.0.0/0", "1 out allow -1 0.0.0.0/0"],
+      "does not reach: network ACL acl-db has no entry for tcp 5432, inbound",
+    ],
+  ])("%s", (_, entries, expected) => {
+    expect(judge(filters(RULES, acls(...entries)), path(web, db)).line).toBe(expected);
+  });
+
+  it("do not count within a subnet", () => {
+    expect(judge(filters(RULES, []), path(web, machine())).line).toBe("reaches");
+  });
+
+  it("of echo requests and their replies the types count", () => {
+    const asked = path(web, db, 0, "icmp");
+    const rules = [OUT, "sg-db in icmp 8 sg-p"];
+    const said = (...entries: readonly string[]) => judge(filters(rules, acls(...entries)), asked).line;
+    expect(said("1 in allow 1 8 0.0.0.0/0", "1 out allow 1 0 0.0.0.0/0")).toBe("reaches");
+    expect(said("1 in allow 1 0 0.0.0.0/0", "1 out allow 1 0 0.0.0.0/0")).toBe(
+      "does not reach: network ACL acl-db has no entry for icmp echo, inbound",
+    );
+    expect(said("1 in allow -1 0.0.0.0/0", "1 out allow 1 8 0.0.0.0/0")).toBe(
+      "does not reach: network ACL acl-db has no entry for answers, outbound",
+    );
+  });
+});
+
+describe("remedies", () => {
+  it.each<[string, Path, readonly string[]]>([
+    [
+      "by the other end's group",
+      path(web, machine()),
+      [
+        "aws ec2 authorize-security-group-egress --group-id sg-p --ip-permissions 'IpProtocol=tcp,FromPort=5432,ToPort=5432,UserIdGroupPairs=[{GroupId=sg-db}]'",
+        "aws ec2 authorize-security-group-ingress --group-id sg-db --ip-permissions 'IpProtocol=tcp,FromPort=5432,ToPort=5432,UserIdGroupPairs=[{GroupId=sg-p}]'",
+      ],
+    ],
+    [
+      "by its address",
+      path(web, internet(), 53, "udp"),
+      [
+        "aws ec2 authorize-security-group-egress --group-id sg-p --ip-permissions 'IpProtocol=udp,FromPort=53,ToPort=53,IpRanges=[{CidrIp=203.0.113.9/32}]'",
+      ],
+    ],
+  ])("%s", (_, asked, expected) => {
+    expect(judge(filters([]), asked).remedies).toEqual(expected);
+  });
+
+  it("are enough", () => {
+    const mended = ["sg-p out tcp 5432 sg-db", "sg-db in tcp 5432 sg-p"];
+    expect(judge(filters([]), path(web, machine())).answer).toBe("does not reach");
+    expect(judge(filters(mended), path(web, machine())).answer).toBe("reaches");
+  });
+});
+
+it("shows each hop with its rule, in the order of the packets", () => {
+  const { hops } = judge(
+    filters([OUT, "sg-db in tcp 5432 sg-p"]),
+    path(web, machine("sg-db", "10.0.0.9", "subnet-a")),
+  );
+  expect(hops.map((hop) => [hop.kind, hop.isEgress])).toEqual([
+    ["group", true],
+    ["acl", true],
+    ["acl", false],
+    ["group", false],
+    ["acl", true],
+    ["acl", false],
+  ]);
+  expect(hops[0]).toEqual({
+    kind: "group",
+    isEgress: true,
+    at: eni("p", "sg-p", "subnet-b"),
+    rule: rule(OUT),
+  });
+});
