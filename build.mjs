@@ -24,6 +24,7 @@ const agent = await bundleOf("cmd/branchline/agent.ts");
 const uninstall = await bundleOf("cmd/branchline/uninstall.ts");
 const cleanup = await bundleOf("cmd/branchline/cleanup.ts", WITH_PORT);
 const controller = await bundleOf("cmd/branchline/controller.ts", WITH_PORT);
+const people = await bundleOf("cmd/branchline/people.ts", WITH_PORT);
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
@@ -33,7 +34,7 @@ console.log(
   `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
 console.log(
-  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes; cleanup: ${cleanup.code.length} bytes; controller: ${controller.code.length} bytes`,
+  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes; cleanup: ${cleanup.code.length} bytes; controller: ${controller.code.length} bytes; people: ${people.code.length} bytes`,
 );
 if (process.argv.includes("--check")) {
   await standInScripts();
@@ -51,6 +52,7 @@ try {
   writeFileSync(`${scratch}/uninstall.cjs`, uninstall.code);
   writeFileSync(`${scratch}/cleanup.cjs`, cleanup.code);
   writeFileSync(`${scratch}/controller.cjs`, controller.code);
+  writeFileSync(`${scratch}/people.cjs`, people.code);
   const common = {
     "koffi.node": koffi,
     "cli.cjs": `${scratch}/cli.cjs`,
@@ -59,6 +61,7 @@ try {
     "uninstall.cjs": `${scratch}/uninstall.cjs`,
     "cleanup.cjs": `${scratch}/cleanup.cjs`,
     "controller.cjs": `${scratch}/controller.cjs`,
+    "people.cjs": `${scratch}/people.cjs`,
   };
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
@@ -72,7 +75,9 @@ try {
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
     thirdPartyNotices(
-      [plugin, boot, cli, simulate, agent, uninstall, cleanup, controller].map(({ metafile }) => metafile),
+      [plugin, boot, cli, simulate, agent, uninstall, cleanup, controller, people].map(
+        ({ metafile }) => metafile,
+      ),
     ),
   );
   console.log(await portReport(scratch));

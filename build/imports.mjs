@@ -5,7 +5,7 @@ import { dirname, join, normalize } from "node:path";
 
 /** What the files of each folder may import besides files of their own folder. Every folder with files is listed. */
 const ALLOWED = {
-  cmd: ["agent", "cni", "controller", "simulator", "sys", "text"],
+  cmd: ["agent", "cni", "controller", "doctor", "facts", "simulator", "sys", "text"],
   "src/cni": ["attachment", "datapath", "state", "ipam", "netns", "netlink", "text", "values", "sys"],
   "src/attachment": ["datapath", "state", "ipam", "netns", "netlink", "values", "sys"],
   "src/state": ["datapath", "ipam", "netlink", "text", "values", "sys"],
@@ -31,6 +31,20 @@ const ALLOWED = {
     "values",
   ],
   "src/controller": ["ec2", "ipam", "kubernetes", "policy", "sys", "telemetry", "text", "values"],
+  "src/facts": ["ec2", "ipam", "kubernetes", "policy", "sys", "text", "values"],
+  "src/doctor": [
+    "attachment",
+    "datapath",
+    "ec2",
+    "facts",
+    "kubernetes",
+    "netlink",
+    "policy",
+    "state",
+    "sys",
+    "text",
+    "values",
+  ],
   "src/telemetry": ["text"],
   "src/kubernetes": ["policy", "text", "values", "sys"],
   "src/netns": ["sys"],

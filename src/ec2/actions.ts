@@ -5,12 +5,17 @@ export const ACTIONS = [
   "CreateNetworkInterface",
   "DeleteNetworkInterface",
   "DescribeInstances",
+  "DescribeManagedPrefixLists",
+  "DescribeNetworkAcls",
   "DescribeNetworkInterfaces",
+  "DescribeRouteTables",
+  "DescribeSecurityGroupRules",
   "DescribeSecurityGroups",
   "DescribeSubnets",
   "DescribeTrunkInterfaceAssociations",
   "DetachNetworkInterface",
   "DisassociateTrunkInterface",
+  "GetManagedPrefixListEntries",
   "ModifyNetworkInterfaceAttribute",
 ] as const;
 

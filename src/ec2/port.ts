@@ -4,7 +4,11 @@ import {
   CreateNetworkInterfaceCommand,
   DeleteNetworkInterfaceCommand,
   DescribeInstancesCommand,
+  DescribeManagedPrefixListsCommand,
+  DescribeNetworkAclsCommand,
   DescribeNetworkInterfacesCommand,
+  DescribeRouteTablesCommand,
+  DescribeSecurityGroupRulesCommand,
   DescribeSecurityGroupsCommand,
   DescribeSubnetsCommand,
   DescribeTrunkInterfaceAssociationsCommand,
@@ -12,6 +16,7 @@ import {
   DisassociateTrunkInterfaceCommand,
   EC2Client,
   EC2ServiceException,
+  GetManagedPrefixListEntriesCommand,
   ModifyNetworkInterfaceAttributeCommand,
 } from "@aws-sdk/client-ec2";
 import type { CreateNetworkInterfaceCommandInput, Filter, Reservation } from "@aws-sdk/client-ec2";
@@ -20,13 +25,18 @@ import { LinkedAbort } from "../sys/linked-abort.ts";
 import type { Action } from "./actions.ts";
 import type { Budgets } from "./budget.ts";
 import { readAssociation, readGroup, readInstance, readInterface, readSubnet } from "./decode.ts";
+import { readNetworkAcl, readPrefixList, readRouteTable, readRule } from "./decode-rules.ts";
 import { Ec2CallError, type ErrorKind, kindOf } from "./error.ts";
 import type {
   ConnectionTracking,
   Instance,
+  NetworkAcl,
   NetworkInterface,
   NewInterface,
+  PrefixList,
+  RouteTable,
   SecurityGroup,
+  SecurityGroupRule,
   Subnet,
   TrunkAssociation,
 } from "./types.ts";
@@ -38,8 +48,9 @@ const CONNECT_MS = 5_000;
 /** More pages of one description are a defect of the server. */
 const MAX_PAGES = 1000;
 const PAGE = 1000;
-/** A page of associations is smaller. */
+/** A page of associations is smaller, and so is one of prefix lists or route tables. */
 const ASSOCIATIONS_PAGE = 255;
+const SMALL_PAGE = 100;
 
 export interface PortOptions {
   readonly budgets: Budgets;
@@ -230,6 +241,47 @@ export class Ec2Port {
       const input = { MaxResults: ASSOCIATIONS_PAGE, NextToken };
       const answer = await this.client.send(new DescribeTrunkInterfaceAssociationsCommand(input), abort);
       return { next: answer.NextToken, items: (answer.InterfaceAssociations ?? []).map(readAssociation) };
+    });
+  }
+
+  rules(filters: Filters, options: CallOptions): Promise<SecurityGroupRule[]> {
+    return this.pages("DescribeSecurityGroupRules", options, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
+      const answer = await this.client.send(new DescribeSecurityGroupRulesCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.SecurityGroupRules ?? []).map(readRule) };
+    });
+  }
+
+  prefixLists(filters: Filters, options: CallOptions): Promise<PrefixList[]> {
+    return this.pages("DescribeManagedPrefixLists", options, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: SMALL_PAGE, NextToken };
+      const answer = await this.client.send(new DescribeManagedPrefixListsCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.PrefixLists ?? []).map(readPrefixList) };
+    });
+  }
+
+  /** The CIDRs of a prefix list, in its newest version. */
+  prefixListEntries(id: string, options: CallOptions): Promise<string[]> {
+    return this.pages("GetManagedPrefixListEntries", options, async (NextToken, abort) => {
+      const input = { PrefixListId: id, MaxResults: SMALL_PAGE, NextToken };
+      const answer = await this.client.send(new GetManagedPrefixListEntriesCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.Entries ?? []).flatMap(({ Cidr }) => Cidr ?? []) };
+    });
+  }
+
+  networkAcls(filters: Filters, options: CallOptions): Promise<NetworkAcl[]> {
+    return this.pages("DescribeNetworkAcls", options, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: PAGE, NextToken };
+      const answer = await this.client.send(new DescribeNetworkAclsCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.NetworkAcls ?? []).map(readNetworkAcl) };
+    });
+  }
+
+  routeTables(filters: Filters, options: CallOptions): Promise<RouteTable[]> {
+    return this.pages("DescribeRouteTables", options, async (NextToken, abort) => {
+      const input = { Filters: filterList(filters), MaxResults: SMALL_PAGE, NextToken };
+      const answer = await this.client.send(new DescribeRouteTablesCommand(input), abort);
+      return { next: answer.NextToken, items: (answer.RouteTables ?? []).map(readRouteTable) };
     });
   }
 

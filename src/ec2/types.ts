@@ -90,6 +90,76 @@ export interface SecurityGroup {
   readonly tags: Tags;
 }
 
+/** One rule of a group, for one peer. */
+export interface SecurityGroupRule {
+  readonly id: string;
+  readonly group: string;
+  readonly isEgress: boolean;
+  /** "tcp", "udp", "icmp", "icmpv6", an IANA number as text, or "-1" for all. */
+  readonly protocol: string;
+  /** Undefined for all. Of ICMP the type, and `toPort` the code. */
+  readonly fromPort: number | undefined;
+  readonly toPort: number | undefined;
+  readonly peer: RulePeer;
+  readonly description: string;
+}
+
+export type RulePeer =
+  | { readonly kind: "cidr"; readonly cidr: string }
+  | { readonly kind: "prefix-list"; readonly id: string }
+  /** `account` is undefined when EC2 does not say; it may be another's. */
+  | { readonly kind: "group"; readonly id: string; readonly account: string | undefined };
+
+export interface PrefixList {
+  readonly id: string;
+  /** Of AWS's own such as com.amazonaws.us-east-1.s3. */
+  readonly name: string;
+  /** IPv4 or IPv6. */
+  readonly family: string;
+  /** How many entries count against a group's quota of rules; undefined when EC2 does not say, as of AWS's own. */
+  readonly maxEntries: number | undefined;
+}
+
+/** A network ACL: the rules of some subnets, which know no connections. */
+export interface NetworkAcl {
+  readonly id: string;
+  readonly vpc: string;
+  readonly isDefault: boolean;
+  readonly subnets: readonly string[];
+  /** In ascending order of their numbers; the first that matches decides. 32767 refuses the rest. */
+  readonly entries: readonly NetworkAclEntry[];
+}
+
+export interface NetworkAclEntry {
+  readonly number: number;
+  readonly isEgress: boolean;
+  readonly allows: boolean;
+  /** An IANA number as text, or "-1" for all. */
+  readonly protocol: string;
+  readonly cidr: string;
+  /** Undefined for all. */
+  readonly fromPort: number | undefined;
+  readonly toPort: number | undefined;
+}
+
+export interface RouteTable {
+  readonly id: string;
+  readonly vpc: string;
+  /** It serves the subnets of its VPC that have no table of their own. */
+  readonly isMain: boolean;
+  readonly subnets: readonly string[];
+  readonly routes: readonly Route[];
+}
+
+export interface Route {
+  /** A CIDR, or the id of a prefix list. */
+  readonly destination: string;
+  /** `local`, or an id such as nat-…, igw-…, tgw-…, pcx-…, vpce-…, eni-…, eigw-…. */
+  readonly target: string;
+  /** Otherwise it is a blackhole. */
+  readonly isActive: boolean;
+}
+
 export interface NewInterface {
   readonly subnet: string;
   /** Empty: the VPC's default group. */

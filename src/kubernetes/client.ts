@@ -250,7 +250,17 @@ export class KubernetesClient {
     throw new KubernetesError("retry", `GET ${path}`, `the answer has no ${field}`);
   }
 
-  private async json({ signal, ...request }: HttpRequest): Promise<unknown> {
+  /** The last lines of a pod's log, of its only container; its kubelet is asked for them. */
+  log(pod: ObjectName, tailLines: number, signal: AbortSignal): Promise<string> {
+    const path = withQuery(objectPath(PODS_PATH, pod, "log"), { tailLines: String(tailLines) });
+    return this.text({ method: "GET", path, signal });
+  }
+
+  private async json(request: HttpRequest): Promise<unknown> {
+    return parseJsonPlain(await this.text(request), `${request.method} ${request.path}`);
+  }
+
+  private async text({ signal, ...request }: HttpRequest): Promise<string> {
     const words = `${request.method} ${request.path}`;
     using _turn = await this.turns.take(signal);
     using linked = new LinkedAbort(signal);
@@ -261,7 +271,7 @@ export class KubernetesClient {
     try {
       const answer = await this.connection.send({ ...request, signal: linked.signal });
       if (answer.status < 200 || answer.status > 299) throw await refusal(words, answer);
-      return parseJsonPlain(await textOfBody(answer.body, words), words);
+      return await textOfBody(answer.body, words);
     } finally {
       clearTimeout(limit);
     }

@@ -1,0 +1,54 @@
+import { fieldsOf } from "../kubernetes/fields.ts";
+import { readMetadata } from "../kubernetes/metadata.ts";
+import { SECURITY_GROUP_POLICIES, SERVICE_ACCOUNTS } from "../kubernetes/objects.ts";
+import type { Resource } from "../kubernetes/resource.ts";
+import type { Labels } from "../policy/label-selector.ts";
+import type { SecurityGroupPolicy } from "../policy/security-group-policy.ts";
+import { type Api, listFact } from "./api.ts";
+import { type Condition, conditionsOf } from "./cni-nodes.ts";
+import type { Fact } from "./fact.ts";
+
+/** SecurityGroupPolicies, and the ServiceAccounts that they may select by. */
+
+export interface PolicyFact {
+  readonly policy: SecurityGroupPolicy;
+  /** RFC 3339, to the second. */
+  readonly createdAt: string;
+  /** None on EKS, whose policies have no status. */
+  readonly conditions: readonly Condition[];
+}
+
+export interface ServiceAccountFact {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+export function readPolicies(api: Api, namespace?: string): Promise<Fact<readonly PolicyFact[]>> {
+  return listFact(api, POLICY_FACTS, namespace === undefined ? {} : { namespace });
+}
+
+/** Needed only where a policy has a serviceAccountSelector (`asksForServiceAccount`). */
+export function readServiceAccounts(
+  api: Api,
+  namespace?: string,
+): Promise<Fact<readonly ServiceAccountFact[]>> {
+  return listFact(api, SERVICE_ACCOUNT_FACTS, namespace === undefined ? {} : { namespace });
+}
+
+export const POLICY_FACTS: Resource<PolicyFact> = {
+  ...SECURITY_GROUP_POLICIES,
+  read(object) {
+    const { metadata, policy } = SECURITY_GROUP_POLICIES.read(object);
+    const { conditions } = fieldsOf(fieldsOf(object)["status"]);
+    return { policy, createdAt: metadata.creationTimestamp, conditions: conditionsOf(conditions) };
+  },
+};
+
+export const SERVICE_ACCOUNT_FACTS: Resource<ServiceAccountFact> = {
+  ...SERVICE_ACCOUNTS,
+  read(object) {
+    const { namespace, name, labels } = readMetadata(object);
+    return { namespace, name, labels };
+  },
+};
