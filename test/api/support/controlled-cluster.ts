@@ -48,6 +48,8 @@ export interface Dump {
 export interface ClusterOptions {
   readonly nodes: number;
   readonly type?: string;
+  /** Of the subnet of nodes and branches. */
+  readonly cidr?: string;
   /** Of the simulator's world: settings as in its world file. */
   readonly settings?: object;
   /** More flags of the API server. */
@@ -99,7 +101,7 @@ export class ControlledCluster implements AsyncDisposable {
     const flags = ["--disable-admission-plugins=ServiceAccount", ...serve];
     const [server, simulator] = await Promise.all([
       startApiServer({ flags: { "kube-apiserver": flags } }),
-      startSimulator(worldOf(nodes, type, settings), simulate, options.hear),
+      startSimulator(worldOf(nodes, type, settings, options.cidr), simulate, options.hear),
     ]);
     const cluster = new ControlledCluster(server, simulator);
     try {
@@ -323,7 +325,7 @@ export interface AnnotatedBranch {
   readonly subnetCidr: string;
 }
 
-function worldOf(nodes: number, type: string, settings: object): string {
+function worldOf(nodes: number, type: string, settings: object, cidr = "10.0.0.0/18"): string {
   const instances = Array.from({ length: nodes }, (_, i) => ({
     name: `i${i}`,
     type,
@@ -338,7 +340,7 @@ function worldOf(nodes: number, type: string, settings: object): string {
       {
         name: "main",
         cidr: "10.0.0.0/16",
-        subnets: [{ name: "nodes", cidr: "10.0.0.0/18", zone: "us-east-1a" }],
+        subnets: [{ name: "nodes", cidr, zone: "us-east-1a" }],
         groups: ["node", "web", "db"].map((name) => ({ name })),
         instances,
       },

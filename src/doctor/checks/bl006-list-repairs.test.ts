@@ -1,0 +1,42 @@
+import { NOW, table } from "../../../test/unit/doctor.ts";
+import { listRepairs } from "./bl006-list-repairs.ts";
+
+table(listRepairs, {
+  "once is an upgrade": {
+    given: {
+      now: NOW,
+      events: [
+        { on: "Node n1", reason: "ListRepaired", message: "it is not there", count: 1, lastAt: NOW - 60000 },
+      ],
+    },
+    result: "ok",
+    found: "no list was repaired more than once in the last hour",
+  },
+  "again and again": {
+    given: {
+      now: NOW,
+      events: [
+        { on: "Node n1", reason: "ListRepaired", message: "it is not there", count: 7, lastAt: NOW - 60000 },
+      ],
+    },
+    result: "warning",
+    found: "our list was repaired again and again on 1 node",
+    items: ["Node n1: 7 times, the last time: it is not there"],
+  },
+  "long ago": {
+    given: {
+      now: NOW,
+      events: [
+        {
+          on: "Node n1",
+          reason: "ListRepaired",
+          message: "it is not there",
+          count: 7,
+          lastAt: NOW - 7200000,
+        },
+      ],
+    },
+    result: "ok",
+    found: "no list was repaired more than once in the last hour",
+  },
+});

@@ -1,0 +1,26 @@
+import { defineCheck, ok, problem, skipped, warning } from "../check.ts";
+
+export const awsCni = defineCheck({
+  code: "BL024",
+  title: "One program attaches branches, not two",
+  why: "With ENABLE_POD_ENI on, aws-cni attaches the branch itself, and our plugin refuses such a pod unless its entry says alreadyAttached: pass.",
+  todo: "Switch ENABLE_POD_ENI of aws-node off. During a migration set alreadyAttached to pass first (docs/install.md).",
+  place: "cluster",
+  needs: ["daemonSets", "entry"],
+  judge({ daemonSets, entry }) {
+    const awsNode = daemonSets.find(({ name }) => name === "aws-node");
+    if (awsNode === undefined) return skipped("there is no DaemonSet aws-node");
+    const isOn = awsNode.env["ENABLE_POD_ENI"] === "true";
+    const passes = entry?.entry["alreadyAttached"] === "pass";
+    if (!isOn && !passes) return ok("ENABLE_POD_ENI of aws-node is off");
+    if (entry === undefined) return skipped("the plugin's entry is in no ConfigMap");
+    if (!isOn)
+      return warning("ENABLE_POD_ENI of aws-node is off, and alreadyAttached is still pass", [
+        `${entry.from}: set alreadyAttached to refuse, which ends the migration`,
+      ]);
+    if (passes) return warning("a migration is under way: aws-cni attaches branches, and our plugin passes");
+    return problem("aws-cni attaches branches (ENABLE_POD_ENI), and our plugin refuses such pods", [
+      `${entry.from}: alreadyAttached is not pass`,
+    ]);
+  },
+});
