@@ -142,6 +142,16 @@ export function suites(piece: number): readonly Suite[] {
     },
     {
       part: "controller",
+      name: "fail-closed",
+      tiers: all,
+      place: "here",
+      projects: ["controlled"],
+      args: ["fail-closed", "renewals"],
+      bound: 20,
+      why: "policy, group, quota and CRDs that go while they are used; the webhook's certificates renewed under load",
+    },
+    {
+      part: "controller",
       name: "kills-20",
       tiers: ["gate"],
       place: "here",
