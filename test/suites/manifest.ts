@@ -136,9 +136,9 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["controlled"],
-      args: ["users", "renewals"],
+      args: ["users"],
       bound: 20,
-      why: "what users of other controllers have suffered from, by the numbers of their issues; certificates renewed under way",
+      why: "what users of other controllers have suffered from, by the numbers of their issues",
     },
     {
       part: "controller",
