@@ -1,4 +1,5 @@
 import { LinkedAbort } from "../sys/linked-abort.ts";
+import { onAbort } from "../sys/on-abort.ts";
 import { type Timer, pause } from "../sys/timer.ts";
 import { stackOf } from "../text/error-words.ts";
 import { backOffMs } from "./back-off.ts";
@@ -105,12 +106,11 @@ export class Cache<T extends KubernetesObject> {
   async whenComplete(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+    const forget = onAbort(signal, () => aborted.reject(signal.reason));
     try {
       await Promise.race([this.completion.promise, aborted.promise]);
     } finally {
-      signal.removeEventListener("abort", abort);
+      forget();
     }
   }
 
