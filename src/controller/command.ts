@@ -16,6 +16,7 @@ import { quote } from "../text/json.ts";
 import { type LogFields, type LogLevel, logLine } from "../text/log-line.ts";
 import { Controller } from "./controller.ts";
 import { readDuration } from "./duration.ts";
+import { clusterOf, vpcIdOf } from "./flags.ts";
 import type { ControllerOptions, WebhookOptions } from "./options.ts";
 import { readWebhookUrl } from "./webhook-url.ts";
 
@@ -118,7 +119,7 @@ async function readOptions(
 > {
   const flags = readFlags(args, FLAGS);
   if (flags.help) return "help";
-  const cluster = clusterOf(flags["cluster-name"]);
+  const cluster = clusterOf("--cluster-name", flags["cluster-name"], "which cluster?");
   const vpc = vpcIdOf(flags["vpc-id"]);
   const mode = oneOf("--mode", flags.mode, ["standalone", "eks"]);
   const cooldownMs = durationOf("--cooldown", flags.cooldown, 30_000, 86_400_000);
@@ -158,19 +159,6 @@ async function readOptions(
       onCall,
     },
   };
-}
-
-function clusterOf(name: string | undefined): string {
-  if (name === undefined || name === "") throw new UsageError("which cluster? give --cluster-name NAME");
-  if (!/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/.test(name))
-    throw new UsageError(`--cluster-name ${quote(name)} is no name of a cluster`);
-  return name;
-}
-
-function vpcIdOf(id: string | undefined): string | undefined {
-  if (id !== undefined && !/^vpc-[0-9a-f]{8,17}$/.test(id))
-    throw new UsageError(`--vpc-id ${quote(id)} is no id of a VPC`);
-  return id;
 }
 
 function durationOf(flag: string, text: string, least: number, most: number): number {

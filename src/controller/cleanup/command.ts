@@ -7,6 +7,7 @@ import { UsageError, endedBySignal, readFlags } from "../../sys/command-line.ts"
 import { systemTimer } from "../../sys/timer.ts";
 import { messageOf, stackOf } from "../../text/error-words.ts";
 import { quote } from "../../text/json.ts";
+import { clusterOf, vpcIdOf } from "../flags.ts";
 import { type CleanupOptions, cleanUp } from "./cleanup.ts";
 
 /** `branchline cleanup`: flags, signals, exit. */
@@ -76,12 +77,10 @@ async function readOptions(
 ): Promise<"help" | CleanupOptions> {
   const flags = readFlags(args, FLAGS);
   if (flags.help) return "help";
-  const vpc = flags["vpc-id"];
-  if (vpc !== undefined && !/^vpc-[0-9a-f]{8,17}$/.test(vpc))
-    throw new UsageError(`--vpc-id ${quote(vpc)} is no id of a VPC`);
+  const vpc = vpcIdOf(flags["vpc-id"]);
   const pauseMs = wholeOf("--pause", flags.pause, 0, 3600) * 1000;
   const timeoutMs = wholeOf("--timeout", flags.timeout, 1, 1440) * 60_000;
-  const cluster = clusterOf(flags.cluster);
+  const cluster = clusterOf("--cluster", flags.cluster, "whose interfaces?");
   const budgets = new Budgets(systemTimer, readRates(flags.rate));
   const region = await findRegion(flags.region, env);
   return {
@@ -98,14 +97,6 @@ async function readOptions(
     random: Math.random,
     say: (line) => void process.stdout.write(`${line}\n`),
   };
-}
-
-function clusterOf(name: string | undefined): string {
-  if (name === undefined || name === "") throw new UsageError("whose interfaces? give --cluster NAME");
-  // EC2 would take a star for the tags of every cluster.
-  if (!/^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$/.test(name))
-    throw new UsageError(`--cluster ${quote(name)} is no name of a cluster`);
-  return name;
 }
 
 function wholeOf(flag: string, text: string, least: number, most: number): number {
