@@ -2,7 +2,8 @@ import type { CallOptions } from "../ec2/port.ts";
 import { Ec2CallError } from "../ec2/error.ts";
 import type { NetworkInterface, TrunkAssociation } from "../ec2/types.ts";
 import type { DescribedBranch, DescribedTrunk, Description } from "./description.ts";
-import { clusterFilters, instanceOf, podOfTags, vlanOfTags } from "./tags.ts";
+import { clusterFilters, instanceOf, vlanOfTags } from "../ec2/eni-tags.ts";
+import { podOfTags } from "./tags.ts";
 import type { Ports } from "./ports.ts";
 import { readEni } from "./read-eni.ts";
 

@@ -1,14 +1,6 @@
 import { expect, it } from "vitest";
-import {
-  branchTags,
-  createdAt,
-  instanceOf,
-  isOfCluster,
-  podOfTags,
-  tokenOf,
-  trunkOf,
-  vlanOfTags,
-} from "./tags.ts";
+import { createdAt, instanceOf, isOfCluster, trunkOf, vlanOfTags } from "../ec2/eni-tags.ts";
+import { branchTags, podOfTags, tokenOf } from "./tags.ts";
 
 const POD = "branchline.dev/pod";
 const UID = "branchline.dev/pod-uid";

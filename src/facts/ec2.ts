@@ -1,3 +1,4 @@
+import { clusterFilters } from "../ec2/eni-tags.ts";
 import { Ec2CallError } from "../ec2/error.ts";
 import type { CallOptions, Ec2Port, Filters } from "../ec2/port.ts";
 import type {
@@ -27,11 +28,9 @@ const MOST_LISTS = 100;
 
 /** The trunks and branches of a cluster, by the tags that AWS's controller and ours give them. */
 export function readClusterInterfaces(ec2: Ec2, cluster: string): Promise<Fact<readonly NetworkInterface[]>> {
-  const filters = {
-    [`tag:kubernetes.io/cluster/${cluster}`]: ["owned"],
-    "tag:eks:eni:owner": ["eks-vpc-resource-controller"],
-  };
-  return asFact("network interfaces", ec2, ({ port }, options) => port.interfaces(filters, options));
+  return asFact("network interfaces", ec2, ({ port }, options) =>
+    port.interfaces(clusterFilters(cluster), options),
+  );
 }
 
 /** Those that there are among them. */

@@ -2,7 +2,7 @@ import type { Description } from "../../src/controller/description.ts";
 import type { PodName } from "../../src/controller/facts.ts";
 import type { Ledger } from "../../src/controller/ledger.ts";
 import type { PodNow } from "../../src/controller/ports.ts";
-import { instanceOf, isOfCluster } from "../../src/controller/tags.ts";
+import { instanceOf, isOfCluster } from "../../src/ec2/eni-tags.ts";
 import type { Cloud } from "./cloud.ts";
 import { claimOf, type Cluster, type SimulatedPod } from "./cluster.ts";
 

@@ -1,7 +1,7 @@
 import { Ec2CallError } from "../../ec2/error.ts";
 import type { CallOptions, Ec2Port } from "../../ec2/port.ts";
 import type { NetworkInterface, TrunkAssociation } from "../../ec2/types.ts";
-import { clusterFilters, instanceOf, isOfCluster } from "../tags.ts";
+import { clusterFilters, instanceOf, isOfCluster } from "../../ec2/eni-tags.ts";
 
 /** EC2 takes 200 values of filters in a request. */
 const IDS = 200;

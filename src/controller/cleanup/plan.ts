@@ -1,6 +1,6 @@
 import type { NetworkInterface } from "../../ec2/types.ts";
 import type { Look } from "./look.ts";
-import { createdAt, instanceOf, trunkOf } from "../tags.ts";
+import { createdAt, instanceOf, trunkOf } from "../../ec2/eni-tags.ts";
 
 /** What is younger may be somebody's work under way. */
 export const YOUNG_MS = 5 * 60_000;

@@ -1,3 +1,4 @@
+import { createdAt, trunkOf, vlanOfTags } from "../../ec2/eni-tags.ts";
 import type { NetworkInterface, RouteTable, SecurityGroupRule, Subnet } from "../../ec2/types.ts";
 import type { Instance, SecurityGroup } from "../../ec2/types.ts";
 import {
@@ -104,16 +105,10 @@ const NOTHING = {
   createdAt: undefined,
 } as const;
 
-/** By the tags of AWS's controller, and ours. */
-const TRUNK_TAG = "vpcresources.k8s.aws/trunk-eni-id";
-const VLAN_TAG = "vpcresources.k8s.aws/vlan-id";
-const CREATED_TAG = "node.k8s.amazonaws.com/createdAt";
-
 function interfaceOf(
   { id, type, status, subnet, groups, attachment, tags }: NetworkInterface,
   isOfController: boolean,
 ): InterfaceFact {
-  const createdAt = Date.parse(tags[CREATED_TAG] ?? "");
   return {
     id,
     type,
@@ -122,10 +117,10 @@ function interfaceOf(
     groups,
     instance: attachment?.instance,
     deviceIndex: attachment?.deviceIndex,
-    trunk: tags[TRUNK_TAG],
-    vlan: tags[VLAN_TAG] === undefined ? undefined : Number(tags[VLAN_TAG]),
+    trunk: trunkOf(tags),
+    vlan: vlanOfTags(tags),
     isOfController,
-    createdAt: Number.isNaN(createdAt) ? undefined : createdAt,
+    createdAt: createdAt(tags),
   };
 }
 
