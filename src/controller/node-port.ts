@@ -1,9 +1,9 @@
 import type { KubernetesClient, PatchStep } from "../kubernetes/client.ts";
 import { fieldsOf, itemsOf, textOf } from "../kubernetes/fields.ts";
 import { KubernetesError } from "../kubernetes/error.ts";
-import { CNI_NODES, NODES, POD_ENI } from "../kubernetes/objects.ts";
+import { CNI_NODES, INSTANCE_ANNOTATION, NODES, POD_ENI, TRUNK_ANNOTATION } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
-import { AGENT_TAINT, INSTANCE_ANNOTATION, TRUNK_ANNOTATION } from "./objects.ts";
+import { AGENT_TAINT } from "./objects.ts";
 import type { NodePort } from "./ports.ts";
 
 const QUANTITY = POD_ENI.replaceAll("/", "~1");

@@ -1,7 +1,14 @@
 import { AnnotationError, decodeIdentity, POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
 import { fieldsOf, isFields, itemsOf, textOf, textsByKey } from "../kubernetes/fields.ts";
 import { type KubernetesObject, readMetadata } from "../kubernetes/metadata.ts";
-import { CNI_NODES, NODES, POD_ENI, PODS } from "../kubernetes/objects.ts";
+import {
+  CNI_NODES,
+  INSTANCE_ANNOTATION,
+  NODES,
+  POD_ENI,
+  PODS,
+  TRUNK_ANNOTATION,
+} from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import type { ConnectionTracking } from "../ec2/types.ts";
 import type { Claim } from "./facts.ts";
@@ -80,8 +87,6 @@ export interface SeenNode extends KubernetesObject {
 }
 
 export const AGENT_TAINT = "branchline.dev/agent-not-ready";
-export const TRUNK_ANNOTATION = "branchline.dev/trunk";
-export const INSTANCE_ANNOTATION = "branchline.dev/instance-id";
 
 export const SEEN_NODES: Resource<SeenNode> = {
   ...NODES,

@@ -1,5 +1,5 @@
 import { type Fields, fieldsOf, isFields, itemsOf, textOf } from "../kubernetes/fields.ts";
-import { CNI_NODES, type Feature } from "../kubernetes/objects.ts";
+import { CNI_NODES, type Feature, INSTANCE_ANNOTATION } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import { type Api, listFact } from "./api.ts";
 import type { Fact } from "./fact.ts";
@@ -62,7 +62,7 @@ export const CNI_NODE_FACTS: Resource<CniNodeFact> = {
       name: metadata.name,
       features,
       managedBy,
-      instance: metadata.annotations["branchline.dev/instance-id"],
+      instance: metadata.annotations[INSTANCE_ANNOTATION],
       trunk: isFields(trunkInterface) ? trunkOf(trunkInterface) : undefined,
       conditions: conditionsOf(conditions),
     };

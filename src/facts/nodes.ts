@@ -1,6 +1,6 @@
 import { fieldsOf, itemsOf, textOf, textsByKey } from "../kubernetes/fields.ts";
 import { readMetadata } from "../kubernetes/metadata.ts";
-import { NODES, POD_ENI } from "../kubernetes/objects.ts";
+import { NODES, POD_ENI, TRUNK_ANNOTATION } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import { type Api, listFact } from "./api.ts";
 import type { Fact } from "./fact.ts";
@@ -35,8 +35,6 @@ export interface NodeFact {
 export function readNodes(api: Api): Promise<Fact<readonly NodeFact[]>> {
   return listFact(api, NODE_FACTS);
 }
-
-const TRUNK_ANNOTATION = "branchline.dev/trunk";
 
 export const NODE_FACTS: Resource<NodeFact> = {
   ...NODES,

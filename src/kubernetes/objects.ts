@@ -8,6 +8,10 @@ import type { Resource } from "./resource.ts";
 
 /** The extended resource by which a pod asks for a branch. */
 export const POD_ENI = "vpc.amazonaws.com/pod-eni";
+/** Of a Node: which ENI is its trunk, written by our controller. */
+export const TRUNK_ANNOTATION = "branchline.dev/trunk";
+/** Of a CNINode: the instance for which it was made. */
+export const INSTANCE_ANNOTATION = "branchline.dev/instance-id";
 
 export interface Pod extends KubernetesObject {
   /** Empty until it is scheduled. */

@@ -1,9 +1,7 @@
+import { TRUNK_ANNOTATION } from "../../kubernetes/objects.ts";
 import { canonicalMac } from "../../values/mac.ts";
 
 /** Which ENI of the node is its trunk, from what several sources say. Pure. */
-
-/** On the node; its value is an ENI id. */
-export const TRUNK_ANNOTATION = "branchline.dev/trunk";
 
 export interface Trunk {
   /** Undefined when only the MAC was given by flag. */

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { Cache } from "../../kubernetes/cache.ts";
-import type { CniNode, Node } from "../../kubernetes/objects.ts";
+import { type CniNode, type Node, TRUNK_ANNOTATION } from "../../kubernetes/objects.ts";
 import { LinkedAbort } from "../../sys/linked-abort.ts";
 import { pause } from "../../sys/timer.ts";
 import { messageOf } from "../../text/error-words.ts";
 import type { Conditions } from "../conditions.ts";
 import type { AgentOptions } from "../options.ts";
 import type { Reporter } from "../reporter.ts";
-import { type Said, TRUNK_ANNOTATION, type Trunk, findTrunk } from "./find.ts";
+import { type Said, type Trunk, findTrunk } from "./find.ts";
 import { recordTrunk } from "./record.ts";
 import { askIntrospection, askMetadata } from "./sources.ts";
 
