@@ -44,6 +44,7 @@ const ALLOWED = {
     "sys",
     "text",
     "values",
+    "verdict",
   ],
   "src/telemetry": ["text"],
   "src/kubernetes": ["policy", "text", "values", "sys"],

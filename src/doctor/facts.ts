@@ -1,6 +1,7 @@
 import type { LabelSelector, Labels } from "../policy/label-selector.ts";
 import type { SecurityGroupPolicy } from "../policy/security-group-policy.ts";
 import type { JsonObject } from "../text/json.ts";
+import type { GroupRule } from "../verdict/facts.ts";
 
 /** What the checks look at: plain data, each kind of it read once, or not read, with the reason. */
 
@@ -224,18 +225,7 @@ export interface GroupFact {
   readonly vpc: string;
 }
 
-/** A rule of a security group, in the flat form of DescribeSecurityGroupRules. */
-export interface RuleFact {
-  readonly group: string;
-  readonly isEgress: boolean;
-  /** "-1" for all, "tcp", "udp". */
-  readonly protocol: string;
-  readonly fromPort: number | undefined;
-  readonly toPort: number | undefined;
-  readonly cidr: string | undefined;
-  readonly peerGroup: string | undefined;
-  readonly prefixList: string | undefined;
-}
+export type RuleFact = GroupRule;
 
 export interface RouteFact {
   readonly subnet: string;

@@ -1,7 +1,8 @@
-import { canonicalIp, contains, parsePrefix } from "../values/ip.ts";
+import type { Interface } from "../verdict/facts.ts";
+import { passGroups } from "../verdict/group-rules.ts";
 import type { RuleFact } from "./facts.ts";
 
-/** Whether the rules of security groups let a connection pass, as far as addresses in the same VPC go. */
+/** Whether the rules of security groups let a connection pass between interfaces of one VPC: the verdict's own judgement. */
 
 export interface Flow {
   readonly protocol: "tcp" | "udp";
@@ -12,36 +13,27 @@ export interface Flow {
   readonly peerAddress: string | undefined;
 }
 
+const ANSWERS = { yes: "yes", no: "no", unknown: "maybe" } as const;
+
 /** `maybe`: only a rule with a prefix list could, whose entries are not looked at. */
 export function lets(
   rules: readonly RuleFact[],
   groups: readonly string[],
   isEgress: boolean,
-  flow: Flow,
+  { protocol, port, peerGroups, peerAddress = "" }: Flow,
 ): "yes" | "no" | "maybe" {
-  let answer: "no" | "maybe" = "no";
-  for (const rule of rules) {
-    if (rule.isEgress !== isEgress || !groups.includes(rule.group) || !takesPort(rule, flow)) continue;
-    if (rule.prefixList !== undefined) answer = "maybe";
-    else if (takesPeer(rule, flow)) return "yes";
-  }
-  return answer;
+  const own = interfaceWith(groups);
+  const here = { address: "", interface: { known: true, value: own } } as const;
+  const there = {
+    address: peerAddress,
+    interface: { known: true, value: interfaceWith(peerGroups) },
+  } as const;
+  const [from, to] = isEgress ? [here, there] : [there, here];
+  const filters = { rules: { known: true, value: rules }, prefixLists: new Map() } as const;
+  return ANSWERS[passGroups(filters, { from, to, protocol, port }, own, isEgress).passes];
 }
 
-function takesPort({ protocol, fromPort, toPort }: RuleFact, flow: Flow): boolean {
-  if (protocol === "-1") return true;
-  if (protocol !== flow.protocol) return false;
-  // Without ports, or from -1, it is all of them.
-  if (fromPort === undefined || fromPort === -1) return true;
-  return fromPort <= flow.port && flow.port <= (toPort ?? fromPort);
-}
-
-function takesPeer({ cidr, peerGroup }: RuleFact, { peerGroups, peerAddress }: Flow): boolean {
-  if (peerGroup !== undefined) return peerGroups.includes(peerGroup);
-  return cidr !== undefined && peerAddress !== undefined && isIn(cidr, peerAddress);
-}
-
-function isIn(cidr: string, address: string): boolean {
-  const block = parsePrefix(cidr);
-  return block !== undefined && canonicalIp(address) !== undefined && contains(block, address);
+/** Its groups are all that counts. */
+function interfaceWith(groups: readonly string[]): Interface {
+  return { id: "", groups, subnet: "", vpc: "" };
 }

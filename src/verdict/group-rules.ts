@@ -11,7 +11,7 @@ export type Passed =
 
 /** `own`: the interface whose groups decide, on the way out (`isEgress`) or in. */
 export function passGroups(
-  { rules, prefixLists }: Filters,
+  { rules, prefixLists }: Pick<Filters, "rules" | "prefixLists">,
   flow: Flow,
   own: Interface,
   isEgress: boolean,
@@ -21,7 +21,7 @@ export function passGroups(
   let doubt: string | undefined;
   for (const rule of rules.value) {
     if (rule.isEgress !== isEgress || !own.groups.includes(rule.group) || !takesService(rule, flow)) continue;
-    const is = isPeer(rule.peer, other, own, prefixLists);
+    const is = isPeer(rule.peer, other, prefixLists);
     if (is.known && is.value) return { passes: "yes", rule };
     if (!is.known) doubt ??= is.why;
   }
@@ -57,7 +57,6 @@ function takesService({ protocol, fromPort, toPort }: GroupRule, flow: Flow): bo
 function isPeer(
   peer: Peer,
   { address, interface: theirs }: End,
-  own: Interface,
   lists: Filters["prefixLists"],
 ): Known<boolean> {
   switch (peer.kind) {
@@ -69,8 +68,8 @@ function isPeer(
     }
     case "group":
       // A reference stands for the addresses of the interfaces that have the group.
-      if (own.groups.length > 0 && !theirs.known) return theirs;
-      return { known: true, value: theirs.known && theirs.value?.groups.includes(peer.id) === true };
+      if (!theirs.known) return theirs;
+      return { known: true, value: theirs.value?.groups.includes(peer.id) === true };
   }
 }
 

@@ -1,3 +1,4 @@
+import { readRule } from "../../src/ec2/decode-rules.ts";
 import { expect, it } from "vitest";
 import type { Check, Finding } from "../../src/doctor/check.ts";
 import type {
@@ -176,18 +177,33 @@ export function aDaemonSet(name: string, more: Partial<WorkloadFact> = {}): Work
   };
 }
 
-export function aRule(group: string, way: "in" | "out", more: Partial<RuleFact> = {}): RuleFact {
-  return {
-    group,
-    isEgress: way === "out",
+/** What a rule is about, as EC2 has it: from port -1 it is all ports. */
+interface About {
+  readonly protocol?: string;
+  readonly fromPort?: number;
+  readonly toPort?: number;
+  readonly cidr?: string | undefined;
+  readonly peerGroup?: string;
+  readonly prefixList?: string;
+}
+
+/** A rule as the port reads it. */
+export function aRule(group: string, way: "in" | "out", more: About = {}): RuleFact {
+  const { protocol, fromPort, toPort, cidr, peerGroup, prefixList }: About = {
     protocol: "-1",
-    fromPort: undefined,
-    toPort: undefined,
     cidr: "0.0.0.0/0",
-    peerGroup: undefined,
-    prefixList: undefined,
     ...more,
   };
+  return readRule({
+    GroupId: group,
+    IsEgress: way === "out",
+    IpProtocol: protocol,
+    FromPort: fromPort,
+    ToPort: toPort,
+    [cidr?.includes(":") === true ? "CidrIpv6" : "CidrIpv4"]: cidr,
+    PrefixListId: prefixList,
+    ReferencedGroupInfo: peerGroup === undefined ? undefined : { GroupId: peerGroup },
+  });
 }
 
 /** An entry of the plugin. */

@@ -132,17 +132,9 @@ function groupOf({ id, name, vpc }: SecurityGroup) {
   return { id, name, vpc };
 }
 
-function ruleOf({ group, isEgress, protocol, fromPort, toPort, peer }: SecurityGroupRule): RuleFact {
-  return {
-    group,
-    isEgress,
-    protocol,
-    fromPort,
-    toPort,
-    cidr: peer.kind === "cidr" ? peer.cidr : undefined,
-    peerGroup: peer.kind === "group" ? peer.id : undefined,
-    prefixList: peer.kind === "prefix-list" ? peer.id : undefined,
-  };
+/** Without its description, which may say anything. */
+function ruleOf({ description: _, ...rule }: SecurityGroupRule): RuleFact {
+  return rule;
 }
 
 async function routesOf(
