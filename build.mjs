@@ -18,13 +18,16 @@ import { checkNode, thirdPartyNotices } from "./build/supply.mjs";
 
 const plugin = await pluginScripts();
 const boot = await bundleOf("cmd/branchline/boot.ts");
-const cli = await bundleOf("cmd/branchline/cli.ts");
-const simulate = await bundleOf("cmd/branchline/simulate.ts");
-const agent = await bundleOf("cmd/branchline/agent.ts");
-const uninstall = await bundleOf("cmd/branchline/uninstall.ts");
-const cleanup = await bundleOf("cmd/branchline/cleanup.ts", WITH_PORT);
-const controller = await bundleOf("cmd/branchline/controller.ts", WITH_PORT);
-const people = await bundleOf("cmd/branchline/people.ts", WITH_PORT);
+/** Scripts that the plugin never loads: the command line, and one for each long command. */
+const commands = {
+  cli: await bundleOf("cmd/branchline/cli.ts"),
+  simulate: await bundleOf("cmd/branchline/simulate.ts"),
+  agent: await bundleOf("cmd/branchline/agent.ts"),
+  uninstall: await bundleOf("cmd/branchline/uninstall.ts"),
+  cleanup: await bundleOf("cmd/branchline/cleanup.ts", WITH_PORT),
+  controller: await bundleOf("cmd/branchline/controller.ts", WITH_PORT),
+  people: await bundleOf("cmd/branchline/people.ts", WITH_PORT),
+};
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
 for (const defect of defects) console.error(`build: ${defect}`);
@@ -34,7 +37,9 @@ console.log(
   `plugin: ${sizeOf(plugin.scripts)} bytes of ${PLUGIN_BUDGET}, ${plugin.scripts.core.length} of them in the core script, ${modules} modules`,
 );
 console.log(
-  `simulator: ${simulate.code.length} bytes; agent: ${agent.code.length} bytes; uninstall: ${uninstall.code.length} bytes; cleanup: ${cleanup.code.length} bytes; controller: ${controller.code.length} bytes; people: ${people.code.length} bytes`,
+  Object.entries(commands)
+    .map(([name, { code }]) => `${name}: ${code.length} bytes`)
+    .join("; "),
 );
 if (process.argv.includes("--check")) {
   await standInScripts();
@@ -46,23 +51,11 @@ mkdirSync(dist, { recursive: true });
 // One folder for each run, so that concurrent builds do not write the same files.
 const scratch = mkdtempSync(`${dist}/.build-`);
 try {
-  writeFileSync(`${scratch}/cli.cjs`, cli.code);
-  writeFileSync(`${scratch}/simulate.cjs`, simulate.code);
-  writeFileSync(`${scratch}/agent.cjs`, agent.code);
-  writeFileSync(`${scratch}/uninstall.cjs`, uninstall.code);
-  writeFileSync(`${scratch}/cleanup.cjs`, cleanup.code);
-  writeFileSync(`${scratch}/controller.cjs`, controller.code);
-  writeFileSync(`${scratch}/people.cjs`, people.code);
-  const common = {
-    "koffi.node": koffi,
-    "cli.cjs": `${scratch}/cli.cjs`,
-    "simulate.cjs": `${scratch}/simulate.cjs`,
-    "agent.cjs": `${scratch}/agent.cjs`,
-    "uninstall.cjs": `${scratch}/uninstall.cjs`,
-    "cleanup.cjs": `${scratch}/cleanup.cjs`,
-    "controller.cjs": `${scratch}/controller.cjs`,
-    "people.cjs": `${scratch}/people.cjs`,
-  };
+  const common = { "koffi.node": koffi };
+  for (const [name, { code }] of Object.entries(commands)) {
+    common[`${name}.cjs`] = `${scratch}/${name}.cjs`;
+    writeFileSync(`${scratch}/${name}.cjs`, code);
+  }
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
   makeExecutable("branchline", { main, assets: { ...scripts, ...common }, scratch });
@@ -74,11 +67,7 @@ try {
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
-    thirdPartyNotices(
-      [plugin, boot, cli, simulate, agent, uninstall, cleanup, controller, people].map(
-        ({ metafile }) => metafile,
-      ),
-    ),
+    thirdPartyNotices([plugin, boot, ...Object.values(commands)].map(({ metafile }) => metafile)),
   );
   console.log(await portReport(scratch));
   console.log(`dist/branchline ${version}`);
