@@ -129,6 +129,18 @@ describe("what was not looked at", () => {
     ).toBe(`cannot say: ${denied.why}`);
   });
 
+  it("may have the group that a rule names", () => {
+    const unseen = { known: false, why: "no permission for ec2:DescribeNetworkInterfaces" } as const;
+    const to = { ...machine(), end: { address: "10.0.2.9", interface: unseen } };
+    expect(judge(filters(["sg-p out tcp 5432 sg-db"]), path(web, to))).toMatchObject({
+      answer: "cannot say",
+      hops: [
+        { kind: "unknown", isEgress: true },
+        { kind: "unknown", isEgress: false },
+      ],
+    });
+  });
+
   it("does not hide what certainly is in the way", () => {
     const unseen = { known: false, why: "no permission for ec2:DescribeNetworkInterfaces" } as const;
     const to = { ...machine(), end: { address: "10.0.2.9", interface: unseen } };
