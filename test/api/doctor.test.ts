@@ -135,16 +135,9 @@ async function plant(vlanId: number, web: string): Promise<void> {
       },
     ],
   });
-  // A branch of nobody.
-  await cluster.callEc2("CreateNetworkInterface", {
-    SubnetId: await subnetId(),
-    "SecurityGroupId.1": web,
-    "TagSpecification.1.ResourceType": "network-interface",
-    "TagSpecification.1.Tag.1.Key": `kubernetes.io/cluster/${CLUSTER}`,
-    "TagSpecification.1.Tag.1.Value": "owned",
-    "TagSpecification.1.Tag.2.Key": "eks:eni:owner",
-    "TagSpecification.1.Tag.2.Value": "eks-vpc-resource-controller",
-  });
+  // A branch of nobody, and one of a cluster of the same name in another VPC.
+  await leak(await subnetId(), { "SecurityGroupId.1": web });
+  await leak(await otherVpcsSubnet());
   // aws-node without MAX_ENI, and with what is nobody's business.
   await cluster.admin.create("/apis/apps/v1/namespaces/kube-system/daemonsets", {
     metadata: { name: "aws-node" },
@@ -177,6 +170,25 @@ async function plant(vlanId: number, web: string): Promise<void> {
     message: `GET /api: Bearer ${SECRETS.token}`,
     lastTimestamp: new Date().toISOString().replace(/\.\d+Z/, "Z"),
   });
+}
+
+function leak(subnet: string, groups: Readonly<Record<string, string>> = {}): Promise<unknown> {
+  return cluster.callEc2("CreateNetworkInterface", {
+    SubnetId: subnet,
+    ...groups,
+    "TagSpecification.1.ResourceType": "network-interface",
+    "TagSpecification.1.Tag.1.Key": `kubernetes.io/cluster/${CLUSTER}`,
+    "TagSpecification.1.Tag.1.Value": "owned",
+    "TagSpecification.1.Tag.2.Key": "eks:eni:owner",
+    "TagSpecification.1.Tag.2.Value": "eks-vpc-resource-controller",
+  });
+}
+
+async function otherVpcsSubnet(): Promise<string> {
+  const vpc = await cluster.callEc2("CreateVpc", { CidrBlock: "10.8.0.0/16" });
+  const [vpcId = ""] = /vpc-[0-9a-f]+/.exec(vpc) ?? [];
+  const subnet = await cluster.callEc2("CreateSubnet", { VpcId: vpcId, CidrBlock: "10.8.0.0/24" });
+  return /subnet-[0-9a-f]+/.exec(subnet)?.[0] ?? "";
 }
 
 async function subnetId(): Promise<string> {

@@ -11,7 +11,7 @@ import {
   readRules,
   readSubnets,
 } from "../../facts/ec2.ts";
-import { type Fact, gapsOf, known, mapFact, skipped } from "../../facts/fact.ts";
+import { type Fact, gapsOf, known, mapFact, skipped, valueOr } from "../../facts/fact.ts";
 import type { ClusterFacts, InterfaceFact, RouteFact, RuleFact } from "../facts.ts";
 import { type ApiFacts, sourceOf } from "./read.ts";
 
@@ -39,7 +39,11 @@ export async function readEc2(ec2: Ec2, api: ApiFacts, cluster: string | undefin
     cluster === undefined ? known([]) : readClusterInterfaces(ec2, cluster),
     readInterfaces(ec2, named),
   ]);
-  const interfaces = joined(instances, tagged, ofPods);
+  const interfaces = joined(
+    instances,
+    mapFact(tagged, (list) => inVpcOf(instances, list)),
+    ofPods,
+  );
   const all = interfaces.known ? interfaces.value : [];
   const ours = all.filter(
     ({ type, isOfController }) => isOfController || type === "trunk" || type === "branch",
@@ -66,6 +70,15 @@ export async function readEc2(ec2: Ec2, api: ApiFacts, cluster: string | undefin
     ),
     routes: sourceOf(isSeen ? routes : skipped("routes", gapOf(interfaces))),
   };
+}
+
+/** Tags know no VPC: a cluster of the same name in another VPC of the account has the same. Without instances nobody tells. */
+function inVpcOf(
+  instances: Fact<readonly Instance[]>,
+  tagged: readonly NetworkInterface[],
+): readonly NetworkInterface[] {
+  const vpcs = new Set(valueOr(instances, []).map(({ vpc }) => vpc));
+  return vpcs.size === 0 ? tagged : tagged.filter(({ vpc }) => vpcs.has(vpc));
 }
 
 type Values<K extends "nodes" | "pods" | "policies"> = Extract<ApiFacts[K], { value: unknown }>["value"];
