@@ -111,7 +111,7 @@ export function removeAssociation(context: Context, association: Association): v
     delete branch.association;
   }
   world.associations.delete(association.id);
-  effect("branch-disassociated", association.branch, association.trunk);
+  effect("branch-disassociated", association.branch, association.trunk, association.vlan);
 }
 
 /** To be called before an interface changes or goes: describes go on showing it as it is now for a while. */

@@ -150,8 +150,9 @@ export class Simulator {
       world: this.world,
       now,
       account,
-      effect: (kind, id, of) => {
-        const effect: Effect = { at: now, kind, id, ...(of === undefined ? {} : { of }) };
+      effect: (kind, id, of, vlan) => {
+        const more = { ...(of === undefined ? {} : { of }), ...(vlan === undefined ? {} : { vlan }) };
+        const effect: Effect = { at: now, kind, id, ...more };
         for (const observer of this.observers) observer(effect);
       },
     };

@@ -60,6 +60,19 @@ test("a branch by a GRE key is held and shown as one, until it is disassociated"
   expect(associate(2, { GreKey: "9" })).toMatchObject({ greKey: 9 });
 });
 
+test("who observes hears on which VLAN id of which trunk a branch begins and ends", () => {
+  const heard: unknown[] = [];
+  simulator.observe(({ kind, id, of, vlan }) => heard.push([kind, id, of, vlan]));
+  const made = associate(0, { VlanId: "9" });
+  call("DisassociateTrunkInterface", { AssociationId: textAt(made, "associationId") });
+  const where = [branches[0], trunks[0], 9];
+  expect(heard).toEqual([
+    ["branch-associated", ...where],
+    ["branch-carries", branches[0], trunks[0], undefined],
+    ["branch-disassociated", ...where],
+  ]);
+});
+
 test("a GRE key is one branch's of its trunk; deleting that frees it", () => {
   associate(0, { GreKey: "9" });
   expect(() => associate(1, { GreKey: "9" })).toThrow(refused("InvalidParameterValue"));

@@ -63,7 +63,7 @@ function associate(params: Params, context: Context): Association {
   changed(context, branch);
   branch.association = id;
   world.associations.set(id, association);
-  effect("branch-associated", branch.id, trunk.id);
+  effect("branch-associated", branch.id, trunk.id, association.vlan);
   schedule(world, { at: now + wait, what: "carries", id });
   return association;
 }

@@ -206,6 +206,8 @@ export interface Effect {
   readonly id: string;
   /** The other side: the trunk of a branch, the instance of an interface, the new state of an instance. */
   readonly of?: string;
+  /** Of an association that begins or ends. */
+  readonly vlan?: number;
 }
 
 /** What an operation has at hand. */
@@ -213,5 +215,5 @@ export interface Context {
   readonly world: World;
   readonly now: number;
   readonly account: string;
-  readonly effect: (kind: Effect["kind"], id: string, of?: string) => void;
+  readonly effect: (kind: Effect["kind"], id: string, of?: string, vlan?: number) => void;
 }
