@@ -11,7 +11,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { messageOf } from "../text/error-words.ts";
 import type { Action, Note } from "./action.ts";
 import { type Admission, startAdmission } from "./admission/admission.ts";
-import { describeAll } from "./describe.ts";
+import { describeAll, describeSoonMs } from "./describe.ts";
 import { ConfigMaps } from "./config-maps.ts";
 import { Evictions } from "./evictions.ts";
 import { type ControllerMetrics, controllerMetrics } from "./figures.ts";
@@ -27,10 +27,8 @@ import type { Settings } from "./view.ts";
 import { trunksAllowedBy } from "./trunks-allowed.ts";
 import { Workers } from "./workers.ts";
 
-/** EC2 describes everything anew after so long, to find what nobody knows of. */
+/** EC2 describes everything anew after so long, to find what nobody knows of; sooner what was seen once. */
 const DESCRIBE_MS = 600_000;
-/** And after so long while something was seen once. */
-const DESCRIBE_SOON_MS = 60_000;
 /** A cluster without nodes waits for its first one. */
 const NO_VPC_MS = 1_000;
 const NO_VPC = "no node's instance says yet in which VPC the cluster is: give --vpc-id, or add a node";
@@ -278,7 +276,7 @@ export class Controller {
         if (!isStarted) this.start();
         isStarted = true;
         failures = 0;
-        next = this.workers.areUncertain ? DESCRIBE_SOON_MS : DESCRIBE_MS;
+        next = this.workers.areUncertain ? this.soonMs : DESCRIBE_MS;
       } catch (error) {
         if (signal.aborted) return;
         this.conditions.set("Described", false, messageOf(error));
@@ -293,11 +291,15 @@ export class Controller {
   private async untilDescribing(milliseconds: number, signal: AbortSignal): Promise<void> {
     const { timer } = this.options;
     for (let waited = 0; waited < milliseconds && !signal.aborted;) {
-      const step = Math.min(DESCRIBE_SOON_MS, milliseconds - waited);
+      const step = Math.min(this.soonMs, milliseconds - waited);
       await pause(timer, step, signal);
       waited += step;
       if (this.workers.areUncertain) return;
     }
+  }
+
+  private get soonMs(): number {
+    return describeSoonMs(this.configMaps.cooldownMs);
   }
 
   private start(): void {

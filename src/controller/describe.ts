@@ -7,6 +7,14 @@ import { podOfTags } from "./tags.ts";
 import type { Ports } from "./ports.ts";
 import { readEni } from "./read-eni.ts";
 
+/** EC2 describes again what was seen once after so long at the latest. */
+const SOON_MS = 60_000;
+
+/** After how many milliseconds: the second description is there once what the first has shown has cooled. */
+export function describeSoonMs(cooldownMs: number): number {
+  return Math.min(SOON_MS, cooldownMs);
+}
+
 /** What it is carried out with. */
 type Describing = Pick<Ports, "subnet"> & { readonly ec2: Pick<Ports["ec2"], "interfaces" | "associations"> };
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { CallOptions } from "../../src/ec2/port.ts";
-import { describeAll } from "../../src/controller/describe.ts";
+import { describeAll, describeSoonMs } from "../../src/controller/describe.ts";
 import type { NewInterface } from "../../src/ec2/types.ts";
 import { branchTags } from "../../src/controller/tags.ts";
 import { Cloud } from "./cloud.ts";
@@ -41,4 +41,8 @@ it("shows nothing of a cluster of the same name in another VPC", async () => {
     );
   expect(await described(cloud.vpc)).toEqual([own.id]);
   expect(await described(other.vpc)).toHaveLength(1);
+});
+
+it("what was seen once is described again when it has cooled, and after a minute at the latest", () => {
+  expect([30_000, 60_000, 600_000].map(describeSoonMs)).toEqual([30_000, 60_000, 60_000]);
 });
