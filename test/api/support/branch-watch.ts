@@ -27,7 +27,7 @@ export interface Held {
 }
 
 /** Half of the controller's shortest cooldown: what a busy machine shows late does not count. */
-const COOLED_MS = 15_000;
+export const COOLED_MS = 15_000;
 
 /** Watches all pods of a cluster, and says whenever two of them hold what only one may. */
 export class BranchWatch {
@@ -48,6 +48,12 @@ export class BranchWatch {
   /** Its trunk goes with it, and all VLAN ids of that. */
   nodeRemoved(name: string): void {
     this.removedNodes.add(name);
+  }
+
+  /** Whose an ENI is or was; undefined also when its node was removed, and with it all that was on it. */
+  podOf(eni: string): Held | undefined {
+    const held = [...this.held.values()].find(({ branch }) => branch.eniId === eni);
+    return held === undefined || this.removedNodes.has(held.node) ? undefined : held;
   }
 
   async stop(): Promise<void> {

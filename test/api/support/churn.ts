@@ -50,6 +50,10 @@ export class Churn {
     }
   }
 
+  hasNode(name: string): boolean {
+    return this.nodes.has(name);
+  }
+
   start(): void {
     this.isOver = false;
     this.running = this.run();
