@@ -7,6 +7,9 @@ const project = (name: string, include: string[], testTimeout: number) => ({
   test: { name, include, testTimeout, hookTimeout: testTimeout },
 });
 
+/** They mostly wait: for servers to start, for leases and cooldowns to end. Both projects run side by side. */
+const WITH_API_SERVERS = { maxWorkers: 4, sequence: { groupOrder: 2 } };
+
 function onOneKernel(name: string) {
   return {
     test: {
@@ -76,7 +79,12 @@ export default defineConfig({
         },
       },
       // The running controller with an API server and an EC2 of its own: minutes.
-      project("controlled", ["test/controlled/**/*.test.ts"], 60_000),
+      {
+        test: {
+          ...project("controlled", ["test/controlled/**/*.test.ts"], 60_000).test,
+          ...WITH_API_SERVERS,
+        },
+      },
       // The simulator and the port to EC2 over loopback: any Linux, no root.
       project("simulator", ["test/simulator/{port,wire,command,iam,cleanup}.test.ts"], 60_000),
       // EC2's own clients against dist/branchline simulate.
@@ -85,6 +93,7 @@ export default defineConfig({
       {
         test: {
           ...project("api", ["test/api/**/*.test.ts"], 60_000).test,
+          ...WITH_API_SERVERS,
           globalSetup: "test/api/support/setup.ts",
         },
       },

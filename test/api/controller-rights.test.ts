@@ -1,7 +1,7 @@
 // The controller with the rights of deploy/rbac/controller.yaml and the policies of deploy/iam: what it asks is allowed, and
 // what it may do it does.
 import path from "node:path";
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import { Budgets } from "../../src/ec2/budget.ts";
 import { Ec2Port } from "../../src/ec2/port.ts";
 import { systemTimer } from "../../src/sys/timer.ts";
@@ -95,9 +95,9 @@ async function refuse(cluster: ControlledCluster, name: string, uid: string | un
   });
 }
 
-it(
+it.concurrent(
   "standalone: everything that it does is allowed, and everything that it may do it does",
-  async () => {
+  async ({ expect }) => {
     await using cluster = await limitedCluster("controller.json");
     const { admin } = cluster;
     const [web, db] = [await cluster.groupId("web"), await cluster.groupId("db")];
@@ -216,9 +216,9 @@ async function attachTrunk(cluster: ControlledCluster, instance: string): Promis
   }
 }
 
-it(
+it.concurrent(
   "eks: it tells the agent of the trunk, evicts, and needs no more of EC2 than to look",
-  async () => {
+  async ({ expect }) => {
     await using cluster = await limitedCluster("controller-eks.json");
     const { admin } = cluster;
     await cluster.createPolicy("web", { app: "web" }, [await cluster.groupId("web")]);

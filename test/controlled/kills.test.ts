@@ -278,6 +278,7 @@ async function wrongGroups(): Promise<readonly string[]> {
       (one) => one.id === branch.associationID && one.branch === branch.eniId && one.vlan === branch.vlanId,
     );
     const isRight = isAssociated && churn.maySay(app, groups, since - LAG_MS, annotated);
-    return isRight ? [] : [`${name} of ${app}: ${JSON.stringify({ branch, groups })}`];
+    const said = churn.said.filter((one) => one.app === app).slice(-4);
+    return isRight ? [] : [`${name} of ${app}: ${JSON.stringify({ branch, groups, since, annotated, said })}`];
   });
 }
