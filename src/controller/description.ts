@@ -132,15 +132,14 @@ function trunkOf(known: Trunk, trunks: readonly DescribedTrunk[], now: number): 
   return { state: "undoing", id: left.id, since: now, why, hasFailed: false };
 }
 
-/** Of a creation whose answer was lost, after which another was made. */
+/** Of a creation whose answer was lost, after which another was made; or of an instance that went before they were to go with it. */
 function straysOf(
-  { strayTrunks, trunk, deleted }: Ledger,
+  { strayTrunks, deleted }: Ledger,
   trunks: readonly DescribedTrunk[],
 ): ReadonlyMap<string, number> {
-  const own = "id" in trunk ? trunk.id : undefined;
   return new Map(
     trunks
-      .filter(({ id, attachment }) => attachment === undefined && id !== own && !deleted.has(id))
+      .filter(({ id, attachment }) => attachment === undefined && !deleted.has(id))
       .map(({ id }) => [id, (strayTrunks.get(id) ?? 0) + 1]),
   );
 }

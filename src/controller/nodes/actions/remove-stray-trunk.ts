@@ -1,11 +1,14 @@
 import type { Action, Learn } from "../../action.ts";
 import { withEntry, withRetry } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
+import { replaceTrunk } from "./trunk-act.ts";
 
 /** EC2 DeleteNetworkInterface of a trunk that is on no instance, also at this moment. */
 export function removeStrayTrunk(id: string): Action {
   const done: Learn = (ledger, { now }) => ({
-    ...withRetry(ledger, `stray ${id}`, undefined),
+    // The instance may have a Node again later.
+    ...replaceTrunk(withRetry(ledger, `stray ${id}`, undefined), id, { state: "unknown" }),
+    trunkAttempt: ledger.trunkAttempt + 1,
     strayTrunks: withEntry(ledger.strayTrunks, id, undefined),
     deleted: withEntry(ledger.deleted, id, now),
   });
