@@ -63,6 +63,7 @@ it.each<[string, "auto" | "enforced" | "ignore", object[], object[] | undefined,
       state: () => ({
         isComplete,
         isMissing: false,
+        isFollowing: true,
         heardAt: 0,
         listedAt: 0,
         resourceVersion: "1",

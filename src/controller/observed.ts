@@ -86,6 +86,11 @@ export class Observed {
     return this.caches().every((cache) => cache.state().isComplete);
   }
 
+  /** When the API server comes back, each watch does so after a pause of its own: the pods' may be seconds before. */
+  private get areGroupsCurrent(): boolean {
+    return [this.policies, this.serviceAccounts].every((cache) => cache.state().isFollowing);
+  }
+
   instanceIds(): Iterable<string> {
     return this.instances.keys();
   }
@@ -110,6 +115,7 @@ export class Observed {
       eniConfig: this.eniConfigOf(cniNode),
       pods: pods.filter(matters).map((pod) => this.podFacts(pod)),
       isComplete: this.isComplete,
+      areGroupsCurrent: this.areGroupsCurrent,
     };
   }
 

@@ -32,6 +32,8 @@ export interface View {
   readonly pods: readonly PodFacts[];
   /** The caches have had a whole list of everything. */
   readonly isComplete: boolean;
+  /** Changes of policies and ServiceAccounts come as they are made: what the pods' groups are is known as of now. */
+  readonly areGroupsCurrent: boolean;
   /** Subjects of actions under way. */
   readonly busy: ReadonlySet<string>;
 }

@@ -71,6 +71,7 @@ describe("a cache", () => {
     expect(cache.state()).toEqual({
       isComplete: true,
       isMissing: false,
+      isFollowing: true,
       heardAt: 0,
       listedAt: 0,
       resourceVersion: "4",
@@ -200,6 +201,21 @@ describe("a cache", () => {
     await timer.advance(300_000);
     expect(watches().length - asked).toBeGreaterThanOrEqual(10);
     expect(watches().length - asked).toBeLessThanOrEqual(20);
+  });
+
+  it("follows while a watch is open, also one that says nothing, and not from its end to the next", async () => {
+    api.put("a", "1");
+    expect(cache.state().isFollowing).toBe(false);
+    await start();
+    expect(cache.state().isFollowing).toBe(true);
+    api.faults.push("connect ECONNREFUSED 127.0.0.1:6443");
+    api.endWatches("broken");
+    await settle();
+    expect(cache.state()).toMatchObject({ isComplete: true, isFollowing: false });
+    await soon();
+    expect(cache.state().isFollowing).toBe(false);
+    await timer.advance(1_600);
+    expect(cache.state().isFollowing).toBe(true);
   });
 
   it("waits as long as the server asks", async () => {

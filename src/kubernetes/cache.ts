@@ -47,7 +47,9 @@ export interface CacheState {
   readonly listedAt: number | undefined;
   /** The server's version up to which every change is in it; undefined before the first list, and without the resource. */
   readonly resourceVersion: string | undefined;
-  /** Why it cannot be brought up to date at the moment. */
+  /** A watch is open: changes come as they are made, unless the connection is dead and nobody has noticed yet. */
+  readonly isFollowing: boolean;
+  /** Why it cannot be brought up to date at the moment; gone with the next word of the server. */
   readonly problem: KubernetesError | undefined;
 }
 
@@ -62,6 +64,7 @@ export class Cache<T extends KubernetesObject> {
   private readonly completion = Promise.withResolvers<void>();
   private isComplete = false;
   private isMissing = false;
+  private isFollowing = false;
   private heardAt: number | undefined;
   private listedAt: number | undefined;
   private problem: KubernetesError | undefined;
@@ -86,9 +89,9 @@ export class Cache<T extends KubernetesObject> {
   }
 
   state(): CacheState {
-    const { isComplete, isMissing, heardAt, listedAt, problem, version } = this;
+    const { isComplete, isMissing, isFollowing, heardAt, listedAt, problem, version } = this;
     const resourceVersion = isMissing ? undefined : version;
-    return { isComplete, isMissing, heardAt, listedAt, problem, resourceVersion };
+    return { isComplete, isMissing, isFollowing, heardAt, listedAt, problem, resourceVersion };
   }
 
   /** Of its resource, such as `pods`. */
@@ -168,11 +171,12 @@ export class Cache<T extends KubernetesObject> {
     const watchdog = new Watchdog(timer, `the watch of ${resource.plural}`, seconds * 1000 + OVERDUE_MS);
     using either = new LinkedAbort(signal, watchdog.signal);
     let isSilent = true;
+    const opened = () => void (this.isFollowing = true);
     try {
       for await (const event of client.watch(
         resource,
         scope,
-        { resourceVersion: version, seconds },
+        { resourceVersion: version, seconds, opened },
         either.signal,
       )) {
         isSilent = false;
@@ -187,6 +191,7 @@ export class Cache<T extends KubernetesObject> {
         }
       }
     } finally {
+      this.isFollowing = false;
       watchdog.end();
     }
     if (isSilent && timer.now() - started < AT_ONCE_MS) {

@@ -52,6 +52,14 @@ export interface ListOf<T> {
   readonly resourceVersion: string;
 }
 
+export interface WatchOptions {
+  /** After which changes are wanted. */
+  readonly resourceVersion: string;
+  readonly seconds: number;
+  /** Called once the server has begun to answer. */
+  readonly opened?: () => void;
+}
+
 /** A step of a JSON patch (RFC 6902). */
 export type PatchStep =
   | { readonly op: "add" | "replace" | "test"; readonly path: string; readonly value: unknown }
@@ -123,7 +131,7 @@ export class KubernetesClient {
   async *watch<T>(
     resource: Resource<T>,
     scope: Scope,
-    { resourceVersion, seconds }: { readonly resourceVersion: string; readonly seconds: number },
+    { resourceVersion, seconds, opened = () => undefined }: WatchOptions,
     signal: AbortSignal,
   ): AsyncGenerator<WatchEvent<T>, void, undefined> {
     const path = withQuery(collectionPath(resource, scope.namespace), {
@@ -139,6 +147,7 @@ export class KubernetesClient {
     try {
       const answer = await this.connection.send({ method: "GET", path, signal: linked.signal });
       if (answer.status !== 200) throw await refusal(request, answer);
+      opened();
       for await (const line of linesOf(answer.body, MAX_EVENT, request)) {
         yield readWatchEvent(line, resource, request);
       }

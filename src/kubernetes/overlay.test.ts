@@ -30,6 +30,7 @@ beforeEach(() => {
   const state = (): CacheState => ({
     isComplete: true,
     isMissing: false,
+    isFollowing: true,
     heardAt: 0,
     listedAt: 0,
     resourceVersion: version,

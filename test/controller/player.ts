@@ -251,6 +251,7 @@ export class Player {
       eniConfig: undefined,
       pods: this.cluster.podFacts(),
       isComplete: this.isComplete,
+      areGroupsCurrent: true,
     };
   }
 

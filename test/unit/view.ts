@@ -135,6 +135,7 @@ export function viewOf(fields: Partial<View> = {}): View {
     eniConfig: undefined,
     pods: [],
     isComplete: true,
+    areGroupsCurrent: true,
     busy: new Set(),
     ...fields,
   };

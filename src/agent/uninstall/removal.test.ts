@@ -56,6 +56,7 @@ class World {
         state: () => ({
           isComplete: this.isComplete,
           isMissing: false,
+          isFollowing: true,
           heardAt: 0,
           listedAt: 0,
           resourceVersion: "1",

@@ -166,3 +166,20 @@ it("finishes a creation that may have happened with its own VLAN id and groups",
   expect(action?.kind).toBe("CreateBranch");
   expect(action?.fields["vlan"]).toBe(5);
 });
+
+it("nothing is done for a pod while it is not known whether policies have changed; it is looked again soon", () => {
+  const view = viewOf({ pods: [pod], areGroupsCurrent: false, ledger: ledgerOf({ requests: requests({}) }) });
+  const { actions, notes, wakeAt } = decideBranches(view, 1_000);
+  expect(actions).toEqual([]);
+  expect(notes).toEqual([
+    {
+      about: pod,
+      type: "Normal",
+      reason: "BranchWaiting",
+      message:
+        "the API server has not said yet what has become of the policies meanwhile: the pod's groups may be others by now",
+    },
+  ]);
+  expect(wakeAt).toBe(1_500);
+  expect(kindsOf(decideBranches({ ...view, areGroupsCurrent: true }, 1_500))).toEqual(["ProveAnnotation"]);
+});

@@ -14,6 +14,11 @@ import { freeVlans, nextFree } from "./slots.ts";
 
 /** For so long the proof counts that an annotation may be written. */
 const PROOF_MS = 60_000;
+/** After so long it is looked again whether policies are followed. */
+const FOLLOWED_MS = 500;
+
+const NOT_FOLLOWED =
+  "the API server has not said yet what has become of the policies meanwhile: the pod's groups may be others by now";
 
 /** A branch for each pod that waits for one: prove → create → associate → annotate, each when the one before is done. */
 export function decideBranches(view: View, now: number): Decision {
@@ -30,6 +35,11 @@ export function decideBranches(view: View, now: number): Decision {
     const why = groupsDefect(pod);
     if (why !== undefined) {
       draft.notes.push({ about: pod, type: "Warning", reason: "BranchRefused", message: why });
+      continue;
+    }
+    if (!view.areGroupsCurrent) {
+      draft.wake(now + FOLLOWED_MS);
+      draft.notes.push({ about: pod, type: "Normal", reason: "BranchWaiting", message: NOT_FOLLOWED });
       continue;
     }
     if (trunk === undefined) {
