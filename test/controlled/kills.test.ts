@@ -92,7 +92,7 @@ it(`${KILLS} leaders are killed, by seed ${SEED}`, { timeout: 60_000 + KILLS * 2
   expect(timesOf([...met.keys()])).toBeGreaterThanOrEqual(KILLS / 2 - MISSES);
   expect(timesOf(RELEASING)).toBeGreaterThanOrEqual(Math.floor(((KILLS - 2) / PATIENCE) * 0.7));
   // They had something to do to the end.
-  expect(watch.held.size).toBeGreaterThan(KILLS);
+  expect(watch.held.size).toBeGreaterThan(KILLS / 2);
   expect(churn.errors).toEqual([]);
   await allHaveBranches();
   expect(defects()).toEqual([]);
@@ -279,6 +279,8 @@ async function wrongGroups(): Promise<readonly string[]> {
     );
     const isRight = isAssociated && churn.maySay(app, groups, since - LAG_MS, annotated);
     const said = churn.said.filter((one) => one.app === app).slice(-4);
-    return isRight ? [] : [`${name} of ${app}: ${JSON.stringify({ branch, groups, since, annotated, said })}`];
+    return isRight
+      ? []
+      : [`${name} of ${app}: ${JSON.stringify({ branch, groups, since, annotated, said })}`];
   });
 }
