@@ -20,8 +20,8 @@ export function readRule(rule: sdk.SecurityGroupRule): SecurityGroupRule {
     group: rule.GroupId ?? "",
     isEgress: rule.IsEgress ?? false,
     protocol: rule.IpProtocol ?? "",
-    fromPort: rule.FromPort === ALL ? undefined : rule.FromPort,
-    toPort: rule.ToPort === ALL ? undefined : rule.ToPort,
+    fromPort: unlessAll(rule.FromPort),
+    toPort: unlessAll(rule.ToPort),
     peer: peerOf(rule),
     description: rule.Description ?? "",
   };
@@ -61,9 +61,31 @@ function readEntry(entry: sdk.NetworkAclEntry): NetworkAclEntry {
     allows: entry.RuleAction === "allow",
     protocol: entry.Protocol ?? "",
     cidr: entry.CidrBlock ?? entry.Ipv6CidrBlock ?? "",
-    fromPort: entry.PortRange?.From,
-    toPort: entry.PortRange?.To,
+    ...portsOf(entry),
   };
+}
+
+/** As EC2 evaluates an entry: what it has beside what its protocol has does not count. Of ICMP they are type and code. */
+function portsOf({
+  Protocol,
+  PortRange,
+  IcmpTypeCode,
+}: sdk.NetworkAclEntry): Pick<NetworkAclEntry, "fromPort" | "toPort"> {
+  switch (Protocol) {
+    case "6":
+    case "17":
+      return { fromPort: PortRange?.From, toPort: PortRange?.To };
+    case "1":
+    case "58":
+      return { fromPort: unlessAll(IcmpTypeCode?.Type), toPort: unlessAll(IcmpTypeCode?.Code) };
+    case undefined:
+    default:
+      return { fromPort: undefined, toPort: undefined };
+  }
+}
+
+function unlessAll(number: number | undefined): number | undefined {
+  return number === ALL ? undefined : number;
 }
 
 export function readRouteTable(table: sdk.RouteTable): RouteTable {

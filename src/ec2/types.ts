@@ -137,7 +137,7 @@ export interface NetworkAclEntry {
   /** An IANA number as text, or "-1" for all. */
   readonly protocol: string;
   readonly cidr: string;
-  /** Undefined for all. */
+  /** Undefined for all. Of ICMP the type, and `toPort` the code. */
   readonly fromPort: number | undefined;
   readonly toPort: number | undefined;
 }
