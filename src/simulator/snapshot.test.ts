@@ -30,6 +30,7 @@ test.each([
   '{"format":1,"now":0,"world":{}}',
   '{"format":2,"now":0,"world":{}}',
   '{"format":3,"now":0,"world":{}}',
+  '{"format":4,"now":0,"world":{}}',
   "[1]",
 ])("%j is no snapshot", (text) => {
   expect(() => readSnapshot(text)).toThrow(/snapshot|JSON/);

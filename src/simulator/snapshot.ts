@@ -1,7 +1,7 @@
 import { Random } from "./model/random.ts";
 import type { World } from "./model/types.ts";
 
-const FORMAT = 3;
+const FORMAT = 4;
 
 /**
  * The whole world as a line of JSON: maps are lists of pairs under `map`, sets lists under `set`. Keys' secrets are in

@@ -61,7 +61,11 @@ it("gives subnets the VPC's blocks of IPv6 in turn", () => {
 test.each<[string, string, RegExp]>([
   ["no YAML", "vpcs: [", /^Flow sequence/],
   ["a list", "- a", /^the file is a mapping, not \["a"\]$/],
-  ["an unknown part", "vpc: []", /^the file has no "vpc"; it has region, account, keys, settings, vpcs$/],
+  [
+    "an unknown part",
+    "vpc: []",
+    /^the file has no "vpc"; it has region, account, keys, settings, prefixLists, vpcs$/,
+  ],
   ["an unknown setting", "settings: { speed: 1 }", /^there is no setting "speed"$/],
   [
     "a setting of another kind",

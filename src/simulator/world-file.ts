@@ -1,12 +1,11 @@
 import { parseDocument } from "yaml";
-import { formatIp, ipBytes } from "../values/ip.ts";
-import { prefixOf } from "./model/addresses.ts";
-import { Ec2Error } from "./model/error.ts";
 import { textAt as answerText } from "./model/operation.ts";
 import type { ParamTree } from "./model/params.ts";
 import { changeSettings } from "./model/settings.ts";
-import { Simulator } from "./model/simulator.ts";
-import type { Answer, World } from "./model/types.ts";
+import type { World } from "./model/types.ts";
+import { Maker } from "./world-maker.ts";
+import { makeAcls, makePrefixLists, makeRouteTables, placeSubnet, prefixList } from "./world-network.ts";
+import { flagAt, listAt, nameTag, numbered, objectAt, reference, textAt } from "./world-values.ts";
 
 export const EXAMPLE = `# A world for \`branchline simulate --world FILE\`. Names are for references in this file, and become Name tags.
 region: us-east-1
@@ -17,9 +16,20 @@ keys: []
 settings:
   # From association until a branch carries packets, in seconds: drawn evenly between the two.
   carriesAfterSeconds: [0, 5]
+prefixLists:
+  - { name: offices, cidrs: [192.0.2.0/24, 198.51.100.0/24] }
 vpcs:
   - name: main
     cidr: 10.0.0.0/16
+    # A subnet may have one of each: acl: open, routeTable: private. Otherwise it has the VPC's own, which allows everything.
+    acls:
+      - name: open
+        ingress:
+          - { number: 100, action: allow, protocol: "-1", cidr: 0.0.0.0/0 }
+        egress:
+          - { number: 100, action: allow, protocol: "-1", cidr: 0.0.0.0/0 }
+    routeTables:
+      - { name: private, routes: [{ to: 0.0.0.0/0, via: nat-0123456789abcdef0 }] }
     subnets:
       - { name: nodes, cidr: 10.0.0.0/20, zone: us-east-1a }
     groups:
@@ -29,6 +39,7 @@ vpcs:
       - name: web
         ingress:
           - { protocol: tcp, ports: [80, 80], cidr: 0.0.0.0/0 }
+          - { protocol: tcp, ports: [443, 443], list: offices }
       - name: database
         ingress:
           - { protocol: tcp, ports: [5432, 5432], group: web }
@@ -50,6 +61,7 @@ export function applyWorldFile(world: World, text: string, now: number): void {
     "account",
     "keys",
     "settings",
+    "prefixLists",
     "vpcs",
   ]);
   if (file["region"] !== undefined) {
@@ -67,51 +79,23 @@ export function applyWorldFile(world: World, text: string, now: number): void {
   // What a file says is there at the start: known, and its instances running.
   Object.assign(world.settings, { throttling: false, instanceSeconds: 0, notFoundAfterCreateSeconds: 0 });
   const maker = new Maker(world, now);
-  for (const vpc of listAt(file, "vpcs")) makeVpc(maker, vpc);
+  const lists = makePrefixLists(maker, listAt(file, "prefixLists"));
+  for (const vpc of listAt(file, "vpcs")) makeVpc(maker, vpc, lists);
   maker.settle();
   Object.assign(world.settings, { throttling, instanceSeconds, notFoundAfterCreateSeconds });
 }
 
-class Maker {
-  private readonly simulator: Simulator;
-  private readonly now: number;
-
-  constructor(world: World, now: number) {
-    this.simulator = new Simulator(world);
-    this.now = now;
-  }
-
-  /** Does what is due by now. */
-  settle(): void {
-    this.simulator.advance(this.now);
-  }
-
-  /** The block of the VPC's next subnet: the first /64 that none has. */
-  nextIpv6(vpc: string): string {
-    const { vpcs, subnets } = this.simulator.world;
-    const block = vpcs.get(vpc)?.ipv6Cidr;
-    if (block === undefined) throw new TypeError(`a subnet has "ipv6: true", and its VPC has not`);
-    const bytes = ipBytes(prefixOf(block).address);
-    const taken = new Set([...subnets.values()].map(({ ipv6Cidr }) => ipv6Cidr));
-    for (;;) {
-      const cidr = `${formatIp(bytes)}/64`;
-      if (!taken.has(cidr)) return cidr;
-      bytes[7] = (bytes[7] ?? 0) + 1;
-    }
-  }
-
-  call(action: string, what: string, tree: ParamTree): Answer {
-    try {
-      return this.simulator.execute(action, { Version: "2016-11-15", ...tree }, this.now);
-    } catch (error) {
-      if (!(error instanceof Ec2Error)) throw error;
-      throw new TypeError(`${what}: ${error.code}: ${error.message}`, { cause: error });
-    }
-  }
-}
-
-function makeVpc(maker: Maker, value: unknown): void {
-  const vpc = objectAt(value, "a vpc", ["name", "cidr", "ipv6", "subnets", "groups", "instances"]);
+function makeVpc(maker: Maker, value: unknown, lists: ReadonlyMap<string, string>): void {
+  const vpc = objectAt(value, "a vpc", [
+    "name",
+    "cidr",
+    "ipv6",
+    "acls",
+    "routeTables",
+    "subnets",
+    "groups",
+    "instances",
+  ]);
   const name = textAt(vpc, "name");
   const answer = maker.call("CreateVpc", `vpc ${name}`, {
     CidrBlock: textAt(vpc, "cidr"),
@@ -119,9 +103,11 @@ function makeVpc(maker: Maker, value: unknown): void {
     ...nameTag("vpc", name),
   });
   const vpcId = answerText(answer, "vpc", "vpcId");
+  const acls = makeAcls(maker, vpcId, listAt(vpc, "acls"));
+  const tables = makeRouteTables(maker, vpcId, listAt(vpc, "routeTables"), lists);
   const subnets = new Map<string, string>();
   for (const one of listAt(vpc, "subnets")) {
-    const subnet = objectAt(one, "a subnet", ["name", "cidr", "zone", "ipv6"]);
+    const subnet = objectAt(one, "a subnet", ["name", "cidr", "zone", "ipv6", "acl", "routeTable"]);
     const subnetName = textAt(subnet, "name");
     const made = maker.call("CreateSubnet", `subnet ${subnetName}`, {
       VpcId: vpcId,
@@ -130,9 +116,11 @@ function makeVpc(maker: Maker, value: unknown): void {
       ...ipv6Block(maker, vpcId, subnet),
       ...nameTag("subnet", subnetName),
     });
-    subnets.set(subnetName, answerText(made, "subnet", "subnetId"));
+    const subnetId = answerText(made, "subnet", "subnetId");
+    subnets.set(subnetName, subnetId);
+    placeSubnet(maker, subnetId, subnet, { acls, tables });
   }
-  const groups = makeGroups(maker, vpcId, listAt(vpc, "groups"));
+  const groups = makeGroups(maker, vpcId, listAt(vpc, "groups"), lists);
   for (const one of listAt(vpc, "instances")) {
     const instance = objectAt(one, "an instance", ["name", "type", "subnet", "groups"]);
     const instanceName = textAt(instance, "name");
@@ -156,7 +144,12 @@ function ipv6Block(maker: Maker, vpc: string, subnet: Record<string, unknown>): 
 }
 
 /** All groups first: rules may name any of them. */
-function makeGroups(maker: Maker, vpcId: string, values: readonly unknown[]): Map<string, string> {
+function makeGroups(
+  maker: Maker,
+  vpcId: string,
+  values: readonly unknown[],
+  lists: ReadonlyMap<string, string>,
+): Map<string, string> {
   const ids = new Map<string, string>();
   const groups = values.map((value) =>
     objectAt(value, "a group", ["name", "description", "ingress", "egress"]),
@@ -176,10 +169,17 @@ function makeGroups(maker: Maker, vpcId: string, values: readonly unknown[]): Ma
     const name = textAt(group, "name");
     for (const [key, action] of Object.entries({ ingress: "Ingress", egress: "Egress" })) {
       for (const value of listAt(group, key)) {
-        const rule = objectAt(value, `a rule of ${name}`, ["protocol", "ports", "cidr", "cidr6", "group"]);
+        const rule = objectAt(value, `a rule of ${name}`, [
+          "protocol",
+          "ports",
+          "cidr",
+          "cidr6",
+          "group",
+          "list",
+        ]);
         maker.call(`AuthorizeSecurityGroup${action}`, `group ${name}`, {
           GroupId: ids.get(name) ?? "",
-          IpPermissions: { "1": permission(rule, ids) },
+          IpPermissions: { "1": permission(rule, ids, lists) },
         });
       }
     }
@@ -187,7 +187,11 @@ function makeGroups(maker: Maker, vpcId: string, values: readonly unknown[]): Ma
   return ids;
 }
 
-function permission(rule: Record<string, unknown>, groups: ReadonlyMap<string, string>): ParamTree {
+function permission(
+  rule: Record<string, unknown>,
+  groups: ReadonlyMap<string, string>,
+  lists: ReadonlyMap<string, string>,
+): ParamTree {
   const [from, to = from] = listAt(rule, "ports").map((port) => JSON.stringify(port));
   return {
     IpProtocol: textAt(rule, "protocol"),
@@ -197,48 +201,8 @@ function permission(rule: Record<string, unknown>, groups: ReadonlyMap<string, s
     ...(rule["group"] === undefined
       ? {}
       : { Groups: { "1": { GroupId: reference(groups, textAt(rule, "group"), "group") } } }),
+    ...(rule["list"] === undefined
+      ? {}
+      : { PrefixListIds: { "1": { PrefixListId: prefixList(lists, textAt(rule, "list")) } } }),
   };
-}
-
-function reference(known: ReadonlyMap<string, string>, name: string, what: string): string {
-  const id = known.get(name);
-  if (id === undefined) throw new TypeError(`there is no ${what} "${name}" in this VPC`);
-  return id;
-}
-
-function nameTag(type: string, name: string): ParamTree {
-  return { TagSpecification: { "1": { ResourceType: type, Tag: { "1": { Key: "Name", Value: name } } } } };
-}
-
-function numbered(values: readonly string[]): ParamTree {
-  return Object.fromEntries(values.map((value, i) => [String(i + 1), value]));
-}
-
-function objectAt(value: unknown, what: string, names?: readonly string[]): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`${what} is a mapping, not ${JSON.stringify(value)}`);
-  }
-  const stranger = names === undefined ? undefined : Object.keys(value).find((name) => !names.includes(name));
-  if (stranger !== undefined)
-    throw new TypeError(`${what} has no "${stranger}"; it has ${names?.join(", ")}`);
-  return value as Record<string, unknown>;
-}
-
-function flagAt(object: Record<string, unknown>, name: string): boolean {
-  const value = object[name] ?? false;
-  if (typeof value !== "boolean")
-    throw new TypeError(`"${name}" is true or false, not ${JSON.stringify(value)}`);
-  return value;
-}
-
-function textAt(object: Record<string, unknown>, name: string): string {
-  const value = object[name];
-  if (typeof value !== "string") throw new TypeError(`"${name}" is a text, not ${JSON.stringify(value)}`);
-  return value;
-}
-
-function listAt(object: Record<string, unknown>, name: string): readonly unknown[] {
-  const value = object[name] ?? [];
-  if (!Array.isArray(value)) throw new TypeError(`"${name}" is a list, not ${JSON.stringify(value)}`);
-  return value;
 }

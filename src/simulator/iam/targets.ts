@@ -1,6 +1,7 @@
 import type { Params } from "../model/params.ts";
 import type { Tag, World } from "../model/types.ts";
 import { type Facts, factKey } from "./condition.ts";
+import { networkResources } from "./network-targets.ts";
 
 /** What a request has to be allowed for: one action on one resource, with what is known of both. */
 export interface Target {
@@ -39,30 +40,45 @@ export function targetsOf(action: string, params: Params, world: World, account:
     ids.flatMap((id) => on("network-interface", id, world.interfaces.get(id)));
   const instances = (...ids: readonly string[]) =>
     ids.flatMap((id) => on("instance", id, world.instances.get(id)));
+  const taggedAt = (id: string) => [
+    ...interfaces(id),
+    ...instances(id),
+    ...on("prefix-list", id, world.prefixLists.get(id)),
+    ...on("network-acl", id, world.networkAcls.get(id)),
+    ...on("route-table", id, world.routeTables.get(id)),
+  ];
   const groups = () =>
     params.list("SecurityGroupId").flatMap((id) => on("security-group", id, world.groups.get(id)));
+  /** What the call makes, and its tags. */
+  const making = (type: string, place: readonly Fact[] = []): Target[] => {
+    const tags = params.structures("TagSpecification").flatMap((one) => tagsIn(one));
+    const made = [...base, ...requestFacts(tags)] as const;
+    const resource = arn(type, "*");
+    const tagging = { action: "ec2:CreateTags", resource };
+    return [
+      { action: name, resource, facts: new Map([...made, ...place]) },
+      ...(tags.length === 0 ? [] : [{ ...tagging, facts: new Map([...made, ["ec2:createaction", action]]) }]),
+    ];
+  };
+  const network = (): Target[] | undefined => {
+    const resources = networkResources(action, params, world);
+    if (resources === undefined) return undefined;
+    const { makes, names } = resources;
+    return [
+      ...(makes === undefined ? [] : making(makes)),
+      ...names.flatMap(({ type, id, known }) => on(type, id, known)),
+    ];
+  };
   const found = (): Target[] | undefined => {
     switch (action) {
       case "CreateNetworkInterface": {
         const subnet = world.subnets.get(params.text("SubnetId") ?? "");
-        const tags = params.structures("TagSpecification").flatMap((one) => tagsIn(one));
-        const made = [...base, ...requestFacts(tags)] as const;
         const place =
           subnet === undefined ? [] : factsOf({ tags: [], vpc: subnet.vpc, subnet: subnet.id }, arn);
-        const resource = arn("network-interface", "*");
         return [
-          { action: name, resource, facts: new Map([...made, ...place]) },
+          ...making("network-interface", place),
           ...on("subnet", subnet?.id ?? "", subnet),
           ...groups(),
-          ...(tags.length === 0
-            ? []
-            : [
-                {
-                  action: "ec2:CreateTags",
-                  resource,
-                  facts: new Map([...made, ["ec2:createaction", action]]),
-                },
-              ]),
         ];
       }
       case "DeleteNetworkInterface":
@@ -88,14 +104,14 @@ export function targetsOf(action: string, params: Params, world: World, account:
       case "DeleteTags": {
         const request = requestFacts(tagsIn(params));
         return params.list("ResourceId").flatMap((id) =>
-          [...interfaces(id), ...instances(id)].map((target) => ({
+          taggedAt(id).map((target) => ({
             ...target,
             facts: new Map([...target.facts, ...request]),
           })),
         );
       }
       default:
-        return undefined;
+        return network();
     }
   };
   return found() ?? [{ action: name, resource: "*", facts: base }];

@@ -25,7 +25,7 @@ export function bucketFor(
   overrides: Readonly<Record<string, Bucket>>,
 ): { readonly name: string; readonly bucket: Bucket } {
   const name = DEARER.includes(action) && !narrow ? `${action} unfiltered` : action;
-  const builtIn = action.startsWith("Describe") ? (name === action ? DESCRIBES : UNFILTERED) : OTHERS;
+  const builtIn = /^(Describe|Get)/.test(action) ? (name === action ? DESCRIBES : UNFILTERED) : OTHERS;
   return { name, bucket: overrides[name] ?? BUCKETS[action] ?? builtIn };
 }
 

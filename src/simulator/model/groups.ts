@@ -6,6 +6,7 @@ import { born, checkId, find, isYoung, namedOrOwned, newId, notFound } from "./i
 import { DESCRIBE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
+import { rulesCounted } from "./prefix-lists.ts";
 import { tagSet, tagsFor } from "./tags.ts";
 import type { Answer, Context, Group, Rule, Vpc, World } from "./types.ts";
 
@@ -313,7 +314,7 @@ function authorize(params: Params, context: Context, egress: boolean): Answer {
     seen.add(sameness(draft));
   }
   const most = world.settings.quotas.rulesPerGroup;
-  if (group.rules.filter((rule) => rule.egress === egress).length + drafts.length > most) {
+  if (rulesCounted([...group.rules, ...drafts], egress, world) > most) {
     throw new Ec2Error(
       "RulesPerSecurityGroupLimitExceeded",
       `The maximum number of rules per security group has been reached: ${most}`,
@@ -389,7 +390,7 @@ function readPermission(permission: Params, context: Context, group: Group, egre
       .map((range) => ({ ...base, cidrIpv6: cidr(range.required("CidrIpv6"), 6), ...note(range) })),
     ...permission.structures("PrefixListIds").map((list) => ({
       ...base,
-      prefixList: list.required("PrefixListId"),
+      prefixList: find(world.prefixLists, "prefixList", list.required("PrefixListId"), context).id,
       ...note(list),
     })),
     ...permission.structures("Groups").map((pair) => {

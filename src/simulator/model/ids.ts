@@ -35,6 +35,21 @@ const FAMILIES = {
     "InvalidAssociationID.Malformed",
     "association ID",
   ],
+  prefixList: ["pl", "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed", "prefix list ID"],
+  networkAcl: ["acl", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclId.Malformed", "networkAcl ID"],
+  aclAssociation: [
+    "aclassoc",
+    "InvalidAssociationID.NotFound",
+    "InvalidAssociationID.Malformed",
+    "association ID",
+  ],
+  routeTable: ["rtb", "InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed", "routeTable ID"],
+  routeTableAssociation: [
+    "rtbassoc",
+    "InvalidAssociationID.NotFound",
+    "InvalidAssociationID.Malformed",
+    "association ID",
+  ],
 } as const;
 
 export type Kind = keyof typeof FAMILIES;

@@ -37,6 +37,7 @@ export interface Settings {
   branchInUseCode: string;
   trunkHasBranchesCode: string;
   unknownGroupCode: string;
+  prefixListInUseCode: string;
   /** Actions that answer UnauthorizedOperation. */
   deniedActions: readonly string[];
   quotas: Quotas;
@@ -50,6 +51,13 @@ export interface Quotas {
   groupsPerVpc: number;
   groupsPerInterface: number;
   rulesPerGroup: number;
+  prefixLists: number;
+  entriesPerPrefixList: number;
+  networkAclsPerVpc: number;
+  /** Of one direction and family. */
+  entriesPerNetworkAcl: number;
+  routeTablesPerVpc: number;
+  routesPerTable: number;
 }
 
 export function defaultSettings(): Settings {
@@ -74,6 +82,7 @@ export function defaultSettings(): Settings {
     branchInUseCode: "InvalidParameterValue",
     trunkHasBranchesCode: "InvalidParameterValue",
     unknownGroupCode: "InvalidGroup.NotFound",
+    prefixListInUseCode: "DependencyViolation",
     deniedActions: [],
     quotas: {
       vpcs: 5,
@@ -82,6 +91,12 @@ export function defaultSettings(): Settings {
       groupsPerVpc: 2500,
       groupsPerInterface: 5,
       rulesPerGroup: 60,
+      prefixLists: 100,
+      entriesPerPrefixList: 1000,
+      networkAclsPerVpc: 200,
+      entriesPerNetworkAcl: 20,
+      routeTablesPerVpc: 200,
+      routesPerTable: 500,
     },
   };
 }

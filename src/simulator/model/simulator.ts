@@ -7,9 +7,12 @@ import { GROUP_OPERATIONS } from "./groups.ts";
 import { INSTANCE_OPERATIONS } from "./instances.ts";
 import { INTERFACE_OPERATIONS } from "./interfaces.ts";
 import { settle } from "./later.ts";
+import { NETWORK_ACL_OPERATIONS } from "./network-acls.ts";
 import type { Operation, Operations } from "./operation.ts";
 import { Params } from "./params.ts";
 import type { ParamTree } from "./params.ts";
+import { PREFIX_LIST_OPERATIONS } from "./prefix-lists.ts";
+import { ROUTE_TABLE_OPERATIONS } from "./route-tables.ts";
 import { TAG_OPERATIONS } from "./tag-operations.ts";
 import { TRUNK_OPERATIONS } from "./trunks.ts";
 import type { Answer, Context, Effect, World } from "./types.ts";
@@ -18,6 +21,9 @@ import { VPC_OPERATIONS } from "./vpcs.ts";
 export const OPERATIONS: Operations = {
   ...VPC_OPERATIONS,
   ...GROUP_OPERATIONS,
+  ...PREFIX_LIST_OPERATIONS,
+  ...NETWORK_ACL_OPERATIONS,
+  ...ROUTE_TABLE_OPERATIONS,
   ...INTERFACE_OPERATIONS,
   ...ADDRESS_OPERATIONS,
   ...TRUNK_OPERATIONS,
@@ -131,7 +137,8 @@ export class Simulator {
   }
 
   private exists(id: string): boolean {
-    return this.world.interfaces.has(id) || this.world.associations.has(id);
+    const { interfaces, associations, prefixLists, networkAcls, routeTables } = this.world;
+    return [interfaces, associations, prefixLists, networkAcls, routeTables].some((map) => map.has(id));
   }
 
   private throttle(action: string, params: Params, account: string, now: number): void {

@@ -16,6 +16,9 @@ const TYPES: Readonly<Partial<Record<Kind, string>>> = {
   interface: "network-interface",
   instance: "instance",
   association: "trunk-interface-association",
+  prefixList: "prefix-list",
+  networkAcl: "network-acl",
+  routeTable: "route-table",
 };
 
 /** Of the kind of thing that an id is of. */
@@ -81,6 +84,9 @@ export function* tagged(world: World): Generator<Tagged> {
     world.interfaces,
     world.instances,
     world.associations,
+    world.prefixLists,
+    world.networkAcls,
+    world.routeTables,
   ]) {
     yield* map.values();
   }

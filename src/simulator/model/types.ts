@@ -14,6 +14,9 @@ export interface World {
   vpcs: Map<string, Vpc>;
   subnets: Map<string, Subnet>;
   groups: Map<string, Group>;
+  prefixLists: Map<string, PrefixList>;
+  networkAcls: Map<string, NetworkAcl>;
+  routeTables: Map<string, RouteTable>;
   interfaces: Map<string, Interface>;
   instances: Map<string, Instance>;
   associations: Map<string, Association>;
@@ -56,6 +59,10 @@ export interface Subnet extends Owned {
   ipv6AssociationId?: string;
   assignIpv6OnCreation: boolean;
   mapPublicIp: boolean;
+  /** A subnet always has a network ACL. */
+  acl: SubnetAssociation;
+  /** Absent: the main one of its VPC. */
+  routeTable?: SubnetAssociation;
   /** Addresses in use, those of prefixes among them, as numbers from the network's first. */
   readonly used: Set<number>;
   readonly usedIpv6: Set<string>;
@@ -63,6 +70,68 @@ export interface Subnet extends Owned {
   /** Where the search for a free address begins. */
   next: number;
 }
+
+/** Of a subnet with what decides about its packets. */
+export interface SubnetAssociation {
+  /** Of the network ACL or the route table. */
+  readonly id: string;
+  readonly association: string;
+}
+
+export interface PrefixList extends Owned {
+  name: string;
+  readonly family: 4 | 6;
+  maxEntries: number;
+  state: "create-complete" | "modify-complete" | "modify-failed";
+  stateMessage?: string;
+  /** The newest of its versions. */
+  version: number;
+  readonly versions: Map<number, readonly PrefixListEntry[]>;
+}
+
+export interface PrefixListEntry {
+  readonly cidr: string;
+  readonly description?: string;
+}
+
+export interface NetworkAcl extends Owned {
+  readonly vpc: string;
+  readonly isDefault: boolean;
+  /** In the order in which they were made: the number decides. */
+  entries: AclEntry[];
+}
+
+export interface AclEntry {
+  readonly number: number;
+  readonly egress: boolean;
+  readonly allows: boolean;
+  /** An IANA number as text, or "-1" for all. */
+  readonly protocol: string;
+  readonly cidr: string;
+  /** Of TCP and UDP; absent for all. */
+  readonly ports?: { readonly from: number; readonly to: number };
+  /** -1 for all. */
+  readonly icmp?: { readonly type: number; readonly code: number };
+}
+
+export interface RouteTable extends Owned {
+  readonly vpc: string;
+  /** The association that makes it the main one of its VPC. */
+  readonly main?: string;
+  routes: Route[];
+}
+
+export interface Route {
+  /** A block, or the id of a prefix list. */
+  readonly destination: string;
+  readonly target: RouteTarget;
+}
+
+/** Within the VPC, to a gateway of any kind under the name that an answer has for it, or to an interface. */
+export type RouteTarget =
+  | { readonly kind: "local" }
+  | { readonly kind: "gateway"; readonly id: string; readonly shown: string }
+  | { readonly kind: "interface"; readonly id: string };
 
 export interface Group extends Owned {
   readonly vpc: string;
@@ -190,6 +259,16 @@ export interface Effect {
     | "group-created"
     | "group-deleted"
     | "rules-changed"
+    | "prefix-list-created"
+    | "prefix-list-changed"
+    | "prefix-list-deleted"
+    | "network-acl-created"
+    | "network-acl-changed"
+    | "network-acl-associated"
+    | "network-acl-deleted"
+    | "route-table-created"
+    | "route-table-changed"
+    | "route-table-deleted"
     | "interface-created"
     | "interface-deleted"
     | "groups-changed"

@@ -4,9 +4,11 @@ import { filtered, page } from "./describe.ts";
 import { Ec2Error, invalidValue } from "./error.ts";
 import { createDefaultGroup } from "./groups.ts";
 import { born, find, namedOrOwned, newId } from "./ids.ts";
+import { createDefaultAcl, defaultAcl } from "./network-acls.ts";
 import { DESCRIBE, DONE } from "./operation.ts";
 import type { Operations } from "./operation.ts";
 import type { Params } from "./params.ts";
+import { createMainTable } from "./route-tables.ts";
 import { tagSet, tagsFor } from "./tags.ts";
 import type { Answer, Context, Subnet, Vpc, World } from "./types.ts";
 
@@ -94,7 +96,8 @@ export const VPC_OPERATIONS: Operations = {
   },
 };
 
-function createVpc(params: Params, { world, account, now, effect }: Context): Vpc {
+function createVpc(params: Params, context: Context): Vpc {
+  const { world, account, now, effect } = context;
   const cidr = readCidr(params.required("CidrBlock"), "cidrBlock");
   if (cidr.length < LARGEST || cidr.length > SMALLEST) {
     throw new Ec2Error("InvalidVpc.Range", `The CIDR '${params.required("CidrBlock")}' is invalid.`);
@@ -121,7 +124,9 @@ function createVpc(params: Params, { world, account, now, effect }: Context): Vp
   };
   world.vpcs.set(id, vpc);
   effect("vpc-created", id);
-  createDefaultGroup({ world, account, now, effect }, vpc);
+  createDefaultGroup(context, vpc);
+  createDefaultAcl(context, vpc);
+  createMainTable(context, vpc);
   return vpc;
 }
 
@@ -135,15 +140,27 @@ function deleteVpc(params: Params, context: Context): Answer {
   const { world, effect } = context;
   const vpc = find(world.vpcs, "vpc", params.required("VpcId"), context);
   const groups = [...world.groups.values()].filter((group) => group.vpc === vpc.id);
+  const acls = [...world.networkAcls.values()].filter((acl) => acl.vpc === vpc.id);
+  const tables = [...world.routeTables.values()].filter((table) => table.vpc === vpc.id);
   const isUsed =
     [...world.subnets.values()].some((subnet) => subnet.vpc === vpc.id) ||
-    groups.some(({ name }) => name !== "default");
+    groups.some(({ name }) => name !== "default") ||
+    acls.some(({ isDefault }) => !isDefault) ||
+    tables.some(({ main }) => main === undefined);
   if (isUsed) {
     throw new Ec2Error("DependencyViolation", `The vpc '${vpc.id}' has dependencies and cannot be deleted.`);
   }
   for (const { id } of groups) {
     world.groups.delete(id);
     effect("group-deleted", id);
+  }
+  for (const { id } of acls) {
+    world.networkAcls.delete(id);
+    effect("network-acl-deleted", id);
+  }
+  for (const { id } of tables) {
+    world.routeTables.delete(id);
+    effect("route-table-deleted", id);
   }
   world.vpcs.delete(vpc.id);
   effect("vpc-deleted", vpc.id);
@@ -234,6 +251,7 @@ function createSubnet(params: Params, context: Context): Subnet {
     ...(ipv6Cidr === undefined ? {} : { ipv6Cidr, ipv6AssociationId: newId(world, "subnet-cidr-assoc") }),
     assignIpv6OnCreation: false,
     mapPublicIp: false,
+    acl: { id: defaultAcl(world, vpc.id).id, association: newId(world, "aclassoc") },
     used: new Set(),
     usedIpv6: new Set(),
     usedIpv6Prefixes: new Set(),
