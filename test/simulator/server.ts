@@ -57,7 +57,7 @@ export async function makeRoom(server: Server): Promise<void> {
     attachSeconds: 0.1,
     detachSeconds: 0.1,
     instanceSeconds: 0.1,
-    quotas: { vpcs: 10_000, interfaces: 100_000 },
+    quotas: { vpcs: 10_000, interfaces: 100_000, prefixLists: 10_000 },
   };
   const answer = await fetch(`${server.control}/settings`, {
     method: "POST",

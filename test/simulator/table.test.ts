@@ -90,6 +90,10 @@ test("every operation of the reference page has a success and a refusal", () => 
     "CreateNetworkInterfacePermission",
     "CreateTags",
     "AssignIpv6Addresses",
+    "DescribeManagedPrefixLists",
+    "GetManagedPrefixListEntries",
+    "DescribeNetworkAcls",
+    "DescribeRouteTables",
   ];
   const without = operations.flatMap((operation) => {
     const codes = requests
