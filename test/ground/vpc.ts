@@ -384,7 +384,7 @@ export class Vpc {
   }
 
   async #edit(change: (draft: Draft) => void): Promise<void> {
-    const { machines, gateways, groups, ports } = this.#plane?.network ?? emptyNetwork;
+    const { machines, gateways, groups, ports, ...others } = this.#plane?.network ?? emptyNetwork;
     const draft = {
       machines: new Set(machines),
       gateways: new Set(gateways),
@@ -392,7 +392,7 @@ export class Vpc {
       ports: new Map(ports),
     };
     change(draft);
-    await this.#open().apply(draft satisfies Network);
+    await this.#open().apply({ ...others, ...draft } satisfies Network);
   }
 
   async #addStray(device: string, mac: string): Promise<void> {

@@ -7,6 +7,7 @@ import { claimNamespaces } from "../../src/simulator/data-plane/claim.ts";
 import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
 import {
   emptyNetwork,
+  type AclRule,
   type GroupRule,
   type Network,
   type Port,
@@ -566,6 +567,7 @@ function randomNetwork(random: Random): Network {
       ...some(2).map((i) => `10.0.${i + 1}.${number * 16}/28`),
     ],
     groups: some(3).map((i) => `sg-${i}`),
+    subnetId: `subnet-${Math.floor(random.next() * 3)}`,
     isChecked: random.next() < 0.8,
     ...(random.next() < 0.3 ? { tcpSeconds: 60 + number } : {}),
     ...(random.next() < 0.6 ? { udpSeconds: [30, 60 + number] } : {}),
@@ -594,6 +596,8 @@ function randomNetwork(random: Random): Network {
     { cidr: "::/0" },
     { group: "sg-0" },
     { group: "sg-1" },
+    { list: "pl-0" },
+    { list: "pl-1" },
   ];
   return {
     machines: new Set(nodes.map((i) => `simtest-m${i}`)),
@@ -612,8 +616,40 @@ function randomNetwork(random: Random): Network {
         }),
       ]),
     ),
+    prefixLists: new Map(
+      some(2).map((i) => {
+        const blocks =
+          i === 0
+            ? ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "192.0.2.7/32"]
+            : ["::/0", "2001:db8::/32", "fd00::1/128"];
+        return [
+          `pl-${i}`,
+          { family: i === 0 ? 4 : 6, cidrs: some(blocks.length).map((j) => blocks[j] ?? "") },
+        ];
+      }),
+    ),
+    subnets: new Map(some(3).map((i) => [`subnet-${i}`, `acl-${Math.floor(random.next() * 2)}`])),
+    acls: new Map(some(2).map((i) => [`acl-${i}`, some(6).map((number) => randomEntry(random, number + 1))])),
     ports: new Map(ports.map((one) => [one.device, one])),
   };
+}
+
+function randomEntry(random: Random, number: number): AclRule {
+  const [protocol, cidr, more] = pickOne<readonly [string, string, Partial<AclRule>]>(random, [
+    ["-1", "0.0.0.0/0", {}],
+    ["6", "10.0.0.0/8", { ports: { from: 80, to: 90 } }],
+    ["17", "::/0", { ports: { from: 53, to: 53 } }],
+    ["1", "10.0.0.0/8", { icmp: { type: 8, code: -1 } }],
+    ["58", "::/0", { icmp: { type: 1, code: 4 } }],
+    ["58", "10.0.0.0/8", {}],
+    ["1", "::/0", { icmp: { type: 3, code: 4 } }],
+    ["47", "10.0.0.0/8", {}],
+  ]);
+  return { number, egress: random.next() < 0.5, allows: random.next() < 0.5, protocol, cidr, ...more };
+}
+
+function pickOne<T>(random: Random, all: readonly [T, ...T[]]): T {
+  return all[Math.floor(random.next() * all.length)] ?? all[0];
 }
 
 /** All that can differ, without numbers and MACs of devices, handles and counts. */

@@ -7,8 +7,8 @@ import { tableOf } from "./table.ts";
 export const TABLE = "inet vpc";
 
 /** Where packets are counted: as they come in, as a check or a group drops them, as they are delivered. */
-export const POINTS = ["sent", "spoofed", "withheld", "refused", "delivered"] as const;
-/** `withheld` by the groups of the sender, `refused` by those of the receiver. */
+export const POINTS = ["sent", "spoofed", "withheld", "denied", "refused", "delivered"] as const;
+/** `withheld` by the groups of the sender, `denied` by a network ACL, `refused` by the groups of the receiver. */
 export type CountPoint = (typeof POINTS)[number];
 
 /** Counted for the interface that the packet comes from, or that it goes to. */
@@ -16,6 +16,7 @@ const BY: Readonly<Record<CountPoint, "iifname" | "oifname">> = {
   sent: "iifname",
   spoofed: "iifname",
   withheld: "iifname",
+  denied: "iifname",
   refused: "oifname",
   delivered: "oifname",
 };
@@ -59,9 +60,15 @@ ${POINTS.map(noteChain).join("\n")}
     # The router answers neighbour discovery (and ARP, which is not seen here) and nothing else.
     icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
   }
+  chain acls {
+    iifname vmap @leaving
+    oifname vmap @entering
+  }
   # Each side of a connection is tracked by itself: mark 1 by the sender of its first packet, 2 by the receiver.
   chain forward {
     type filter hook forward priority 0; policy drop;
+    # A network ACL is asked about what a tracked connection has led to as well.
+    ct state related jump acls
     ct state related accept
     ct state new jump timeouts
     ct direction original ct mark and 1 == 1 goto allowed_out
@@ -70,6 +77,7 @@ ${POINTS.map(noteChain).join("\n")}
     goto withheld
   }
   chain allowed_out {
+    jump acls
     ct direction original ct mark and 2 == 2 accept
     ct direction reply ct mark and 1 == 1 accept
     oifname vmap @receivers
@@ -92,6 +100,7 @@ ${POINTS.map(noteChain).join("\n")}
     oifname . meta nfproto . meta l4proto @answers_out accept
     goto tracked_in
   }
+  chain denied { jump note_denied; drop; }
   chain withheld { jump note_withheld; drop; }
   chain refused { jump note_refused; drop; }
   chain postrouting {

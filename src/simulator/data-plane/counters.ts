@@ -17,7 +17,7 @@ export interface Flow {
 /** Packets of one interface. */
 export type Seen = Record<CountPoint, number>;
 
-const NONE: Seen = { sent: 0, spoofed: 0, withheld: 0, refused: 0, delivered: 0 };
+const NONE: Seen = { sent: 0, spoofed: 0, withheld: 0, denied: 0, refused: 0, delivered: 0 };
 
 /** Picks flows; what is left out matches everything. */
 export interface FlowFilter {
@@ -79,11 +79,14 @@ export interface Totals {
   readonly seenBy: (device: string) => Seen;
   /** Connections that each rule has allowed, by sgr-…. */
   readonly rules: ReadonlyMap<string, number>;
+  /** Packets that each entry of a network ACL has decided about, by "acl-… ingress 100"; * is no entry. */
+  readonly entries: ReadonlyMap<string, number>;
 }
 
 export function totalsOf(lines: readonly string[]): Totals {
   const seen = new Map<string, Seen>();
   const rules = new Map<string, number>();
+  const entries = new Map<string, number>();
   const points = new Map(POINTS.map((point) => [totalSetOf(point), point]));
   for (const { set, rule } of lines.flatMap((line) => (JSON.parse(line) as Listing).nftables)) {
     const point = points.get(set?.name ?? "");
@@ -93,7 +96,8 @@ export function totalsOf(lines: readonly string[]): Totals {
     }
     const packets = rule?.expr.find(({ counter }) => counter !== undefined)?.counter?.packets;
     if (rule?.comment === undefined || packets === undefined) continue;
-    rules.set(rule.comment, (rules.get(rule.comment) ?? 0) + packets);
+    const counts = rule.comment.startsWith("acl-") ? entries : rules;
+    counts.set(rule.comment, (counts.get(rule.comment) ?? 0) + packets);
   }
-  return { seenBy: (device) => seen.get(device) ?? NONE, rules };
+  return { seenBy: (device) => seen.get(device) ?? NONE, rules, entries };
 }

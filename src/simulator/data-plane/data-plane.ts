@@ -24,6 +24,8 @@ export interface DataPlaneState {
   readonly interfaces: Readonly<Record<string, Seen>>;
   /** Connections that a rule has allowed, by its id. */
   readonly rules: Readonly<Record<string, number>>;
+  /** Packets that an entry of a network ACL has decided about, by "acl-… ingress 100"; * is no entry. */
+  readonly entries: Readonly<Record<string, number>>;
 }
 
 /** Makes the kernel follow the model. A change takes effect a little later, as in EC2; `settled` waits for it. */
@@ -104,6 +106,7 @@ export class DataPlane {
     const namespaces: Record<string, string> = {};
     const interfaces: Record<string, Seen> = {};
     const rules: Record<string, number> = {};
+    const entries: Record<string, number> = {};
     for (const [vpc, plane] of this.#planes) {
       const { machines, ports } = plane.network;
       namespaces[vpc] = plane.netns;
@@ -111,12 +114,14 @@ export class DataPlane {
       const totals = totalsOf(await plane.totals());
       for (const { eni, device } of ports.values()) interfaces[eni] = totals.seenBy(device);
       for (const [id, packets] of totals.rules) rules[id] = packets;
+      for (const [entry, packets] of totals.entries) entries[entry] = packets;
     }
     return {
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
       namespaces,
       interfaces,
       rules,
+      entries,
     };
   }
 

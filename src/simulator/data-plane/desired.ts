@@ -1,8 +1,9 @@
 import { addressAt, prefixOf } from "../model/addresses.ts";
 import { allOf } from "../model/addressing.ts";
-import type { Association, Interface, Rule, Vpc, World } from "../model/types.ts";
+import { entriesOf } from "../model/prefix-lists.ts";
+import type { Association, Group, Interface, Rule, Vpc, World } from "../model/types.ts";
 import { leaseLines } from "./network.ts";
-import type { GroupRule, Network, Port, Veth } from "./network.ts";
+import type { GroupRule, Network, Port, PrefixList, Veth } from "./network.ts";
 
 /** What each VPC of the world is to have in the kernel, by its id. */
 export function desiredNetworks(world: World, prefix: string): Map<string, Network> {
@@ -34,20 +35,33 @@ function networkOf(world: World, vpc: Vpc, prefix: string): Network {
   const branches = [...world.associations.values()]
     .filter((one) => one.carries && trunks.has(one.trunk))
     .flatMap((association) => branchOf(world, association));
+  const subnets = [...world.subnets.values()].filter((subnet) => subnet.vpc === vpc.id);
+  const groups = [...world.groups.values()].filter((group) => group.vpc === vpc.id);
   return {
     machines: new Set(instances.map(({ id }) => namespaceOf(prefix, id))),
-    gateways: new Set(
-      [...world.subnets.values()]
-        .filter((subnet) => subnet.vpc === vpc.id)
-        .map((subnet) => addressAt(subnet, 1)),
+    gateways: new Set(subnets.map((subnet) => addressAt(subnet, 1))),
+    groups: new Map(groups.map((group) => [group.id, group.rules.flatMap(ruleOf)])),
+    prefixLists: listsOf(world, groups),
+    acls: new Map(
+      [...world.networkAcls.values()]
+        .filter((acl) => acl.vpc === vpc.id)
+        .map(({ id, entries }) => [id, entries]),
     ),
-    groups: new Map(
-      [...world.groups.values()]
-        .filter((group) => group.vpc === vpc.id)
-        .map((group) => [group.id, group.rules.flatMap(ruleOf)]),
-    ),
+    subnets: new Map(subnets.map(({ id, acl }) => [id, acl.id])),
     ports: new Map([...veths, ...branches].map((port) => [port.device, port])),
   };
+}
+
+/** Those that rules of the groups name. */
+function listsOf({ prefixLists }: World, groups: readonly Group[]): Map<string, PrefixList> {
+  const named = new Set(groups.flatMap(({ rules }) => rules.flatMap(({ prefixList }) => prefixList ?? [])));
+  return new Map(
+    [...named].flatMap((id) => {
+      const list = prefixLists.get(id);
+      if (list === undefined) return [];
+      return [[id, { family: list.family, cidrs: entriesOf(list).map(({ cidr }) => cidr) }] as const];
+    }),
+  );
 }
 
 /** As DHCP sets up an instance's first interface; the others are up without addresses. */
@@ -79,6 +93,7 @@ function portOf(eni: Interface, cable: Port["cable"]): Port {
     mac: eni.mac,
     addresses: allOf(eni),
     groups: eni.groups,
+    subnetId: eni.subnet,
     isChecked: eni.sourceDestCheck,
     ...(tcpSeconds === undefined ? {} : { tcpSeconds }),
     udpSeconds: [udpTimeout, udpStreamTimeout],
@@ -86,11 +101,22 @@ function portOf(eni: Interface, cable: Port["cable"]): Port {
   };
 }
 
-/** Nothing for a prefix list, whose entries are not simulated. */
-function ruleOf({ id, egress, protocol, from, to, cidrIpv4, cidrIpv6, group }: Rule): GroupRule[] {
-  const cidr = cidrIpv4 ?? cidrIpv6;
-  const peer = group === undefined ? (cidr === undefined ? undefined : { cidr }) : { group };
+/** Nothing for a rule without a peer, which the model does not make. */
+function ruleOf({ id, egress, protocol, from, to, ...rule }: Rule): GroupRule[] {
+  const peer = peerOf(rule);
   if (peer === undefined) return [];
   const ports = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
   return [{ id, egress, protocol, ...ports, peer }];
+}
+
+function peerOf({
+  cidrIpv4,
+  cidrIpv6,
+  group,
+  prefixList,
+}: Pick<Rule, "cidrIpv4" | "cidrIpv6" | "group" | "prefixList">): GroupRule["peer"] | undefined {
+  if (group !== undefined) return { group };
+  if (prefixList !== undefined) return { list: prefixList };
+  const cidr = cidrIpv4 ?? cidrIpv6;
+  return cidr === undefined ? undefined : { cidr };
 }

@@ -6,6 +6,12 @@ export interface Network {
   readonly gateways: ReadonlySet<string>;
   /** By group id. */
   readonly groups: ReadonlyMap<string, readonly GroupRule[]>;
+  /** Blocks of the prefix lists that rules name, by the list's id. */
+  readonly prefixLists: ReadonlyMap<string, PrefixList>;
+  /** Entries of network ACLs, in any order, by the ACL's id. */
+  readonly acls: ReadonlyMap<string, readonly AclRule[]>;
+  /** The ACL of each subnet; one that is not here has none, and lets everything pass. */
+  readonly subnets: ReadonlyMap<string, string>;
   /** By the device in the VPC's namespace, a trunk before its branches. */
   readonly ports: ReadonlyMap<string, Port>;
 }
@@ -20,8 +26,29 @@ export interface GroupRule {
   /** Ports, or type and code of ICMP; -1 and absent are any. */
   readonly from?: number;
   readonly to?: number;
-  /** A group's id, or a block of either family. */
-  readonly peer: { readonly group: string } | { readonly cidr: string };
+  /** The id of a group or a prefix list, or a block of either family. */
+  readonly peer: { readonly group: string } | { readonly list: string } | { readonly cidr: string };
+}
+
+/** Blocks may overlap. */
+export interface PrefixList {
+  readonly family: 4 | 6;
+  readonly cidrs: readonly string[];
+}
+
+/** An entry of a network ACL: of those that match a packet, the one with the lowest number decides. */
+export interface AclRule {
+  readonly number: number;
+  readonly egress: boolean;
+  readonly allows: boolean;
+  /** An IANA number as text, or "-1" for all. */
+  readonly protocol: string;
+  /** Where a packet goes that leaves the subnet, or comes from that enters it. */
+  readonly cidr: string;
+  /** Destination ports, of TCP and UDP; absent for all. */
+  readonly ports?: { readonly from: number; readonly to: number };
+  /** Of ICMP; -1 is any. */
+  readonly icmp?: { readonly type: number; readonly code: number };
 }
 
 /** An interface as the VPC sees it. */
@@ -33,6 +60,8 @@ export interface Port {
   /** Addresses and prefixes that are delivered to it, and may be a source; the first of a family is its primary. */
   readonly addresses: readonly string[];
   readonly groups: readonly string[];
+  /** The id of its subnet: no ACL is asked about packets within one. Absent: none is asked about any packet. */
+  readonly subnetId?: string;
   /** EC2's source/destination check; without it the interface may send from any address. */
   readonly isChecked: boolean;
   /** Seconds that an idle TCP connection is tracked; the kernel's own number, which is EC2's, when absent. */
@@ -87,6 +116,9 @@ export const emptyNetwork: Network = {
   machines: new Set(),
   gateways: new Set(),
   groups: new Map(),
+  prefixLists: new Map(),
+  acls: new Map(),
+  subnets: new Map(),
   ports: new Map(),
 };
 

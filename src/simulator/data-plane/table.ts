@@ -1,4 +1,6 @@
-import { familyOf } from "../../values/ip.ts";
+import { contains, familyOf, parsePrefix } from "../../values/ip.ts";
+import type { IpPrefix } from "../../values/ip.ts";
+import { aclTableOf } from "./acl-table.ts";
 import type { GroupRule, Network, Port } from "./network.ts";
 
 /**
@@ -13,7 +15,7 @@ export interface Table {
   readonly chains: ReadonlyMap<string, readonly string[]>;
 }
 
-interface NftSet {
+export interface NftSet {
   readonly kind: "set" | "map";
   readonly type: string;
   readonly elements: ReadonlySet<string>;
@@ -34,9 +36,11 @@ const DIRECTIONS = [
 ] as const;
 
 /** The sets, maps and chains of a network. */
-export function tableOf({ groups, ports }: Network): Table {
+export function tableOf(network: Network): Table {
+  const { groups, prefixLists, ports } = network;
   const all = [...ports.values()];
-  const sets = new Map<string, NftSet>();
+  const acls = aclTableOf(network);
+  const sets = new Map<string, NftSet>(acls.sets);
   const set = (name: string, kind: NftSet["kind"], type: string, elements: readonly string[]) =>
     void sets.set(name, { kind, type, elements: new Set(elements) });
   const owned = (family: 4 | 6) =>
@@ -79,7 +83,9 @@ export function tableOf({ groups, ports }: Network): Table {
       all.map(({ device }) => `${quoted(device)} : goto ${chain}_${device}`),
     );
   }
-  const chains = new Map<string, readonly string[]>();
+  for (const [id, { family, cidrs }] of prefixLists)
+    set(`list_${id}`, "set", `type ipv${family}_addr; flags interval`, outermost(cidrs).map(bare));
+  const chains = new Map<string, readonly string[]>(acls.chains);
   for (const [group, rules] of groups) {
     const members = all.filter((port) => port.groups.includes(group));
     for (const family of [4, 6] as const) {
@@ -95,8 +101,8 @@ export function tableOf({ groups, ports }: Network): Table {
         rules.filter((rule) => rule.egress === egress),
         ({ peer }) => isForAll(peer),
       );
-      chains.set(`${direction}_${group}${OPEN}`, ruleLines(open, groups));
-      chains.set(`${direction}_${group}`, ruleLines(others, groups));
+      chains.set(`${direction}_${group}${OPEN}`, ruleLines(open, network));
+      chains.set(`${direction}_${group}`, ruleLines(others, network));
     }
   }
   for (const { device, groups: own } of all) {
@@ -140,24 +146,48 @@ function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[
   return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
 }
 
-function ruleLines(rules: readonly GroupRule[], groups: Network["groups"]): string[] {
-  return rules.flatMap((rule) => linesOf(rule, groups));
+/** An interval of a set cannot overlap another: of two blocks that do, one is within the other. */
+function outermost(cidrs: readonly string[]): string[] {
+  const prefixes = [...new Set(cidrs)].map((text) => ({ text, ...read(text) }));
+  return prefixes
+    .filter((one) => !prefixes.some((other) => other.length < one.length && contains(other, one.address)))
+    .map(({ text }) => text);
+}
+
+function read(text: string): IpPrefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new TypeError(`Cannot read prefix "${text}"`);
+  return prefix;
+}
+
+function ruleLines(rules: readonly GroupRule[], network: Network): string[] {
+  return rules.flatMap((rule) => linesOf(rule, network));
 }
 
 /** One line for each family that the rule can match in. */
-function linesOf(rule: GroupRule, groups: Network["groups"]): string[] {
+function linesOf(rule: GroupRule, network: Network): string[] {
   const { peer, egress, id } = rule;
-  const families = "cidr" in peer ? [familyOf(peer.cidr)] : ([4, 6] as const);
-  // Of a group that is gone nobody is a member.
-  if ("group" in peer && !groups.has(peer.group)) return [];
-  return families.flatMap((family) => {
+  return addressesOfPeer(peer, network).flatMap(([family, addresses]) => {
     const match = matchOf(rule, family);
     if (match === undefined) return [];
-    const side = `${family === 4 ? "ip" : "ip6"} ${egress ? "daddr" : "saddr"}`;
-    const whom = "cidr" in peer ? `${side} ${peer.cidr}` : `${side} @members${family}_${peer.group}`;
+    const whom = `${family === 4 ? "ip" : "ip6"} ${egress ? "daddr" : "saddr"} ${addresses}`;
     const verdict = `${isForAll(peer) ? "open" : "tracked"}_${egress ? "out" : "in"}`;
     return [`${[whom, ...match].join(" ")} counter goto ${verdict} comment "${id}"`];
   });
+}
+
+/** What the other end's address is to be in, by family. Of a group or a list that is gone nothing is. */
+function addressesOfPeer(
+  peer: GroupRule["peer"],
+  { groups, prefixLists }: Network,
+): (readonly [family: 4 | 6, addresses: string])[] {
+  if ("cidr" in peer) return [[familyOf(peer.cidr), peer.cidr]];
+  if ("list" in peer) {
+    const list = prefixLists.get(peer.list);
+    return list === undefined ? [] : [[list.family, `@list_${peer.list}`]];
+  }
+  if (!groups.has(peer.group)) return [];
+  return ([4, 6] as const).map((family) => [family, `@members${family}_${peer.group}`]);
 }
 
 function isForAll(peer: GroupRule["peer"]): boolean {

@@ -21,6 +21,8 @@ const LOST_MS = 200;
 const LINE =
   /^trace id (\w+) inet (\S+) (\S+) (?:packet: (.*)|(?:rule|(?=unknown rule)) ?(.*) \(verdict (.*)\)|policy (\w+)) ?$/;
 const COMMENT = /comment "(sgr-\w+)"/;
+const ACL_CHAIN = /^(egress|ingress)_(acl-\S+)$/;
+const ACL_COMMENT = /comment "acl-\S+ \S+ (\d+|\*)"/;
 
 export class TraceReader {
   readonly #table: string;
@@ -102,6 +104,7 @@ export class TraceReader {
       const groups = asked.length === 0 ? "no group" : `none of ${asked.join(", ")}`;
       lines.push(`  ${side()} ${groups} allows it`);
     }
+    if (verdict === "goto denied") lines.push(`  ${denialOf(chain, rule)}`);
     if (verdict === "goto spoofed") {
       lines.push("  source check: the MAC or the address is not the interface's own");
     }
@@ -130,6 +133,17 @@ export class TraceReader {
     const words = [protocol, kind].filter((word) => word !== "").join(" ");
     return `${from} -> ${to} ${words}, sent by ${this.#eniOf(deviceIn(packet, "iif"))}`;
   }
+}
+
+/** Which entry of a network ACL does not let a packet pass. */
+function denialOf(chain: string, rule: string): string {
+  const [, direction = "", acl = ""] = ACL_CHAIN.exec(chain) ?? [];
+  const number = ACL_COMMENT.exec(rule)?.[1];
+  // nft reads the rules once, when it starts.
+  if (number === undefined) return `acl: ${acl} denies it by an ${direction} entry newer than this trace`;
+  return number === "*"
+    ? `acl: no ${direction} entry of ${acl} matches it`
+    : `acl: ${acl} denies it by its ${direction} entry ${number}`;
 }
 
 /** The group of a chain of rules; undefined for other chains. */
