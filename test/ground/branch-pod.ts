@@ -10,7 +10,7 @@ export interface OwnBranch {
 
 /**
  * Makes the namespace, and in it eth0: a device on the node's eth1 of the type that `ip link add` is told, in a /24 whose
- * router is 10.0.0.1.
+ * router has its first address.
  */
 export async function createBranchPod(
   node: Netns,
@@ -21,6 +21,6 @@ export async function createBranchPod(
   await createNetns(netns);
   // Not created as "eth0": kernels before 6.15 look the name up where the request comes from, and the node has one.
   await ipBatch(node, [`link add link eth1 name branch netns ${netns} mtu 9001 address ${mac} ${type}`]);
-  const lease = { address: ipv4, length: 24, router: "10.0.0.1" };
+  const lease = { address: ipv4, length: 24, router: ipv4.replace(/\d+$/, "1") };
   await ipBatch(netns, ["link set branch name eth0 up", ...leaseLines("eth0", lease, ipv6)]);
 }

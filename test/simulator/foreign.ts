@@ -51,7 +51,7 @@ export async function linesOf(
   parameters: string[],
   env: NodeJS.ProcessEnv,
 ): Promise<string[]> {
-  const { stdout } = await run(program, parameters, { env, timeout: 110_000 });
+  const { stdout } = await run(program, parameters, { env, timeout: 500_000 });
   return stdout.trimEnd().split("\n");
 }
 
