@@ -40,6 +40,56 @@ it("makes what is known from the start, however long what is new is not", () => 
   expect(new Simulator(world).execute("DescribeVpcs", tree, 100_000)["vpcSet"]).toHaveLength(1);
 });
 
+it("makes prefix lists, network ACLs and route tables, and gives them to subnets", () => {
+  const world = worldOf(`prefixLists:
+  - { name: offices, cidrs: [192.0.2.0/24, 198.51.100.0/24] }
+  - { name: later, maxEntries: 9 }
+  - { name: six, cidrs: ["2001:db8::/32"] }
+${vpc(`    acls:
+      - name: web
+        ingress:
+          - { number: 100, action: allow, protocol: "6", ports: [80, 90], cidr: 0.0.0.0/0 }
+          - { number: 101, action: deny, protocol: "1", icmp: [8], cidr: 10.0.0.0/8 }
+        egress: [{ number: 100, action: allow, protocol: "58", icmp: [128, 0], cidr6: "::/0" }]
+    routeTables:
+      - name: private
+        routes:
+          - { to: 0.0.0.0/0, via: nat-0123456789abcdef0 }
+          - { to: "::/0", via: eigw-0123456789abcdef0 }
+          - { list: offices, via: igw-0123456789abcdef0 }
+    subnets:
+      - { name: a, cidr: 10.0.0.0/24, acl: web, routeTable: private }
+      - { name: b, cidr: 10.0.1.0/24 }
+    groups: [{ name: g, ingress: [{ protocol: tcp, ports: [443], list: offices }] }]
+`)}`);
+  const [offices, later, six] = world.prefixLists.values();
+  expect([offices?.maxEntries, later?.maxEntries, later?.family, six?.family]).toEqual([2, 9, 4, 6]);
+  const [own, web] = world.networkAcls.values();
+  const [main, table] = world.routeTables.values();
+  const [a, b] = world.subnets.values();
+  expect([a?.acl.id, b?.acl.id, a?.routeTable?.id, b?.routeTable]).toEqual([
+    web?.id,
+    own?.id,
+    table?.id,
+    undefined,
+  ]);
+  expect(main?.main).toMatch(/^rtbassoc-/);
+  expect(web?.entries.filter(({ number }) => number < 32_767)).toMatchObject([
+    { number: 100, egress: false, allows: true, protocol: "6", ports: { from: 80, to: 90 } },
+    { number: 101, egress: false, allows: false, protocol: "1", icmp: { type: 8, code: -1 } },
+    { number: 100, egress: true, protocol: "58", cidr: "::/0", icmp: { type: 128, code: 0 } },
+  ]);
+  expect(
+    table?.routes.slice(1).map(({ destination, target }) => [destination, "id" in target && target.id]),
+  ).toEqual([
+    ["0.0.0.0/0", "nat-0123456789abcdef0"],
+    ["::/0", "eigw-0123456789abcdef0"],
+    [offices?.id, "igw-0123456789abcdef0"],
+  ]);
+  const group = [...world.groups.values()].find(({ name }) => name === "g");
+  expect(group?.rules.find(({ egress }) => !egress)?.prefixList).toBe(offices?.id);
+});
+
 it("gives subnets the VPC's blocks of IPv6 in turn", () => {
   const world = worldOf(
     vpc(`    ipv6: true
@@ -106,6 +156,23 @@ test.each<[string, string, RegExp]>([
     "a word for a yes",
     'vpcs: [{ name: a, cidr: 10.0.0.0/16, ipv6: "yes" }]',
     /^"ipv6" is true or false, not "yes"$/,
+  ],
+  [
+    "an unknown prefix list",
+    vpc("    groups: [{ name: a, ingress: [{ protocol: '-1', list: b }] }]\n"),
+    /^there is no prefix list "b"$/,
+  ],
+  [
+    "an unknown ACL",
+    vpc("    subnets: [{ name: s, cidr: 10.0.0.0/24, acl: b }]\n"),
+    /^there is no ACL "b" in this VPC$/,
+  ],
+  [
+    "an entry that EC2 refuses",
+    vpc(
+      "    acls: [{ name: a, ingress: [{ number: 0, action: allow, protocol: '-1', cidr: 0.0.0.0/0 }] }]\n",
+    ),
+    /^ACL a: InvalidParameterValue: Value \(0\) for parameter ruleNumber is invalid/,
   ],
   ["aliases without end", `a: &a [${"x,".repeat(10)}]\nb: [${"*a,".repeat(200)}]`, /alias/i],
 ])("refuses %s in one line", (_, text, message) => {

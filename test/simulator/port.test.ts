@@ -7,6 +7,8 @@ import { RegionError, findRegion } from "../../src/ec2/region.ts";
 import { primaryOf } from "../../src/ec2/types.ts";
 import { readFault } from "../../src/simulator/model/faults.ts";
 import { changeSettings } from "../../src/simulator/model/settings.ts";
+import { textAt } from "../../src/simulator/model/operation.ts";
+import type { ParamTree } from "../../src/simulator/model/params.ts";
 import { emptyWorld } from "../../src/simulator/model/world.ts";
 import { start } from "../../src/simulator/start.ts";
 import type { Running } from "../../src/simulator/start.ts";
@@ -103,6 +105,79 @@ test("a trunk and a branch, from nothing and back", async () => {
     )
     .toBe(true);
   expect(await port.interfaces({ "tag-key": ["a"] }, usual)).toEqual([]);
+});
+
+test("prefix lists, network ACLs and route tables, as a person has made them", async () => {
+  const { port, running, subnet } = await ground();
+  const { world } = running.simulator();
+  const call = (action: string, tree: ParamTree) =>
+    running.simulator().execute(action, { Version: "2016-11-15", ...tree }, running.now());
+  const [vpc = ""] = world.vpcs.keys();
+  // Made in parts, since a request takes a hundred; read in pages of as many.
+  const cidrs = Array.from({ length: 250 }, (_, i) => `10.${i}.0.0/16`);
+  const wantedList = { PrefixListName: "many", AddressFamily: "IPv4", MaxEntries: "250" };
+  const id = textAt(call("CreateManagedPrefixList", wantedList), "prefixList", "prefixListId");
+  for (let begin = 0; begin < cidrs.length; begin += 100) {
+    const part = cidrs.slice(begin, begin + 100);
+    call("ModifyManagedPrefixList", {
+      PrefixListId: id,
+      AddEntry: Object.fromEntries(part.map((Cidr, i) => [String(i + 1), { Cidr }])),
+    });
+  }
+  expect(await port.prefixLists({ "prefix-list-id": [id] }, usual)).toEqual([
+    { id, name: "many", family: "IPv4", maxEntries: 250 },
+  ]);
+  expect(await port.prefixListEntries(id, usual)).toEqual(cidrs);
+  await expect(port.prefixListEntries("pl-0123456789abcdef0", usual)).rejects.toMatchObject({ kind: "gone" });
+
+  const acl = textAt(call("CreateNetworkAcl", { VpcId: vpc }), "networkAcl", "networkAclId");
+  const entry = { NetworkAclId: acl, Egress: "false", RuleAction: "allow" };
+  call("CreateNetworkAclEntry", {
+    ...entry,
+    RuleNumber: "200",
+    Protocol: "1",
+    CidrBlock: "10.0.0.0/8",
+    Icmp: { Type: "3", Code: "4" },
+  });
+  call("CreateNetworkAclEntry", {
+    ...entry,
+    RuleNumber: "100",
+    Protocol: "58",
+    Ipv6CidrBlock: "::/0",
+    Icmp: { Type: "128", Code: "-1" },
+  });
+  const association = world.subnets.get(subnet)?.acl.association ?? "";
+  call("ReplaceNetworkAclAssociation", { AssociationId: association, NetworkAclId: acl });
+  const [shown, ...others] = await port.networkAcls({ "association.subnet-id": [subnet] }, usual);
+  expect(others).toEqual([]);
+  expect(shown).toMatchObject({ id: acl, vpc, isDefault: false, subnets: [subnet] });
+  const own = shown?.entries.filter(({ number }) => number < 32_767);
+  expect(own).toEqual([
+    { number: 100, isEgress: false, allows: true, protocol: "58", cidr: "::/0", fromPort: 128 },
+    { number: 200, isEgress: false, allows: true, protocol: "1", cidr: "10.0.0.0/8", fromPort: 3, toPort: 4 },
+  ]);
+
+  const table = textAt(call("CreateRouteTable", { VpcId: vpc }), "routeTable", "routeTableId");
+  call("AssociateRouteTable", { RouteTableId: table, SubnetId: subnet });
+  const nat = "nat-0123456789abcdef0";
+  call("CreateRoute", { RouteTableId: table, DestinationCidrBlock: "0.0.0.0/0", NatGatewayId: nat });
+  call("CreateRoute", { RouteTableId: table, DestinationPrefixListId: id, NatGatewayId: nat });
+  expect(await port.routeTables({ "association.subnet-id": [subnet] }, usual)).toEqual([
+    {
+      id: table,
+      vpc,
+      isMain: false,
+      subnets: [subnet],
+      routes: [
+        { destination: "10.0.0.0/16", target: "local", isActive: true },
+        { destination: "0.0.0.0/0", target: nat, isActive: true },
+        { destination: id, target: nat, isActive: true },
+      ],
+    },
+  ]);
+  expect(await port.routeTables({ "vpc-id": [vpc], "association.main": ["true"] }, usual)).toMatchObject([
+    { isMain: true, subnets: [] },
+  ]);
 });
 
 test("a branch has the connection tracking of the node's primary interface", async () => {

@@ -26,6 +26,10 @@ const rule = (more: Partial<GroupRule>): GroupRule => ({
 const network = (rules: readonly GroupRule[], ...ports: readonly Port[]): Network => ({
   ...emptyNetwork,
   groups: new Map([["sg-1", rules]]),
+  prefixLists: new Map([
+    ["pl-4", { family: 4, cidrs: ["10.0.0.0/8", "10.1.0.0/16", "192.0.2.7/32", "10.0.0.0/8", "10.0.0.0/9"] }],
+    ["pl-6", { family: 6, cidrs: ["2001:db8::/32", "2001:db8::1/128", "::/0"] }],
+  ]),
   ports: new Map(ports.map((one) => [one.device, one])),
 });
 
@@ -50,6 +54,18 @@ test.each<[string, Partial<GroupRule>, string[]]>([
     ],
   ],
   ["a group that is gone", { peer: { group: "sg-2" } }, []],
+  [
+    "a prefix list",
+    { from: 80, to: 80, peer: { list: "pl-4" } },
+    ["ip saddr @list_pl-4 tcp dport 80 counter goto tracked_in"],
+  ],
+  [
+    "a prefix list of IPv6",
+    { protocol: "-1", peer: { list: "pl-6" } },
+    ["ip6 saddr @list_pl-6 counter goto tracked_in"],
+  ],
+  ["a prefix list that is gone", { peer: { list: "pl-5" } }, []],
+  ["ICMP of a prefix list of IPv6", { protocol: "icmp", from: 8, to: -1, peer: { list: "pl-6" } }, []],
   [
     "ICMP of a group, which is IPv4 alone",
     { protocol: "icmp", from: -1, to: -1, peer: { group: "sg-1" } },
@@ -133,6 +149,23 @@ it("knows which interfaces answer everybody, by family and protocol", () => {
   const { sets } = tableOf(network([rule(anybody), rule(ports), rule(some)], port("a")));
   expect([...(sets.get("answers_out")?.elements ?? [])]).toEqual(['"a" . ipv4 . tcp', '"a" . ipv4 . udp']);
   expect([...(sets.get("answers_in")?.elements ?? [])]).toEqual(['"a" . ipv6 . tcp']);
+});
+
+it("has of a prefix list the blocks that no other of it contains: a set of intervals takes no overlap", () => {
+  const { sets } = tableOf(network([]));
+  expect([...(sets.get("list_pl-4")?.elements ?? [])]).toEqual(["10.0.0.0/8", "192.0.2.7"]);
+  expect([...(sets.get("list_pl-6")?.elements ?? [])]).toEqual(["::/0"]);
+});
+
+it("follows a change of a prefix list by the elements that differ, and touches no rule", () => {
+  const before = network([rule({ peer: { list: "pl-4" } })]);
+  const prefixLists = new Map([
+    ...before.prefixLists,
+    ["pl-4", { family: 4, cidrs: ["10.1.0.0/16", "192.0.2.7/32"] }] as const,
+  ]);
+  expect(tableDifference(tableOf(before), tableOf({ ...before, prefixLists }))).toBe(
+    "delete element inet vpc list_pl-4 { 10.0.0.0/8 }\nadd element inet vpc list_pl-4 { 10.1.0.0/16 }\n",
+  );
 });
 
 it("changes nothing where nothing has changed", () => {

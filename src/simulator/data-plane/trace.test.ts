@@ -83,6 +83,36 @@ test.each<[string, readonly string[], readonly string[]]>([
     ["  out: no group allows it", "  dropped"],
   ],
   [
+    "that an entry of a network ACL denies",
+    [
+      ...begun,
+      ...lines(
+        "vpc allowed_out rule jump acls (verdict jump acls)",
+        "vpc acls rule iifname vmap @leaving (verdict jump leave_subnet-0a)",
+        "vpc leave_subnet-0a rule goto egress_acl-0a (verdict goto egress_acl-0a)",
+        'vpc egress_acl-0a rule ip daddr 0.0.0.0/0 tcp dport 81 counter packets 0 bytes 0 goto denied comment "acl-0a egress 90" (verdict goto denied)',
+        "vpc denied rule drop (verdict drop)",
+      ),
+    ],
+    ["  acl: acl-0a denies it by its egress entry 90", "  dropped"],
+  ],
+  [
+    "that no entry matches, and one newer than the trace",
+    [
+      ...begun,
+      ...lines(
+        'vpc ingress_acl-0a rule counter packets 0 bytes 0 goto denied comment "acl-0a ingress *" (verdict goto denied)',
+        "vpc ingress_acl-0a unknown rule handle 9 (verdict goto denied)",
+        "vpc denied rule drop (verdict drop)",
+      ),
+    ],
+    [
+      "  acl: no ingress entry of acl-0a matches it",
+      "  acl: acl-0a denies it by an ingress entry newer than this trace",
+      "  dropped",
+    ],
+  ],
+  [
     "of a tracked connection",
     [
       ...begun,

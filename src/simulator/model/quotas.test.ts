@@ -10,6 +10,14 @@ const rule = (port: string): ParamTree => ({
     "1": { IpProtocol: "tcp", FromPort: port, ToPort: port, IpRanges: { "1": { CidrIp: "10.0.0.0/8" } } },
   },
 });
+const entryTree = (acl: string, number: string): ParamTree => ({
+  NetworkAclId: acl,
+  RuleNumber: number,
+  Egress: "false",
+  Protocol: "-1",
+  RuleAction: "allow",
+  CidrBlock: "10.0.0.0/8",
+});
 
 test.each<[string, Record<string, number>, string, string, (ids: Record<string, string>) => ParamTree]>([
   ["VPCs", { vpcs: 1 }, "VpcLimitExceeded", "CreateVpc", () => ({ CidrBlock: "10.1.0.0/16" })],
@@ -51,6 +59,62 @@ test.each<[string, Record<string, number>, string, string, (ids: Record<string, 
     "AuthorizeSecurityGroupIngress",
     ({ group = "" }) => ({ GroupId: group, ...rule("81") }),
   ],
+  [
+    "rules of a group, in which a prefix list counts as its maximum of entries",
+    { rulesPerGroup: 3 },
+    "RulesPerSecurityGroupLimitExceeded",
+    "AuthorizeSecurityGroupIngress",
+    ({ group = "", list = "" }) => ({
+      GroupId: group,
+      IpPermissions: { "1": { IpProtocol: "-1", PrefixListIds: { "1": { PrefixListId: list } } } },
+    }),
+  ],
+  [
+    "prefix lists",
+    { prefixLists: 1 },
+    "PrefixListLimitExceeded",
+    "CreateManagedPrefixList",
+    () => ({ PrefixListName: "b", AddressFamily: "IPv4", MaxEntries: "1" }),
+  ],
+  [
+    "entries of a prefix list",
+    { entriesPerPrefixList: 3 },
+    "InvalidParameterValue",
+    "ModifyManagedPrefixList",
+    ({ list = "" }) => ({ PrefixListId: list, MaxEntries: "4" }),
+  ],
+  [
+    "network ACLs of a VPC",
+    { networkAclsPerVpc: 2 },
+    "NetworkAclLimitExceeded",
+    "CreateNetworkAcl",
+    ({ vpc = "" }) => ({ VpcId: vpc }),
+  ],
+  [
+    "entries of a network ACL, the last included",
+    { entriesPerNetworkAcl: 2 },
+    "NetworkAclEntryLimitExceeded",
+    "CreateNetworkAclEntry",
+    ({ acl = "" }) => entryTree(acl, "2"),
+  ],
+  [
+    "route tables of a VPC",
+    { routeTablesPerVpc: 2 },
+    "RouteTableLimitExceeded",
+    "CreateRouteTable",
+    ({ vpc = "" }) => ({ VpcId: vpc }),
+  ],
+  [
+    "routes of a table, in which a prefix list counts as its maximum of entries",
+    { routesPerTable: 3 },
+    "RouteLimitExceeded",
+    "CreateRoute",
+    ({ table = "", list = "" }) => ({
+      RouteTableId: table,
+      DestinationPrefixListId: list,
+      NatGatewayId: "nat-0123456789abcdef0",
+    }),
+  ],
 ])("the quota of %s: the last is taken, one more is refused", (_, quotas, code, action, treeOf) => {
   const world = emptyWorld(1);
   changeSettings(world.settings, { throttling: false });
@@ -66,7 +130,14 @@ test.each<[string, Record<string, number>, string, string, (ids: Record<string, 
   call("AuthorizeSecurityGroupIngress", { GroupId: group, ...rule("80") });
   call("CreateNetworkInterface", { SubnetId: subnet });
   const [eni = ""] = world.interfaces.keys();
-  const tree = treeOf({ vpc, subnet, group, defaultGroup, eni });
+  call("CreateManagedPrefixList", { PrefixListName: "a", AddressFamily: "IPv4", MaxEntries: "3" });
+  const [list = ""] = world.prefixLists.keys();
+  call("CreateNetworkAcl", { VpcId: vpc });
+  const [, acl = ""] = world.networkAcls.keys();
+  call("CreateNetworkAclEntry", entryTree(acl, "1"));
+  call("CreateRouteTable", { VpcId: vpc });
+  const [, table = ""] = world.routeTables.keys();
+  const tree = treeOf({ vpc, subnet, group, defaultGroup, eni, list, acl, table });
   expect(() => call(action, tree)).toThrow(expect.objectContaining({ code }));
   changeSettings(world.settings, {
     quotas: Object.fromEntries(Object.keys(quotas).map((name) => [name, 9])),
