@@ -1,4 +1,4 @@
-import { contains, familyOf, parsePrefix } from "../../values/ip.ts";
+import { contains, familyOf, ipBytes, parsePrefix } from "../../values/ip.ts";
 import type { IpPrefix } from "../../values/ip.ts";
 import { aclTableOf } from "./acl-table.ts";
 import type { GroupRule, Network, Port } from "./network.ts";
@@ -148,10 +148,19 @@ function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[
 
 /** An interval of a set cannot overlap another: of two blocks that do, one is within the other. */
 function outermost(cidrs: readonly string[]): string[] {
-  const prefixes = [...new Set(cidrs)].map((text) => ({ text, ...read(text) }));
-  return prefixes
-    .filter((one) => !prefixes.some((other) => other.length < one.length && contains(other, one.address)))
-    .map(({ text }) => text);
+  // In this order a block comes right before all that is within it.
+  const sorted = cidrs
+    .map((text) => ({ text, prefix: read(text) }))
+    .map((one) => ({ ...one, bytes: Buffer.from(ipBytes(one.prefix.address)) }))
+    .toSorted((a, b) => a.bytes.compare(b.bytes) || a.prefix.length - b.prefix.length);
+  const kept: string[] = [];
+  let last: IpPrefix | undefined;
+  for (const { text, prefix } of sorted) {
+    if (last !== undefined && contains(last, prefix.address)) continue;
+    kept.push(text);
+    last = prefix;
+  }
+  return kept;
 }
 
 function read(text: string): IpPrefix {
