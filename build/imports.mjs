@@ -14,7 +14,7 @@ const ALLOWED = {
   "src/simulator": ["text", "values", "sys"],
   "src/ec2": ["text", "values", "sys"],
   "src/policy": ["text", "values"],
-  "src/verdict": ["values"],
+  "src/verdict": ["policy", "values"],
   "src/agent": [
     "attachment",
     "cni",

@@ -1,4 +1,5 @@
-import { echoOf, isIn, protocolOf } from "./group-rules.ts";
+import { isIn } from "./addresses.ts";
+import { echoOf, protocolOf } from "./group-rules.ts";
 import type { AclEntry, Flow, NetworkAcl } from "./facts.ts";
 
 /** Whether a subnet's network ACL lets packets pass. The first entry that matches decides, and answers are packets too. */
@@ -36,7 +37,7 @@ export function refusalOf(
   const ports = isEcho
     ? echoPorts(name, isAnswer)
     : isAnswer
-      ? EPHEMERAL
+      ? (flow.answersTo ?? EPHEMERAL)
       : { from: flow.port, to: flow.port };
   const entries = acl.entries.filter(
     (entry) =>

@@ -1,4 +1,5 @@
-import { canonicalIp, contains, familyOf, parsePrefix } from "../values/ip.ts";
+import { familyOf } from "../values/ip.ts";
+import { isIn } from "./addresses.ts";
 import type { End, Filters, Flow, GroupRule, Interface, Known, Peer } from "./facts.ts";
 
 /** Whether the security groups of an interface let a connection pass: any rule of any of its groups is enough. */
@@ -71,9 +72,4 @@ function isPeer(
       if (!theirs.known) return theirs;
       return { known: true, value: theirs.value?.groups.includes(peer.id) === true };
   }
-}
-
-export function isIn(cidr: string, address: string): boolean {
-  const block = parsePrefix(cidr);
-  return block !== undefined && canonicalIp(address) !== undefined && contains(block, address);
 }

@@ -1,4 +1,5 @@
-import type { End } from "./facts.ts";
+import type { Labels } from "../policy/label-selector.ts";
+import type { End, Known } from "./facts.ts";
 
 /** Where connections begin and end in a cluster. */
 
@@ -15,6 +16,21 @@ export interface PodPlace {
   /** The primary plugin's address, which a direct pod keeps on host0; undefined for others. */
   readonly host0: End | undefined;
   readonly node: NodePlace;
+  readonly labels: Labels;
+  /** Ports of its containers that have names: NetworkPolicies may name them. Undefined: not known. */
+  readonly namedPorts?: readonly NamedPort[];
+  /** Istio's ambient mode: kubelet's probes come from 169.254.7.127. */
+  readonly isInAmbientMesh?: boolean;
+  /** Of a direct pod: the settings of the plugin's entry; undefined for the usual ones. */
+  readonly hostRoutes?: readonly string[];
+  /** The same; undefined: they contain the Service's address. */
+  readonly serviceCidrs?: readonly string[];
+}
+
+export interface NamedPort {
+  readonly name: string;
+  readonly protocol: "TCP" | "UDP" | "SCTP";
+  readonly port: number;
 }
 
 export interface NodePlace {
@@ -24,6 +40,15 @@ export interface NodePlace {
   readonly end: End;
   /** What leaves the VPC gets the node's address: aws-node without AWS_VPC_K8S_CNI_EXTERNALSNAT. */
   readonly doesNat: boolean;
+  /** Its sysctls tcp_early_demux and udp_early_demux, of which the first is on unless somebody has switched it off. */
+  readonly earlyDemux: Known<EarlyDemux>;
+  /** Undefined for iptables or nftables, which are the same here. */
+  readonly kubeProxy?: "ipvs";
+}
+
+export interface EarlyDemux {
+  readonly tcp: boolean;
+  readonly udp: boolean;
 }
 
 /** A database, a machine, a host on the internet. */
@@ -35,4 +60,14 @@ export interface AddressPlace {
   readonly isInVpc: boolean;
 }
 
-export type Place = PodPlace | NodePlace | AddressPlace;
+/** What each node has for itself, such as NodeLocal DNS (169.254.20.10) and EKS Pod Identity (169.254.170.23). */
+export interface NodeLocalPlace {
+  readonly kind: "node-local";
+  readonly name: string;
+  readonly address: string;
+}
+
+export type Place = PodPlace | NodePlace | AddressPlace | NodeLocalPlace;
+
+/** Where connections begin. */
+export type Source = Exclude<Place, NodeLocalPlace>;

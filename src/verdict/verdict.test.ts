@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { eni, filters, internet, machine, node, pod, rule } from "../../test/unit/network.ts";
 import type { Filters, NetworkAcl } from "./facts.ts";
-import type { Place } from "./places.ts";
+import type { Place, Source } from "./places.ts";
 import { type Path, judge } from "./verdict.ts";
 
 const OUT = "sg-p out -1 0.0.0.0/0";
 const web = pod("p", "direct");
 
-function path(from: Place, to: Place, port = 5432, protocol: Path["protocol"] = "tcp"): Path {
+function path(from: Source, to: Place, port = 5432, protocol: Path["protocol"] = "tcp"): Path {
   return { from, to, protocol, port, throughService: false };
 }
 
@@ -137,6 +137,7 @@ describe("what was not looked at", () => {
       hops: [
         { kind: "unknown", isEgress: true },
         { kind: "unknown", isEgress: false },
+        { kind: "tracked", isEgress: false },
       ],
     });
   });
@@ -148,7 +149,7 @@ describe("what was not looked at", () => {
   });
 
   it("does not count where no groups decide", () => {
-    const nothing: Filters = { rules: denied, prefixLists: new Map(), acls: denied };
+    const nothing: Filters = { ...filters([]), rules: denied, prefixLists: new Map(), acls: denied };
     expect(judge(nothing, path(node(), web)).line).toBe("reaches");
   });
 });
@@ -282,12 +283,15 @@ it("shows each hop with its rule, in the order of the packets", () => {
     ["acl", true],
     ["acl", false],
     ["group", false],
+    ["tracked", true],
     ["acl", true],
     ["acl", false],
+    ["tracked", false],
   ]);
   expect(hops[0]).toEqual({
     kind: "group",
     isEgress: true,
+    isAnswer: false,
     at: eni("p", "sg-p", "subnet-b"),
     rule: rule(OUT),
   });

@@ -1,7 +1,7 @@
 // The ways of docs/datapaths.md, whose table is measured by test/kernel/matrix.
 import { describe, expect, it } from "vitest";
 import { internet, machine, node, pod } from "../../test/unit/network.ts";
-import type { Attachment, Place } from "./places.ts";
+import type { Attachment, Place, Source } from "./places.ts";
 import { type Way, wayOf } from "./way.ts";
 
 /** `node`: over the node alone; otherwise the interfaces from which and to which it goes. */
@@ -18,7 +18,7 @@ const elsewhere = node("n2");
 
 type Row = readonly [
   string,
-  (attachment: Attachment) => readonly [Place, Place, boolean?],
+  (attachment: Attachment) => readonly [Source, Place, boolean?],
   readonly string[],
 ];
 
@@ -127,5 +127,6 @@ it("no groups decide between two addresses of one interface", () => {
   expect(wayOf(own, other, false)).toEqual({
     kind: "node",
     why: "both addresses are of eni-p, and no groups decide within an interface",
+    source: "10.0.1.132",
   });
 });

@@ -21,6 +21,10 @@ export function wordsOfEnd(hop: Hop, flow: Flow): string {
     const which = entry === undefined ? "has no entry for" : `entry ${entry.number} refuses`;
     return `network ACL ${acl.id} ${which} ${what}, ${isEgress ? "out" : "in"}bound`;
   }
+  if (hop.kind === "early-demux") {
+    const { node, protocol } = hop;
+    return `${protocol}_early_demux of node ${node.name} is on, so it drops what a strict pod of its own sends to its sockets; manageEarlyDemux switches it off`;
+  }
   throw new TypeError(`a hop that ends nothing: ${hop.kind}`);
 }
 

@@ -1,4 +1,4 @@
-import type { Filters, GroupRule, Interface, NetworkAcl, Peer } from "../../src/verdict/facts.ts";
+import type { Filters, GroupRule, Interface, NetworkAcl, Peer, RouteTable } from "../../src/verdict/facts.ts";
 import type { AddressPlace, Attachment, NodePlace, PodPlace } from "../../src/verdict/places.ts";
 
 /** A small VPC for tables: interfaces by name, rules as text. */
@@ -45,6 +45,19 @@ const OPEN: NetworkAcl = {
   ),
 };
 
+const ROUTES: RouteTable = {
+  id: "rtb-main",
+  vpc: "vpc-1",
+  isMain: true,
+  subnets: [],
+  routes: [
+    { destination: "10.0.0.0/16", target: "local", isActive: true },
+    { destination: "fd00::/56", target: "local", isActive: true },
+    { destination: "0.0.0.0/0", target: "nat-1", isActive: true },
+    { destination: "::/0", target: "eigw-1", isActive: true },
+  ],
+};
+
 export function filters(rules: readonly string[], acls: readonly NetworkAcl[] = [OPEN]): Filters {
   return {
     rules: { known: true, value: rules.map(rule) },
@@ -53,6 +66,8 @@ export function filters(rules: readonly string[], acls: readonly NetworkAcl[] = 
       ["pl-secret", { known: false, why: "no permission for ec2:GetManagedPrefixListEntries" }],
     ]),
     acls: { known: true, value: acls },
+    routeTables: { known: true, value: [ROUTES] },
+    policies: undefined,
   };
 }
 
@@ -62,6 +77,7 @@ export function node(name = "n1", doesNat = true): NodePlace {
     name,
     end: { address: name === "n1" ? "10.0.0.4" : "10.0.0.5", interface: known(eni(name, "sg-node")) },
     doesNat,
+    earlyDemux: known({ tcp: false, udp: false }),
   };
 }
 
@@ -78,6 +94,7 @@ export function pod(name: string, attachment: Attachment, on = node(), groups = 
       : primary,
     host0: attachment === "direct" ? primary : undefined,
     node: on,
+    labels: { app: name },
   };
 }
 
