@@ -83,7 +83,7 @@ export interface ConfigOptions {
   readonly lenient?: boolean;
 }
 
-const DEFAULT_HOST_ROUTES: readonly IpPrefix[] = [
+export const DEFAULT_HOST_ROUTES: readonly IpPrefix[] = [
   { address: "169.254.170.23", length: 32 }, // EKS Pod Identity
   { address: "169.254.169.254", length: 32 }, // instance metadata
   { address: "169.254.20.10", length: 32 }, // NodeLocal DNS

@@ -9,6 +9,7 @@ const EPHEMERAL = { from: 32_768, to: 60_999 } as const;
 
 export interface AclRefusal {
   readonly acl: NetworkAcl;
+  readonly flow: Flow;
   /** Undefined: no entry matches. */
   readonly entry: AclEntry | undefined;
   readonly isEgress: boolean;
@@ -48,7 +49,8 @@ export function refusalOf(
   // Each part of the ports between two borders of entries has one entry that decides.
   for (const [first, last] of partsOf(ports, entries)) {
     const entry = entries.find((one) => takes(one, first));
-    if (entry?.allows !== true) return { acl, entry, isEgress, isAnswer, fromPort: first, toPort: last };
+    if (entry?.allows !== true)
+      return { acl, flow, entry, isEgress, isAnswer, fromPort: first, toPort: last };
   }
   return undefined;
 }

@@ -1,6 +1,8 @@
 import { passGroups } from "./group-rules.ts";
 import { type AclRefusal, refusalOf } from "./acl.ts";
+import { routeTo } from "./routes.ts";
 import type {
+  End,
   Filters,
   Flow,
   GroupRule,
@@ -11,6 +13,7 @@ import type {
   Route,
   RouteTable,
 } from "./facts.ts";
+import type { Passage } from "./network-policy.ts";
 import type { NodePlace, PodPlace } from "./places.ts";
 
 /** What EC2 does with a connection between two interfaces: groups at both ends, and ACLs where it leaves a subnet. */
@@ -51,7 +54,7 @@ export type Hop = Direction &
         readonly kind: "refused-by-policy";
         readonly pod: PodPlace;
         readonly policies: readonly NetworkPolicy[];
-        readonly flow: Flow;
+        readonly passage: Passage;
       }
     /** It selects the pod, but nothing enforces it on a direct pod. */
     | { readonly kind: "unenforced-policy"; readonly pod: PodPlace; readonly policy: NetworkPolicy }
@@ -61,49 +64,82 @@ export type Hop = Direction &
     | { readonly kind: "unknown"; readonly why: string }
   );
 
-const ENDS: readonly Hop["kind"][] = [
-  "no-rule",
-  "refused-by-acl",
-  "no-route",
-  "refused-by-policy",
-  "early-demux",
-];
+const ENDS = ["no-rule", "refused-by-acl", "no-route", "refused-by-policy", "early-demux"] as const;
 
-/** Whether a hop ends the way, or may end it. */
-export function isEnd({ kind }: Hop): boolean {
-  return ENDS.includes(kind);
+/** A hop that ends the way. */
+export type EndHop = Extract<Hop, { readonly kind: (typeof ENDS)[number] }>;
+
+export function isEnd(hop: Hop): hop is EndHop {
+  return ENDS.some((kind) => kind === hop.kind);
 }
 
 /**
- * The hops in the order of the packets: out by the source's groups and its subnet's ACL, in by the destination's; then the
- * answers, if they take this way, which the groups let pass as they know connections. All of them, also after one that ends
- * the way: each is to be mended.
+ * What the packets meet on their way, in order: out by the source's groups, its subnet's route table and ACL, in by the
+ * destination's. All of it, also after a hop that ends the way: each is to be mended.
  */
-export function hopsOf(filters: Filters, flow: Flow, answers: "vpc" | "node"): readonly Hop[] {
-  const from = flow.from.interface;
-  const to = flow.to.interface;
-  const crosses = from.known && to.known && from.value?.subnet !== to.value?.subnet;
-  const acl = (own: Known<Interface | undefined>, direction: Direction) =>
-    crosses ? aclHop(filters, flow, own, direction) : [];
+export function hopsThere(filters: Filters, flow: Flow): readonly Hop[] {
+  const { from, to } = flow;
+  const crosses = crossesSubnets(flow);
+  const [out, into] = [
+    { isEgress: true, isAnswer: false },
+    { isEgress: false, isAnswer: false },
+  ];
   return [
-    ...groupHop(filters, flow, from, true),
-    ...acl(from, { isEgress: true, isAnswer: false }),
-    ...acl(to, { isEgress: false, isAnswer: false }),
-    ...groupHop(filters, flow, to, false),
-    ...(answers === "node"
-      ? []
-      : [
-          ...trackedHop(to, true),
-          ...acl(to, { isEgress: true, isAnswer: true }),
-          ...acl(from, { isEgress: false, isAnswer: true }),
-          ...trackedHop(from, false),
-        ]),
+    ...groupHop(filters, flow, from.interface, true),
+    ...(crosses ? routeHop(filters, from, to, out) : []),
+    ...(crosses ? aclHop(filters, flow, from.interface, out) : []),
+    ...(crosses ? aclHop(filters, flow, to.interface, into) : []),
+    ...groupHop(filters, flow, to.interface, false),
   ];
 }
 
-function trackedHop(own: Known<Interface | undefined>, isEgress: boolean): readonly Hop[] {
+/** The same for the answers, which the groups let pass as they know the connection. */
+export function hopsBack(filters: Filters, flow: Flow): readonly Hop[] {
+  const { from, to } = flow;
+  const crosses = crossesSubnets(flow);
+  const [out, into] = [
+    { isEgress: true, isAnswer: true },
+    { isEgress: false, isAnswer: true },
+  ];
+  return [
+    ...trackedHop(to.interface, out),
+    ...(crosses ? routeHop(filters, to, from, out) : []),
+    ...(crosses ? aclHop(filters, flow, to.interface, out) : []),
+    ...(crosses ? aclHop(filters, flow, from.interface, into) : []),
+    ...trackedHop(from.interface, into),
+  ];
+}
+
+/** Within a subnet neither route tables nor ACLs count. */
+function crossesSubnets({ from, to }: Flow): boolean {
+  const [own, other] = [from.interface, to.interface];
+  return own.known && other.known && own.value?.subnet !== other.value?.subnet;
+}
+
+function trackedHop(own: Known<Interface | undefined>, direction: Direction): readonly Hop[] {
   if (!own.known || own.value === undefined) return [];
-  return [{ kind: "tracked", at: own.value, isEgress, isAnswer: true }];
+  return [{ kind: "tracked", at: own.value, ...direction }];
+}
+
+/** Outside of the VPC nobody's table is known. */
+function routeHop(
+  filters: Filters,
+  from: End,
+  { address, interface: theirs }: End,
+  direction: Direction,
+): readonly Hop[] {
+  if (!from.interface.known || from.interface.value === undefined) return [];
+  const at = from.interface.value;
+  const isInVpc = theirs.known && theirs.value?.vpc === at.vpc;
+  const routed = routeTo(filters, at, { address, isInVpc });
+  switch (routed.goes) {
+    case "on":
+      return [{ kind: "route", at, table: routed.table, route: routed.route, ...direction }];
+    case "nowhere":
+      return [{ kind: "no-route", at, table: routed.table, route: routed.route, to: address, ...direction }];
+    case "unknown":
+      return [{ kind: "unknown", why: routed.why, ...direction }];
+  }
 }
 
 function groupHop(

@@ -13,6 +13,7 @@ export const HOST_ROUTES: readonly string[] = [
   "169.254.20.10/32",
   "fd00:ec2::23/128",
   "fd00:ec2::254/128",
+  "fd16:9254:7127:1337:ffff:ffff:ffff:ffff/128",
 ];
 
 /** The node's; but for these, which EC2 serves in each VPC. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { eni, filters, internet, machine, node, pod, rule } from "../../test/unit/network.ts";
 import type { Filters, NetworkAcl } from "./facts.ts";
-import type { Place, Source } from "./places.ts";
+import { isEnd } from "./hops.ts";
+import type { Place, PodPlace, Source } from "./places.ts";
 import { type Path, judge } from "./verdict.ts";
 
 const OUT = "sg-p out -1 0.0.0.0/0";
@@ -245,6 +246,162 @@ describe("network ACLs", () => {
   });
 });
 
+describe("the node's own sockets and strict pods", () => {
+  const strict = (tcp: boolean, udp = tcp) =>
+    pod("p", "routed strict", { ...node(), earlyDemux: { known: true, value: { tcp, udp } } });
+  const RULES = [OUT, "sg-p in -1 sg-node", "sg-node out -1 0.0.0.0/0", "sg-node in -1 sg-p"];
+  const reason = (protocol: string) =>
+    `does not reach: ${protocol}_early_demux of node n1 is on, so it drops what a strict pod of its own sends to its sockets; manageEarlyDemux switches it off`;
+  const probe = (to: PodPlace, protocol: Path["protocol"] = "tcp") =>
+    line(RULES, path(to.node, to, 80, protocol));
+  const call = (from: PodPlace, protocol: Path["protocol"] = "tcp") =>
+    line(RULES, path(from, from.node, 80, protocol));
+
+  it("do not meet while early demultiplexing is on", () => {
+    expect(probe(strict(true))).toBe(reason("tcp"));
+    expect(call(strict(true))).toBe(reason("tcp"));
+    expect(probe(strict(true), "udp")).toBe(reason("udp"));
+  });
+
+  it("each protocol has a switch of its own", () => {
+    expect(probe(strict(true, false), "udp")).toBe("reaches");
+    expect(probe(strict(false, true))).toBe("reaches");
+    expect(probe(strict(false, true), "udp")).toBe(reason("udp"));
+    expect(call(strict(false, true), "udp")).toBe("reaches");
+    expect(probe(strict(true), "icmp")).toBe("reaches");
+  });
+
+  it("groups are still told", () => {
+    const { hops, line: said } = judge(filters(["sg-node out -1 0.0.0.0/0"]), path(node(), strict(true)));
+    expect(said).toContain("sg-p has no ingress");
+    const own = strict(true);
+    expect(
+      judge(filters([]), path(own.node, own))
+        .hops.filter(isEnd)
+        .map(({ kind }) => kind),
+    ).toEqual(["no-rule", "no-rule", "early-demux"]);
+    expect(hops.some(({ kind }) => kind === "early-demux")).toBe(false);
+  });
+
+  it("a switch that was not looked at is named", () => {
+    const earlyDemux = { known: false, why: "the sysctls of n1 are not known" } as const;
+    const own = pod("p", "routed strict", { ...node(), earlyDemux });
+    expect(probe(own)).toBe(`cannot say: ${earlyDemux.why}`);
+    expect(probe(own, "icmp")).toBe("reaches");
+    expect(probe({ ...own, attachment: "routed standard" })).toBe("reaches");
+  });
+});
+
+describe("Services", () => {
+  const service = (from: PodPlace, to: Place, more: Partial<Path> = {}) =>
+    judge(
+      filters([
+        "sg-p out -1 0.0.0.0/0",
+        "sg-node out -1 0.0.0.0/0",
+        "sg-db in -1 0.0.0.0/0",
+        "sg-p in -1 sg-node",
+      ]),
+      {
+        ...path(from, to, 80),
+        throughService: true,
+        ...more,
+      },
+    ).line;
+
+  it("have no echo", () => {
+    expect(service(web, machine(), { protocol: "icmp" })).toBe(
+      "does not reach: kube-proxy translates the ports of a Service, not echo requests to it",
+    );
+  });
+
+  it("of other addresses than serviceCIDRs are not reached by a direct pod", () => {
+    const from = (attachment: PodPlace["attachment"]) => ({
+      ...pod("p", attachment),
+      serviceCidrs: ["172.20.0.0/16"],
+    });
+    const why =
+      "does not reach: serviceCIDRs have no 10.100.0.10, so a direct pod sends it by its branch, and the VPC does not carry it";
+    expect(service(from("direct"), machine(), { serviceAddress: "10.100.0.10" })).toBe(why);
+    expect(service(from("direct"), machine(), { serviceAddress: "172.20.0.10" })).toBe("reaches");
+    expect(service(from("direct"), machine())).toBe("reaches");
+    expect(service(from("routed strict"), machine(), { serviceAddress: "10.100.0.10" })).toBe("reaches");
+  });
+
+  it("ACLs are not asked about what a direct pod answers itself", () => {
+    const shut: NetworkAcl = {
+      id: "acl-shut",
+      subnets: ["subnet-a", "subnet-b"],
+      entries: [
+        {
+          number: 1,
+          isEgress: true,
+          allows: true,
+          protocol: "6",
+          cidr: "0.0.0.0/0",
+          fromPort: 80,
+          toPort: 80,
+        },
+        {
+          number: 1,
+          isEgress: false,
+          allows: true,
+          protocol: "6",
+          cidr: "0.0.0.0/0",
+          fromPort: 80,
+          toPort: 80,
+        },
+      ],
+    };
+    const facts = filters(["sg-node out -1 0.0.0.0/0", "sg-p in -1 sg-node", "sg-q in -1 sg-node"], [shut]);
+    const asked = { ...path(web, web, 80), throughService: true };
+    expect(judge(facts, asked).line).toBe("reaches");
+    expect(judge(facts, { ...asked, to: pod("q", "direct") }).line).toBe(
+      "does not reach: network ACL acl-shut has no entry for answers to ports 32768 to 60999, outbound",
+    );
+  });
+});
+
+it("what a node translates is answered at any port that is not reserved", () => {
+  const acl: NetworkAcl = {
+    id: "acl-a",
+    subnets: ["subnet-a"],
+    entries: [
+      {
+        number: 1,
+        isEgress: true,
+        allows: true,
+        protocol: "-1",
+        cidr: "0.0.0.0/0",
+        fromPort: undefined,
+        toPort: undefined,
+      },
+      {
+        number: 1,
+        isEgress: false,
+        allows: true,
+        protocol: "6",
+        cidr: "0.0.0.0/0",
+        fromPort: 32768,
+        toPort: 65535,
+      },
+    ],
+  };
+  const from = pod("p", "routed standard");
+  expect(judge(filters(["sg-node out -1 0.0.0.0/0"], [acl]), path(from, internet(), 443)).line).toBe(
+    "does not reach: network ACL acl-a has no entry for answers to ports 1024 to 32767, inbound",
+  );
+});
+
+it("an address of the VPC that no interface has may be EC2's own", () => {
+  const nobody = {
+    ...machine(),
+    end: { address: "10.0.0.2", interface: { known: true, value: undefined } as const },
+  };
+  expect(line([OUT], path(web, nobody, 53, "udp"))).toBe(
+    "cannot say: no interface of the VPC has 10.0.0.2; if EC2 itself serves it, as it does its resolver, no groups are asked",
+  );
+});
+
 describe("remedies", () => {
   it.each<[string, Path, readonly string[]]>([
     [
@@ -280,10 +437,12 @@ it("shows each hop with its rule, in the order of the packets", () => {
   );
   expect(hops.map((hop) => [hop.kind, hop.isEgress])).toEqual([
     ["group", true],
+    ["route", true],
     ["acl", true],
     ["acl", false],
     ["group", false],
     ["tracked", true],
+    ["route", true],
     ["acl", true],
     ["acl", false],
     ["tracked", false],

@@ -1,9 +1,11 @@
 import type { Filters, Flow } from "./facts.ts";
-import { type Hop, hopsOf, isEnd } from "./hops.ts";
+import { type Hop, hopsBack, hopsThere, isEnd } from "./hops.ts";
 import type { Place, Source } from "./places.ts";
+import { policyHops } from "./policy-hops.ts";
+import { serviceProblem } from "./service.ts";
 import { remedyOf } from "./remedy.ts";
 import { type VpcWay, type Way, wayOf } from "./way.ts";
-import { wordsOfEnd, wordsOfUnknown } from "./words.ts";
+import { wordsOfEnd } from "./words.ts";
 
 /** Whether one place reaches another, and why. Pure: it knows what it is given, and says what it was not. */
 
@@ -14,6 +16,8 @@ export interface Path {
   readonly port: number;
   /** By the address of a ClusterIP Service, of which `to` is an endpoint. */
   readonly throughService: boolean;
+  /** That address; undefined when it is not known. */
+  readonly serviceAddress?: string;
 }
 
 export interface Verdict {
@@ -27,28 +31,40 @@ export interface Verdict {
   readonly remedies: readonly string[];
 }
 
-export function judge(filters: Filters, { from, to, protocol, port, throughService }: Path): Verdict {
-  const way = wayOf(from, to, throughService);
+export function judge(filters: Filters, path: Path): Verdict {
+  const { protocol, port } = path;
+  const way = wayOfPath(path);
   switch (way.kind) {
     case "none":
       return { answer: "does not reach", way, hops: [], line: `does not reach: ${way.why}`, remedies: [] };
     case "unknown":
       return { answer: "cannot say", way, hops: [], line: `cannot say: ${way.why}`, remedies: [] };
-    case "node":
-      return { answer: "reaches", way, hops: [], line: "reaches", remedies: [] };
-    case "vpc":
-      return throughVpc(filters, way, { protocol, port });
+    case "node": {
+      const hops = [true, false].flatMap((isEgress) => policyHops(filters, path, way.source, isEgress));
+      return verdictOf(way, hops, undefined);
+    }
+    case "vpc": {
+      const answersTo = way.answersTo === undefined ? {} : { answersTo: way.answersTo };
+      const flow: Flow = { from: way.from, to: way.to, protocol, port, ...answersTo };
+      const hops = [
+        ...policyHops(filters, path, way.from.address, true),
+        ...hopsThere(filters, flow),
+        ...policyHops(filters, path, way.from.address, false),
+        ...(way.answers === "vpc" ? hopsBack(filters, flow) : []),
+        ...demuxHops(way, flow),
+      ];
+      return verdictOf(way, hops, flow);
+    }
   }
 }
 
-function throughVpc(filters: Filters, way: VpcWay, asked: Pick<Flow, "protocol" | "port">): Verdict {
-  const flow: Flow = {
-    from: way.from,
-    to: way.to,
-    ...asked,
-    ...(way.answersTo && { answersTo: way.answersTo }),
-  };
-  const hops = [...hopsOf(filters, flow, way.answers), ...demuxHops(way, flow)];
+function wayOfPath({ from, to, protocol, throughService, serviceAddress }: Path): Way {
+  const why = throughService ? serviceProblem(from, protocol, serviceAddress) : undefined;
+  return why === undefined ? wayOf(from, to, throughService) : { kind: "none", why };
+}
+
+/** `flow`: through the VPC, if it goes there. */
+function verdictOf(way: Way, hops: readonly Hop[], flow: Flow | undefined): Verdict {
   const end = hops.find(isEnd);
   // What certainly ends the way does so whatever the rest would say.
   if (end !== undefined) {
@@ -56,13 +72,15 @@ function throughVpc(filters: Filters, way: VpcWay, asked: Pick<Flow, "protocol" 
       answer: "does not reach",
       way,
       hops,
-      line: `does not reach: ${wordsOfEnd(end, flow)}`,
-      remedies: hops.flatMap((hop) => (hop.kind === "no-rule" ? [remedyOf(flow, hop.at, hop.isEgress)] : [])),
+      line: `does not reach: ${wordsOfEnd(end)}`,
+      remedies: hops.flatMap((hop) =>
+        hop.kind === "no-rule" && flow !== undefined ? [remedyOf(flow, hop.at, hop.isEgress)] : [],
+      ),
     };
   }
-  const unknown = hops.find(({ kind }) => kind === "unknown");
+  const unknown = hops.find((hop) => hop.kind === "unknown");
   if (unknown === undefined) return { answer: "reaches", way, hops, line: "reaches", remedies: [] };
-  return { answer: "cannot say", way, hops, line: `cannot say: ${wordsOfUnknown(unknown)}`, remedies: [] };
+  return { answer: "cannot say", way, hops, line: `cannot say: ${unknown.why}`, remedies: [] };
 }
 
 /**

@@ -2,6 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { internet, machine, node, pod } from "../../test/unit/network.ts";
 import type { Attachment, Place, Source } from "./places.ts";
+import { DEFAULT_HOST_ROUTES } from "../cni/config.ts";
+import { formatPrefix } from "../values/ip.ts";
+import { HOST_ROUTES } from "./node-local.ts";
 import { type Way, wayOf } from "./way.ts";
 
 /** `node`: over the node alone; otherwise the interfaces from which and to which it goes. */
@@ -15,6 +18,11 @@ function short(way: Way): string {
 
 const BRANCHES: readonly Attachment[] = ["direct", "routed standard", "routed strict"];
 const elsewhere = node("n2");
+const local = (address: string): Place => ({ kind: "node-local", name: address, address });
+const DNS = local("169.254.20.10");
+const IDENTITY = local("169.254.170.23");
+const IDENTITY_V6 = local("fd00:ec2::23");
+const METADATA = local("169.254.169.254");
 
 type Row = readonly [
   string,
@@ -100,6 +108,27 @@ describe.each<Row>([
     ["eni-n2 → eni-p", "eni-n2 → eni-p", "eni-n2 → eni-p"],
   ],
   ["the pod → its own node", (a) => [pod("p", a), node()], ["node", "node", "eni-p → eni-n1"]],
+  ["the pod → NodeLocal DNS", (a) => [pod("p", a), DNS], ["node", "node", "none"]],
+  ["the pod → EKS Pod Identity", (a) => [pod("p", a), IDENTITY], ["node", "node", "none"]],
+  ["the pod → EKS Pod Identity over IPv6", (a) => [pod("p", a), IDENTITY_V6], ["node", "node", "none"]],
+  ["the pod → the instance's metadata", (a) => [pod("p", a), METADATA], ["unknown", "unknown", "unknown"]],
+  [
+    "the pod → a Service of its own node",
+    (a) => [pod("p", a), node(), true],
+    ["node", "node", "eni-p → eni-n1"],
+  ],
+  ["the node → a Service of the pod", (a) => [node(), pod("p", a), true], ["node", "node", "eni-n1 → eni-p"]],
+  ["the pod → itself", (a) => [pod("p", a), pod("p", a)], ["node", "node", "node"]],
+  [
+    "a machine in the VPC → a Service of the pod",
+    (a) => [machine(), pod("p", a), true],
+    ["none", "none", "none"],
+  ],
+  [
+    "the pod → the internet over IPv6, where the node does NAT for IPv4",
+    (a) => [pod("p", a), internet("2600::9")],
+    ["eni-p → 2600::9", "eni-p → 2600::9", "eni-p → 2600::9"],
+  ],
   [
     "the pod → another node",
     (a) => [pod("p", a), elsewhere],
@@ -129,4 +158,88 @@ it("no groups decide between two addresses of one interface", () => {
     why: "both addresses are of eni-p, and no groups decide within an interface",
     source: "10.0.1.132",
   });
+});
+
+describe("addresses of the node alone", () => {
+  it("are nobody's for a machine, and the node's own for the node and its pods", () => {
+    expect(short(wayOf(machine(), DNS, false))).toBe("none");
+    expect(short(wayOf(node(), DNS, false))).toBe("node");
+    expect(short(wayOf(pod("p", "none"), DNS, false))).toBe("node");
+  });
+
+  it("a direct pod reaches those of hostRoutes, and all of IPv4's link-local ones", () => {
+    const from = pod("p", "direct");
+    const other = local("169.254.99.1");
+    expect(short(wayOf(from, other, false))).toBe("node");
+    expect(wayOf(from, local("fd00:99::1"), false)).toEqual({
+      kind: "none",
+      why: "hostRoutes have no fd00:99::1, so a direct pod sends it by its branch, and the VPC does not carry it",
+    });
+    expect(short(wayOf({ ...from, hostRoutes: ["fd00:99::/64"] }, local("fd00:99::1"), false))).toBe("node");
+    expect(short(wayOf({ ...from, hostRoutes: [] }, IDENTITY_V6, false))).toBe("none");
+    expect(short(wayOf({ ...from, host0: undefined }, DNS, false))).toBe("none");
+    // A branch without IPv4 has no route for them.
+    const v6 = { ...from, end: { ...from.end, address: "fd00::5" } };
+    expect(short(wayOf(v6, other, false))).toBe("none");
+  });
+
+  it("hostRoutes are the plugin's own", () => {
+    expect(HOST_ROUTES).toEqual(DEFAULT_HOST_ROUTES.map(formatPrefix));
+  });
+});
+
+describe("early demultiplexing counts", () => {
+  const demux = (from: Source, to: Place, service = false) => {
+    const way = wayOf(from, to, service);
+    return way.kind === "vpc" ? way.demux?.protocols : undefined;
+  };
+
+  it("between a strict pod and its own node's sockets", () => {
+    const strict = pod("p", "routed strict");
+    expect(demux(node(), strict)).toEqual(["tcp", "udp"]);
+    // A server's socket is not connected, so it takes no datagram before it is routed.
+    expect(demux(strict, node())).toEqual(["tcp"]);
+  });
+
+  it("between no others, and not by a Service's address", () => {
+    const strict = pod("p", "routed strict");
+    expect(demux(node("n2"), strict)).toBeUndefined();
+    expect(demux(strict, node("n2"))).toBeUndefined();
+    expect(demux(pod("q", "none"), strict)).toBeUndefined();
+    expect(demux(node(), strict, true)).toBeUndefined();
+    expect(demux(strict, node(), true)).toBeUndefined();
+  });
+});
+
+it("in Istio's ambient mode a strict pod is not probed", () => {
+  const inMesh = (attachment: Attachment) => ({ ...pod("p", attachment), isInAmbientMesh: true });
+  expect(BRANCHES.map((attachment) => short(wayOf(node(), inMesh(attachment), false)))).toEqual([
+    "node",
+    "node",
+    "none",
+  ]);
+});
+
+describe("with kube-proxy in IPVS mode", () => {
+  const ipvs = { ...node(), kubeProxy: "ipvs" } as const;
+  const direct = pod("p", "direct", ipvs);
+
+  it("a Service of a direct pod does not answer pods of its node", () => {
+    for (const attachment of ["none", "routed standard", "direct"] as const)
+      expect(short(wayOf(pod("q", attachment, ipvs), direct, true))).toBe("none");
+    const v6 = { ...direct, end: { ...direct.end, address: "fd00::5" } };
+    expect(short(wayOf(pod("q", "none", ipvs), v6, true))).toBe("unknown");
+  });
+
+  it("pods of other nodes are answered, and by its address all", () => {
+    expect(short(wayOf(pod("q", "none", elsewhere), direct, true))).toBe("eni-n2 → eni-p");
+    expect(short(wayOf(pod("q", "none", ipvs), direct, false))).toBe("eni-n1 → eni-p");
+    expect(short(wayOf(pod("q", "none", ipvs), pod("r", "routed standard", ipvs), true))).toBe("node");
+  });
+});
+
+it("answers to a direct pod that calls its own Service come by host0", () => {
+  const direct = pod("p", "direct");
+  expect(wayOf(direct, direct, true)).toMatchObject({ kind: "vpc", answers: "node" });
+  expect(wayOf(direct, pod("q", "direct"), true)).toMatchObject({ kind: "vpc", answers: "vpc" });
 });

@@ -39,6 +39,12 @@ const NAT_PORTS = { from: 1024, to: 65_535 } as const;
 /** `service`: the destination is one endpoint of a ClusterIP Service, by whose address it is called. */
 export function wayOf(from: Source, to: Place, service: boolean): Way {
   if (to.kind === "node-local") return toNodeLocal(from, to);
+  if (to.kind === "address" && to.isInVpc && to.end.interface.known && to.end.interface.value === undefined) {
+    return {
+      kind: "unknown",
+      why: `no interface of the VPC has ${to.end.address}; if EC2 itself serves it, as it does its resolver, no groups are asked`,
+    };
+  }
   switch (from.kind) {
     case "address":
       return service ? outside() : fromAddress(from, to);
@@ -65,7 +71,7 @@ function fromNode(from: NodePlace, to: Destination, service: boolean): Way {
   if (to.isInAmbientMesh === true)
     return {
       kind: "none",
-      why: "in Istio's ambient mode the node calls from 169.254.7.127, which the VPC does not carry",
+      why: "in Istio's ambient mode the node calls from a link-local address, which the VPC does not carry",
     };
   // A Service's address is none of the pod's: its answers belong to no socket of the node when they come by the veth.
   const demux: Details = service ? {} : { demux: { node: from, protocols: ["tcp", "udp"] } };
