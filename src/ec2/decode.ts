@@ -37,9 +37,16 @@ function readAddresses(eni: sdk.NetworkInterface | sdk.InstanceNetworkInterface)
   const sorted = [...(eni.PrivateIpAddresses ?? [])].sort(
     (a, b) => Number(b.Primary ?? false) - Number(a.Primary ?? false),
   );
+  const prefixes = [
+    ...(eni.Ipv4Prefixes ?? []).flatMap(({ Ipv4Prefix }) => Ipv4Prefix ?? []),
+    ...(eni.Ipv6Prefixes ?? []).flatMap(({ Ipv6Prefix }) => Ipv6Prefix ?? []),
+  ];
+  const publicAddress = eni.Association?.PublicIp;
   return {
     ipv4: sorted.flatMap(({ PrivateIpAddress }) => PrivateIpAddress ?? []),
     ipv6: (eni.Ipv6Addresses ?? []).flatMap(({ Ipv6Address }) => Ipv6Address ?? []),
+    ...(prefixes.length > 0 && { prefixes }),
+    ...(publicAddress !== undefined && { publicAddress }),
   };
 }
 

@@ -9,6 +9,10 @@ export interface NetworkInterface {
   readonly mac: string;
   readonly ipv4: readonly string[];
   readonly ipv6: readonly string[];
+  /** Of which it has all addresses, as CIDRs of both families; absent without any. */
+  readonly prefixes?: readonly string[];
+  /** Absent when EC2 shows none. */
+  readonly publicAddress?: string;
   readonly groups: readonly string[];
   readonly subnet: string;
   readonly vpc: string;
@@ -62,7 +66,7 @@ export interface Instance {
 /** An interface as a description of its instance has it. */
 export type InstanceInterface = Pick<
   NetworkInterface,
-  "id" | "type" | "mac" | "ipv4" | "ipv6" | "groups" | "subnet" | "tracking"
+  "id" | "type" | "mac" | "ipv4" | "ipv6" | "prefixes" | "publicAddress" | "groups" | "subnet" | "tracking"
 > & {
   readonly deviceIndex: number;
 };

@@ -1,7 +1,7 @@
 import { type Fields, fieldsOf, isFields, itemsOf, textOf } from "../kubernetes/fields.ts";
 import { CNI_NODES, type Feature, INSTANCE_ANNOTATION } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
-import { type Api, listFact } from "./api.ts";
+import { type Api, getFact, listFact } from "./api.ts";
 import type { Fact } from "./fact.ts";
 
 /** CNINodes: what nodes ask for, and what a controller has made for them. */
@@ -51,6 +51,11 @@ export interface Condition {
 
 export function readCniNodes(api: Api): Promise<Fact<readonly CniNodeFact[]>> {
   return listFact(api, CNI_NODE_FACTS);
+}
+
+/** Undefined: there is none of that name. */
+export function readCniNode(api: Api, name: string): Promise<Fact<CniNodeFact | undefined>> {
+  return getFact(api, CNI_NODE_FACTS, { name });
 }
 
 export const CNI_NODE_FACTS: Resource<CniNodeFact> = {

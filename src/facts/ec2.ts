@@ -18,6 +18,7 @@ import { type Fact, type Gap, known, mapFact, unknown } from "./fact.ts";
 
 export interface Ec2 {
   readonly port: Ec2Port;
+  readonly region: string;
   readonly signal: AbortSignal;
 }
 
@@ -52,6 +53,19 @@ export async function readInterfaceWith(
     port.interfaces(filters, options),
   );
   return mapFact(found, ([first]) => first);
+}
+
+/** Those of a VPC that have one of these addresses of one family. An address out of an interface's prefix is none of them. */
+export function readInterfacesAt(
+  ec2: Ec2,
+  addresses: readonly string[],
+  vpc: string,
+): Promise<Fact<readonly NetworkInterface[]>> {
+  const [first = ""] = addresses;
+  const filter = first.includes(":") ? "ipv6-addresses.ipv6-address" : "addresses.private-ip-address";
+  return byValues("network interfaces", ec2, filter, addresses, (port, filters, options) =>
+    port.interfaces({ ...filters, "vpc-id": [vpc] }, options),
+  );
 }
 
 /** Those that there are among them. */

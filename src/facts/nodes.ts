@@ -2,7 +2,7 @@ import { fieldsOf, itemsOf, textOf, textsByKey } from "../kubernetes/fields.ts";
 import { readMetadata } from "../kubernetes/metadata.ts";
 import { NODES, POD_ENI, TRUNK_ANNOTATION } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
-import { type Api, listFact } from "./api.ts";
+import { type Api, getFact, listFact } from "./api.ts";
 import type { Fact } from "./fact.ts";
 
 export interface NodeFact {
@@ -34,6 +34,11 @@ export interface NodeFact {
 
 export function readNodes(api: Api): Promise<Fact<readonly NodeFact[]>> {
   return listFact(api, NODE_FACTS);
+}
+
+/** Undefined: there is none of that name. */
+export function readNode(api: Api, name: string): Promise<Fact<NodeFact | undefined>> {
+  return getFact(api, NODE_FACTS, { name });
 }
 
 export const NODE_FACTS: Resource<NodeFact> = {

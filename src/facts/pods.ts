@@ -3,7 +3,8 @@ import type { BranchAddress } from "../ipam/annotation.ts";
 import { type Fields, fieldsOf, itemsOf, textOf } from "../kubernetes/fields.ts";
 import { PODS, type Pod } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
-import { type Api, listFact } from "./api.ts";
+import type { Scope } from "../kubernetes/client.ts";
+import { type Api, getFact, listFact } from "./api.ts";
 import type { Fact } from "./fact.ts";
 
 /** Pods, of which a cluster has many: no more than what somebody reads. */
@@ -77,6 +78,16 @@ export interface ContainerPort {
 /** Those of a namespace, or all. */
 export function readPods(api: Api, namespace?: string): Promise<Fact<readonly PodFact[]>> {
   return listFact(api, POD_FACTS, namespace === undefined ? {} : { namespace });
+}
+
+/** Such as those of a node, by a field selector. */
+export function readPodsOf(api: Api, scope: Scope): Promise<Fact<readonly PodFact[]>> {
+  return listFact(api, POD_FACTS, scope);
+}
+
+/** Undefined: there is none of that name. */
+export function readPod(api: Api, namespace: string, name: string): Promise<Fact<PodFact | undefined>> {
+  return getFact(api, POD_FACTS, { namespace, name });
 }
 
 export function isFinished({ phase }: PodFact): boolean {

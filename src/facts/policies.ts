@@ -4,7 +4,7 @@ import { SECURITY_GROUP_POLICIES, SERVICE_ACCOUNTS } from "../kubernetes/objects
 import type { Resource } from "../kubernetes/resource.ts";
 import type { Labels } from "../policy/label-selector.ts";
 import type { SecurityGroupPolicy } from "../policy/security-group-policy.ts";
-import { type Api, listFact } from "./api.ts";
+import { type Api, getFact, listFact } from "./api.ts";
 import { type Condition, conditionsOf } from "./cni-nodes.ts";
 import type { Fact } from "./fact.ts";
 
@@ -34,6 +34,15 @@ export function readServiceAccounts(
   namespace?: string,
 ): Promise<Fact<readonly ServiceAccountFact[]>> {
   return listFact(api, SERVICE_ACCOUNT_FACTS, namespace === undefined ? {} : { namespace });
+}
+
+/** Undefined: there is none of that name. */
+export function readServiceAccount(
+  api: Api,
+  namespace: string,
+  name: string,
+): Promise<Fact<ServiceAccountFact | undefined>> {
+  return getFact(api, SERVICE_ACCOUNT_FACTS, { namespace, name });
 }
 
 export const POLICY_FACTS: Resource<PolicyFact> = {

@@ -13,6 +13,8 @@ export interface ServiceFact {
   readonly type: string;
   /** Without "None", so a headless Service has none. */
   readonly clusterIps: readonly string[];
+  /** Of an ExternalName. */
+  readonly externalName: string | undefined;
   readonly ports: readonly ServicePort[];
   readonly selector: Readonly<Record<string, string>>;
 }
@@ -52,6 +54,11 @@ export function readService(
   return getFact(api, SERVICES, { namespace, name });
 }
 
+/** Those that have the address as their first ClusterIP: one, or none. */
+export function readServicesAt(api: Api, clusterIp: string): Promise<Fact<readonly ServiceFact[]>> {
+  return listFact(api, SERVICES, { fieldSelector: `spec.clusterIP=${clusterIp}` });
+}
+
 /** Those of one Service, or of a namespace, or all. */
 export function readEndpointSlices(
   api: Api,
@@ -74,13 +81,14 @@ export const SERVICES: Resource<ServiceFact> = {
   isNamespaced: true,
   read(object) {
     const { namespace, name } = readMetadata(object);
-    const { type, clusterIP, clusterIPs, ports, selector } = fieldsOf(fieldsOf(object)["spec"]);
+    const { type, clusterIP, clusterIPs, externalName, ports, selector } = fieldsOf(fieldsOf(object)["spec"]);
     const all = [...itemsOf(clusterIPs), clusterIP].flatMap((one) => textOf(one) ?? []);
     return {
       namespace,
       name,
       type: textOf(type) ?? "ClusterIP",
       clusterIps: [...new Set(all)].filter((one) => one !== "" && one !== "None"),
+      externalName: textOf(externalName),
       ports: portsOf(ports),
       selector: textsByKey(selector),
     };

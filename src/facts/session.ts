@@ -36,7 +36,7 @@ export function openSession(flags: CommonFlags, { env, version, signal }: Around
       const region = flags.region ?? (env["AWS_REGION"] || undefined) ?? eks?.region ?? ofNodes;
       if (region === undefined) return skipped("EC2", "the Region is not known: give --region or AWS_REGION");
       port ??= new Ec2Port({ budgets: new Budgets(systemTimer), region });
-      return known({ port, signal });
+      return known({ port, region, signal });
     },
     [Symbol.dispose]: () => port?.close(),
   };
