@@ -3,6 +3,7 @@ import { type Api, listFact } from "../../facts/api.ts";
 import { readCniNodes } from "../../facts/cni-nodes.ts";
 import { readConfigMap } from "../../facts/config-maps.ts";
 import { type Fact, gapLine, known, mapFact } from "../../facts/fact.ts";
+import { readProxyMode } from "../../facts/kube-proxy.ts";
 import { readLeases } from "../../facts/leases.ts";
 import { readNetworkPolicies } from "../../facts/network-policies.ts";
 import { readPolicies, readServiceAccounts } from "../../facts/policies.ts";
@@ -10,7 +11,7 @@ import { readEndpointSlices } from "../../facts/services.ts";
 import { BRANCHLINE, readDaemonSets, readDeployments } from "../../facts/workloads.ts";
 import type { ClusterFacts, Source } from "../facts.ts";
 import { EVENTS, NODES, PODS } from "./resources.ts";
-import { cniNodeOf, daemonSetOf, entryIn, modeIn, policyOf } from "./shape.ts";
+import { cniNodeOf, daemonSetOf, entryIn, policyOf } from "./shape.ts";
 
 /** What the API server says, each kind of it once. */
 
@@ -45,7 +46,7 @@ export async function readApi(api: Api, now: number): Promise<ApiRead> {
     readNetworkPolicies(api),
     readEvents(api),
     readConfigMap(api, SYSTEM, "branchline-instance-types"),
-    readProxy(api),
+    readProxyMode(api),
   ]);
   const facts: ApiFacts = {
     now: { value: now },
@@ -62,7 +63,7 @@ export async function readApi(api: Api, now: number): Promise<ApiRead> {
     daemonSets: sourceOf(mapFact(daemonSets, (all) => all.map(daemonSetOf))),
     entry: sourceOf(await readEntry(api, daemonSets)),
     typeOverrides: sourceOf(mapFact(types, (data) => data ?? {})),
-    proxyMode: sourceOf(mapFact(proxy, (data) => (data === undefined ? undefined : modeIn(data)))),
+    proxyMode: sourceOf(proxy),
     webhooks: sourceOf(webhooks),
     guards: sourceOf(guards),
     mutators: sourceOf(
@@ -101,12 +102,6 @@ async function readEvents(api: Api) {
   );
   const refused = lists.find((list) => !list.known);
   return refused ?? known(lists.flatMap((list) => (list.known ? list.value : [])));
-}
-
-/** On EKS kube-proxy-config, elsewhere as kubeadm calls it. */
-async function readProxy(api: Api) {
-  const ofEks = await readConfigMap(api, SYSTEM, "kube-proxy-config");
-  return ofEks.known && ofEks.value === undefined ? readConfigMap(api, SYSTEM, "kube-proxy") : ofEks;
 }
 
 /** Of the agent's DaemonSet: the ConfigMap has its name. */

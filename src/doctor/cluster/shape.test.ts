@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { daemonSetOf, entryIn, modeIn } from "./shape.ts";
+import { modeIn } from "../../facts/kube-proxy.ts";
+import { daemonSetOf, entryIn } from "./shape.ts";
 
 it.each([
   ["EKS's", { config: 'kind: KubeProxyConfiguration\nmode: "ipvs"\nipvs:\n  scheduler: rr\n' }, "ipvs"],

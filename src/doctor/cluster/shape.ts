@@ -47,9 +47,3 @@ export function entryIn(from: string, data: Readonly<Record<string, string>>): E
     return undefined;
   }
 }
-
-/** Of kube-proxy's configuration, which is YAML in one of two keys. */
-export function modeIn(data: Readonly<Record<string, string>>): string {
-  const text = data["config"] ?? data["config.conf"] ?? "";
-  return /^mode:[ \t]*"?([a-z]*)"?[ \t]*$/m.exec(text)?.[1] ?? "";
-}
