@@ -174,7 +174,8 @@ function addressesOf(annotation: string): readonly BranchAddress[] {
   }
 }
 
-function portsOf(container: Fields): ContainerPort[] {
+/** Of a container. */
+export function portsOf(container: Fields): ContainerPort[] {
   return itemsOf(container["ports"])
     .map(fieldsOf)
     .flatMap(({ name, containerPort, protocol }) =>
@@ -184,7 +185,8 @@ function portsOf(container: Fields): ContainerPort[] {
     );
 }
 
-function probesOf(container: Fields, ports: readonly ContainerPort[]): Probe[] {
+/** Of a container; `ports` are those of all its pod's, as a probe may name one. */
+export function probesOf(container: Fields, ports: readonly ContainerPort[]): Probe[] {
   return (["liveness", "readiness", "startup"] as const).flatMap((kind) => {
     const probe = fieldsOf(container[`${kind}Probe`]);
     return (
