@@ -57,13 +57,17 @@ export function questionsOf(flags: QuestionFlags, namespace: string): readonly Q
 /** A name has to be looked up first. */
 function toHost(text: string): readonly Question[] {
   const url = /^[a-z]+:\/\/([^/]+)/i.exec(text);
-  if (url !== null) throw new UsageError(`--to ${quote(text)} is a URL: give HOST:PORT, such as ${url[1] ?? ""}`);
+  if (url !== null)
+    throw new UsageError(`--to ${quote(text)} is a URL: give HOST:PORT, such as ${url[1] ?? ""}`);
   const { name, ...port } = splitPort(text, "--to", "HOST:PORT[/udp]");
   const bare = /^\[(.+)\]$/.exec(name)?.[1] ?? name;
   const address = canonicalIp(bare);
   if (address !== undefined) return [{ kind: "to", host: address, isAddress: true, ...port }];
   const host = bare.toLowerCase().replace(/\.$/, "");
-  if (!/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(host) || host.length > 253)
+  if (
+    !/^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/.test(host) ||
+    host.length > 253
+  )
     throw new UsageError(`--to ${quote(text)}: ${quote(bare)} is neither an address nor a name`);
   return [{ kind: "dns" }, { kind: "to", host, isAddress: false, ...port }];
 }
@@ -72,7 +76,9 @@ function splitPort(text: string, flag: string, form: string): Port & { readonly 
   const [, name, port] = /^(.+):([^:\]]*)$/.exec(text) ?? [];
   // An address of IPv6 without brackets has no port that could be told from it.
   if (name === undefined || port === undefined || (name.includes(":") && !/^\[.*\]$/.test(name)))
-    throw new UsageError(`${flag} ${quote(text)} is not ${form}${text.includes(":") ? "; IPv6 is [ADDRESS]:PORT" : ""}`);
+    throw new UsageError(
+      `${flag} ${quote(text)} is not ${form}${text.includes(":") ? "; IPv6 is [ADDRESS]:PORT" : ""}`,
+    );
   return { name, ...portOf(port, `${flag} ${quote(text)}`) };
 }
 
