@@ -1,7 +1,7 @@
 import type { Instance, NetworkInterface } from "../ec2/types.ts";
 import type { Api } from "../facts/api.ts";
 import { type Ec2, readInstances, readInterfaces, readInterfacesAt } from "../facts/ec2.ts";
-import { type Fact, known, mapFact } from "../facts/fact.ts";
+import { type Fact, known, mapFact, unknown } from "../facts/fact.ts";
 import { type NodeFact, readNode } from "../facts/nodes.ts";
 import { familyOf } from "../values/ip.ts";
 import type { Party, Wanted } from "./party.ts";
@@ -19,52 +19,72 @@ export interface Network {
   readonly instances: Fact<ReadonlyMap<string, Instance>>;
 }
 
+/** What has been read of the pod itself before. */
+export interface Own {
+  readonly node: Fact<NodeFact | undefined>;
+  readonly branch: Fact<NetworkInterface | undefined>;
+  readonly instance: Fact<Instance | undefined>;
+}
+
 export async function lookAtNetwork(
   api: Api,
   ec2: Fact<Ec2>,
-  /** The pod's own node, which has been read. */
-  own: { readonly name: string; readonly node: Fact<NodeFact | undefined> },
+  own: Own & { readonly name: string },
   paths: readonly Wanted[],
 ): Promise<Network> {
   const parties = paths.flatMap(({ from, to }) => [from, to]);
   const pods = parties.flatMap((party) => (party.kind === "pod" ? [party.pod] : []));
-  // Of whom it is the node's own interfaces that send.
-  const senders = paths.flatMap(({ from }) => nodeOf(from));
   const nodes = new Map([[own.name, own.node]]);
-  await readNodes(api, nodes, [
-    ...senders,
-    ...parties.flatMap((party) => (party.kind === "node" ? [party.name] : [])),
-  ]);
+  // Of whom it is the node's own interfaces that send.
+  await readNodes(api, nodes, [...paths.map(({ from }) => from), ...parties.filter(isNode)].flatMap(nodesOf));
   if (!ec2.known) return { vpc: ec2, branches: ec2, byAddress: ec2, nodes, instances: ec2 };
   const ids = pods.flatMap(({ branch }) => (branch?.readable === true ? [branch.eniId] : []));
-  const [first, branches] = await Promise.all([
-    readInstances(ec2.value, instanceIds(nodes)),
-    readInterfaces(ec2.value, ids),
+  const [instances, branches] = await Promise.all([
+    readOthers(own.instance, instanceIds(nodes), (others) => readInstances(ec2.value, others)),
+    readOthers(own.branch, ids, (others) => readInterfaces(ec2.value, others)),
   ]);
-  const vpc = vpcOf(own.node, first, branches);
-  const addresses = [...new Set(parties.flatMap(addressesOf))];
-  const found = await readAt(ec2.value, vpc, addresses);
+  const vpc = vpcOf(own);
+  const byAddress = await readAt(ec2.value, vpc, [...new Set(parties.flatMap(addressesOf))]);
   // An address out of an interface's prefix is found by its node only.
-  const rest = pods.filter(
-    (pod) => pod.branch === undefined && found.known && !pod.addresses.some((one) => found.value.has(one)),
+  const unseen = pods.filter(
+    (pod) =>
+      pod.branch === undefined && byAddress.known && !pod.addresses.some((one) => byAddress.value.has(one)),
   );
   const before = nodes.size;
   await readNodes(
     api,
     nodes,
-    rest.map(({ node }) => node),
+    unseen.map(({ node }) => node),
   );
-  const instances = nodes.size === before ? first : await readInstances(ec2.value, instanceIds(nodes));
   return {
     vpc,
-    branches: mapFact(branches, (all) => new Map(all.map((eni) => [eni.id, eni]))),
-    byAddress: found,
+    branches,
+    byAddress,
     nodes,
-    instances: mapFact(instances, (all) => new Map(all.map((instance) => [instance.id, instance]))),
+    instances:
+      nodes.size === before
+        ? instances
+        : await readOthers(own.instance, instanceIds(nodes), (others) => readInstances(ec2.value, others)),
   };
 }
 
-function nodeOf(party: Party): readonly string[] {
+/** By id, without asking again for what is known. */
+async function readOthers<T extends { readonly id: string }>(
+  own: Fact<T | undefined>,
+  ids: readonly string[],
+  read: (others: readonly string[]) => Promise<Fact<readonly T[]>>,
+): Promise<Fact<ReadonlyMap<string, T>>> {
+  const seen = own.known && own.value !== undefined ? [own.value] : [];
+  const others = ids.filter((id) => !seen.some((one) => one.id === id));
+  const rest = others.length === 0 ? known([]) : await read(others);
+  return mapFact(rest, (all) => new Map([...seen, ...all].map((one) => [one.id, one])));
+}
+
+function isNode({ kind }: Party): boolean {
+  return kind === "node";
+}
+
+function nodesOf(party: Party): readonly string[] {
   if (party.kind === "node") return [party.name];
   return party.kind === "pod" && party.pod.node !== "" ? [party.pod.node] : [];
 }
@@ -96,25 +116,16 @@ function addressesOf(party: Party): readonly string[] {
   }
 }
 
-function vpcOf(
-  node: Fact<NodeFact | undefined>,
-  instances: Fact<readonly Instance[]>,
-  branches: Fact<readonly NetworkInterface[]>,
-): Fact<string> {
-  const id = node.known ? node.value?.instance : undefined;
-  const its = instances.known ? instances.value.find((one) => one.id === id) : undefined;
-  const [branch] = branches.known ? branches.value : [];
-  const vpc = its?.vpc ?? branch?.vpc;
+function vpcOf({ instance, branch }: Own): Fact<string> {
+  const its = instance.known ? instance.value?.vpc : undefined;
+  const vpc = its ?? (branch.known ? branch.value?.vpc : undefined);
   if (vpc !== undefined) return known(vpc);
-  if (!instances.known) return instances;
-  return {
-    known: false,
-    gap: {
-      what: "the VPC",
-      reason: "failed",
-      message: "EC2 shows neither the instance of the pod's node nor its branch",
-    },
-  };
+  if (!instance.known) return instance;
+  return unknown({
+    what: "the VPC",
+    reason: "failed",
+    message: "EC2 shows neither the instance of the pod's node nor its branch",
+  });
 }
 
 async function readAt(
