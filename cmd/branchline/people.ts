@@ -10,6 +10,7 @@ import { errorCode } from "../../src/sys/errno.ts";
 import { messageOf } from "../../src/text/error-words.ts";
 import { styleOf } from "../../src/text/style.ts";
 import { doctor as doctorCommand } from "./doctor.ts";
+import { explain as explainCommand } from "./explain.ts";
 import { outcomeOf, type PeopleCommand, withCommonFlags } from "./people-command.ts";
 
 /** The command line for people: commands that only read, help, completion. A script of its own, which cli.ts loads. */
@@ -87,6 +88,7 @@ export async function commandLine(args: readonly string[]): Promise<number> {
           );
       },
     );
+  register(explainCommand);
   register(doctorCommand);
   for (const [name, summary] of OTHERS) root.command(name, summary);
   if (called === PLUGIN_COMPLETION) {
