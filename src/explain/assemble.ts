@@ -8,7 +8,6 @@ import { enforcementIn } from "./enforcement.ts";
 import { oneLine } from "./events.ts";
 import type { Paths } from "./paths.ts";
 import type { ExplainedPod } from "./pod.ts";
-import { problemsOf } from "./problems/index.ts";
 import { mapFact } from "../facts/fact.ts";
 import type {
   NetworkKind,
@@ -20,12 +19,13 @@ import type {
   ReportedGroups,
 } from "./report.ts";
 import { reportPaths } from "./report-path.ts";
-import type { Situation } from "./situation.ts";
+import type { Problem, Situation } from "./situation.ts";
 
 /** From what was looked at to the report. Pure. */
 
 export interface Looked {
   readonly situation: Situation;
+  readonly problems: readonly Problem[];
   readonly paths: Paths;
   /** Of the questions. */
   readonly notes: readonly string[];
@@ -38,11 +38,11 @@ export interface Looked {
 /** More are not shown: the newest say what is. */
 const MOST_EVENTS = 10;
 
-export function assemble({ situation, paths: looked, notes, isAsked, branchline, flags }: Looked): Report {
+export function assemble(all: Looked): Report {
+  const { situation, problems, paths: looked, notes, isAsked, branchline, flags } = all;
   const { facts, selected, ec2 } = situation;
   const { pod } = facts;
   const group = namesOf(ec2.groups);
-  const problems = problemsOf(situation);
   const paths = reportPaths(looked.paths, { group, flags });
   const gaps = gapsIn(situation, looked.gaps);
   const branch = reportBranch(situation);
@@ -86,7 +86,7 @@ export function assemble({ situation, paths: looked, notes, isAsked, branchline,
       gaps,
       isAsked,
       noPaths: noPathsOf(pod),
-      fine: fineOf(pod, paths.length),
+      fine: fineOf(pod, new Set(paths.map(({ title }) => title)).size),
     }),
   };
 }
@@ -121,7 +121,10 @@ export function noPathsOf(pod: ExplainedPod): string | undefined {
 }
 
 function fineOf(pod: ExplainedPod, paths: number): string {
-  const reached = paths === 0 ? "" : ", and reaches what was asked";
+  const reached =
+    paths === 0
+      ? ""
+      : `, and ${paths === 1 ? "the path" : `all ${paths} paths`} that ${paths === 1 ? "was" : "were"} followed ${paths === 1 ? "is" : "are"} open`;
   switch (networkOf(pod)) {
     case "ended":
       return `fine: the pod has ended (${pod.phase}), and given back what it had`;

@@ -13,9 +13,11 @@ import { lookAtPod, lookForPod } from "./look.ts";
 import { lookAtGroups, lookAtOwn, lookAtSubnet, type OwnEc2 } from "./look-ec2.ts";
 import { partyOf, type Targets } from "./party.ts";
 import { lookAtPaths, type Path, type Paths } from "./paths.ts";
+import { problemsOf } from "./problems/index.ts";
 import { selectedBy } from "./policies.ts";
 import { isName, type PodName, type Question, type QuestionFlags, questionsOf } from "./question.ts";
 import type { Report } from "./report.ts";
+import type { Situation } from "./situation.ts";
 import { targetsOf } from "./targets/index.ts";
 import { linesOf } from "./text.ts";
 
@@ -55,33 +57,53 @@ async function explained(
   questions: readonly Question[],
   { isAsked, around }: { readonly isAsked: boolean; readonly around: Around },
 ): Promise<Report> {
-  const { pod } = facts;
   const own = await lookAtOwn(ec2, facts);
-  const { targets, notes } = await lookForTargets(api, facts, questions);
+  const situation = await lookAtSituation(ec2, facts, own);
+  const problems = problemsOf(situation);
+  // What keeps the pod from its branch comes first, unless somebody asks for more.
+  const isFollowed = isAsked || problems.length === 0;
+  const { targets, notes } = isFollowed
+    ? await lookForTargets(api, facts, questions)
+    : { targets: [], notes: [] };
   const paths = await lookAtPaths(api, ec2, facts, { node: facts.node, ...own }, targets);
-  const { policies, accountLabels } = facts;
-  const selected = !accountLabels.known
-    ? mapFact(policies, (all) => selectedBy(pod, all, undefined))
-    : mapFact(policies, (all) => selectedBy(pod, all, accountLabels.value));
-  const ids = [
-    ...(selected.known ? selected.value.groups : []),
-    ...(pod.fargate?.groups ?? []),
-    ...groupsIn(own),
-    ...groupsOn(paths),
-  ];
-  const isWaiting = pod.asksForBranch && pod.branch === undefined;
-  const [groups, subnet] = await Promise.all([
-    lookAtGroups(ec2, ids),
-    isWaiting ? lookAtSubnet(ec2, facts, own) : skipped("subnets", "the pod does not wait"),
-  ]);
   return assemble({
-    situation: { facts, selected, ec2: { ...own, groups, subnet } },
+    situation: { ...situation, ec2: { ...situation.ec2, groups: await withOthers(ec2, situation, paths) } },
+    problems,
     paths,
     notes,
     isAsked,
     branchline: around.version,
     flags: ec2.known ? cliFlags(ec2.value.region, around.env) : "",
   });
+}
+
+async function lookAtSituation(ec2: Fact<Ec2>, facts: PodFacts, own: OwnEc2): Promise<Situation> {
+  const { pod, policies, accountLabels } = facts;
+  const labels = accountLabels.known ? accountLabels.value : undefined;
+  const selected = mapFact(policies, (all) => selectedBy(pod, all, labels));
+  const ids = [
+    ...(selected.known ? selected.value.groups : []),
+    ...(pod.fargate?.groups ?? []),
+    ...groupsIn(own),
+  ];
+  const isWaiting = pod.asksForBranch && pod.branch === undefined;
+  const [groups, subnet] = await Promise.all([
+    lookAtGroups(ec2, ids),
+    isWaiting ? lookAtSubnet(ec2, facts, own) : skipped("subnets", "the pod does not wait"),
+  ]);
+  return { facts, selected, ec2: { ...own, groups, subnet } };
+}
+
+/** With the groups of the other ends of paths. */
+async function withOthers(
+  ec2: Fact<Ec2>,
+  { ec2: { groups } }: Situation,
+  paths: Paths,
+): Promise<Situation["ec2"]["groups"]> {
+  if (!groups.known) return groups;
+  const others = groupsOn(paths).filter((id) => !groups.value.some((one) => one.id === id));
+  if (others.length === 0) return groups;
+  return mapFact(await lookAtGroups(ec2, others), (more) => [...groups.value, ...more]);
 }
 
 /** None of a pod that has no network yet, or no more. */

@@ -134,13 +134,13 @@ function eventLines({ events }: Report): readonly string[] {
 }
 
 function pathLines(path: ReportedPath, style: Style): readonly string[] {
-  const { title, from, to, way, hops, commands, notes } = path;
+  const { title, from, to, way, commands, notes } = path;
   const fields: (readonly [string, string])[] = [
     ...(from === undefined ? [] : [["from", wordsOfEnd(from)] as const]),
     ...(to === undefined ? [] : [["to", `${wordsOfEnd(to)}, ${path.protocol} ${path.port}`] as const]),
     ...notes.map((note) => ["", note] as const),
     ...way.map((words, i) => [i === 0 ? "way" : "", words] as const),
-    ...hops.map((hop) => [labelOf(hop), paint(hop, style)] as const),
+    ...shownHops(path).map((hop) => [labelOf(hop), paint(hop, style)] as const),
   ];
   return [
     style.bold(`Path: ${title}`),
@@ -151,6 +151,15 @@ function pathLines(path: ReportedPath, style: Style): readonly string[] {
   ];
 }
 
+/** That groups know the connection is said of answers once, and of those that come. */
+function shownHops({ hops, answer }: ReportedPath): readonly ReportedHop[] {
+  const tracked = hops.filter(({ kind }) => kind === "tracked");
+  const [first] = tracked;
+  const others = hops.filter(({ kind }) => kind !== "tracked");
+  if (first === undefined || answer === "does not reach") return others;
+  return [...others, { ...first, text: "the groups at both ends know the connection" }];
+}
+
 function wordsOfEnd({ name, address, interface: eni, groups }: ReportedEnd): string {
   const at = name === address ? name : `${name} (${address})`;
   return eni === undefined ? at : `${at} by ${eni}: ${wordsOfGroups(groups)}`;
@@ -158,8 +167,9 @@ function wordsOfEnd({ name, address, interface: eni, groups }: ReportedEnd): str
 
 /** Beside each hop, what the packets do there. */
 function labelOf({ direction, answers, kind }: ReportedHop): string {
-  const way = answers ? `answer ${direction}` : direction;
-  return kind === "early-demux" ? "node" : way;
+  if (kind === "early-demux") return "node";
+  if (kind === "tracked") return "answers";
+  return answers ? `answer ${direction}` : direction;
 }
 
 function paint({ result, text }: ReportedHop, style: Style): string {

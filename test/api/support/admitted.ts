@@ -16,10 +16,16 @@ export const VALUES = valuesOf({
 const SERVICE = "/api/v1/namespaces/kube-system/services/branchline-controller";
 
 /** On loopback, where a listener takes the place of kube-proxy. */
-const SERVICES = "127.96.0.0/16";
+export const SERVICES = "127.96.0.0/16";
 
 /** Far more than anything takes on a busy machine. */
 export const SOON_MS = 120_000;
+
+interface AdmittedOptions {
+  readonly nodes?: number;
+  /** As arguments of helm. */
+  readonly values?: readonly string[];
+}
 
 export class AdmittedCluster implements AsyncDisposable {
   readonly cluster: ControlledCluster;
@@ -34,11 +40,12 @@ export class AdmittedCluster implements AsyncDisposable {
     this.address = address;
   }
 
-  static async start(): Promise<AdmittedCluster> {
+  /** With other values of the chart, if any are given: all of them. */
+  static async start({ nodes = 1, values = VALUES }: AdmittedOptions = {}): Promise<AdmittedCluster> {
     const serve = [`--service-cluster-ip-range=${SERVICES}`];
-    const cluster = await ControlledCluster.start({ nodes: 1, crds: false, serve });
+    const cluster = await ControlledCluster.start({ nodes, crds: false, serve });
     try {
-      await mustHelm(cluster.server, RELEASE, "install", ...VALUES);
+      await mustHelm(cluster.server, RELEASE, "install", ...values);
       const { spec } = await cluster.admin.get(SERVICE);
       const kubeconfig = await cluster.server.kubeconfigOf("kube-system", "branchline-controller");
       return new AdmittedCluster(cluster, kubeconfig, String(spec?.["clusterIP"]));
