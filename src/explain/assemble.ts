@@ -121,10 +121,7 @@ export function noPathsOf(pod: ExplainedPod): string | undefined {
 }
 
 function fineOf(pod: ExplainedPod, paths: number): string {
-  const reached =
-    paths === 0
-      ? ""
-      : `, and ${paths === 1 ? "the path" : `all ${paths} paths`} that ${paths === 1 ? "was" : "were"} followed ${paths === 1 ? "is" : "are"} open`;
+  const reached = paths === 0 ? "" : `, and ${openPaths(paths)}`;
   switch (networkOf(pod)) {
     case "ended":
       return `fine: the pod has ended (${pod.phase}), and given back what it had`;
@@ -140,6 +137,11 @@ function fineOf(pod: ExplainedPod, paths: number): string {
     case "none":
       return "fine so far: it has no address yet";
   }
+}
+
+function openPaths(count: number): string {
+  if (count === 1) return "the path that was followed is open";
+  return `${count === 2 ? "both" : `all ${count}`} paths that were followed are open`;
 }
 
 function namesOf(groups: Fact<readonly SecurityGroup[]>): (id: string) => ReportedGroup {

@@ -6,8 +6,8 @@ import type { ExplainedPolicy } from "./policy.ts";
 /** Which policies select a pod, why each of the others does not, and which came too late. Pure. */
 
 /**
- * - `selects`: and it was there in time.
- * - `late`: it was made or changed after the pod's groups were settled, so it does not count for this pod.
+ * - `selects`: and it was there in time; it may have changed since.
+ * - `late`: it was made after the pod's groups were settled, so it does not count for this pod.
  * - `maybe`: it cannot be evaluated.
  * - `elsewhere`: it would select the pod, but is of another namespace.
  */
@@ -88,14 +88,15 @@ function inTime(pod: ExplainedPod, policy: ExplainedPolicy): PolicyFinding {
     return {
       policy,
       selection: "late",
-      why: `matched too late: it was made at ${policy.createdAt}, after ${moment} (${settled})`,
+      why: `it was made at ${policy.createdAt}, after ${moment} (${settled})`,
     };
   }
-  if (pod.branch !== undefined && settled !== undefined && policy.changedAt > settled)
-    return {
-      policy,
-      selection: "late",
-      why: `it was changed at ${policy.changedAt}, after the pod's branch was made (${settled})`,
-    };
-  return { policy, selection: "selects", why: "" };
+  const isChanged = pod.branch !== undefined && settled !== undefined && policy.changedAt > settled;
+  return {
+    policy,
+    selection: "selects",
+    why: isChanged
+      ? `it was changed at ${policy.changedAt}, after the pod's branch was made (${settled})`
+      : "",
+  };
 }

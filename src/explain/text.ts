@@ -15,6 +15,8 @@ import type {
 /** What `branchline explain` prints for people: lines without line breaks. The last one is the answer. */
 
 const INDENT = 2;
+/** More are counted; those that select the pod are shown in any case. */
+const MOST_POLICIES = 12;
 
 export function linesOf(report: Report, style: Style): readonly string[] {
   const sections = [
@@ -87,17 +89,23 @@ const SELECTIONS = {
 } as const;
 
 function policyLines({ policies, otherPolicies, groups }: Report): readonly string[] {
+  // They come first.
+  const counts = policies.filter(({ selection }) => selection !== "no" && selection !== "elsewhere").length;
   const rows = policies.map(({ namespace, name, selection, why, groups: ids }) => [
     `${namespace}/${name}`,
     SELECTIONS[selection],
     why ?? ids.join(", "),
   ]);
-  const table = tableLines({ head: ["POLICY", "", "WHY"], rows })
+  const shown = rows.slice(0, Math.max(MOST_POLICIES, counts));
+  const table = tableLines({ head: ["POLICY", "", "WHY"], rows: shown })
     .slice(1)
     .map(indented);
   if (groups.wanted === undefined) return [];
   return [
     ...(table.length === 0 ? [indented("none in its namespace")] : table),
+    ...(shown.length < rows.length
+      ? [indented(`and ${rows.length - shown.length} more that do not (-o json has all)`)]
+      : []),
     ...(otherPolicies === 0
       ? []
       : [indented(`${counted(otherPolicies, "policy")} of other namespaces, for their pods only`)]),

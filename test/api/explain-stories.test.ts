@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { ApiClient } from "../ground/kubernetes/client.ts";
+import { ApiClient, type KubernetesObject } from "../ground/kubernetes/client.ts";
 import { eventually, sleep } from "../ground/run.ts";
 import { askForBranch } from "./support/ask.ts";
 import { RunningAgent } from "./support/running-agent.ts";
@@ -40,8 +40,6 @@ beforeAll(async () => {
   await cluster.declareFeature("node-1");
   for (const name of ["a", "b", "c", "d"]) await told.createGroup(name, vpc);
   groups = new Map((await cluster.dump()).groups.map(({ name, id }) => [name, id]));
-  for (const app of ["web", "db"]) await cluster.createPolicy(app, { app }, [group(app)]);
-  await policiesAreKnown();
   await hasTrunk("node-1");
   const address = await told.takeAddress(instance);
   await told.createPod("coredns-0", {
@@ -60,26 +58,43 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** The API server's own policies act a moment after they are there, and the webhook's replica has to know them. */
-async function policiesAreKnown(): Promise<void> {
+/** A namespace of its own for each story, but for the first, with a policy for pods of each app. */
+async function policies(
+  namespace: string,
+  wanted: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
+  if (namespace !== "shop") await told.cluster.makeNamespace(namespace);
+  for (const [app, ids] of Object.entries(wanted))
+    await told.cluster.createPolicy(app, { app }, ids, namespace);
+  // The API server's own policies know of it a moment later.
+  for (const app of Object.keys(wanted)) await isSelected(namespace, { app });
+}
+
+async function isSelected(namespace: string, labels: Readonly<Record<string, string>>): Promise<void> {
   await eventually(
-    "a selected pod is given its limit",
+    `a pod in ${namespace} is given its limit`,
     async () => {
-      await told.createPod("trial-0", { node: "node-1" });
-      const pod = await told.admin.get("/api/v1/namespaces/shop/pods/trial-0");
-      await told.cluster.deletePod("trial-0");
-      return JSON.stringify(pod.spec).includes(POD_ENI) ? true : undefined;
+      const { status, body } = await told.admin.request(
+        "POST",
+        `/api/v1/namespaces/${namespace}/pods?dryRun=All`,
+        {
+          metadata: { name: "trial", labels },
+          spec: { containers: [{ name: "c", image: "i" }] },
+        },
+      );
+      return status === 201 && JSON.stringify((body as KubernetesObject).spec).includes(POD_ENI)
+        ? true
+        : undefined;
     },
-    60_000,
+    30_000,
   );
 }
 
-/** Compares with the page, and with what the exit status has to be. */
+/** Compares with the page, and with what the exit status has to be: of a pipe it is that of its last command. */
 function expectStory(heading: string, ...steps: readonly (readonly [Told, number])[]): void {
   for (const [{ stderr }] of steps) expect(stderr).toBe("");
   const transcript = transcriptOf(steps.map(([{ step }]): Step => step));
   expect(transcript).toBe(documented(PAGE, heading, transcript));
-  // Of a pipe it is the status of its last command.
   expect(steps.map(([{ status }]) => status)).toEqual(steps.map(([, status]) => status));
 }
 
@@ -87,11 +102,7 @@ async function said(name: string, reason: string, words: string): Promise<void> 
   await eventually(
     `${reason} of ${name}: ${words}`,
     async () => {
-      const events = await told.admin.list<{
-        reason: string;
-        message: string;
-        involvedObject: { name: string };
-      }>("/api/v1/events");
+      const events = await told.admin.list<Event>("/api/v1/events");
       const found = events.some(
         (one) => one.involvedObject.name === name && one.reason === reason && one.message.includes(words),
       );
@@ -101,6 +112,12 @@ async function said(name: string, reason: string, words: string): Promise<void> 
   );
 }
 
+interface Event {
+  readonly reason: string;
+  readonly message: string;
+  readonly involvedObject: { readonly name: string };
+}
+
 /** The commands that it printed. */
 async function obeyAll({ stdout }: Told): Promise<void> {
   const lines = stdout.split("\n").filter((line) => line.trim().startsWith("aws ec2"));
@@ -108,51 +125,62 @@ async function obeyAll({ stdout }: Told): Promise<void> {
   for (const line of lines) await told.obey(line);
 }
 
-it("a DNS rule is missing, and the command that is printed mends it", async () => {
-  await told.createRunning("web-0", { node: "node-1" });
+it("a DNS rule is missing, and the commands that are printed mend it", async () => {
+  await policies("shop", { web: [group("web")], db: [group("db")] });
+  await told.createRunning("web-0", { node: "node-1", namespace: "shop" });
   const before = await told.tell("branchline explain pod web-0 -n shop");
   await obeyAll(before);
   const after = await told.tell("branchline explain pod web-0 -n shop | tail -1");
   expectStory("A DNS rule is missing", [before, 1], [after, 0]);
 });
 
-it("a probe of a strict pod is not let in", async () => {
-  const readinessProbe = { httpGet: { path: "/", port: 8080 } };
-  await told.createRunning("probed-0", { node: "node-1", container: { readinessProbe } });
-  const before = await told.tell("branchline explain pod probed-0 -n shop");
+it("a database does not let a pod in, and the command that is printed mends it", async () => {
+  await told.createRunning("db-0", { node: "node-1", namespace: "shop", labels: { app: "db" } });
+  const before = await told.tell("branchline explain pod web-0 -n shop --to-pod db-0:5432");
   await obeyAll(before);
-  const after = await told.tell("branchline explain pod probed-0 -n shop | tail -1");
-  expectStory("A probe fails under strict", [before, 1], [after, 0]);
+  const after = await told.tell("branchline explain pod web-0 -n shop --to-pod db-0:5432 | tail -1");
+  expectStory("A database does not answer", [before, 1], [after, 0]);
+});
+
+it("a probe of a strict pod is not let in, and the command that is printed mends it", async () => {
+  const readinessProbe = { httpGet: { path: "/", port: 8080 } };
+  await policies("front", { web: [group("a")] });
+  await told.createRunning("web-0", { node: "node-1", namespace: "front", container: { readinessProbe } });
+  const before = await told.tell("branchline explain pod web-0 -n front --from-node");
+  await obeyAll(before);
+  const after = await told.tell("branchline explain pod web-0 -n front --from-node | tail -1");
+  expectStory("A probe fails in strict mode", [before, 1], [after, 0]);
 });
 
 it("a group of a policy was deleted", async () => {
   const gone = await told.createGroup("gone", vpc);
-  await told.cluster.createPolicy("orders", { app: "orders" }, [gone]);
+  await policies("orders", { orders: [gone] });
   await told.cluster.callEc2("DeleteSecurityGroup", { GroupId: gone });
-  await told.createPod("orders-0", { node: "node-1", labels: { app: "orders" } });
+  await told.createPod("orders-0", { node: "node-1", namespace: "orders", labels: { app: "orders" } });
   await said("orders-0", "BranchFailed", "InvalidGroup.NotFound");
-  expectStory("A group was deleted", [await told.tell("branchline explain pod orders-0 -n shop"), 1]);
-  await told.cluster.deletePod("orders-0");
+  expectStory("A group was deleted", [await told.tell("branchline explain pod orders-0 -n orders"), 1]);
+  await told.cluster.deletePod("orders-0", "orders");
 });
 
 it("a policy matched too late", async () => {
-  await told.createPod("late-0", { node: "node-1", labels: { app: "late" } });
-  await told.runs("late-0", await told.takeAddress(instance));
+  await policies("search", {});
+  await told.createPod("search-0", { node: "node-1", namespace: "search", labels: { app: "search" } });
+  await told.runs("search-0", await told.takeAddress(instance), "search");
   // Times of the API server are to the second.
   await sleep(1_100);
-  await told.cluster.createPolicy("late", { app: "late" }, [group("db")]);
-  expectStory("A policy matched too late", [await told.tell("branchline explain pod late-0 -n shop"), 1]);
+  await told.cluster.createPolicy("search", { app: "search" }, [group("db")], "search");
+  expectStory("A policy matched too late", [await told.tell("branchline explain pod search-0 -n search"), 1]);
 });
 
 it("a VLAN id was given twice", async () => {
-  // AWS's controller is known to: it is played here, with a branch that is real.
-  const first = await told.createRunning("first-0", { node: "node-1" });
-  const aws = ApiClient.of(await told.cluster.server.kubeconfigFor({ user: "eks:vpc-resource-controller" }));
-  await told.admin.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
-    metadata: { name: "aws-controller" },
-    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
-    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "eks:vpc-resource-controller" }],
+  await policies("stock", { stock: [group("web")], audit: [group("db")] });
+  const first = await told.createRunning("stock-0", {
+    node: "node-1",
+    namespace: "stock",
+    labels: { app: "stock" },
   });
+  // AWS's controller is known to give one twice: it is played here, with a branch that is real.
+  const aws = await awsController();
   const { interfaces } = await told.cluster.dump();
   const subnet = interfaces.find(({ id }) => id === first.eniId)?.subnet ?? "";
   const made = await told.cluster.callEc2("CreateNetworkInterface", {
@@ -160,21 +188,19 @@ it("a VLAN id was given twice", async () => {
     "SecurityGroupId.1": group("db"),
   });
   const of = (name: string) => new RegExp(`<${name}>(.*?)<`).exec(made)?.[1] ?? "";
-  await told.createPod("second-0", { node: "node-1", labels: { app: "db" } });
-  const annotation = JSON.stringify([
-    {
-      eniId: of("networkInterfaceId"),
-      ifAddress: of("macAddress"),
-      privateIp: of("privateIpAddress"),
-      vlanId: first.vlanId,
-      subnetCidr: first.subnetCidr,
-    },
-  ]);
-  await aws.patch("/api/v1/namespaces/shop/pods/second-0", "merge", {
-    metadata: { annotations: { [POD_ENI]: annotation } },
+  await told.createPod("audit-0", { node: "node-1", namespace: "stock", labels: { app: "audit" } });
+  const annotation = {
+    eniId: of("networkInterfaceId"),
+    ifAddress: of("macAddress"),
+    privateIp: of("privateIpAddress"),
+    vlanId: first.vlanId,
+    subnetCidr: first.subnetCidr,
+  };
+  await aws.patch("/api/v1/namespaces/stock/pods/audit-0", "merge", {
+    metadata: { annotations: { [POD_ENI]: JSON.stringify([annotation]) } },
   });
-  expectStory("A VLAN id is held twice", [await told.tell("branchline explain pod second-0 -n shop"), 1]);
-  await told.cluster.deletePod("second-0");
+  expectStory("A VLAN id is held twice", [await told.tell("branchline explain pod audit-0 -n stock"), 1]);
+  await told.cluster.deletePod("audit-0", "stock");
 });
 
 it("a subnet is full", async () => {
@@ -182,10 +208,11 @@ it("a subnet is full", async () => {
   await addNode("node-2", "m5.large", subnet);
   await hasTrunk("node-2");
   await fill(subnet);
-  await told.createPod("web-5", { node: "node-2" });
-  await said("web-5", "BranchFailed", "InsufficientFreeAddressesInSubnet");
-  expectStory("A subnet is full", [await told.tell("branchline explain pod web-5 -n shop"), 1]);
-  await told.cluster.deletePod("web-5");
+  await policies("media", { media: [group("web")] });
+  await told.createPod("media-0", { node: "node-2", namespace: "media", labels: { app: "media" } });
+  await said("media-0", "BranchFailed", "InsufficientFreeAddressesInSubnet");
+  expectStory("A subnet is full", [await told.tell("branchline explain pod media-0 -n media"), 1]);
+  await told.cluster.deletePod("media-0", "media");
 });
 
 it("a quota is reached", async () => {
@@ -193,42 +220,50 @@ it("a quota is reached", async () => {
     ["web", "db", "a"],
     ["b", "c", "d"],
   ].map((names) => names.map(group));
-  await told.cluster.createPolicy("audit", { audited: "yes" }, first ?? []);
-  await told.cluster.createPolicy("ledger", { app: "ledger" }, second ?? []);
-  await told.createPod("ledger-0", { node: "node-1", labels: { app: "ledger", audited: "yes" } });
+  await policies("ledger", { ledger: first ?? [] });
+  await told.cluster.createPolicy("audited", { audited: "yes" }, second ?? [], "ledger");
+  await isSelected("ledger", { audited: "yes" });
+  await told.createPod("ledger-0", {
+    node: "node-1",
+    namespace: "ledger",
+    labels: { app: "ledger", audited: "yes" },
+  });
   await said("ledger-0", "BranchFailed", "SecurityGroupsPerInterfaceLimitExceeded");
-  expectStory("A quota is reached", [await told.tell("branchline explain pod ledger-0 -n shop"), 1]);
-  await told.cluster.deletePod("ledger-0");
+  expectStory("A quota is reached", [await told.tell("branchline explain pod ledger-0 -n ledger"), 1]);
+  await told.cluster.deletePod("ledger-0", "ledger");
 });
 
 it("a node has no trunk", async () => {
   const { interfaces } = await told.cluster.dump();
   const subnet = interfaces.find(({ attachment }) => attachment?.instance === instance)?.subnet ?? "";
   await addNode("node-3", "t3.large", subnet);
-  await told.createPod("web-6", { node: "node-3" });
+  await policies("reports", { reports: [group("web")] });
+  await told.createPod("reports-0", { node: "node-3", namespace: "reports", labels: { app: "reports" } });
   await said("node-3", "TrunkImpossible", "t3.large");
-  await said("web-6", "BranchWaiting", "no trunk yet");
+  await said("reports-0", "BranchWaiting", "no trunk yet");
   await eventually("the CNINode says so", async () => {
     const { status } = await told.admin.get(`${CNI_NODES}/node-3`);
     return JSON.stringify(status ?? {}).includes("TrunkImpossible") ? true : undefined;
   });
-  expectStory("A node without a trunk", [await told.tell("branchline explain pod web-6 -n shop"), 1]);
-  await told.cluster.deletePod("web-6");
+  expectStory("A node has no trunk", [await told.tell("branchline explain pod reports-0 -n reports"), 1]);
+  await told.cluster.deletePod("reports-0", "reports");
 });
 
 it("a NetworkPolicy is not enforced on a direct pod", async () => {
   await told.setEntry({ datapath: "direct" });
-  await told.admin.create("/apis/apps/v1/namespaces/kube-system/daemonsets", {
-    metadata: { name: "kube-router", labels: { "k8s-app": "kube-router" } },
+  await using _entry = disposing(() => told.setEntry(STRICT));
+  const daemonSets = "/apis/apps/v1/namespaces/kube-system/daemonsets";
+  const labels = { "k8s-app": "kube-router" };
+  await told.admin.create(daemonSets, {
+    metadata: { name: "kube-router", labels },
     spec: {
-      selector: { matchLabels: { "k8s-app": "kube-router" } },
-      template: {
-        metadata: { labels: { "k8s-app": "kube-router" } },
-        spec: { containers: [{ name: "kube-router", image: "i" }] },
-      },
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [{ name: "kube-router", image: "i" }] } },
     },
   });
-  await told.admin.create("/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies", {
+  await using _router = disposing(() => told.admin.delete(`${daemonSets}/kube-router`));
+  await policies("data", { db: [group("db")] });
+  await told.admin.create("/apis/networking.k8s.io/v1/namespaces/data/networkpolicies", {
     metadata: { name: "only-web" },
     spec: {
       podSelector: { matchLabels: { app: "db" } },
@@ -236,17 +271,16 @@ it("a NetworkPolicy is not enforced on a direct pod", async () => {
       ingress: [{ from: [{ podSelector: { matchLabels: { app: "web" } } }] }],
     },
   });
-  await told.createRunning("db-0", { node: "node-1", labels: { app: "db" } });
-  expectStory("A NetworkPolicy on a direct pod", [await told.tell("branchline explain pod db-0 -n shop"), 1]);
-  await told.admin.delete("/apis/apps/v1/namespaces/kube-system/daemonsets/kube-router");
-  await told.setEntry(STRICT);
+  await told.createRunning("db-0", { node: "node-1", namespace: "data", labels: { app: "db" } });
+  expectStory("A NetworkPolicy on a direct pod", [await told.tell("branchline explain pod db-0 -n data"), 1]);
 });
 
 it("the webhook was down when the pod was made", async () => {
-  await told.admin.create("/api/v1/namespaces/shop/serviceaccounts", {
-    metadata: { name: "till", labels: { team: "till" } },
+  await policies("till", {});
+  await told.admin.create("/api/v1/namespaces/till/serviceaccounts", {
+    metadata: { name: "cashier", labels: { team: "till" } },
   });
-  await told.admin.create(`${POLICIES}/shop/securitygrouppolicies`, {
+  await told.admin.create(`${POLICIES}/till/securitygrouppolicies`, {
     apiVersion: "vpcresources.k8s.aws/v1beta1",
     kind: "SecurityGroupPolicy",
     metadata: { name: "till" },
@@ -255,25 +289,38 @@ it("the webhook was down when the pod was made", async () => {
       securityGroups: { groupIds: [group("db")] },
     },
   });
+  // The last story: nobody gives pods their branches from now on.
   await controller.end("SIGKILL");
-  const uid = await told.createPod("till-0", { node: "node-1", labels: { app: "till" }, account: "till" });
-  await using agent = startAgent();
-  await eventually("the agent has answered", async () => {
+  const pod = { node: "node-1", namespace: "till", labels: { app: "till" }, account: "cashier" };
+  const uid = await told.createPod("till-0", pod);
+  await using _agent = startAgent();
+  await eventually("the agent refuses it", async () => {
     try {
-      const { answer } = await askForBranch(
-        path.join(scratch, "state"),
-        { namespace: "shop", name: "till-0", uid },
-        1_000,
-      );
+      const name = { namespace: "till", name: "till-0", uid };
+      const { answer } = await askForBranch(path.join(scratch, "state"), name, 1_000);
       return answer === "refused" ? true : undefined;
     } catch {
       return undefined;
     }
   });
   await said("till-0", "BranchRefused", "admitted without the webhook");
-  expectStory("The webhook was down", [await told.tell("branchline explain pod till-0 -n shop"), 1]);
-  void agent;
+  expectStory("The webhook was down", [await told.tell("branchline explain pod till-0 -n till"), 1]);
 });
+
+function disposing(dispose: () => Promise<void>): AsyncDisposable {
+  return { [Symbol.asyncDispose]: dispose };
+}
+
+/** A user that the guards know, with every right. */
+async function awsController(): Promise<ApiClient> {
+  const user = "eks:vpc-resource-controller";
+  await told.admin.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+    metadata: { name: "aws-controller" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: user }],
+  });
+  return ApiClient.of(await told.cluster.server.kubeconfigFor({ user }));
+}
 
 /** With the node's directories below one of the test's. */
 function startAgent(): RunningAgent {

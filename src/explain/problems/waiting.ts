@@ -61,7 +61,7 @@ const CODES: readonly (readonly [code: string, reading: Reading])[] = [
 
 function subnetFull({ ec2 }: Situation): Problem {
   const subnet = ec2.subnet.known ? ec2.subnet.value : undefined;
-  const which = subnet === undefined ? "the subnet of the branches" : `subnet ${subnet.id} (${subnet.cidr})`;
+  const which = subnet === undefined ? "the subnet of the branches" : `${subnet.id} (${subnet.cidr})`;
   const now =
     subnet === undefined || subnet.freeAddresses === 0
       ? ""
