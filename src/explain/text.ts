@@ -1,6 +1,5 @@
 import type { Style } from "../text/style.ts";
 import { fieldLines, tableLines } from "../text/table.ts";
-import { counted } from "./problems/words.ts";
 import { wordsOfGroup } from "./report-path.ts";
 import type {
   NetworkKind,
@@ -88,7 +87,7 @@ const SELECTIONS = {
   elsewhere: "of another namespace",
 } as const;
 
-function policyLines({ policies, otherPolicies, groups }: Report): readonly string[] {
+function policyLines({ policies, groups }: Report): readonly string[] {
   // They come first.
   const counts = policies.filter(({ selection }) => selection !== "no" && selection !== "elsewhere").length;
   const rows = policies.map(({ namespace, name, selection, why, groups: ids }) => [
@@ -106,9 +105,6 @@ function policyLines({ policies, otherPolicies, groups }: Report): readonly stri
     ...(shown.length < rows.length
       ? [indented(`and ${rows.length - shown.length} more that do not (-o json has all)`)]
       : []),
-    ...(otherPolicies === 0
-      ? []
-      : [indented(`${counted(otherPolicies, "policy")} of other namespaces, for their pods only`)]),
   ];
 }
 

@@ -7,6 +7,7 @@ import type { Report } from "../../src/doctor/json.ts";
 import { eventually, run } from "../ground/run.ts";
 import { CLUSTER, ControlledCluster, POD_ENI } from "./support/controlled-cluster.ts";
 import { asked } from "./support/rights.ts";
+import { validator } from "./support/schema.ts";
 
 const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
 const USER = "someone";
@@ -248,6 +249,15 @@ it("finds what was planted, and says it in words", async () => {
   expect(said("BL021").slice(0, 2)).toEqual(["warning", "agents and controllers have 2 images"]);
   expect(said("BL001")[0]).toBe("ok");
   expect(said("BL010")[0]).toBe("ok");
+});
+
+it("has the documented shape for scripts", async () => {
+  const { stdout } = await doctor(["-o", "json"]);
+  const validate = await validator(cluster.admin, "doctor");
+  expect(await validate(JSON.parse(stdout) as Report)).toBeUndefined();
+  expect(await validate({ ...(JSON.parse(stdout) as Report), more: 1 })).toContain(
+    'unknown field "report.more"',
+  );
 });
 
 it("prints for people, and one check if asked", async () => {

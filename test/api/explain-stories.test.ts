@@ -4,12 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Report } from "../../src/explain/report.ts";
 import { ApiClient, type KubernetesObject } from "../ground/kubernetes/client.ts";
 import { eventually, sleep } from "../ground/run.ts";
 import { askForBranch } from "./support/ask.ts";
 import { RunningAgent } from "./support/running-agent.ts";
 import type { RunningPart } from "./support/running-part.ts";
 import { POD_ENI } from "./support/controlled-cluster.ts";
+import { validator, type Validate } from "./support/schema.ts";
 import { type Told, ToldCluster } from "./support/told-cluster.ts";
 import { documented, type Step, transcriptOf } from "./support/transcript.ts";
 
@@ -21,6 +23,7 @@ const STRICT = { datapath: "routed", podSGEnforcingMode: "strict", manageEarlyDe
 
 let told: ToldCluster;
 let controller: RunningPart;
+let validate: Validate;
 let scratch: string;
 let vpc: string;
 let groups: ReadonlyMap<string, string>;
@@ -32,6 +35,7 @@ beforeAll(async () => {
   scratch = mkdtempSync(path.join(tmpdir(), "explain-"));
   told = await ToldCluster.start(1, STRICT);
   const { cluster } = told;
+  validate = await validator(cluster.admin, "explain");
   controller = told.admitted.controller();
   const { instances } = await cluster.dump();
   instance = instances[0]?.id ?? "";
@@ -91,11 +95,22 @@ async function isSelected(namespace: string, labels: Readonly<Record<string, str
 }
 
 /** Compares with the page, and with what the exit status has to be: of a pipe it is that of its last command. */
-function expectStory(heading: string, ...steps: readonly (readonly [Told, number])[]): void {
+async function expectStory(heading: string, ...steps: readonly (readonly [Told, number])[]): Promise<void> {
   for (const [{ stderr }] of steps) expect(stderr).toBe("");
   const transcript = transcriptOf(steps.map(([{ step }]): Step => step));
   expect(transcript).toBe(documented(PAGE, heading, transcript));
   expect(steps.map(([{ status }]) => status)).toEqual(steps.map(([, status]) => status));
+  for (const [{ step }] of steps) await expectShape(step.command);
+}
+
+/** The same for scripts, whose last field is the text's last line, and which has the shape that is documented. */
+async function expectShape(command: string): Promise<void> {
+  const plain = command.replace(" | tail -1", "");
+  const [text, json] = [await told.tell(plain), await told.tell(`${plain} -o json`)];
+  const report = JSON.parse(json.stdout) as Report;
+  expect([report.exit, report.line]).toEqual([text.status, text.stdout.trimEnd().split("\n").at(-1)]);
+  expect(json.status).toBe(report.exit);
+  expect(await validate(report)).toBeUndefined();
 }
 
 async function said(name: string, reason: string, words: string): Promise<void> {
@@ -125,13 +140,22 @@ async function obeyAll({ stdout }: Told): Promise<void> {
   for (const line of lines) await told.obey(line);
 }
 
+it("the schema refuses what is not in it, so that it is a check", async () => {
+  expect(await validate({})).toContain("report.version: Required value");
+  const { stdout } = await told.tell("branchline explain pod coredns-0 -n kube-system --no-ec2 -o json");
+  const report = JSON.parse(stdout) as Report;
+  expect(await validate(report)).toBeUndefined();
+  expect(await validate({ ...report, more: 1 })).toContain('unknown field "report.more"');
+  expect(await validate({ ...report, exit: 2 })).toContain("report.exit: Unsupported value: 2");
+});
+
 it("a DNS rule is missing, and the commands that are printed mend it", async () => {
   await policies("shop", { web: [group("web")], db: [group("db")] });
   await told.createRunning("web-0", { node: "node-1", namespace: "shop" });
   const before = await told.tell("branchline explain pod web-0 -n shop");
   await obeyAll(before);
   const after = await told.tell("branchline explain pod web-0 -n shop | tail -1");
-  expectStory("A DNS rule is missing", [before, 1], [after, 0]);
+  await expectStory("A DNS rule is missing", [before, 1], [after, 0]);
 });
 
 it("a database does not let a pod in, and the command that is printed mends it", async () => {
@@ -139,7 +163,7 @@ it("a database does not let a pod in, and the command that is printed mends it",
   const before = await told.tell("branchline explain pod web-0 -n shop --to-pod db-0:5432");
   await obeyAll(before);
   const after = await told.tell("branchline explain pod web-0 -n shop --to-pod db-0:5432 | tail -1");
-  expectStory("A database does not answer", [before, 1], [after, 0]);
+  await expectStory("A database does not answer", [before, 1], [after, 0]);
 });
 
 it("a probe of a strict pod is not let in, and the command that is printed mends it", async () => {
@@ -149,7 +173,7 @@ it("a probe of a strict pod is not let in, and the command that is printed mends
   const before = await told.tell("branchline explain pod web-0 -n front --from-node");
   await obeyAll(before);
   const after = await told.tell("branchline explain pod web-0 -n front --from-node | tail -1");
-  expectStory("A probe fails in strict mode", [before, 1], [after, 0]);
+  await expectStory("A probe fails in strict mode", [before, 1], [after, 0]);
 });
 
 it("a group of a policy was deleted", async () => {
@@ -158,7 +182,7 @@ it("a group of a policy was deleted", async () => {
   await told.cluster.callEc2("DeleteSecurityGroup", { GroupId: gone });
   await told.createPod("orders-0", { node: "node-1", namespace: "orders", labels: { app: "orders" } });
   await said("orders-0", "BranchFailed", "InvalidGroup.NotFound");
-  expectStory("A group was deleted", [await told.tell("branchline explain pod orders-0 -n orders"), 1]);
+  await expectStory("A group was deleted", [await told.tell("branchline explain pod orders-0 -n orders"), 1]);
   await told.cluster.deletePod("orders-0", "orders");
 });
 
@@ -169,7 +193,10 @@ it("a policy matched too late", async () => {
   // Times of the API server are to the second.
   await sleep(1_100);
   await told.cluster.createPolicy("search", { app: "search" }, [group("db")], "search");
-  expectStory("A policy matched too late", [await told.tell("branchline explain pod search-0 -n search"), 1]);
+  await expectStory("A policy matched too late", [
+    await told.tell("branchline explain pod search-0 -n search"),
+    1,
+  ]);
 });
 
 it("a VLAN id was given twice", async () => {
@@ -199,7 +226,10 @@ it("a VLAN id was given twice", async () => {
   await aws.patch("/api/v1/namespaces/stock/pods/audit-0", "merge", {
     metadata: { annotations: { [POD_ENI]: JSON.stringify([annotation]) } },
   });
-  expectStory("A VLAN id is held twice", [await told.tell("branchline explain pod audit-0 -n stock"), 1]);
+  await expectStory("A VLAN id is held twice", [
+    await told.tell("branchline explain pod audit-0 -n stock"),
+    1,
+  ]);
   await told.cluster.deletePod("audit-0", "stock");
 });
 
@@ -211,7 +241,7 @@ it("a subnet is full", async () => {
   await policies("media", { media: [group("web")] });
   await told.createPod("media-0", { node: "node-2", namespace: "media", labels: { app: "media" } });
   await said("media-0", "BranchFailed", "InsufficientFreeAddressesInSubnet");
-  expectStory("A subnet is full", [await told.tell("branchline explain pod media-0 -n media"), 1]);
+  await expectStory("A subnet is full", [await told.tell("branchline explain pod media-0 -n media"), 1]);
   await told.cluster.deletePod("media-0", "media");
 });
 
@@ -229,7 +259,7 @@ it("a quota is reached", async () => {
     labels: { app: "ledger", audited: "yes" },
   });
   await said("ledger-0", "BranchFailed", "SecurityGroupsPerInterfaceLimitExceeded");
-  expectStory("A quota is reached", [await told.tell("branchline explain pod ledger-0 -n ledger"), 1]);
+  await expectStory("A quota is reached", [await told.tell("branchline explain pod ledger-0 -n ledger"), 1]);
   await told.cluster.deletePod("ledger-0", "ledger");
 });
 
@@ -245,7 +275,10 @@ it("a node has no trunk", async () => {
     const { status } = await told.admin.get(`${CNI_NODES}/node-3`);
     return JSON.stringify(status ?? {}).includes("TrunkImpossible") ? true : undefined;
   });
-  expectStory("A node has no trunk", [await told.tell("branchline explain pod reports-0 -n reports"), 1]);
+  await expectStory("A node has no trunk", [
+    await told.tell("branchline explain pod reports-0 -n reports"),
+    1,
+  ]);
   await told.cluster.deletePod("reports-0", "reports");
 });
 
@@ -272,7 +305,10 @@ it("a NetworkPolicy is not enforced on a direct pod", async () => {
     },
   });
   await told.createRunning("db-0", { node: "node-1", namespace: "data", labels: { app: "db" } });
-  expectStory("A NetworkPolicy on a direct pod", [await told.tell("branchline explain pod db-0 -n data"), 1]);
+  await expectStory("A NetworkPolicy on a direct pod", [
+    await told.tell("branchline explain pod db-0 -n data"),
+    1,
+  ]);
 });
 
 it("the webhook was down when the pod was made", async () => {
@@ -304,7 +340,7 @@ it("the webhook was down when the pod was made", async () => {
     }
   });
   await said("till-0", "BranchRefused", "admitted without the webhook");
-  expectStory("The webhook was down", [await told.tell("branchline explain pod till-0 -n till"), 1]);
+  await expectStory("The webhook was down", [await told.tell("branchline explain pod till-0 -n till"), 1]);
 });
 
 function disposing(dispose: () => Promise<void>): AsyncDisposable {
