@@ -1,4 +1,4 @@
-import type { SecurityGroup } from "../ec2/types.ts";
+import type { Instance, InstanceInterface, SecurityGroup } from "../ec2/types.ts";
 import { primaryOf } from "../ec2/types.ts";
 import { type Fact, type Gap, gapsOf, valueOr } from "../facts/fact.ts";
 import { isFinished } from "../facts/pods.ts";
@@ -7,6 +7,7 @@ import { connectionOf } from "./connection.ts";
 import { enforcementIn } from "./enforcement.ts";
 import { oneLine } from "./events.ts";
 import type { Paths } from "./paths.ts";
+import { interfaceWith } from "./places.ts";
 import type { ExplainedPod } from "./pod.ts";
 import { mapFact } from "../facts/fact.ts";
 import type {
@@ -159,25 +160,30 @@ function reportGroups(
 ): ReportedGroups {
   const { pod, cniNode } = facts;
   const wanted = selected.known ? selected.value.groups : undefined;
-  const primary = ec2.instance.known && ec2.instance.value && primaryOf(ec2.instance.value);
+  const instance = valueOr(ec2.instance, undefined);
   const own = ec2.branch.known ? ec2.branch.value : undefined;
   const kind = networkOf(pod);
-  const eni =
-    kind === "branch"
-      ? own
-      : (kind === "node-interfaces" || kind === "node-network") && primary
-        ? primary
-        : undefined;
+  const eni = kind === "branch" ? own : instance && interfaceOnNode(instance, kind, pod);
   const made = valueOr(cniNode, undefined)?.trunk?.branches.find(({ id }) => id === own?.id)?.groups;
   const isAsMade =
     made === undefined || made.length === 0 || made.toSorted().join() === own?.groups.toSorted().join();
-  const has = kind === "fargate" && pod.fargate ? pod.fargate.groups : eni?.groups;
+  const ofFargate = pod.fargate?.groups ?? [];
+  const has = kind === "fargate" && ofFargate.length > 0 ? ofFargate : eni?.groups;
   return {
     ...(wanted !== undefined && { wanted: wanted.map(group) }),
     ...(has !== undefined && { has: has.map(group) }),
     ...(eni !== undefined && { interface: eni.id }),
     ...(kind === "branch" && isAsMade && pod.annotatedAt !== undefined && { since: pod.annotatedAt }),
   };
+}
+
+function interfaceOnNode(
+  instance: Instance,
+  kind: NetworkKind,
+  { addresses }: ExplainedPod,
+): InstanceInterface | undefined {
+  if (kind === "node-network") return primaryOf(instance);
+  return kind === "node-interfaces" ? interfaceWith(instance, addresses[0] ?? "") : undefined;
 }
 
 function reportBranch({ facts, ec2 }: Situation): ReportedBranch | undefined {

@@ -33,6 +33,8 @@ export async function explain(flags: ExplainFlags, around: Around): Promise<numb
   const wanted = nameIn(flags);
   if (flags.allNamespaces)
     throw new UsageError("explain looks at one pod: give its namespace with -n instead of -A");
+  // What cannot be meant is said before anybody is asked.
+  questionsOf(flags, "default");
   using session = openSession(flags, around);
   const namespace = session.namespace ?? "default";
   const questions = questionsOf(flags, namespace);
@@ -60,8 +62,8 @@ async function explained(
   const own = await lookAtOwn(ec2, facts);
   const situation = await lookAtSituation(ec2, facts, own);
   const problems = problemsOf(situation);
-  // What keeps the pod from its branch comes first, unless somebody asks for more.
-  const isFollowed = isAsked || problems.length === 0;
+  // What keeps the pod from its branch comes first, unless somebody asks for more; without EC2 no path can be followed.
+  const isFollowed = isAsked || (problems.length === 0 && isSeen(own));
   const { targets, notes } = isFollowed
     ? await lookForTargets(api, facts, questions)
     : { targets: [], notes: [] };
@@ -75,6 +77,11 @@ async function explained(
     branchline: around.version,
     flags: ec2.known ? cliFlags(ec2.value.region, around.env) : "",
   });
+}
+
+/** Whether EC2 has answered at all. */
+function isSeen({ branch, instance }: OwnEc2): boolean {
+  return branch.known || instance.known;
 }
 
 async function lookAtSituation(ec2: Fact<Ec2>, facts: PodFacts, own: OwnEc2): Promise<Situation> {

@@ -40,12 +40,17 @@ export function conclude({ problems, paths, gaps, isAsked, noPaths, fine }: Conc
   if (worst !== undefined) return concluded(worst.answer, titled(worst, paths));
   const [gap] = unseen;
   if (isAsked) return concluded("reaches", "reaches");
-  if (gap !== undefined)
+  if (gap !== undefined) {
     return concluded(
       "cannot say",
       `cannot say: ${gap.permission === undefined ? gap.message : `no permission for ${gap.permission}`}`,
     );
-  return concluded("fine", fine);
+  }
+  const left = gaps.find(({ what }) => what === "EC2");
+  return concluded(
+    "fine",
+    left === undefined ? fine : `fine as far as the API server knows: ${left.message}`,
+  );
 }
 
 /** Of several, which one is meant. */

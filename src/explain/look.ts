@@ -34,11 +34,17 @@ export async function lookForPod(api: Api, name: PodName): Promise<ExplainedPod>
   );
 }
 
-/** Names of pods are long, and most of one is made up by controllers: one that begins alike is near enough. */
+/** Whoever has forgotten the namespace, or half of the name: most of one is made up by controllers. */
 async function hintFor(api: Api, { namespace, name }: PodName): Promise<string> {
-  const pods = await readPods(api, namespace);
-  if (!pods.known) return "";
-  const names = pods.value.map((one) => one.name);
+  const [here, elsewhere] = await Promise.all([
+    readPods(api, namespace),
+    readPodsOf(api, { fieldSelector: `metadata.name=${name}` }),
+  ]);
+  const [other] = elsewhere.known ? elsewhere.value : [];
+  if (other !== undefined)
+    return `; there is one in namespace ${other.namespace}: give -n ${other.namespace}`;
+  if (!here.known) return "";
+  const names = here.value.map((one) => one.name);
   if (names.length === 0) return ", which has none";
   const beginning = names.filter((one) => one.startsWith(`${name}-`)).slice(0, 3);
   if (beginning.length > 0) return `; there is ${beginning.map(quote).join(", ")}`;

@@ -133,21 +133,22 @@ export function addressOf({ branch, addresses }: ExplainedPod, family: 4 | 6): s
 
 /** By the address; else, as for one out of a prefix, by its node's interfaces. */
 function ofPrimary({ node }: ExplainedPod, address: string, around: Around): Known<Interface | undefined> {
-  const found = around.network.byAddress;
-  const eni = found.known ? found.value.get(address) : undefined;
+  const found = asKnown(around.network.byAddress);
+  if (!found.known) return found;
+  const eni = found.value.get(address);
   if (eni !== undefined) return { known: true, value: interfaceOf(eni) };
   const instance = instanceOf(node, around);
   if (!instance.known) return instance;
-  const { interfaces, vpc } = instance.value;
-  const ordinary = interfaces.filter(isOfPods);
-  const its =
-    ordinary.find((one) => has(one, address)) ??
-    // Where all are alike, it does not matter which one has it.
-    (new Set(ordinary.map(({ groups, subnet }) => `${groups.toSorted().join()} ${subnet}`)).size === 1
-      ? ordinary[0]
-      : undefined);
-  if (its !== undefined) return { known: true, value: ofInstance(its, vpc) };
+  const its = interfaceWith(instance.value, address);
+  if (its !== undefined) return { known: true, value: ofInstance(its, instance.value.vpc) };
   return { known: false, why: `EC2 does not show which interface of node ${node} has ${address}` };
+}
+
+/** The interface of an instance that has an address, also out of a prefix; any where all are alike. */
+export function interfaceWith({ interfaces }: Instance, address: string): InstanceInterface | undefined {
+  const ordinary = interfaces.filter(isOfPods);
+  const kinds = new Set(ordinary.map(({ groups, subnet }) => `${groups.toSorted().join()} ${subnet}`));
+  return ordinary.find((one) => has(one, address)) ?? (kinds.size === 1 ? ordinary[0] : undefined);
 }
 
 function has({ ipv4, ipv6, prefixes = [] }: InstanceInterface, address: string): boolean {

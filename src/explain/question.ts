@@ -15,8 +15,8 @@ export interface PodName {
 }
 
 export type Question =
-  /** Whether it reaches its name servers. */
-  | { readonly kind: "dns" }
+  /** Whether it reaches its name servers. Only what is too long for udp is asked by tcp as well. */
+  | { readonly kind: "dns"; readonly protocols: readonly Port["protocol"][] }
   /** Whether kubelet's probes reach it. */
   | { readonly kind: "probes" }
   /** `host`: an address in canonical form, or a name in lower case. */
@@ -51,7 +51,7 @@ export function questionsOf(flags: QuestionFlags, namespace: string): readonly Q
   if (fromNode) asked.push({ kind: "from-node", at });
   if (fromPod !== undefined)
     asked.push({ kind: "from-pod", pod: podOf(fromPod, namespace, "--from-pod"), at });
-  return asked.length === 0 ? [{ kind: "dns" }, { kind: "probes" }] : asked;
+  return asked.length === 0 ? [{ kind: "dns", protocols: ["udp", "tcp"] }, { kind: "probes" }] : asked;
 }
 
 /** A name has to be looked up first. */
@@ -69,16 +69,21 @@ function toHost(text: string): readonly Question[] {
     host.length > 253
   )
     throw new UsageError(`--to ${quote(text)}: ${quote(bare)} is neither an address nor a name`);
-  return [{ kind: "dns" }, { kind: "to", host, isAddress: false, ...port }];
+  // No name server is asked for it.
+  if (host === "localhost") return [{ kind: "to", host: "127.0.0.1", isAddress: true, ...port }];
+  return [
+    { kind: "dns", protocols: ["udp"] },
+    { kind: "to", host, isAddress: false, ...port },
+  ];
 }
 
 function splitPort(text: string, flag: string, form: string): Port & { readonly name: string } {
   const [, name, port] = /^(.+):([^:\]]*)$/.exec(text) ?? [];
+  if (name === undefined || port === undefined)
+    throw new UsageError(`${flag} ${quote(text)} has no port: it is ${form}, such as ${text}:443`);
   // An address of IPv6 without brackets has no port that could be told from it.
-  if (name === undefined || port === undefined || (name.includes(":") && !/^\[.*\]$/.test(name)))
-    throw new UsageError(
-      `${flag} ${quote(text)} is not ${form}${text.includes(":") ? "; IPv6 is [ADDRESS]:PORT" : ""}`,
-    );
+  if (name.includes(":") && !/^\[.*\]$/.test(name))
+    throw new UsageError(`${flag} ${quote(text)} is not ${form}; IPv6 is [ADDRESS]:PORT`);
   return { name, ...portOf(port, `${flag} ${quote(text)}`) };
 }
 

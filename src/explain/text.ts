@@ -160,7 +160,10 @@ function shownHops({ hops, answer }: ReportedPath): readonly ReportedHop[] {
   const tracked = hops.filter(({ kind }) => kind === "tracked");
   const [first] = tracked;
   const others = hops.filter(({ kind }) => kind !== "tracked");
-  if (first === undefined || answer === "does not reach") return others;
+  // Of packets that never arrive no answers come; what else is in the way is to be mended as well.
+  if (answer === "does not reach")
+    return others.filter(({ answers, result }) => !answers || result !== "passes");
+  if (first === undefined) return others;
   return [...others, { ...first, text: "the groups at both ends know the connection" }];
 }
 
@@ -173,7 +176,14 @@ function wordsOfEnd({ name, address, interface: eni, groups }: ReportedEnd): str
 function labelOf({ direction, answers, kind }: ReportedHop): string {
   if (kind === "early-demux") return "node";
   if (kind === "tracked") return "answers";
-  return answers ? `answer ${direction}` : direction;
+  const what = {
+    group: direction,
+    route: "route",
+    acl: `acl ${direction}`,
+    "network-policy": `policy ${direction}`,
+    unknown: direction,
+  }[kind];
+  return answers ? `answer ${what}` : what;
 }
 
 function paint({ result, text }: ReportedHop, style: Style): string {

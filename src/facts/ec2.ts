@@ -22,6 +22,9 @@ export interface Ec2 {
   readonly signal: AbortSignal;
 }
 
+const NO_CREDENTIALS =
+  "no credentials for EC2: set them as for the AWS CLI, such as AWS_PROFILE, or give --no-ec2";
+
 /** Values of a filter that one call takes. */
 const MOST_VALUES = 200;
 /** Prefix lists of which the entries are read: each is a call of its own. */
@@ -169,5 +172,6 @@ function gapOf(what: string, error: unknown): Gap {
   const { code, action, message } = error;
   if (code === "UnauthorizedOperation")
     return { what, reason: "denied", message, permission: `ec2:${action}` };
+  if (code === "CredentialsProviderError") return { what, reason: "failed", message: NO_CREDENTIALS };
   return { what, reason: "failed", message };
 }

@@ -6,11 +6,12 @@ import { HOST_ROUTES } from "../../verdict/node-local.ts";
 import { type Asked, partyOf, type Target } from "../party.ts";
 import { EXPLAINED_PODS } from "../pod.ts";
 import type { Port } from "../question.ts";
-import { type Asking, settled, unseen, wanted } from "./asking.ts";
+import { type Asking, familiesOf, otherFamily, settled, unseen, wanted } from "./asking.ts";
 import { toService } from "./service.ts";
 
 /** Whose an address is: an agent's on each node, the node's own, a Service's, a pod's, or one of the VPC or beyond. */
 
+const LOOPBACK = ["127.0.0.0/8", "::1/128"];
 const LINK_LOCAL = "169.254.0.0/16";
 const OF_EC2 = "fd00:ec2::/32";
 
@@ -25,6 +26,10 @@ export async function toAddress(
   const { api, facts, subject } = asking;
   const { settings, node } = facts;
   const family = familyOf(address);
+  if (LOOPBACK.some((cidr) => isIn(cidr, address)))
+    return [settled(what, "reaches", "", [...notes, `${address} is the pod itself, and nothing leaves it`])];
+  if (subject.kind === "pod" && !familiesOf(facts.pod).includes(family))
+    return [settled(what, "cannot say", otherFamily(family), notes)];
   const more = { family, notes } as const;
   const routes = (settings.known && settings.value?.hostRoutes) || HOST_ROUTES;
   if ([LINK_LOCAL, OF_EC2, ...routes].some((cidr) => isIn(cidr, address)))
@@ -67,8 +72,8 @@ export async function toResolved(
     return [
       settled(
         what,
-        "does not reach",
-        `${host} has no address of the pod's family, only ${addresses.join(", ")}`,
+        "cannot say",
+        `${host} is ${addresses.join(", ")}; ${otherFamily(families[0] === 6 ? 4 : 6)}`,
       ),
     ];
   const rest = addresses.length - 1;

@@ -61,6 +61,11 @@ export function wanted(
   };
 }
 
+/** Why a path of that family is not known: it is not the pod's own. */
+export function otherFamily(family: 4 | 6): string {
+  return `the pod has no address of IPv${family}: what another plugin (egress-cni) may carry leaves by the node, under the node's groups`;
+}
+
 /** Of both ends; undefined when they have none in common. */
 export function commonFamily(from: ExplainedPod, to: ExplainedPod): 4 | 6 | undefined {
   const others = familiesOf(to);

@@ -1,18 +1,21 @@
 import { readService } from "../../facts/services.ts";
 import { partyName, type Targets } from "../party.ts";
 import { type Asking, settled, unseen, wanted } from "./asking.ts";
+import type { Question } from "../question.ts";
 import { toAddress } from "./address.ts";
 import { toService } from "./service.ts";
 
-/** The name servers that a pod asks (spec.dnsPolicy), by udp, and by tcp for long answers. */
+/** The name servers that a pod asks (spec.dnsPolicy). */
 
 const PORT = 53;
-const PROTOCOLS = ["udp", "tcp"] as const;
 const SERVICE = { namespace: "kube-system", name: "kube-dns" } as const;
 /** NodeLocal DNS, by the name of its DaemonSet. */
 const NODE_LOCAL = { name: "node-local-dns", address: "169.254.20.10" } as const;
 
-export async function toNameServers(asking: Asking): Promise<Targets> {
+export async function toNameServers(
+  asking: Asking,
+  { protocols }: Extract<Question, { kind: "dns" }>,
+): Promise<Targets> {
   const { facts, subject, api } = asking;
   const { pod, daemonSets } = facts;
   const of = (protocol: "udp" | "tcp") =>
@@ -25,7 +28,7 @@ export async function toNameServers(asking: Asking): Promise<Targets> {
   if (pod.dnsPolicy === "None") {
     const servers = pod.nameservers;
     const each = servers.flatMap((address) =>
-      PROTOCOLS.map((protocol) => toAddress(asking, of(protocol), address, address)),
+      protocols.map((protocol) => toAddress(asking, of(protocol), address, address)),
     );
     return {
       targets: (await Promise.all(each)).flat(),
@@ -33,17 +36,17 @@ export async function toNameServers(asking: Asking): Promise<Targets> {
     };
   }
   if (!daemonSets.known)
-    return { targets: PROTOCOLS.map((protocol) => unseen(of(protocol), daemonSets.gap)), notes: [] };
+    return { targets: protocols.map((protocol) => unseen(of(protocol), daemonSets.gap)), notes: [] };
   if (daemonSets.value.some(({ name }) => name === NODE_LOCAL.name)) {
     const to = { kind: "node-local", name: "NodeLocal DNS", address: NODE_LOCAL.address } as const;
     const notes = [
       `the cluster has NodeLocal DNS (DaemonSet ${NODE_LOCAL.name}): ${partyName(subject)} is taken to ask it`,
     ];
-    return { targets: PROTOCOLS.map((protocol) => wanted(of(protocol), subject, to, { notes })), notes: [] };
+    return { targets: protocols.map((protocol) => wanted(of(protocol), subject, to, { notes })), notes: [] };
   }
   const service = await readService(api, SERVICE.namespace, SERVICE.name);
   const targets = await Promise.all(
-    PROTOCOLS.map(async (protocol) => {
+    protocols.map(async (protocol) => {
       if (!service.known) return [unseen(of(protocol), service.gap)];
       if (service.value !== undefined) return toService(asking, service.value, of(protocol));
       const why = `there is no Service ${SERVICE.namespace}/${SERVICE.name}, so which name servers it asks is not known`;

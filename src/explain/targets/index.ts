@@ -17,7 +17,7 @@ export async function targetsOf(asking: Asking, questions: readonly Question[]):
 async function targetsOfOne(asking: Asking, question: Question): Promise<Targets> {
   switch (question.kind) {
     case "dns":
-      return toNameServers(asking);
+      return toNameServers(asking, question);
     case "probes":
       return probes(asking);
     case "to":

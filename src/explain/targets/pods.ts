@@ -24,7 +24,7 @@ export async function toPod(
   if (why !== undefined) return [settled(what, "does not reach", why)];
   const family = familyBetween(asking, other);
   if (family === undefined)
-    return [settled(what, "does not reach", `it has no address of the same family as ${nameOf(other)}`)];
+    return [settled(what, "cannot say", `it and ${nameOf(other)} have no addresses of one family`)];
   return [wanted(what, asking.subject, partyOf(other), { family })];
 }
 
@@ -45,7 +45,7 @@ export async function fromPod(
     } as const;
     if (why !== undefined) return settled(what, "does not reach", why);
     if (family === undefined)
-      return settled(what, "does not reach", `${nameOf(other)} has no address of the same family`);
+      return settled(what, "cannot say", `it and ${nameOf(other)} have no addresses of one family`);
     return wanted(what, partyOf(other), asking.subject, { family });
   });
 }
