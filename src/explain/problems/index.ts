@@ -27,7 +27,10 @@ export function problemsOf(situation: Situation): readonly Problem[] {
   const { pod } = situation.facts;
   if (isFinished(pod) || pod.isBeingDeleted) return [];
   const all = FINDERS.flatMap((find) => find(situation));
-  const found = all.filter(({ line }, i) => all.findIndex((one) => one.line === line) === i);
+  const different = all.filter(({ line }, i) => all.findIndex((one) => one.line === line) === i);
+  // That it waits is no news where something says why.
+  const reasons = different.filter(({ code }) => code !== "waiting");
+  const found = reasons.length > 0 ? reasons : different;
   // The agent's own words, where nothing here has found as much.
   return found.length > 0 ? found : refused(situation);
 }

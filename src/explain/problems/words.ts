@@ -19,8 +19,9 @@ export function listed(names: readonly string[]): string {
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1) ?? ""}`;
 }
 
-/** `1 group`, `2 groups`, `2 policies`. */
+/** `1 group`, `2 groups`, `2 policies`, `2 branches`, `2 addresses`. */
 export function counted(count: number, noun: string): string {
   if (count === 1) return `1 ${noun}`;
-  return `${count} ${noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`}`;
+  if (noun.endsWith("y")) return `${count} ${noun.slice(0, -1)}ies`;
+  return `${count} ${noun}${/(?:s|ch)$/.test(noun) ? "es" : "s"}`;
 }
