@@ -4,16 +4,19 @@ import type { PeopleCommand } from "./people-command.ts";
 export const explain: PeopleCommand<ExplainFlags> = {
   command: "explain <kind> [name]",
   summary: "Which groups a pod has and why, and why it does or does not reach something",
-  description: `says which SecurityGroupPolicies select a pod and why the others do not, which groups
-follow and which its network interface really has, and why a pod waits that waits.
+  description: `says which SecurityGroupPolicies
+select a pod and why the others do not, which groups follow, which groups its
+network interface really has, and why a pod waits that waits.
 
-Then it follows packets: without any of the flags for paths to the pod's name servers and from kubelet's probes,
-otherwise to or from what is asked. Each hop is shown with the rule that decides. The last line is the answer:
-reaches, does not reach with the reason, or cannot say with what could not be looked at. Where a security group is
-in the way, the smallest rule that helps is shown as a command of the AWS CLI.
+Then it follows packets: to or from what is asked, otherwise to the pod's name
+servers and from kubelet's probes. Each hop is shown with the rule that decides.
+The last line is the answer: reaches, does not reach with the reason, or cannot
+say with what could not be looked at. Where a security group is in the way, the
+smallest rule that helps is shown as a command of the AWS CLI.
 
-A host may be an address, a Service (NAME, NAME.NAMESPACE or with .svc), or a name that the resolver of this machine
-knows. It only reads: the API server by your kubeconfig, and EC2 by the AWS SDK's credentials. It sends no packets.`,
+HOST is an address, a Service (NAME, NAME.NAMESPACE, or with .svc), or a name
+that the resolver of this machine knows. explain only reads: the API server by
+your kubeconfig, and EC2 by the AWS SDK's credentials. It sends no packets.`,
   build: (yargs) =>
     yargs
       .positional("kind", { type: "string", demandOption: true, describe: "pod, or pod/NAME" })
@@ -49,12 +52,13 @@ knows. It only reads: the API server by your kubeconfig, and EC2 by the AWS SDK'
         },
       }),
   examples: [
-    ["explain pod web-0 -n shop", "Its groups, its DNS, its probes"],
-    ["explain pod web-0 -n shop --to db.example.com:5432", "Why it does not reach its database"],
-    ["explain pod web-0 -n shop --to orders.data.svc:80", "A Service, with each endpoint"],
-    ["explain pod web-0 -n shop --to-pod data/db-0:5432", "Another pod"],
+    ["explain pod web-0", "Its groups, its DNS, its probes"],
+    ["explain pod web-0 --to db.example.com:5432", "Why it does not reach its database"],
+    ["explain pod web-0 --to orders.data.svc:80", "A Service, with each endpoint"],
+    ["explain pod web-0 --to-pod data/db-0:5432", "Another pod"],
     ["explain pod db-0 -n data --from-pod shop/web-0", "The same from the other end"],
-    ["explain pod web-0 -n shop -o json | jq -r .line", "For scripts"],
+    ["explain pod web-0 --from-node --port 8080", "What kubelet's probe would meet"],
+    ["explain pod web-0 -o json | jq -r .line", "For scripts"],
   ],
   run,
 };

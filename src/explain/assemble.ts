@@ -87,7 +87,11 @@ export function assemble(all: Looked): Report {
       gaps,
       isAsked,
       noPaths: noPathsOf(pod),
-      fine: fineOf(pod, new Set(paths.map(({ title }) => title)).size),
+      fine: fineOf(
+        pod,
+        new Set(paths.map(({ title }) => title)).size,
+        gaps.find(({ what }) => what === "EC2")?.message,
+      ),
     }),
   };
 }
@@ -121,13 +125,16 @@ export function noPathsOf(pod: ExplainedPod): string | undefined {
   }
 }
 
-function fineOf(pod: ExplainedPod, paths: number): string {
+/** `withoutEc2`: why EC2 was not asked, on purpose; undefined when it was. */
+function fineOf(pod: ExplainedPod, paths: number, withoutEc2: string | undefined): string {
   const reached = paths === 0 ? "" : `, and ${openPaths(paths)}`;
   switch (networkOf(pod)) {
     case "ended":
       return `fine: the pod has ended (${pod.phase}), and given back what it had`;
     case "branch":
-      return `fine: it has the groups of its policies${reached}`;
+      return withoutEc2 === undefined
+        ? `fine: it has the groups of its policies${reached}`
+        : `fine as far as the API server knows: ${withoutEc2}`;
     case "node-network":
       return `fine: it is on the node's network, and has the groups of its node${reached}`;
     case "fargate":

@@ -18,7 +18,6 @@ const PROBLEM = { code: "subnet-full", line: "the subnet is full", todo: "" } as
 const DENIED = { what: "events", reason: "denied", message: "no", permission: "list events" } as const;
 const FAILED = { what: "instances", reason: "failed", message: "no answer" } as const;
 const ABSENT = { what: "cninodes", reason: "absent", message: "not served" } as const;
-const NO_EC2 = { what: "EC2", reason: "skipped", message: "--no-ec2 was given" } as const;
 const NOTHING: Concluded = {
   problems: [],
   paths: [],
@@ -65,12 +64,6 @@ it.each<[string, Partial<Concluded>, string, number]>([
   ["a permission is missing", { gaps: [DENIED] }, "cannot say: no permission for list events", 3],
   ["something failed", { gaps: [ABSENT, FAILED] }, "cannot say: no answer", 3],
   ["what is not there is no gap", { gaps: [ABSENT] }, "fine: x", 0],
-  [
-    "without EC2 on purpose",
-    { gaps: [NO_EC2] },
-    "fine as far as the API server knows: --no-ec2 was given",
-    0,
-  ],
   [
     "asked, and open",
     { isAsked: true, paths: [path("a", "reaches")], problems: [PROBLEM], gaps: [DENIED] },

@@ -46,11 +46,7 @@ export function conclude({ problems, paths, gaps, isAsked, noPaths, fine }: Conc
       `cannot say: ${gap.permission === undefined ? gap.message : `no permission for ${gap.permission}`}`,
     );
   }
-  const left = gaps.find(({ what }) => what === "EC2");
-  return concluded(
-    "fine",
-    left === undefined ? fine : `fine as far as the API server knows: ${left.message}`,
-  );
+  return concluded("fine", fine);
 }
 
 /** Of several, which one is meant. */
