@@ -77,8 +77,8 @@ async function targets(flags: Partial<QuestionFlags>, { pod: own = aPod(), facts
 function shown(target: Target): string {
   if (target.kind === "settled") return `${target.title}: ${target.answer}: ${target.why}`;
   const { title, from, to, service: by, protocol, port } = target;
-  const service = by === undefined ? "" : ` by ${by}`;
-  return `${title}: ${partyName(from)} -> ${to.kind} ${partyName(to)}${service} ${protocol} ${port}`;
+  const way = by === undefined ? "" : ` by ${by}`;
+  return `${title}: ${partyName(from)} -> ${to.kind} ${partyName(to)}${way} ${protocol} ${port}`;
 }
 
 const to = async (host: string, given?: Given) => (await targets({ to: host }, given)).shown.at(-1);
