@@ -57,12 +57,14 @@ dist/macvlan/branchline: dist/branchline $(wildcard test/ground/macvlan/*)
 ground: build dist/macvlan/branchline guest
 	@test/setup/packages.sh runtime api
 	@test/setup/kubernetes.sh etcd kube-apiserver kube-controller-manager kubectl helm
+	@test/setup/prometheus.sh operator-crds.yaml
 
 test: ground ## The gate, some 20 minutes: checks, executable, kernel suite natively, guests for the rest
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
 
 test-all: ground ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
 	@test/setup/containerd.sh
+	@test/setup/prometheus.sh promtool
 	node test/suites/run.ts all --report docs/test-all.md $(addprefix --only ,$(SUITES))
 
 test-kernel: build guest ## Test files in each kernel's guest (KERNELS="6.1 6.12" FILES= PROJECT=kernel CONTAINERD=1.6), or NATIVE=1

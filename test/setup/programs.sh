@@ -1,4 +1,4 @@
-# Read by kubernetes.sh and containerd.sh after cache.sh: programs built from the Go module proxy, each kept with its
+# Read by kubernetes.sh, containerd.sh and prometheus.sh after cache.sh: programs built from the Go module proxy, each kept with its
 # checksum next to it, by the version and by the hash of the go.mod and go.sum that name everything that is built.
 #
 #   source     the directory of go.mod and go.sum
@@ -56,8 +56,8 @@ take() {
 }
 
 # Static, so that it runs in a guest whatever its libc. What go.mod and go.sum do not name is refused.
-compile() { # program package ldflags
-  (cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -ldflags "$3" -o "$work/$1" "$2")
+compile() { # program package ldflags [tags]
+  (cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -tags "${4-}" -ldflags "$3" -o "$work/$1" "$2")
   take "$1"
 }
 
