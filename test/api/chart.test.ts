@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { EntryError, readEntry } from "../../src/agent/install/entry.ts";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
+import { applyCrds, operatorCrds } from "../ground/kubernetes/crds.ts";
 import { helm } from "../ground/kubernetes/tools.ts";
 import { run } from "../ground/run.ts";
 import { CHART, LEAST, placeOf, render, valuesOf } from "./support/chart.ts";
@@ -31,7 +32,7 @@ const withoutMeta = ({
 const image = LEAST["image"];
 const entryOf = (more: object) => ({ ...LEAST, entry: { serviceCIDRs: ["10.96.0.0/16"], ...more } });
 
-const CONTROLLER = { enabled: true, clusterName: "blue" };
+const CONTROLLER = { enabled: true, clusterName: "blue", mode: "standalone" };
 
 /** Values that the chart takes. */
 const GOOD: readonly (readonly [string, object])[] = [
@@ -51,8 +52,35 @@ const GOOD: readonly (readonly [string, object])[] = [
   ],
   ["routed, without Service ranges", { image, entry: { datapath: "routed", podSGEnforcingMode: "strict" } }],
   ["no Service ranges", { image, entry: { serviceCIDRs: [] } }],
+  [
+    "an IPv6 cluster",
+    {
+      image,
+      entry: { serviceCIDRs: ["fd30:1c53:5f8a::/108"], hostRoutes: ["fd00:ec2::23/128"] },
+      metrics: { listen: "[::]:61681" },
+      controller: CONTROLLER,
+    },
+  ],
+  [
+    "what can be taken away",
+    { ...LEAST, affinity: null, nodeSelector: null, resources: null, tolerations: null },
+  ],
   ["its own CRDs", { ...LEAST, crds: { install: true } }],
   ["a controller", { ...LEAST, controller: CONTROLLER }],
+  [
+    "all that watches it",
+    {
+      ...LEAST,
+      metrics: { listen: ":61681" },
+      monitoring: Object.fromEntries(
+        ["podMonitor", "serviceMonitor", "prometheusRule", "dashboard"].map((flag) => [
+          flag,
+          { enabled: true },
+        ]),
+      ),
+      controller: CONTROLLER,
+    },
+  ],
   ["a controller beside EKS's", { ...LEAST, controller: { ...CONTROLLER, mode: "eks" } }],
   [
     "everything else",
@@ -104,6 +132,16 @@ const GOOD: readonly (readonly [string, object])[] = [
       },
       health: { port: 10_000 },
       metrics: { listen: ":10001" },
+      monitoring: {
+        podMonitor: { enabled: true, interval: "1m", labels: { release: "prometheus" } },
+        serviceMonitor: { enabled: true, interval: "15s", labels: { release: "prometheus" } },
+        prometheusRule: { enabled: true, labels: { release: "prometheus" } },
+        dashboard: {
+          enabled: true,
+          labels: { dashboards: "yes" },
+          annotations: { grafana_folder: "Network" },
+        },
+      },
       uninstall: { timeoutSeconds: 30 },
       resources: { limits: { memory: "200Mi" } },
       seLinuxOptions: { type: "super_t" },
@@ -123,6 +161,7 @@ describe("the API server takes every object, and knows every field", () => {
 
   beforeAll(async () => {
     namespace = await makeNamespace("chart");
+    await applyCrds(shared.admin, operatorCrds());
   });
 
   it.each(GOOD)("%s", async (_what, values) => {
@@ -133,6 +172,14 @@ describe("the API server takes every object, and knows every field", () => {
     }
     expect(objects.length).toBeGreaterThanOrEqual(13);
   });
+});
+
+it.each(GOOD)("helm lint finds nothing to say, but that it has no icon: %s", async (_what, values) => {
+  const { status, stdout } = await helm(["lint", CHART, "--strict", ...valuesOf(values)]);
+  expect(stdout.split("\n").filter((line) => line.startsWith("["))).toEqual([
+    "[INFO] Chart.yaml: icon is recommended",
+  ]);
+  expect(status).toBe(0);
 });
 
 interface Container {
@@ -509,11 +556,10 @@ interface Schema {
 describe("values that are refused, with a line that says which", () => {
   it.each<[object, string]>([
     [{}, "image.repository is missing: there is no published image"],
-    [
-      { image },
-      'entry.serviceCIDRs is missing: datapath "direct" needs the ranges of the cluster\'s Services',
-    ],
-    [{ image, entry: { datapath: "auto" } }, 'entry.serviceCIDRs is missing: datapath "auto"'],
+    [{ image }, 'entry.serviceCIDRs is missing: datapath "auto" needs the ranges of the cluster\'s Services'],
+    [{ image, entry: { datapath: "direct" } }, 'entry.serviceCIDRs is missing: datapath "direct"'],
+    [{ ...LEAST, entry: null }, "at '': missing property 'entry'"],
+    [{ image, entry: { datapath: null } }, "at '/entry': missing property 'datapath'"],
     [{ ...LEAST, cni: { mode: "ajar" } }, "at '/cni/mode': value must be one of 'open', 'closed'"],
     [{ ...LEAST, cni: { confDir: "etc/cni" } }, "at '/cni/confDir'"],
     [{ ...LEAST, cni: { listName: "05-x.conf" } }, "at '/cni/listName'"],
@@ -521,6 +567,11 @@ describe("values that are refused, with a line that says which", () => {
     [{ ...LEAST, nodeSelector: { a: 1 } }, "at '/nodeSelector/a': got number, want string"],
     [{ ...LEAST, controller: { enabled: true } }, "at '/controller/clusterName': '' does not match pattern"],
     [{ ...LEAST, controller: { ...CONTROLLER, clusterName: "*" } }, "at '/controller/clusterName': '*'"],
+    // No mode is what one could mean who says nothing.
+    [
+      { ...LEAST, controller: { enabled: true, clusterName: "blue" } },
+      "at '/controller/mode': value must be one of 'standalone', 'eks'",
+    ],
     [
       { ...LEAST, controller: { ...CONTROLLER, mode: "both" } },
       "at '/controller/mode': value must be one of 'standalone', 'eks'",
@@ -528,7 +579,35 @@ describe("values that are refused, with a line that says which", () => {
     [{ ...LEAST, controller: { ...CONTROLLER, replicas: 0 } }, "at '/controller/replicas'"],
     [
       { ...LEAST, controller: { ...CONTROLLER, mode: "eks" }, crds: { install: true } },
-      'crds.install is true with controller.mode "eks": EKS has SecurityGroupPolicy and CNINode',
+      'crds.install is true, but controller.mode is "eks": EKS has SecurityGroupPolicy and CNINode',
+    ],
+    [
+      { ...LEAST, controller: { mode: "eks" }, crds: { install: true } },
+      'crds.install is true, but controller.mode is "eks"',
+    ],
+    [
+      { ...LEAST, monitoring: { podMonitor: { enabled: true } } },
+      'metrics.listen is "127.0.0.1:61681", where no Prometheus reaches the agents: use ":61681"',
+    ],
+    [
+      { ...LEAST, monitoring: { podMonitor: { enabled: true } }, metrics: { listen: "[::1]:61681" } },
+      'metrics.listen is "[::1]:61681"',
+    ],
+    [
+      { ...LEAST, monitoring: { serviceMonitor: { enabled: true } } },
+      "monitoring.serviceMonitor.enabled is true, but there is no controller",
+    ],
+    [{ ...LEAST, monitoring: { podmonitor: {} } }, "additional properties 'podmonitor' not allowed"],
+    [
+      { ...LEAST, updateStrategy: { rollingUpdate: { maxSurge: 1 } } },
+      "at '/updateStrategy/rollingUpdate': additional properties 'maxSurge' not allowed",
+    ],
+    [{ ...LEAST, resources: { limit: {} } }, "at '/resources': additional properties 'limit' not allowed"],
+    [{ ...LEAST, affinity: { nodeAfinity: {} } }, "additional properties 'nodeAfinity' not allowed"],
+    [{ ...LEAST, tolerations: [{ keys: "a" }] }, "at '/tolerations/0': additional properties 'keys'"],
+    [
+      { ...LEAST, controller: { ...CONTROLLER, env: [{ name: "A", values: "b" }] } },
+      "at '/controller/env/0'",
     ],
     [{ ...LEAST, agent: {} }, "additional properties 'agent' not allowed"],
   ])("%j", async (values, words) => {
@@ -540,6 +619,15 @@ describe("values that are refused, with a line that says which", () => {
     [{ datapath: "sideways" }, "at '/entry/datapath': value must be one of 'direct', 'routed', 'auto'"],
     [{ serviceCIDRs: "10.96.0.0/16" }, "at '/entry/serviceCIDRs': got string, want array"],
     [{ serviceCIDRs: ["10.96.0.0"] }, "at '/entry/serviceCIDRs/0': '10.96.0.0' does not match"],
+    [{ serviceCIDRs: ["10.96.0.0/33"] }, "at '/entry/serviceCIDRs/0': '10.96.0.0/33' does not match"],
+    [{ serviceCIDRs: ["10.0.0.0/7"] }, "at '/entry/serviceCIDRs/0': '10.0.0.0/7' does not match"],
+    [{ serviceCIDRs: ["10.96.300.0/24"] }, "at '/entry/serviceCIDRs/0': '10.96.300.0/24' does not match"],
+    [{ serviceCIDRs: ["fd00::/16"] }, "at '/entry/serviceCIDRs/0': 'fd00::/16' does not match"],
+    [
+      { serviceCIDRs: ["fd00::/108", "172.20.0.1/16"] },
+      'entry.serviceCIDRs has "172.20.0.1/16", whose address is not the first of its network',
+    ],
+    [{ hostRoutes: ["169.254.170.23/31"] }, 'entry.hostRoutes has "169.254.170.23/31"'],
     [{ missingAnnotation: "pass" }, "at '/entry/missingAnnotation': value must be one of 'ask', 'refuse'"],
     [{ branchTimeout: 0 }, "at '/entry/branchTimeout'"],
     [{ gatewayTimeout: 101 }, "at '/entry/gatewayTimeout'"],
@@ -547,7 +635,7 @@ describe("values that are refused, with a line that says which", () => {
     [{ families: ["5"] }, "at '/entry/families/0'"],
     [
       { podSGEnforcingMode: "strict" },
-      'entry.podSGEnforcingMode "strict" is not possible with datapath "direct"',
+      'entry.podSGEnforcingMode "strict" is not possible with datapath "auto"',
     ],
     [{ mtu: 20 }, "at '/entry/mtu'"],
     [{ pluginLogFile: "log" }, "at '/entry/pluginLogFile'"],

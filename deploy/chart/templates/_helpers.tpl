@@ -49,7 +49,44 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if and (ne $entry.datapath "routed") (eq (toString $entry.podSGEnforcingMode) "strict") -}}
 {{- fail (printf "entry.podSGEnforcingMode \"strict\" is not possible with datapath %q: use \"standard\", or datapath \"routed\"" $entry.datapath) -}}
 {{- end -}}
+{{- range $key := list "serviceCIDRs" "hostRoutes" -}}
+{{- range get $entry $key | default list -}}
+{{- if include "branchline.hasHostBits" . -}}
+{{- fail (printf "entry.%s has %q, whose address is not the first of its network: it would be refused by every agent" $key .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{ toJson $entry }}
+{{- end }}
+
+{{/* Something if an IPv4 network's address is not its first. The schema knows the rest; IPv6 is left to the agent. */}}
+{{- define "branchline.hasHostBits" -}}
+{{- if not (contains ":" .) -}}
+{{- $address := 0 -}}
+{{- range splitList "." (dir .) -}}
+{{- $address = add (mul $address 256) (atoi .) -}}
+{{- end -}}
+{{- $size := 1 -}}
+{{- range until (sub 32 (atoi (base .)) | int) -}}
+{{- $size = mul $size 2 -}}
+{{- end -}}
+{{- if mod $address $size -}}yes{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* What says that EKS's own controller is at work, as far as helm can know; nothing otherwise. */}}
+{{- define "branchline.eks" -}}
+{{- $webhook := "vpc-resource-mutating-webhook" -}}
+{{- if contains "-eks-" .Capabilities.KubeVersion.Version -}}
+the API server's version is {{ .Capabilities.KubeVersion.Version }}
+{{- else if lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" $webhook -}}
+there is the MutatingWebhookConfiguration {{ $webhook }}
+{{- end -}}
+{{- end }}
+
+{{/* Something if only the node itself reaches an ADDRESS:PORT. */}}
+{{- define "branchline.isLoopback" -}}
+{{- if regexMatch "^(127\\.|localhost:|\\[::1\\])" . -}}yes{{- end -}}
 {{- end }}
 
 {{/* A name of deploy/rbac, as this release has it. */}}
@@ -125,4 +162,12 @@ whole cluster, and a second release of it is refused by them. Takes context and 
 ---
 {{ toYaml $object }}
 {{- end }}
+{{- end }}
+
+{{/* What the alerts and the dashboard know a target by: its job, and its node. */}}
+{{- define "branchline.target" -}}
+- targetLabel: job
+  replacement: {{ . }}
+- sourceLabels: [__meta_kubernetes_pod_node_name]
+  targetLabel: node
 {{- end }}

@@ -11,7 +11,7 @@ export const VALUES = valuesOf({
   ...LEAST,
   entry: { serviceCIDRs: ["10.96.0.0/16"], exemptNamespaces: ["legacy"] },
   crds: { install: true },
-  controller: { enabled: true, clusterName: CLUSTER },
+  controller: { enabled: true, clusterName: CLUSTER, mode: "standalone" },
 });
 const SERVICE = "/api/v1/namespaces/kube-system/services/branchline-controller";
 

@@ -38,10 +38,13 @@ export async function mustHelm(
 
 const rendered = new Map<string, Promise<KubernetesObject[]>>();
 
-/** What API servers serve from 1.36, and helm does not know without one. */
-const KUBERNETES_1_36 = ["admissionregistration.k8s.io/v1/MutatingAdmissionPolicy"];
+/** What helm does not know without an API server: kinds of Kubernetes 1.36, and of the Prometheus operator. */
+const APIS = [
+  "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy",
+  ...["PodMonitor", "PrometheusRule", "ServiceMonitor"].map((kind) => `monitoring.coreos.com/v1/${kind}`),
+];
 
-/** The objects that helm would make of an API server of 1.36, hooks included; an Error with helm's words when it refuses the values. */
+/** The objects that helm would make of an API server that has all of APIS, hooks included; an Error with helm's words when it refuses the values. */
 export function render(values: object, release: Release): Promise<KubernetesObject[]> {
   const key = JSON.stringify([values, release]);
   const known = rendered.get(key);
@@ -52,7 +55,7 @@ export function render(values: object, release: Release): Promise<KubernetesObje
 }
 
 async function renderAnew(values: object, { name, namespace }: Release): Promise<KubernetesObject[]> {
-  const apis = KUBERNETES_1_36.flatMap((api) => ["--api-versions", api]);
+  const apis = APIS.flatMap((api) => ["--api-versions", api]);
   const argv = ["template", name, CHART, "--namespace", namespace, ...apis, ...valuesOf(values)];
   const { status, stdout, stderr } = await helm(argv);
   if (status !== 0) throw new Error(stderr);

@@ -1,6 +1,7 @@
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
+import { prometheusDirectory } from "../../setup/prometheus.ts";
 import { eventually } from "../run.ts";
 import type { ApiClient, KubernetesObject } from "./client.ts";
 
@@ -14,9 +15,16 @@ export function crds(): readonly KubernetesObject[] {
     .map((file) => parse(readFileSync(path.join(CRDS, file), "utf8")) as KubernetesObject);
 }
 
-/** Applies the CRDs that we ship, and waits until the API server serves them. */
-export async function applyCrds(client: ApiClient): Promise<void> {
-  for (const crd of crds()) {
+/** The Prometheus operator's own: PodMonitor, PrometheusRule, ServiceMonitor. */
+export function operatorCrds(): readonly KubernetesObject[] {
+  const file = path.join(prometheusDirectory(), "operator-crds.yaml");
+  if (!existsSync(file)) throw new Error(`no ${file}: run test/setup/prometheus.sh operator-crds.yaml`);
+  return parseAllDocuments(readFileSync(file, "utf8")).map((document) => document.toJS() as KubernetesObject);
+}
+
+/** Applies CRDs, those that we ship unless others are given, and waits until the API server serves them. */
+export async function applyCrds(client: ApiClient, those = crds()): Promise<void> {
+  for (const crd of those) {
     const url = `${PATH}/${crd.metadata.name}`;
     await client.patch(`${url}?fieldManager=branchline-test`, "apply", crd);
     await eventually(`${crd.metadata.name} is established`, async () =>
