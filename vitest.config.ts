@@ -66,6 +66,7 @@ export default defineConfig({
           "test/start-orders/*.test.ts",
           "test/controller/*.test.ts",
           "test/verdict/!(worlds).test.ts",
+          "test/operations/*.test.ts",
         ],
         30_000,
       ),
@@ -90,6 +91,8 @@ export default defineConfig({
       project("simulator", ["test/simulator/{port,wire,command,iam,cleanup}.test.ts"], 60_000),
       // EC2's own clients against dist/branchline simulate.
       project("clients", ["test/simulator/played/**/*.test.ts"], 120_000),
+      // Alerts by Prometheus' own promtool.
+      project("alerts", ["test/alerts/*.test.ts"], 30_000),
       // A real API server on loopback, one for all files: any Linux.
       {
         test: {

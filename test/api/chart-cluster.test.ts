@@ -119,7 +119,7 @@ describe("without an API server, as Argo CD renders it", () => {
     ]);
     const kept = {
       "helm.sh/resource-policy": "keep",
-      "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+      "argocd.argoproj.io/sync-options": "Prune=false",
     };
     expect(annotationsOf("CustomResourceDefinition")).toEqual([
       expect.objectContaining(kept),

@@ -132,6 +132,15 @@ export function suites(piece: number): readonly Suite[] {
     },
     {
       part: "controller",
+      name: "alerts",
+      tiers: all,
+      place: "here",
+      projects: ["alerts"],
+      bound: 5,
+      why: "when each alert fires and when not, by promtool; the gate knows their metrics, labels and values",
+    },
+    {
+      part: "controller",
       name: "users",
       tiers: all,
       place: "here",
