@@ -52,7 +52,7 @@ describe("Pod Security of the namespace", () => {
 describe("a cluster in which EKS's own controller is at work", () => {
   it("is known by its version: no CRDs of ours, no second controller that makes branches", async () => {
     await expect(template({ ...LEAST, crds: { install: true } }, ...OF_EKS)).rejects.toThrow(
-      "crds.install is true, but the API server's version is v1.36.1-eks-5f2a1c3: EKS has SecurityGroupPolicy and CNINode",
+      "crds.install is true, but the API server's version is v1.36.1-eks-5f2a1c3: AWS's controller has SecurityGroupPolicy and CNINode",
     );
     await expect(template(STANDALONE, ...OF_EKS)).rejects.toThrow(
       'controller.mode is "standalone", but the API server\'s version is v1.36.1-eks-5f2a1c3',
@@ -65,14 +65,23 @@ describe("a cluster in which EKS's own controller is at work", () => {
     const namespace = await makeNamespace("webhook");
     expect(await dryRun(namespace, STANDALONE)).toBe("");
     const path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
-    const metadata = { name: "vpc-resource-mutating-webhook" };
-    await shared.admin.create(path, { metadata, webhooks: [] });
+    const metadata = { name: "eks-vpc-resource-mutating-webhook-configuration" };
+    // As AWS's controller has it, but for where it leads: to no pods.
+    const webhook = {
+      name: "mpod.vpc.k8s.aws",
+      clientConfig: { url: "https://127.0.0.1:1/mutate-v1-pod" },
+      failurePolicy: "Ignore",
+      sideEffects: "None",
+      admissionReviewVersions: ["v1"],
+      rules: [],
+    };
+    await shared.admin.create(path, { metadata, webhooks: [webhook] });
     try {
       expect(await dryRun(namespace, STANDALONE)).toContain(
-        'controller.mode is "standalone", but there is the MutatingWebhookConfiguration vpc-resource-mutating-webhook',
+        `controller.mode is "standalone", but there is its webhook, in the MutatingWebhookConfiguration ${metadata.name}`,
       );
       expect(await dryRun(namespace, { ...LEAST, crds: { install: true } })).toContain(
-        "crds.install is true, but there is the MutatingWebhookConfiguration vpc-resource-mutating-webhook",
+        `crds.install is true, but there is its webhook, in the MutatingWebhookConfiguration ${metadata.name}`,
       );
       expect(await dryRun(namespace, EKS)).toBe("");
     } finally {

@@ -34,6 +34,17 @@ const entryOf = (more: object) => ({ ...LEAST, entry: { serviceCIDRs: ["10.96.0.
 
 const CONTROLLER = { enabled: true, clusterName: "blue", mode: "standalone" };
 
+/** Defaults that somebody may not want. */
+const TAKEN = {
+  affinity: null,
+  nodeSelector: null,
+  resources: null,
+  tolerations: null,
+  priorityClassName: null,
+  podAnnotations: null,
+  podLabels: null,
+};
+
 /** Values that the chart takes. */
 const GOOD: readonly (readonly [string, object])[] = [
   ["the least", LEAST],
@@ -63,8 +74,25 @@ const GOOD: readonly (readonly [string, object])[] = [
   ],
   [
     "what can be taken away",
-    { ...LEAST, affinity: null, nodeSelector: null, resources: null, tolerations: null },
+    {
+      ...LEAST,
+      ...TAKEN,
+      image: { repository: "r", tag: null, digest: null },
+      imagePullSecrets: null,
+      updateStrategy: null,
+      seLinuxOptions: null,
+      controller: {
+        ...CONTROLLER,
+        ...TAKEN,
+        region: null,
+        rates: null,
+        env: null,
+        serviceAccountAnnotations: null,
+      },
+      monitoring: { dashboard: { enabled: true, labels: null, annotations: null } },
+    },
   ],
+  ["a part of another chart", { ...LEAST, enabled: true, global: { a: "b" } }],
   ["its own CRDs", { ...LEAST, crds: { install: true } }],
   ["a controller", { ...LEAST, controller: CONTROLLER }],
   [
@@ -440,6 +468,77 @@ describe("the controller", () => {
   });
 });
 
+describe("what watches it", () => {
+  const flagsOf = (...flags: readonly string[]) => ({
+    metrics: { listen: ":61681" },
+    monitoring: Object.fromEntries(flags.map((flag) => [flag, { enabled: true }])),
+  });
+  const objectsOf = async (more: object) => {
+    const objects = await render({ ...LEAST, ...more }, DEFAULT);
+    return (kind: string) => objects.find((object) => object.kind === kind);
+  };
+  const labelsOf = (object: KubernetesObject | undefined) =>
+    (object?.spec?.["template"] as KubernetesObject | undefined)?.metadata.labels;
+  const selectorOf = (object: KubernetesObject | undefined) =>
+    (object?.spec?.["selector"] as { matchLabels: object } | undefined)?.matchLabels ?? {};
+  const portsOf = (object: KubernetesObject | undefined) =>
+    (object?.spec?.["template"] as { spec: PodSpec } | undefined)?.spec.containers[0];
+
+  it("finds the agents by a port of that name, which they have only where others reach it", async () => {
+    const of = await objectsOf(flagsOf("podMonitor"));
+    expect(labelsOf(of("DaemonSet"))).toMatchObject(selectorOf(of("PodMonitor")));
+    expect(of("PodMonitor")?.spec?.["podMetricsEndpoints"]).toMatchObject([
+      { port: "metrics", relabelings: [{ targetLabel: "job", replacement: "branchline-agent" }, {}] },
+    ]);
+    expect(portsOf(of("DaemonSet"))).toMatchObject({ ports: [{ name: "metrics", containerPort: 61_681 }] });
+    expect(portsOf((await objectsOf({}))("DaemonSet"))).not.toHaveProperty("ports");
+    const six = await objectsOf({ metrics: { listen: "[::]:61681" } });
+    expect(portsOf(six("DaemonSet"))).toMatchObject({ ports: [{ name: "metrics", containerPort: 61_681 }] });
+  });
+
+  it("finds the controller's Service, also under another instance's label", async () => {
+    const of = await objectsOf({ ...flagsOf("serviceMonitor"), controller: CONTROLLER });
+    const selector = selectorOf(of("ServiceMonitor"));
+    expect(of("Service")?.metadata.labels).toMatchObject(selector);
+    expect(Object.keys(selector)).not.toContain("app.kubernetes.io/instance");
+    expect(of("ServiceMonitor")?.spec?.["endpoints"]).toMatchObject([
+      { port: "metrics", relabelings: [{ targetLabel: "job", replacement: "branchline-controller" }, {}] },
+    ]);
+    expect(of("Service")?.spec?.["ports"]).toContainEqual(expect.objectContaining({ name: "metrics" }));
+  });
+
+  it.each<[string, object, readonly string[]]>([
+    ["no controller", {}, ["agent"]],
+    ["a controller beside EKS's", { controller: { ...CONTROLLER, mode: "eks" } }, ["agent", "controller"]],
+    ["a controller", { controller: CONTROLLER }, ["agent", "controller", "standalone"]],
+  ])("has the alerts of deploy, and none about what is not there: %s", async (_what, more, files) => {
+    const of = await objectsOf({ ...flagsOf("prometheusRule"), ...more });
+    const sources = files.flatMap((file) => documentsOf(`monitoring/alerts/${file}.yaml`)) as unknown as {
+      groups: readonly object[];
+    }[];
+    expect(of("PrometheusRule")?.spec).toEqual({ groups: sources.flatMap(({ groups }) => groups) });
+  });
+
+  it("has the dashboard of deploy, as it is there", async () => {
+    const objects = await render({ ...LEAST, ...flagsOf("dashboard") }, DEFAULT);
+    const found = objects.find(({ metadata }) => metadata.name === "branchline-dashboard") as unknown as {
+      metadata: { labels: object };
+      data: Record<string, string>;
+    };
+    expect(found.metadata.labels).toMatchObject({ grafana_dashboard: "1" });
+    expect(found.data["branchline.json"]).toBe(
+      readFileSync(path.join(DEPLOY, "monitoring/dashboard.json"), "utf8"),
+    );
+  });
+
+  it("is not there unless it is asked for", async () => {
+    const kinds = (await render({ ...LEAST, controller: CONTROLLER }, DEFAULT)).map(
+      ({ kind, metadata }) => `${kind} ${metadata.name}`,
+    );
+    expect(kinds.filter((kind) => /Monitor|PrometheusRule|dashboard/.test(kind))).toEqual([]);
+  });
+});
+
 describe("the same source as deploy has", () => {
   const RBAC = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
 
@@ -545,7 +644,7 @@ it("all of the uninstalling is there before anything is deleted, the rights firs
 it("every value of values.yaml is one that the schema knows, and has a use", () => {
   const schema = JSON.parse(readFileSync(path.join(CHART, "values.schema.json"), "utf8")) as Schema;
   const values = parse(readFileSync(path.join(CHART, "values.yaml"), "utf8")) as object;
-  const { global: _, ...properties } = schema.properties ?? {};
+  const { global: _, enabled: __, ...properties } = schema.properties ?? {};
   expect(Object.keys(values).sort()).toEqual(Object.keys(properties).sort());
 });
 
@@ -560,6 +659,19 @@ describe("values that are refused, with a line that says which", () => {
     [{ image, entry: { datapath: "direct" } }, 'entry.serviceCIDRs is missing: datapath "direct"'],
     [{ ...LEAST, entry: null }, "at '': missing property 'entry'"],
     [{ image, entry: { datapath: null } }, "at '/entry': missing property 'datapath'"],
+    [{ ...LEAST, cni: { mode: null } }, "at '/cni': missing property 'mode'"],
+    [{ ...LEAST, unrequested: null }, "at '': missing property 'unrequested'"],
+    [
+      { ...LEAST, controller: { webhook: { port: null } } },
+      "at '/controller/webhook': missing property 'port'",
+    ],
+    [{ ...LEAST, metrics: { listen: ":0" } }, "metrics.listen has port 0, which is none from 1 to 65535"],
+    [{ ...LEAST, metrics: { listen: ":65536" } }, "metrics.listen has port 65536"],
+    [{ ...LEAST, health: { port: 61_681 } }, "health.port and metrics.listen have the same port, 61681"],
+    [
+      { ...LEAST, controller: { ...CONTROLLER, health: { port: 61_680 } } },
+      "controller.health.port and health.port have the same port, 61680: both are of the node",
+    ],
     [{ ...LEAST, cni: { mode: "ajar" } }, "at '/cni/mode': value must be one of 'open', 'closed'"],
     [{ ...LEAST, cni: { confDir: "etc/cni" } }, "at '/cni/confDir'"],
     [{ ...LEAST, cni: { listName: "05-x.conf" } }, "at '/cni/listName'"],
@@ -579,7 +691,7 @@ describe("values that are refused, with a line that says which", () => {
     [{ ...LEAST, controller: { ...CONTROLLER, replicas: 0 } }, "at '/controller/replicas'"],
     [
       { ...LEAST, controller: { ...CONTROLLER, mode: "eks" }, crds: { install: true } },
-      'crds.install is true, but controller.mode is "eks": EKS has SecurityGroupPolicy and CNINode',
+      'crds.install is true, but controller.mode is "eks": AWS\'s controller has SecurityGroupPolicy and CNINode',
     ],
     [
       { ...LEAST, controller: { mode: "eks" }, crds: { install: true } },

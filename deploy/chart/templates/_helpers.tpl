@@ -74,13 +74,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end }}
 
-{{/* What says that EKS's own controller is at work, as far as helm can know; nothing otherwise. */}}
-{{- define "branchline.eks" -}}
-{{- $webhook := "vpc-resource-mutating-webhook" -}}
+{{/* What says that AWS's controller is at work, EKS's or one that somebody runs, as far as helm can know; nothing otherwise. */}}
+{{- define "branchline.awsController" -}}
 {{- if contains "-eks-" .Capabilities.KubeVersion.Version -}}
 the API server's version is {{ .Capabilities.KubeVersion.Version }}
-{{- else if lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" $webhook -}}
-there is the MutatingWebhookConfiguration {{ $webhook }}
+{{- else -}}
+{{- $found := list -}}
+{{- range (lookup "admissionregistration.k8s.io/v1" "MutatingWebhookConfiguration" "" "").items -}}
+{{- $name := .metadata.name -}}
+{{- range .webhooks -}}
+{{- if eq .name "mpod.vpc.k8s.aws" -}}
+{{- $found = append $found (printf "there is its webhook, in the MutatingWebhookConfiguration %s" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- with $found }}{{ first . }}{{ end -}}
 {{- end -}}
 {{- end }}
 
