@@ -12,7 +12,7 @@ import { canonicalMac } from "../values/mac.ts";
 import { Agent } from "./agent.ts";
 import { UsageError, endedBySignal, readFlags } from "../sys/command-line.ts";
 import { readDaemonSet } from "./arguments.ts";
-import { keepHeapSmall } from "./heap.ts";
+import { keepHeapSmall } from "../sys/heap.ts";
 import type { AgentOptions } from "./options.ts";
 import { EntryError, readEntry } from "./install/entry.ts";
 import { messageOf, stackOf } from "../text/error-words.ts";
