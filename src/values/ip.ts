@@ -77,9 +77,13 @@ export function networkOf(prefix: IpPrefix): string {
 }
 
 /** Whether the network contains the address; never for the other family. */
-export function contains(network: IpPrefix, address: string): boolean {
-  // Addresses of different families are never equal as text.
-  return networkOf(network) === networkOf({ address, length: network.length });
+export function contains({ address: base, length }: IpPrefix, address: string): boolean {
+  const [a, b] = [ipBytes(base), ipBytes(address)];
+  if (a.length !== b.length) return false;
+  const whole = length >> 3;
+  for (let i = 0; i < whole; i++) if (a[i] !== b[i]) return false;
+  const rest = 0xff00 >> (length & 7);
+  return (((a[whole] ?? 0) ^ (b[whole] ?? 0)) & rest & 0xff) === 0;
 }
 
 function maskBytes(bytes: Uint8Array, length: number): Uint8Array {
@@ -87,11 +91,30 @@ function maskBytes(bytes: Uint8Array, length: number): Uint8Array {
 }
 
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
-  if (!parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined;
-  return Uint8Array.from(parts, Number);
+  const bytes = new Uint8Array(4);
+  let part = 0;
+  let digits = 0;
+  let value = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const code = i === text.length ? DOT : text.charCodeAt(i);
+    if (code === DOT) {
+      if (digits === 0 || part === 4) return undefined;
+      bytes[part++] = value;
+      digits = 0;
+      value = 0;
+      continue;
+    }
+    // No leading zeros: some programs read them as octal.
+    if (code < ZERO || code > ZERO + 9 || (digits > 0 && value === 0)) return undefined;
+    value = value * 10 + code - ZERO;
+    digits++;
+    if (value > 255) return undefined;
+  }
+  return part === 4 ? bytes : undefined;
 }
+
+const DOT = ".".charCodeAt(0);
+const ZERO = "0".charCodeAt(0);
 
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
