@@ -10,7 +10,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "nod
 import { makeBenchmarks, makeMacvlan, standInScripts } from "./build/bench.mjs";
 import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
-import { codeCaches, makeExecutable } from "./build/executable.mjs";
+import { asFunction, codeCaches, commandCache, makeExecutable } from "./build/executable.mjs";
 import { checkImports } from "./build/imports.mjs";
 import { WITH_PORT, portReport } from "./build/port.mjs";
 import { dist, koffi, version } from "./build/paths.mjs";
@@ -54,8 +54,10 @@ try {
   const common = { "koffi.node": koffi };
   for (const [name, { code }] of Object.entries(commands)) {
     common[`${name}.cjs`] = `${scratch}/${name}.cjs`;
-    writeFileSync(`${scratch}/${name}.cjs`, code);
+    writeFileSync(`${scratch}/${name}.cjs`, asFunction(code));
   }
+  // The others run for long, or have little to load.
+  common["people.cache"] = commandCache("people", scratch);
   const main = boot.code;
   const scripts = codeCaches(plugin.scripts, scratch);
   makeExecutable("branchline", { main, assets: { ...scripts, ...common }, scratch });

@@ -79,3 +79,15 @@ export function codeCaches(scripts, scratch) {
     }),
   );
 }
+
+/** A command's script as cmd/branchline/load-script.ts takes it: a function of a module's own three. */
+export function asFunction(code) {
+  return `(function(module,exports,require){${code}\n})`;
+}
+
+/** Writes the code cache of a command's script of this name; returns its file. */
+export function commandCache(name, scratch) {
+  const cache = `${scratch}/${name}.cache`;
+  quietly(node, [`${root}/build/command-cache.mjs`, `${scratch}/${name}.cjs`, cache]);
+  return cache;
+}

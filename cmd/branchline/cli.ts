@@ -12,12 +12,14 @@ const COMMANDS: Readonly<Record<string, string>> = {
   simulate: "simulate.cjs",
   uninstall: "uninstall.cjs",
 };
-/** The script of all others, and of help. */
-const PEOPLE = "people.cjs";
+/** The script of all others, and of help, with its code cache. */
+const PEOPLE = ["people.cjs", "people.cache"] as const;
 
 /** The command line for people who run the executable by hand; returns the exit status. */
 export function commandLine(args: readonly string[]): Promise<number> {
   const [command = "", ...rest] = args;
   const script = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-  return script === undefined ? runScript(PEOPLE, args) : runScript(script, rest);
+  if (script !== undefined) return runScript(script, rest);
+  const [people, cache] = PEOPLE;
+  return runScript(people, args, cache);
 }
