@@ -1,9 +1,13 @@
 import { LinkedAbort } from "../sys/linked-abort.ts";
 import { parseJsonPlain } from "./plain-json.ts";
 import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
+import { piecesOf, wholeOf } from "./content.ts";
 import { KubernetesError, kindOfStatus } from "./error.ts";
 import { type Fields, fieldsOf, itemsOf, textOf } from "./fields.ts";
 import { linesOf } from "./lines.ts";
+import { PROTOBUF, readStatus } from "./protobuf/answer.ts";
+import { ProtobufError } from "./protobuf/wire.ts";
+import { listInProtobuf, type OpenAnswer } from "./list-in-protobuf.ts";
 import { collectionPath, groupPath, objectPath, type Resource } from "./resource.ts";
 import { Turns } from "./turns.ts";
 import { readWatchEvent, type WatchEvent } from "./watch-event.ts";
@@ -19,8 +23,6 @@ const REQUEST_MS = 30_000;
 const PAGE = 500;
 /** 500,000 objects: more are a defect of the server, or a token that it repeats. */
 const MAX_PAGES = 1000;
-/** Bytes of an answer: 500 objects of etcd's largest would be more, but no cluster has them. */
-const MAX_ANSWER = 256 * 1024 * 1024;
 /** Bytes of an event: etcd takes no object above 1.5 MiB, and JSON may escape. */
 const MAX_EVENT = 16 * 1024 * 1024;
 
@@ -65,16 +67,29 @@ export type PatchStep =
   | { readonly op: "add" | "replace" | "test"; readonly path: string; readonly value: unknown }
   | { readonly op: "remove"; readonly path: string };
 
+export interface ClientOptions {
+  /** Answers are asked for with gzip: a tenth of the bytes, for whoever is far away. */
+  readonly compressed?: boolean;
+}
+
 /**
  * The Kubernetes API: one method an operation. Each rejects with a KubernetesError, or with the signal's reason; none
  * tries again. More requests than 32 at once wait for their turn, so what must not wait has a client of its own.
  */
 export class KubernetesClient {
   private readonly connection: Connection;
+  private readonly compressed: boolean;
   private readonly turns = new Turns(AT_ONCE);
+  private date: number | undefined;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, { compressed = false }: ClientOptions = {}) {
     this.connection = connection;
+    this.compressed = compressed;
+  }
+
+  /** When the API server last answered, by its own clock: milliseconds since 1970, to the second. Undefined before that. */
+  get serverTime(): number | undefined {
+    return this.date;
   }
 
   /** Never from a cache: the API server answers as of the moment of the request. */
@@ -87,14 +102,15 @@ export class KubernetesClient {
    * moment.
    */
   async list<T>(resource: Resource<T>, scope: Scope, signal: AbortSignal): Promise<ListOf<T>> {
+    if (resource.message !== undefined) {
+      const open = (from: string) =>
+        this.open({ method: "GET", path: pagePath(resource, scope, from), signal, accept: PROTOBUF });
+      return listInProtobuf(resource, resource.message, { most: MAX_PAGES, open });
+    }
     const items: T[] = [];
     let next = "";
     for (let page = 0; page < MAX_PAGES; page++) {
-      const path = withQuery(collectionPath(resource, scope.namespace), {
-        ...selectors(scope),
-        limit: String(PAGE),
-        continue: next,
-      });
+      const path = pagePath(resource, scope, next);
       const list = fieldsOf(await this.json({ method: "GET", path, signal }));
       const metadata = fieldsOf(list["metadata"]);
       for (const item of itemsOf(list["items"])) items.push(resource.read(item));
@@ -269,26 +285,67 @@ export class KubernetesClient {
     return parseJsonPlain(await this.text(request), `${request.method} ${request.path}`);
   }
 
-  private async text({ signal, ...request }: HttpRequest): Promise<string> {
+  private async text(request: HttpRequest): Promise<string> {
+    return (await this.bytes(request)).toString("utf8");
+  }
+
+  private async bytes(request: HttpRequest): Promise<Buffer> {
+    using answer = await this.open(request);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of answer.pieces) pieces.push(piece);
+    return Buffer.concat(pieces);
+  }
+
+  /** Its turn and its time end when it is disposed of. */
+  private async open({ signal, ...request }: HttpRequest): Promise<OpenAnswer> {
     const words = `${request.method} ${request.path}`;
-    using _turn = await this.turns.take(signal);
-    using linked = new LinkedAbort(signal);
+    using opened = new DisposableStack();
+    opened.use(await this.turns.take(signal));
+    const linked = opened.use(new LinkedAbort(signal));
     const limit = setTimeout(
       () => linked.abort(new KubernetesError("retry", words, `no answer after ${REQUEST_MS / 1000} s`)),
       REQUEST_MS,
     );
-    try {
-      const answer = await this.connection.send({ ...request, signal: linked.signal });
-      if (answer.status < 200 || answer.status > 299) throw await refusal(words, answer);
-      return await textOfBody(answer.body, words);
-    } finally {
-      clearTimeout(limit);
-    }
+    opened.defer(() => clearTimeout(limit));
+    const { compressed: acceptGzip } = this;
+    const answer = await this.connection.send({ ...request, acceptGzip, signal: linked.signal });
+    this.date = dateOf(answer.headers["date"]) ?? this.date;
+    if (answer.status < 200 || answer.status > 299) throw await refusal(words, answer);
+    const read = untilEnd(piecesOf(answer, words));
+    // What nobody has read to its end keeps its connection otherwise.
+    opened.defer(() => {
+      if (!read.isAtEnd) linked.abort(new Error("nobody reads the answer"));
+    });
+    const held = opened.move();
+    return { pieces: read.pieces, request: words, [Symbol.dispose]: () => held.dispose() };
   }
+}
+
+function untilEnd<T>(all: AsyncIterable<T>) {
+  const read = { isAtEnd: false, pieces: pieces() };
+  return read;
+  async function* pieces(): AsyncGenerator<T, void, undefined> {
+    for await (const one of all) yield one;
+    read.isAtEnd = true;
+  }
+}
+
+function dateOf(header: unknown): number | undefined {
+  const at = typeof header === "string" ? Date.parse(header) : Number.NaN;
+  return Number.isNaN(at) ? undefined : at;
 }
 
 function jsonBody(object: object): Pick<HttpRequest, "body" | "contentType"> {
   return { body: JSON.stringify(object), contentType: "application/json" };
+}
+
+/** The path of a page of a list; `from` is where the page before it ended, empty for the first. */
+function pagePath(resource: Resource<unknown>, scope: Scope, from: string): string {
+  return withQuery(collectionPath(resource, scope.namespace), {
+    ...selectors(scope),
+    limit: String(PAGE),
+    continue: from,
+  });
 }
 
 function selectors({ fieldSelector = "", labelSelector = "" }: Scope): Record<string, string> {
@@ -301,35 +358,20 @@ function withQuery(path: string, parameters: Readonly<Record<string, string>>): 
   return query.size === 0 ? path : `${path}?${query.toString()}`;
 }
 
-async function textOfBody(body: AsyncIterable<Uint8Array>, request: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > MAX_ANSWER) {
-      throw new KubernetesError("retry", request, `the answer has more than ${MAX_ANSWER} bytes`);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
 /** Most characters of a text that is no Status, such as a proxy's page. */
 const MAX_WORDS = 300;
 
 /** The error for an answer that is not a success: its metav1.Status, or what else it says. */
 async function refusal(request: string, { status, headers, body }: HttpAnswer): Promise<KubernetesError> {
   let text: string;
-  try {
-    text = await textOfBody(body, request);
-  } catch (cause) {
-    text = cause instanceof KubernetesError ? "" : String(cause);
-  }
   let said: unknown;
   try {
-    said = JSON.parse(text);
-  } catch {
-    said = undefined;
+    const bytes = await wholeOf({ headers, body }, request);
+    const isProtobuf = headers["content-type"] === PROTOBUF;
+    text = isProtobuf ? "" : bytes.toString("utf8");
+    said = isProtobuf ? readStatus(bytes) : jsonOf(text);
+  } catch (cause) {
+    text = cause instanceof KubernetesError || cause instanceof ProtobufError ? "" : String(cause);
   }
   const fields = fieldsOf(said);
   const reason = textOf(fields["reason"]) ?? "";
@@ -344,6 +386,15 @@ async function refusal(request: string, { status, headers, body }: HttpAnswer): 
     isStale ? "the patch does not apply to the object as it is now (422)" : words,
     { status, reason, retryAfterMs: retryAfter(headers["retry-after"], details["retryAfterSeconds"]) },
   );
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Longer than this is nobody told. */

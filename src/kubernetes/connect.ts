@@ -26,6 +26,7 @@ export function connectTo(config: KubeConfig, userAgent: string): Connection {
   return {
     async send(request) {
       const { method, path, body, contentType, signal } = request;
+      const { accept = "application/json", acceptGzip = false } = request;
       const words = `${method} ${path}`;
       signal.throwIfAborted();
       const given: https.RequestOptions = {};
@@ -41,7 +42,8 @@ export function connectTo(config: KubeConfig, userAgent: string): Connection {
       // The library sets a header as a key of an object, never as a list.
       const headers = {
         ...(given.headers as http.OutgoingHttpHeaders),
-        accept: "application/json",
+        accept,
+        ...(acceptGzip && { "accept-encoding": "gzip" }),
         "user-agent": userAgent,
         ...(contentType !== undefined && { "content-type": contentType }),
         ...(body !== undefined && { "content-length": String(Buffer.byteLength(body)) }),

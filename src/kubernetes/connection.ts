@@ -6,6 +6,10 @@ export interface HttpRequest {
   readonly path: string;
   readonly body?: string;
   readonly contentType?: string;
+  /** Media types that the answer may have; JSON unless told. */
+  readonly accept?: string;
+  /** The answer may be compressed, and its `content-encoding` then says so. */
+  readonly acceptGzip?: boolean;
   /** Aborts the request, also while its answer is read. */
   readonly signal: AbortSignal;
 }

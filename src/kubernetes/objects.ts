@@ -90,7 +90,8 @@ function enforcedBy(pod: unknown, containers: readonly unknown[]): Pod["enforces
     : undefined;
 }
 
-function hasBranchLimit(container: unknown): boolean {
+/** Limit or request of POD_ENI. */
+export function hasBranchLimit(container: unknown): boolean {
   const resources = fieldsOf(fieldsOf(container)["resources"]);
   const limit = fieldsOf(resources["limits"])[POD_ENI] ?? fieldsOf(resources["requests"])[POD_ENI];
   // A quantity, as text or number. The API server takes whole numbers only; zero asks for nothing.

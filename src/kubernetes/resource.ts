@@ -1,3 +1,5 @@
+import type { Message } from "./protobuf/message.ts";
+
 /** A resource of the API and the paths of its objects. */
 
 export interface Resource<T> {
@@ -10,6 +12,11 @@ export interface Resource<T> {
   readonly isNamespaced: boolean;
   /** What we keep of an object. Never throws: what is missing or of a wrong type is left out. */
   readonly read: (object: unknown) => T;
+  /**
+   * Lists are asked for in protobuf, and of each object only these fields are read, so it has to have all that `read` looks
+   * at. Not for resources of a CRD, which have no protobuf.
+   */
+  readonly message?: Message;
 }
 
 /** The path of a collection: of one namespace, or of all. */
