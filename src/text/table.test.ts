@@ -25,6 +25,19 @@ describe("tableLines", () => {
 
   it("is nothing without rows", () => expect(tableLines({ head, rows: [] })).toEqual([]));
 
+  it("counts what takes two columns, and what takes none", () =>
+    expect(
+      tableLines({
+        head,
+        rows: [
+          ["グループ", "1"],
+          ["e\u0301", "2"],
+          ["🙂", "3"],
+          ["ｆｕｌｌ", "4"],
+        ],
+      }),
+    ).toEqual(["NAME      ENI", "グループ  1", "e\u0301         2", "🙂        3", "ｆｕｌｌ  4"]));
+
   it("does not count colours", () => {
     const { red } = styleOf(true);
     const [title, first, second] = tableLines({
