@@ -1,4 +1,4 @@
-import { clusterFilters } from "../ec2/eni-tags.ts";
+import { clusterFilters, trunkOf } from "../ec2/eni-tags.ts";
 import { Ec2CallError } from "../ec2/error.ts";
 import type { CallOptions, Ec2Port, Filters } from "../ec2/port.ts";
 import type {
@@ -27,6 +27,8 @@ const NO_CREDENTIALS =
 
 /** Values of a filter that one call takes. */
 const MOST_VALUES = 200;
+/** Calls under way at once: EC2 answers each after some 100 ms. */
+const AT_ONCE = 8;
 /** Prefix lists of which the entries are read: each is a call of its own. */
 const MOST_LISTS = 100;
 
@@ -56,6 +58,24 @@ export async function readInterfaceWith(
     port.interfaces(filters, options),
   );
   return mapFact(found, ([first]) => first);
+}
+
+/** What of many branches is worth keeping. */
+export interface BranchInterface extends Pick<NetworkInterface, "id" | "groups"> {
+  /** By its tags. */
+  readonly trunk: string | undefined;
+}
+
+/** The same as readInterfaces, of as many as a cluster has branches. */
+export function readBranches(ec2: Ec2, ids: Iterable<string>): Promise<Fact<readonly BranchInterface[]>> {
+  return byValues(
+    "network interfaces",
+    ec2,
+    "network-interface-id",
+    ids,
+    (port, ...call) => port.interfaces(...call),
+    ({ id, groups, tags }) => ({ id, groups, trunk: trunkOf(tags) }),
+  );
 }
 
 /** Those of a VPC that have one of these addresses of one family. An address out of an interface's prefix is none of them. */
@@ -136,21 +156,27 @@ export async function readPrefixLists(
 
 type Read<T> = (port: Ec2Port, filters: Filters, options: CallOptions) => Promise<T[]>;
 
-/** In calls of so many values. Without any there is nothing to ask. */
-function byValues<T>(
+/** In calls of so many values, several at once. Without any there is nothing to ask. `keep`: what is kept of each thing. */
+function byValues<T, K = T>(
   what: string,
   ec2: Ec2,
   filter: string,
   values: Iterable<string>,
   read: Read<T>,
-): Promise<Fact<readonly T[]>> {
+  keep: (found: T) => K = (found) => found as unknown as K,
+): Promise<Fact<readonly K[]>> {
   const all = [...new Set(values)];
+  const parts = Array.from({ length: Math.ceil(all.length / MOST_VALUES) }, (_, i) =>
+    all.slice(i * MOST_VALUES, (i + 1) * MOST_VALUES),
+  );
   return asFact(what, ec2, async ({ port }, options) => {
-    const found: T[] = [];
-    for (let at = 0; at < all.length; at += MOST_VALUES) {
-      const filters = { [filter]: all.slice(at, at + MOST_VALUES) };
-      found.push(...(await read(port, filters, options)));
-    }
+    const found: K[] = [];
+    const ask = async () => {
+      for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
+        for (const one of await read(port, { [filter]: part }, options)) found.push(keep(one));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, ask));
     return found;
   });
 }

@@ -1,6 +1,7 @@
 import { fieldsOf, itemsOf, textOf, textsByKey } from "../kubernetes/fields.ts";
 import { readMetadata } from "../kubernetes/metadata.ts";
 import { NODES, POD_ENI, TRUNK_ANNOTATION } from "../kubernetes/objects.ts";
+import { NODE } from "../kubernetes/protobuf/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import { type Api, getFact, listFact } from "./api.ts";
 import type { Fact } from "./fact.ts";
@@ -33,7 +34,8 @@ export interface NodeFact {
 }
 
 export function readNodes(api: Api): Promise<Fact<readonly NodeFact[]>> {
-  return listFact(api, NODE_FACTS);
+  // Most of a Node are the names of its images.
+  return listFact(api, { ...NODE_FACTS, message: NODE });
 }
 
 /** Undefined: there is none of that name. */

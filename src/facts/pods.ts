@@ -1,5 +1,5 @@
 import { AnnotationError, decodeBranch, decodeIdentity, POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
-import type { BranchAddress } from "../ipam/annotation.ts";
+import type { BranchAddress, BranchIdentity } from "../ipam/annotation.ts";
 import { type Fields, fieldsOf, itemsOf, textOf } from "../kubernetes/fields.ts";
 import { PODS, type Pod } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
@@ -90,7 +90,7 @@ export function readPod(api: Api, namespace: string, name: string): Promise<Fact
   return getFact(api, POD_FACTS, { namespace, name });
 }
 
-export function isFinished({ phase }: PodFact): boolean {
+export function isFinished({ phase }: Pick<PodFact, "phase">): boolean {
   return phase === "Succeeded" || phase === "Failed";
 }
 
@@ -156,20 +156,26 @@ function startsOf(container: unknown): string[] {
 
 /** What an annotation says; never throws. */
 export function branchOf(annotation: string): PodBranch | UnreadableBranch {
-  try {
-    const { eniId, mac, vlanId } = decodeIdentity(annotation);
-    return { readable: true, eniId, mac, vlanId, addresses: addressesOf(annotation) };
-  } catch (error) {
-    if (error instanceof AnnotationError) return { readable: false, why: error.message };
-    throw error;
-  }
+  const whole = attempt(() => decodeBranch(annotation));
+  if (!(whole instanceof AnnotationError)) return readableBranch(whole, whole.addresses);
+  // With addresses that are incomplete it still names its branch.
+  const identity = attempt(() => decodeIdentity(annotation));
+  if (identity instanceof AnnotationError) return { readable: false, why: identity.message };
+  return readableBranch(identity, NONE);
 }
 
-function addressesOf(annotation: string): readonly BranchAddress[] {
+function readableBranch(
+  { eniId, mac, vlanId }: BranchIdentity,
+  addresses: readonly BranchAddress[],
+): PodBranch {
+  return { readable: true, eniId, mac, vlanId, addresses };
+}
+
+function attempt<T>(decode: () => T): T | AnnotationError {
   try {
-    return decodeBranch(annotation).addresses;
+    return decode();
   } catch (error) {
-    if (error instanceof AnnotationError) return NONE;
+    if (error instanceof AnnotationError) return error;
     throw error;
   }
 }

@@ -25,7 +25,8 @@ export function openSession(flags: CommonFlags, { env, version, signal }: Around
   const config = loadKubeconfig({ path: flags.kubeconfig, context: flags.context }, env);
   const eks = eksCluster(config.getCurrentCluster()?.name ?? "");
   const ownNamespace = config.getContextObject(config.getCurrentContext())?.namespace;
-  const api = { client: new KubernetesClient(connectTo(config, `branchline/${version}`)), signal };
+  const connection = connectTo(config, `branchline/${version}`);
+  const api = { client: new KubernetesClient(connection, { compressed: true }), signal };
   let port: Ec2Port | undefined;
   return {
     api,
