@@ -5,7 +5,7 @@ import { dirname, join, normalize } from "node:path";
 
 /** What the files of each folder may import besides files of their own folder. Every folder with files is listed. */
 const ALLOWED = {
-  cmd: ["agent", "cni", "controller", "doctor", "explain", "facts", "simulator", "sys", "text"],
+  cmd: ["agent", "cni", "controller", "doctor", "explain", "facts", "simulator", "status", "sys", "text"],
   "src/cni": ["attachment", "datapath", "state", "ipam", "netns", "netlink", "text", "values", "sys"],
   "src/attachment": ["datapath", "state", "ipam", "netns", "netlink", "values", "sys"],
   "src/state": ["datapath", "ipam", "netlink", "text", "values", "sys"],
@@ -47,6 +47,7 @@ const ALLOWED = {
     "verdict",
   ],
   "src/explain": ["ec2", "facts", "ipam", "kubernetes", "policy", "sys", "text", "values", "verdict"],
+  "src/status": ["attachment", "datapath", "doctor", "facts", "policy", "state", "sys", "text", "values"],
   "src/telemetry": ["text"],
   "src/kubernetes": ["policy", "text", "values", "sys"],
   "src/netns": ["sys"],

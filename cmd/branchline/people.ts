@@ -12,6 +12,7 @@ import { styleOf } from "../../src/text/style.ts";
 import { doctor as doctorCommand } from "./doctor.ts";
 import { explain as explainCommand } from "./explain.ts";
 import { outcomeOf, type PeopleCommand, withCommonFlags } from "./people-command.ts";
+import { status as statusCommand } from "./status.ts";
 
 /** The command line for people: commands that only read, help, completion. A script of its own, which cli.ts loads. */
 
@@ -88,6 +89,7 @@ export async function commandLine(args: readonly string[]): Promise<number> {
           );
       },
     );
+  register(statusCommand);
   register(explainCommand);
   register(doctorCommand);
   for (const [name, summary] of OTHERS) root.command(name, summary);
@@ -118,6 +120,7 @@ function aroundOf(program: string): Around {
     version: BRANCHLINE_VERSION,
     program,
     style: styleOf(isColoured),
+    width: process.stdout.isTTY ? process.stdout.columns : undefined,
     write,
     warn: (line) => void process.stderr.write(`${line}\n`),
     signal: endedBySignal(),

@@ -21,6 +21,8 @@ export interface Around {
   /** As it was called: `branchline`, or `kubectl branchline`. For lines to copy. */
   readonly program: string;
   readonly style: Style;
+  /** Columns of the terminal; undefined when there is none. */
+  readonly width: number | undefined;
   /** To stdout, at once. */
   readonly write: (text: string) => void;
   /** A line to stderr, without its line break. */

@@ -37,7 +37,7 @@ export function readNode(place: Place, ours: string): LocalFacts {
   return {
     lists,
     plugin: look("plugin", () => readPlugin(path, ours)),
-    stateProblem: look(stateDirectory, () => problemOf(stateDirectory)),
+    stateProblem: look(stateDirectory, () => stateProblemOf(stateDirectory)),
     socketProblem: look("agent's socket", () => socketProblemOf(stateDirectory)),
     trunk: look("trunk", () => readTrunk(stateDirectory)),
     status: look("STATUS", () => {
@@ -55,7 +55,8 @@ export function readNode(place: Place, ours: string): LocalFacts {
   };
 }
 
-function problemOf(directory: string): string | undefined {
+/** What is wrong with the state directory; undefined for nothing. */
+export function stateProblemOf(directory: string): string | undefined {
   try {
     if (!isOwnDirectory(directory))
       return `${directory} is not there: neither agent nor plugin has run since boot`;
@@ -66,7 +67,8 @@ function problemOf(directory: string): string | undefined {
   }
 }
 
-function socketProblemOf(directory: string): string | undefined {
+/** Why the agent's socket does not answer; undefined when it does. */
+export function socketProblemOf(directory: string): string | undefined {
   try {
     connectToAgent(directory)[Symbol.dispose]();
     return undefined;
@@ -75,7 +77,8 @@ function socketProblemOf(directory: string): string | undefined {
   }
 }
 
-function readTrunk(stateDirectory: string): TrunkFact {
+/** What is known of the trunk, and the devices that may be it. Throws what reading either says. */
+export function readTrunk(stateDirectory: string): TrunkFact {
   using kernel = kernelFor(
     { store: new AttachmentStore(stateDirectory, systemClock), clock: systemClock },
     undefined,

@@ -1,0 +1,42 @@
+import { gapsOf } from "../facts/fact.ts";
+import type { ClusterFacts } from "./facts.ts";
+import { nodesOf } from "./nodes.ts";
+import { podsOf } from "./pods.ts";
+import { policiesOf } from "./policies.ts";
+import { problemsOf } from "./problems/index.ts";
+import type { Status } from "./status.ts";
+
+/** From what was looked at to what is said of it. Pure. */
+export function assemble(facts: ClusterFacts): Status {
+  const { scope, now } = facts;
+  const nodes = nodesOf(facts);
+  const pods = podsOf(facts);
+  const policies = scope.node === undefined ? policiesOf(facts, pods) : undefined;
+  const shown = nodesShown(facts, nodes, pods);
+  return {
+    scope,
+    now,
+    problems: problemsOf({ facts, nodes, pods, policies: policies ?? [] }),
+    gaps: gapsOf(lookedAt(facts)),
+    nodes: shown.map(({ status }) => status),
+    pods: pods.map(({ status }) => status),
+    policies,
+  };
+}
+
+/** Of one namespace those on which its pods are: a cluster may have thousands. */
+function nodesShown(
+  { scope, pods: seen }: ClusterFacts,
+  nodes: ReturnType<typeof nodesOf>,
+  pods: ReturnType<typeof podsOf>,
+): ReturnType<typeof nodesOf> {
+  if (scope.namespace === undefined || scope.node !== undefined || !seen.known) return nodes;
+  const used = new Set(pods.map(({ status }) => status.node));
+  return nodes.filter(({ status }) => used.has(status.name));
+}
+
+function lookedAt(facts: ClusterFacts) {
+  const { nodes, cniNodes, pods, agents, policies, accounts, settings, events, interfaces, groupNames } =
+    facts;
+  return [nodes, cniNodes, pods, agents, policies, accounts, settings, events, interfaces, groupNames];
+}

@@ -1,0 +1,13 @@
+import { type FindProblems, podProblem } from "./view.ts";
+
+/** Pods that run with their node's groups. */
+export const podsWithoutBranch: FindProblems = ({ pods }) =>
+  pods
+    .filter(({ status }) => status.state === "uncovered")
+    .map((pod) =>
+      podProblem(pod, {
+        severity: "problem",
+        kind: "PodWithoutBranch",
+        message: `it has the groups of its node: ${pod.status.why ?? ""}`,
+      }),
+    );
