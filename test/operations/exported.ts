@@ -12,6 +12,7 @@ const ignored = () => undefined;
 const cache = {
   isComplete: true,
   isMissing: false,
+  isFollowing: true,
   heardAt: 0,
   listedAt: 0,
   resourceVersion: "1",
