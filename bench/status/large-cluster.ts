@@ -97,11 +97,9 @@ async function run(bench: BenchCluster, places: readonly PodPlace[]): Promise<vo
   await atOnce(places.length, CONNECTIONS, async (i) => {
     const { namespace, name } = places[i] as PodPlace;
     const address = addresses.get(name) ?? `10.${64 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`;
-    await admin.patch(
-      `/api/v1/namespaces/${namespace}/pods/${name}/status?fieldManager=kubelet`,
-      "merge",
-      { status: statusOf(address, now - 3_600_000, 2 + (i % 5)) },
-    );
+    await admin.patch(`/api/v1/namespaces/${namespace}/pods/${name}/status?fieldManager=kubelet`, "merge", {
+      status: statusOf(address, now - 3_600_000, 2 + (i % 5)),
+    });
   });
 }
 

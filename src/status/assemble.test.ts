@@ -389,7 +389,7 @@ describe("problems", () => {
     ["no agent", { agents: [anAgent("n2")] }, ["problem", "AgentNotReady", "n1", "it has no agent"]],
     [
       "a full node",
-      { cniNodes: [aCniNode("n1", ["eni-web-0", ..."abcdefgh"])] },
+      { cniNodes: [aCniNode("n1", ["eni-web-0", ...Array.from({ length: 8 }, (_, i) => `eni-old-${i}`)])] },
       ["warning", "NodeFull", "n1", "all 9 slots of its trunk are taken, 8 of them by no pod that lives"],
     ],
     [

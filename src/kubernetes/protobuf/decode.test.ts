@@ -215,17 +215,20 @@ describe("a message", () => {
       ],
     ],
   ]);
+  /** Empty where it is refused: what else is thrown is a defect. */
+  const attempt = (bytes: Buffer): object => {
+    try {
+      return decode(bytes, outer);
+    } catch (error) {
+      if (error instanceof ProtobufError) return {};
+      throw error;
+    }
+  };
+
   it.each(Array.from({ length: whole.length - 1 }, (_, i) => i + 1))(
-    "of which only %i bytes arrived is never more than what was there",
+    "of which only %i bytes arrived is refused, or cut between two fields",
     (length) => {
-      let found: object;
-      try {
-        found = decode(whole.subarray(0, length), outer);
-      } catch (error) {
-        expect(error).toBeInstanceOf(ProtobufError);
-        return;
-      }
-      // It was cut between two fields.
+      const found = attempt(whole.subarray(0, length));
       expect(decode(whole, outer)).toMatchObject(found);
       expect(Object.keys(found).length).toBeLessThan(3);
     },
