@@ -447,6 +447,8 @@ function readPorts(params: Params): { protocol: string; from?: number; to?: numb
   for (const port of [from, to]) {
     if (port < lowest || port > highest) throw invalidValue(port, "port", `Invalid ${protocol} port.`);
   }
+  if (isIcmp && from === -1 && to !== -1)
+    throw invalidValue(to, "toPort", "The code of all ICMP types is -1.");
   if (!isIcmp && from > to)
     throw new Ec2Error("InvalidParameterValue", `Invalid TCP/UDP port range (${from}:${to})`);
   return { protocol, from, to };
