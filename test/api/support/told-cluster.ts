@@ -41,7 +41,7 @@ export class ToldCluster implements AsyncDisposable {
       ...LEAST,
       entry: { serviceCIDRs: [SERVICES], ...entry },
       crds: { install: true },
-      controller: { enabled: true, clusterName: CLUSTER },
+      controller: { enabled: true, clusterName: CLUSTER, mode: "standalone" },
     });
     return new ToldCluster(await AdmittedCluster.start({ nodes, values }));
   }
