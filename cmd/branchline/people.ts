@@ -41,6 +41,9 @@ const PLUGIN = "kubectl-branchline";
 const PLUGIN_COMPLETION = "kubectl_complete-branchline";
 /** What kubectl is told after the candidates: they are no files (cobra's ShellCompDirectiveNoFileComp). */
 const NO_FILES = ":4";
+const COMPLETION = "completion";
+/** How a completion script asks for candidates; the program's name follows, and what stands on the line. */
+const ASK_FOR_CANDIDATES = "--get-yargs-completions";
 /** Widest help, in columns. */
 const WIDEST = 110;
 
@@ -64,7 +67,7 @@ export async function commandLine(args: readonly string[]): Promise<number> {
     .strict()
     .wrap(Math.min(WIDEST, process.stdout.columns ?? WIDEST))
     .parserConfiguration({ "duplicate-arguments-array": false })
-    .completion("completion", "Prints a script by which bash or zsh complete commands and flags")
+    .completion(COMPLETION, "Prints a script by which bash or zsh complete commands and flags", complete)
     .exitProcess(false)
     .fail((message, error) => {
       if (status === undefined) fail(`${message ?? messageOf(error)}; see ${program} --help`, EXIT.usage);
@@ -94,12 +97,29 @@ export async function commandLine(args: readonly string[]): Promise<number> {
   register(doctorCommand);
   for (const [name, summary] of OTHERS) root.command(name, summary);
   if (called === PLUGIN_COMPLETION) {
-    const candidates = await root.getCompletion([...args]);
-    around.write(`${[...candidates, NO_FILES].join("\n")}\n`);
+    await root.parseAsync([ASK_FOR_CANDIDATES, program, ...args]);
+    around.write(`${NO_FILES}\n`);
+    return EXIT.fine;
+  }
+  // yargs prints the script, and then takes the command for one that it does not know.
+  if (args.length === 1 && args[0] === COMPLETION) {
+    root.showCompletionScript();
     return EXIT.fine;
   }
   await root.parseAsync();
   return status ?? EXIT.fine;
+}
+
+/** What may stand at the end of the line: yargs gives flags of one letter two dashes. */
+function complete(
+  current: string,
+  _argv: unknown,
+  defaults: (done: (error: Error | null, candidates: string[] | undefined) => void) => void,
+  done: (candidates: string[]) => void,
+): void {
+  defaults((_error, candidates = []) =>
+    done(candidates.map((one) => one.replace(/^--(?=.$)/, "-")).filter((one) => one.startsWith(current))),
+  );
 }
 
 /** A command's own help, as a manual page has it. */

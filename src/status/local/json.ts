@@ -21,7 +21,7 @@ export function* nodeJsonOf(
     at: new Date(now).toISOString(),
     place: "node",
     exit: nodeExitOf(node),
-    trunk: trunk === undefined ? null : { mac: trunk.mac, device: trunk.device ?? null, up: trunk.isUp },
+    trunk: trunk && { mac: trunk.mac, device: trunk.device, up: trunk.isUp },
     agent,
   };
   yield JSON.stringify(head, undefined, 2).slice(0, -2);
@@ -38,21 +38,19 @@ export function* nodeJsonOf(
 }
 
 function recordOf({ file, vlan, state, record, differences, rules }: RecordState) {
+  const { pod } = record ?? {};
   return {
     file,
     vlan,
     state,
-    eni: record?.eniId ?? null,
-    pod:
-      record?.pod.name === undefined
-        ? null
-        : { namespace: record.pod.namespace ?? null, name: record.pod.name, uid: record.pod.uid ?? null },
-    container: record?.containerId ?? null,
-    interface: record?.ifName ?? null,
-    addresses: record?.addresses ?? [],
-    datapath: record?.datapath ?? null,
-    mode: record?.datapath === "routed" ? record.mode : null,
-    rules: rules ?? null,
+    eni: record?.eniId,
+    pod: pod?.name === undefined ? undefined : { namespace: pod.namespace, name: pod.name, uid: pod.uid },
+    container: record?.containerId,
+    interface: record?.ifName,
+    addresses: record?.addresses,
+    datapath: record?.datapath,
+    mode: record?.datapath === "routed" ? record.mode : undefined,
+    rules,
     differences,
   };
 }

@@ -1,0 +1,85 @@
+// The command line for people: help, completion, and what it is called by.
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { run } from "../ground/run.ts";
+
+const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
+const scratch = mkdtempSync(path.join(tmpdir(), "branchline-people-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** kubectl finds its plugins on the PATH, by these names. */
+function calledAs(name: string): string {
+  const link = path.join(scratch, name);
+  symlinkSync(OURS, link);
+  return link;
+}
+const plugin = calledAs("kubectl-branchline");
+const pluginCompletion = calledAs("kubectl_complete-branchline");
+
+async function told(...argv: readonly [string, ...string[]]) {
+  const { status, stdout, stderr } = await run(argv, { env: { PATH: process.env["PATH"] ?? "" } });
+  return { status, lines: stdout.trimEnd().split("\n"), stderr };
+}
+
+it.each(["status", "explain", "doctor"])(
+  "%s has a page of its own, by the name that it was called by",
+  async (name) => {
+    const own = await told(OURS, name, "--help");
+    expect([own.status, own.stderr]).toEqual([0, ""]);
+    expect(own.lines[0]).toMatch(new RegExp(`^branchline ${name}\\b.*: `));
+    const kubectls = await told(plugin, name, "--help");
+    expect(kubectls.lines[0]).toMatch(new RegExp(`^kubectl branchline ${name}\\b.*: `));
+    for (const { lines } of [own, kubectls]) {
+      expect(lines.join("\n")).toContain("Examples:");
+      expect(lines.join("\n")).toContain("Exit status: 0 all is well; 1 there are problems;");
+      expect(lines.filter((line) => line.length > 110)).toEqual([]);
+    }
+  },
+);
+
+it("prints a script for completion, and nothing else", async () => {
+  const { status, lines, stderr } = await told(OURS, "completion");
+  expect([status, lines[0], stderr]).toEqual([0, "###-begin-branchline-completions-###", ""]);
+});
+
+it.each([
+  [["sta"], ["status"]],
+  [["status", "--no"], ["--node"]],
+  [
+    ["status", "--n"],
+    ["--namespace", "--node"],
+  ],
+  [
+    ["status", "-"],
+    ["-n", "-A", "-o"],
+  ],
+  [["status", "-o", "j"], ["json"]],
+  [["nonsense", "x"], []],
+])("completes %j by %j", async (args, expected) => {
+  const bash = await told(OURS, "--get-yargs-completions", "branchline", ...args);
+  expect([bash.status, bash.stderr]).toEqual([0, ""]);
+  expect(bash.lines).toEqual(expect.arrayContaining(expected));
+  const kubectls = await told(pluginCompletion, ...args);
+  expect([kubectls.status, kubectls.stderr]).toEqual([0, ""]);
+  expect(kubectls.lines.slice(0, -1)).toEqual(bash.lines.filter((line) => line !== ""));
+  // No files.
+  expect(kubectls.lines.at(-1)).toBe(":4");
+  const current = args.at(-1) ?? "";
+  expect(kubectls.lines.slice(0, -1).filter((line) => !line.startsWith(current))).toEqual([]);
+});
+
+it.each([
+  [["status", "--nod"], "Unknown argument: nod"],
+  [["status", "-o", "yaml"], 'Argument: output, Given: "yaml", Choices: "text", "json"'],
+  [["status", "extra"], "Unknown argument: extra"],
+  [["status", "--node"], "Not enough arguments following: node"],
+  [["status", "--kubeconfig", "/nowhere"], "no kubeconfig: ENOENT"],
+  [["status", "--local", "--node", "n1"], "--node names a node of the cluster, and --local is this one"],
+])("refuses %j in one line", async (args, words) => {
+  const { status, lines, stderr } = await told(OURS, ...args);
+  expect([status, lines]).toEqual([2, [""]]);
+  expect(stderr).toContain(words);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+});
