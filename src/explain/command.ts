@@ -18,6 +18,7 @@ import { selectedBy } from "./policies.ts";
 import { isName, type PodName, type Question, type QuestionFlags, questionsOf } from "./question.ts";
 import type { Report } from "./report.ts";
 import type { Situation } from "./situation.ts";
+import { onceEach } from "./targets/asking.ts";
 import { targetsOf } from "./targets/index.ts";
 import { linesOf } from "./text.ts";
 
@@ -117,7 +118,7 @@ async function withOthers(
 async function lookForTargets(api: Api, facts: PodFacts, questions: readonly Question[]): Promise<Targets> {
   if (noPathsOf(facts.pod) !== undefined) return { targets: [], notes: [] };
   const resolve = async (host: string) => (await lookup(host, { all: true })).map(({ address }) => address);
-  return targetsOf({ api, facts, subject: partyOf(facts.pod), resolve }, questions);
+  return targetsOf({ api, facts, subject: partyOf(facts.pod), resolve, once: onceEach() }, questions);
 }
 
 function asksForPaths({ to, toPod, fromNode, fromPod }: QuestionFlags): boolean {

@@ -30,32 +30,34 @@ export interface Problem {
   readonly todo: string;
 }
 
-export type ProblemCode =
-  | "annotation-unreadable"
-  | "branch-failed"
-  | "branch-missing"
-  | "branch-taken"
-  | "controller-denied"
-  | "fargate-groups"
-  | "group-missing"
-  | "group-quota"
-  | "interface-quota"
-  | "late-policy"
-  | "network-policy-not-enforced"
-  | "no-branch"
-  | "no-controller"
-  | "no-free-slot"
-  | "no-policy"
-  | "no-request"
-  | "node-network"
-  | "not-scheduled"
-  | "other-groups"
-  | "policy-unreadable"
-  | "refused"
-  | "subnet-full"
-  | "trunk-missing"
-  | "vlan-taken"
-  | "waiting";
+export const PROBLEM_CODES = [
+  "annotation-unreadable",
+  "branch-failed",
+  "branch-missing",
+  "branch-taken",
+  "controller-denied",
+  "fargate-groups",
+  "group-missing",
+  "group-quota",
+  "interface-quota",
+  "late-policy",
+  "network-policy-not-enforced",
+  "no-controller",
+  "no-free-slot",
+  "no-policy",
+  "no-request",
+  "node-network",
+  "not-scheduled",
+  "other-groups",
+  "policy-unreadable",
+  "refused",
+  "subnet-full",
+  "trunk-missing",
+  "vlan-taken",
+  "waiting",
+] as const;
+
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
 /** Looks for one kind of problem. */
 export type Finder = (situation: Situation) => readonly Problem[];

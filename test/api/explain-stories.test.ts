@@ -25,6 +25,8 @@ let told: ToldCluster;
 let controller: RunningPart;
 let validate: Validate;
 let scratch: string;
+/** Of EC2, by whoever has made them. */
+const calls: string[] = [];
 let vpc: string;
 let groups: ReadonlyMap<string, string>;
 let instance: string;
@@ -33,7 +35,10 @@ const group = (name: string) => groups.get(name) ?? "";
 
 beforeAll(async () => {
   scratch = mkdtempSync(path.join(tmpdir(), "explain-"));
-  told = await ToldCluster.start(1, STRICT);
+  told = await ToldCluster.start(1, STRICT, (line) => {
+    const { msg, action } = JSON.parse(line) as { readonly msg: string; readonly action?: string };
+    if (msg === "call" && action !== undefined) calls.push(action);
+  });
   const { cluster } = told;
   validate = await validator(cluster.admin, "explain");
   controller = told.admitted.controller();
@@ -156,6 +161,24 @@ it("a DNS rule is missing, and the commands that are printed mend it", async () 
   await obeyAll(before);
   const after = await told.tell("branchline explain pod web-0 -n shop | tail -1");
   await expectStory("A DNS rule is missing", [before, 1], [after, 0]);
+});
+
+it("asks each API some ten times, and only for what the question needs", async () => {
+  const user = "reader";
+  await told.admin.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+    metadata: { name: user },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: user }],
+  });
+  const kubeconfig = await told.cluster.server.kubeconfigFor({ user });
+  calls.length = 0;
+  const { status } = await told.tell("branchline explain pod web-0 -n shop", kubeconfig);
+  expect(status).toBe(0);
+  const requests = told.cluster.server
+    .audited(user)
+    .flatMap(({ verb, objectRef }) => (objectRef === undefined ? [] : [`${verb} ${objectRef.resource}`]));
+  expect(requests.toSorted()).toEqual([]);
+  expect(calls.toSorted()).toEqual([]);
 });
 
 it("a database does not let a pod in, and the command that is printed mends it", async () => {

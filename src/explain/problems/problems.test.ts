@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   aBranch,
@@ -17,7 +19,7 @@ import {
 import { type Fact, known } from "../../facts/fact.ts";
 import type { WorkloadFact } from "../../facts/workloads.ts";
 import type { PodFacts } from "../facts.ts";
-import type { Ec2Facts } from "../situation.ts";
+import { type Ec2Facts, PROBLEM_CODES } from "../situation.ts";
 import { problemsOf } from "./index.ts";
 
 function problems(facts: Partial<PodFacts>, ec2: Partial<Ec2Facts> = {}) {
@@ -482,4 +484,9 @@ describe("pods that never have a branch", () => {
     expect(codes({ pod })).toEqual(expected);
     expect(codes({ pod, policies: known([]) })).toEqual([]);
   });
+});
+
+it("docs/explain.md has each code, and no other", () => {
+  const page = readFileSync(path.resolve(import.meta.dirname, "../../../docs/explain.md"), "utf8");
+  expect([...page.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, code]) => code)).toEqual([...PROBLEM_CODES]);
 });

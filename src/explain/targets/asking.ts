@@ -14,6 +14,20 @@ export interface Asking {
   readonly subject: Party;
   /** Addresses of a name, as whoever runs this sees it. Rejects with Node's error. */
   readonly resolve: (host: string) => Promise<readonly string[]>;
+  /** What several questions need is read once. */
+  readonly once: Once;
+}
+
+/** Gives what was read for a key before, or reads it. */
+export type Once = <T>(key: string, read: () => Promise<T>) => Promise<T>;
+
+export function onceEach(): Once {
+  const before = new Map<string, Promise<unknown>>();
+  return <T>(key: string, read: () => Promise<T>) => {
+    const found = (before.get(key) as Promise<T> | undefined) ?? read();
+    before.set(key, found);
+    return found;
+  };
 }
 
 /** Families of a pod's addresses, IPv4 first. */

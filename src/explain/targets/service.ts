@@ -34,7 +34,9 @@ export async function toService(
       ),
     ];
   }
-  const slices = await readEndpointSlices(asking.api, namespace, name);
+  const slices = await asking.once(`endpoints of ${service}`, () =>
+    readEndpointSlices(asking.api, namespace, name),
+  );
   if (!slices.known) return [unseen(what, slices.gap)];
   const families = clientFamilies(asking);
   const clusterIp = clusterIps.find((address) => families.includes(familyOf(address)));
@@ -87,10 +89,10 @@ function endpointsIn(
   return all.filter(({ address }, i) => all.findIndex((one) => one.address === address) === i);
 }
 
-async function partyAt({ api }: Asking, namespace: string, { address, pod: name }: Endpoint) {
+async function partyAt({ api, once }: Asking, namespace: string, { address, pod: name }: Endpoint) {
   const byAddress: Party = { kind: "address", name: address, address };
   if (name === undefined) return byAddress;
-  const pod = await readExplainedPod(api, { namespace, name });
+  const pod = await once(`pod ${namespace}/${name}`, () => readExplainedPod(api, { namespace, name }));
   if (!pod.known) return { gap: pod.gap };
   return pod.value === undefined ? byAddress : partyOf(pod.value);
 }

@@ -6,6 +6,7 @@ import type { PodFacts } from "../facts.ts";
 import { partyName, partyOf, type Target } from "../party.ts";
 import type { ExplainedPod } from "../pod.ts";
 import { questionsOf, type QuestionFlags } from "../question.ts";
+import { onceEach } from "./asking.ts";
 import { targetsOf } from "./index.ts";
 
 const PODS = "/api/v1/namespaces";
@@ -68,7 +69,13 @@ async function targets(flags: Partial<QuestionFlags>, { pod: own = aPod(), facts
     throw Object.assign(new Error(host), { code: "ENOTFOUND" });
   };
   const found = await targetsOf(
-    { api: api.api, facts: podFacts({ pod: own, ...facts }), subject: partyOf(own), resolve },
+    {
+      api: api.api,
+      facts: podFacts({ pod: own, ...facts }),
+      subject: partyOf(own),
+      resolve,
+      once: onceEach(),
+    },
     questionsOf({ fromNode: false, ...flags }, "shop"),
   );
   return { ...found, shown: found.targets.map(shown), requests: api.requests };
@@ -284,6 +291,16 @@ describe("pods and nodes", () => {
     ]);
     await expect(targets({ fromPod: "data/etl-0" })).rejects.toThrow("declares no port");
   });
+});
+
+it("what udp and tcp need is read once", async () => {
+  const { requests } = await targets({});
+  expect(requests.toSorted()).toEqual([
+    "/api/v1/namespaces/kube-system/pods/kube-dns-0",
+    "/api/v1/namespaces/kube-system/pods/kube-dns-1",
+    "/api/v1/namespaces/kube-system/services/kube-dns",
+    "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices",
+  ]);
 });
 
 it("nothing else is asked of the API server than the path needs", async () => {

@@ -25,6 +25,8 @@ interface AdmittedOptions {
   readonly nodes?: number;
   /** As arguments of helm. */
   readonly values?: readonly string[];
+  /** Hears each line of the simulator's log. */
+  readonly hear?: (line: string) => void;
 }
 
 export class AdmittedCluster implements AsyncDisposable {
@@ -41,9 +43,14 @@ export class AdmittedCluster implements AsyncDisposable {
   }
 
   /** With other values of the chart, if any are given: all of them. */
-  static async start({ nodes = 1, values = VALUES }: AdmittedOptions = {}): Promise<AdmittedCluster> {
+  static async start({ nodes = 1, values = VALUES, hear }: AdmittedOptions = {}): Promise<AdmittedCluster> {
     const serve = [`--service-cluster-ip-range=${SERVICES}`];
-    const cluster = await ControlledCluster.start({ nodes, crds: false, serve });
+    const cluster = await ControlledCluster.start({
+      nodes,
+      crds: false,
+      serve,
+      ...(hear !== undefined && { hear }),
+    });
     try {
       await mustHelm(cluster.server, RELEASE, "install", ...values);
       const { spec } = await cluster.admin.get(SERVICE);

@@ -36,14 +36,16 @@ export class ToldCluster implements AsyncDisposable {
   }
 
   /** `entry`: of the plugin. */
-  static async start(nodes: number, entry: object): Promise<ToldCluster> {
+  static async start(nodes: number, entry: object, hear?: (line: string) => void): Promise<ToldCluster> {
     const values = valuesOf({
       ...LEAST,
       entry: { serviceCIDRs: [SERVICES], ...entry },
       crds: { install: true },
-      controller: { enabled: true, clusterName: CLUSTER, mode: "standalone" },
+      controller: { enabled: true, mode: "standalone", clusterName: CLUSTER },
     });
-    return new ToldCluster(await AdmittedCluster.start({ nodes, values }));
+    return new ToldCluster(
+      await AdmittedCluster.start({ nodes, values, ...(hear !== undefined && { hear }) }),
+    );
   }
 
   get cluster(): ControlledCluster {
