@@ -10,6 +10,8 @@ import { randomLabels, randomSelectors, selectorText } from "./support/selectors
 
 const SEED = Number(process.env["SELECTOR_SEED"] ?? 20_261_128);
 const SELECTORS = 200;
+/** Of them, those for which kubectl itself is started, whose request the others are asked with. */
+const BY_KUBECTL = 20;
 const POD_ENI = "vpc.amazonaws.com/pod-eni";
 const GUARD = "branchline-selected-pods";
 const policiesIn = (namespace: string) =>
@@ -119,7 +121,7 @@ async function each<T>(items: readonly T[], width: number, act: (item: T, i: num
 describe(`${SELECTORS} selectors, SELECTOR_SEED=${SEED}`, () => {
   const selectors = randomSelectors(SEED, SELECTORS);
   const labels = randomLabels(SEED, 24);
-  /** By selector, the numbers of the labels that kubectl finds. */
+  /** By selector, the numbers of the labels that the API server finds, as for `kubectl get -l`. */
   const found: (readonly number[])[] = [];
 
   beforeAll(async () => {
@@ -132,18 +134,27 @@ describe(`${SELECTORS} selectors, SELECTOR_SEED=${SEED}`, () => {
     await each(selectors, 3, async (selector, i) => {
       await makeNamespaceWith(`selector-${i}`, { podSelector: selector, securityGroups });
       found[i] = await podsOf(selector);
+      if (i < BY_KUBECTL) expect(await podsByKubectl(selector)).toEqual(found[i]);
     });
     await untilPoliciesAct("after-selectors");
   }, 120_000);
 
+  const numberOf = (name: string) => Number(/^pod-(\d+)$/.exec(name)?.[1]);
+
   async function podsOf(selector: LabelSelector): Promise<readonly number[]> {
+    const query = new URLSearchParams({ labelSelector: selectorText(selector) });
+    const pods = await server.admin.list(`/api/v1/namespaces/all/pods?${query}`);
+    return pods.map(({ metadata }) => numberOf(metadata.name));
+  }
+
+  async function podsByKubectl(selector: LabelSelector): Promise<readonly number[]> {
     const text = selectorText(selector);
     // What the API server has is looked up once, not by each of them.
     const cache = ["--cache-dir", path.join(server.directory, "kubectl")];
     const args = ["get", "pods", "-n", "all", "-o", "name", ...cache, ...(text === "" ? [] : ["-l", text])];
     const { status, stdout, stderr } = await kubectl(args, { kubeconfig: server.adminKubeconfig });
     if (status !== 0) throw new Error(`${text}: ${stderr}`);
-    return [...stdout.matchAll(/^pod\/pod-(\d+)$/gm)].map(([, number]) => Number(number));
+    return [...stdout.matchAll(/^pod\/(.+)$/gm)].map(([, name = ""]) => numberOf(name));
   }
 
   /** Some that are found and some that are not. */

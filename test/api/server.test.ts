@@ -2,7 +2,7 @@
 // others do not miss when it is down.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -59,12 +59,21 @@ it("works again after etcd alone was killed", async () => {
 });
 
 it("hangs while it is stopped by a signal, and goes on", async () => {
+  const { "kube-apiserver": pid = 0 } = server.pids;
   server.signal("kube-apiserver", "SIGSTOP");
-  const answer = server.admin.get("/version");
-  await expect(
-    Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 1_000, "hangs"))]),
-  ).resolves.toBe("hangs");
-  server.signal("kube-apiserver", "SIGCONT");
+  let answer: Promise<unknown>;
+  try {
+    // Each of its threads stops when it is next on a processor.
+    await eventually("all threads are stopped", () =>
+      statesOf(pid).every((state) => state === "T") ? true : undefined,
+    );
+    answer = server.admin.get("/version");
+    await expect(
+      Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 1_000, "hangs"))]),
+    ).resolves.toBe("hangs");
+  } finally {
+    server.signal("kube-apiserver", "SIGCONT");
+  }
   expect(await answer).toMatchObject({ gitVersion: "v1.36.3" });
 });
 
@@ -120,8 +129,18 @@ it("leaves neither processes nor files when the process that started it is kille
   );
 });
 
+/** Of each thread, as in ps. */
+function statesOf(pid: number): readonly string[] {
+  const directory = `/proc/${pid}/task`;
+  return readdirSync(directory).map((task) => stateIn(path.join(directory, task, "stat")));
+}
+
+function stateIn(file: string): string {
+  return /\) (\S) /.exec(readFileSync(file, "utf8"))?.[1] ?? "";
+}
+
 /** Whether it runs: one that has ended, and that nobody has asked for its status yet, does not. */
 function isAlive(pid: number): boolean {
   const file = `/proc/${pid}/stat`;
-  return existsSync(file) && !/\) Z /.test(readFileSync(file, "utf8"));
+  return existsSync(file) && stateIn(file) !== "Z";
 }

@@ -123,8 +123,19 @@ export function suites(piece: number): readonly Suite[] {
     },
     {
       part: "controller",
+      name: "api-and-kills",
+      tiers: ["gate"],
+      place: "here",
+      projects: ["api", "controlled"],
+      // Side by side: both mostly wait.
+      args: ["test/api/", "test/controlled/kills"],
+      bound: 15,
+      why: "the CRDs, and who may do what, on a real API server; client, agent and chart against it; the controller that leads killed 20 times under churn, half of the times in the middle of a call to EC2",
+    },
+    {
+      part: "controller",
       name: "api",
-      tiers: both,
+      tiers: all,
       place: "here",
       projects: ["api"],
       bound: 10,
@@ -161,16 +172,6 @@ export function suites(piece: number): readonly Suite[] {
     },
     {
       part: "controller",
-      name: "kills-20",
-      tiers: ["gate"],
-      place: "here",
-      projects: ["controlled"],
-      args: ["kills"],
-      bound: 10,
-      why: "the controller that leads killed 20 times under churn, half of the times in the middle of a call to EC2",
-    },
-    {
-      part: "controller",
       name: "kills",
       tiers: all,
       place: "here",
@@ -178,7 +179,7 @@ export function suites(piece: number): readonly Suite[] {
       args: ["kills"],
       env: { KILLS: "200" },
       bound: 45,
-      why: "the same, 200 times",
+      why: "the controller that leads killed 200 times under churn, half of the times in the middle of a call to EC2, some of them of a release",
     },
     {
       part: "agent",
