@@ -151,16 +151,10 @@ it(
     });
     controller = cluster.controller(SELF);
     await cluster.declareFeature("n2");
-    await agentIsReady("n2");
     await hasCapacity("n2");
-    await eventually(
-      "the taint is gone",
-      async () => {
-        const { spec } = await cluster.admin.get("/api/v1/nodes/n2");
-        return JSON.stringify(spec).includes(TAINT) ? undefined : true;
-      },
-      SOON_MS,
-    );
+    expect(await isTainted("n2")).toBe(true);
+    await agentIsReady("n2");
+    await eventually("the taint is gone", async () => ((await isTainted("n2")) ? undefined : true), SOON_MS);
     await cluster.admin.create("/api/v1/namespaces/shop/pods/waiting/binding", {
       apiVersion: "v1",
       kind: "Binding",
@@ -186,6 +180,11 @@ async function agentIsReady(node: string): Promise<void> {
   await cluster.admin.patch(`${pods}/agent/status`, "merge", {
     status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] },
   });
+}
+
+async function isTainted(node: string): Promise<boolean> {
+  const { spec } = await cluster.admin.get(`/api/v1/nodes/${node}`);
+  return JSON.stringify(spec).includes(TAINT);
 }
 
 function hasCapacity(node: string): Promise<unknown> {
