@@ -50,8 +50,10 @@ export function judge(filters: Filters, path: Path): Verdict {
         ...policyHops(filters, path, way.from.address, true),
         ...hopsThere(filters, flow),
         ...policyHops(filters, path, way.from.address, false),
+        // The pod's first packet to a socket of its node: of its own call that comes after an answer.
+        ...(isFromNode(path) ? demuxHops(way, flow) : []),
         ...(way.answers === "vpc" ? hopsBack(filters, flow) : []),
-        ...demuxHops(way, flow),
+        ...(isFromNode(path) ? [] : demuxHops(way, flow)),
       ];
       return verdictOf(way, hops, flow);
     }
@@ -81,6 +83,10 @@ function verdictOf(way: Way, hops: readonly Hop[], flow: Flow | undefined): Verd
   const unknown = hops.find((hop) => hop.kind === "unknown");
   if (unknown === undefined) return { answer: "reaches", way, hops, line: "reaches", remedies: [] };
   return { answer: "cannot say", way, hops, line: `cannot say: ${unknown.why}`, remedies: [] };
+}
+
+function isFromNode({ from }: Path): boolean {
+  return from.kind === "node";
 }
 
 /**

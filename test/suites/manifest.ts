@@ -33,7 +33,7 @@ export interface Suite {
 }
 
 /** Minutes of `make test` that each part may use on two cores, with warm caches. */
-export const SHARES = { plugin: 12, simulator: 2, controller: 3, agent: 3 } as const;
+export const SHARES = { plugin: 12, simulator: 2, controller: 3, agent: 3, "command line": 1 } as const;
 
 export type Part = keyof typeof SHARES;
 
@@ -211,6 +211,26 @@ export function suites(piece: number): readonly Suite[] {
       args: ["test/node/migration.test.ts"],
       bound: 10,
       why: "from aws-cni's branches to ours by the commands of docs/install.md, with helm and real controllers",
+    },
+    {
+      part: "command line",
+      name: "verdict",
+      tiers: ["gate"],
+      place: "here",
+      projects: ["worlds"],
+      env: { WORLDS: "50" },
+      bound: 10,
+      why: "what src/verdict says of 50 random worlds, against real packets",
+    },
+    {
+      part: "command line",
+      name: "verdict-1000",
+      tiers: all,
+      place: "here",
+      projects: ["worlds"],
+      env: { WORLDS: "1000" },
+      bound: 40,
+      why: "the same of 1,000",
     },
     {
       ...plugin,

@@ -1,4 +1,5 @@
 // A world made real: requests to EC2, which the data plane follows in one transaction, and what is the nodes' own.
+import { POINTS, TABLE, flowSetsOf } from "../../src/simulator/data-plane/base-table.ts";
 import type { ParamTree } from "../../src/simulator/model/params.ts";
 import { familyOf, formatPrefix, networkOf, parsePrefix } from "../../src/values/ip.ts";
 import { mustExec } from "../ground/index.ts";
@@ -27,7 +28,7 @@ export async function apply(cluster: Cluster, world: World): Promise<void> {
   }
   for (const subnet of ruledSubnets) setAcl(cluster, subnet, world.acls[subnet] ?? OPEN);
   await cloud.settled();
-  await Promise.all([forget(cloud.vpcNetns), ...nodes.map(({ name }) => setNode(cluster, world, name))]);
+  await Promise.all([forgetVpc(cluster), ...nodes.map(({ name }) => setNode(cluster, world, name))]);
 }
 
 const OPEN: readonly Entry[] = ([4, 6] as const).flatMap((family) =>
@@ -148,19 +149,30 @@ function numberedTrees(values: readonly ParamTree[]): ParamTree {
   return Object.fromEntries(values.map((value, i) => [String(i + 1), value]));
 }
 
-/** Connections of the last world. conntrack ends with 1 when there was none. */
-async function forget(netns: string): Promise<void> {
-  await mustExec(netns, ["sh", "-c", "conntrack -F >/dev/null 2>&1 || :"]);
+/** Connections and packets of the last world are forgotten in the VPC and on the nodes. */
+export async function forget(cluster: Cluster): Promise<void> {
+  const onNode = (name: string) => mustExec(cluster.netnsOf(name), ["sh", "-c", FORGET]);
+  await Promise.all([forgetVpc(cluster), ...nodes.map(({ name }) => onNode(name))]);
+}
+
+/** conntrack ends with 1 when there was none. */
+const FORGET = "conntrack -F >/dev/null 2>&1 || :";
+
+async function forgetVpc({ cloud }: Cluster): Promise<void> {
+  const sets = POINTS.flatMap(flowSetsOf).map((set) => `flush set ${TABLE} ${set}\n`);
+  await mustExec(cloud.vpcNetns, ["sh", "-e"], {
+    input: `${FORGET}\nnft -f - <<'NFT'\n${sets.join("")}NFT\n`,
+  });
 }
 
 async function setNode(cluster: Cluster, { demux, policies }: World, name: string): Promise<void> {
   const { tcp = false, udp = false } = demux[name] ?? {};
   await mustExec(cluster.netnsOf(name), ["sh", "-e"], {
-    input: `conntrack -F >/dev/null 2>&1 || :
-echo ${Number(tcp)} > /proc/sys/net/ipv4/tcp_early_demux
+    input: `echo ${Number(tcp)} > /proc/sys/net/ipv4/tcp_early_demux
 echo ${Number(udp)} > /proc/sys/net/ipv4/udp_early_demux
 nft -f - <<'NFT'
 ${policyTable(cluster, name, policies)}NFT
+${FORGET}
 `,
   });
 }

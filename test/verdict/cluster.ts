@@ -146,7 +146,7 @@ ${this.#rulesOfNode(node, ipv4)}NFT
     const service = (ip: string, family: keyof Addresses) =>
       `meta l4proto { tcp, udp } th dport { ${ports.join(", ")} } dnat to ${ip} daddr map { ${map(family)} }`;
     const nat = doesNat
-      ? `oifname "eth0" ip saddr ${vpcRange} ip daddr != ${vpcRange} snat to ${nodeIp} random`
+      ? `oifname "eth0" ip saddr ${vpcRange} ip daddr != ${vpcRange} snat to ${nodeIp}`
       : "";
     const marks = doesNat ? `iifname "eni*" ip daddr != ${vpcRange} ct mark set 0x80 meta mark set 0x80` : "";
     return `table ip cluster {

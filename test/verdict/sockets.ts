@@ -116,8 +116,9 @@ export function connect(
     protocol === "icmp"
       ? open(family, SOCK_DGRAM, family === 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)
       : open(family, protocol === "tcp" ? SOCK_STREAM : SOCK_DGRAM);
+  // Also where the kernel chooses the port: another may be told to take the same, for another destination.
+  must("setsockopt", fd, SOL_SOCKET, SO_REUSEADDR, ONE, ONE.length);
   if (from !== undefined && protocol !== "icmp") {
-    must("setsockopt", fd, SOL_SOCKET, SO_REUSEADDR, ONE, ONE.length);
     const own = sockaddr(family === 4 ? "0.0.0.0" : "::", from);
     must("bind", fd, own, own.length);
   }
