@@ -1,4 +1,4 @@
-import { gapsOf } from "../facts/fact.ts";
+import { type Gap, gapLine, gapsOf } from "../facts/fact.ts";
 import type { ClusterFacts } from "./facts.ts";
 import { nodesOf } from "./nodes.ts";
 import { podsOf } from "./pods.ts";
@@ -17,7 +17,7 @@ export function assemble(facts: ClusterFacts): Status {
     scope,
     now,
     problems: problemsOf({ facts, nodes, pods, policies: policies ?? [] }),
-    gaps: gapsOf(lookedAt(facts)),
+    gaps: once(gapsOf(lookedAt(facts))),
     nodes: shown.map(({ status }) => status),
     pods: pods.map(({ status }) => status),
     policies,
@@ -33,6 +33,11 @@ function nodesShown(
   if (scope.namespace === undefined || scope.node !== undefined || !seen.known) return nodes;
   const used = new Set(pods.map(({ status }) => status.node));
   return nodes.filter(({ status }) => used.has(status.name));
+}
+
+/** Of several things that EC2 was not asked for the reason is one. */
+function once(gaps: readonly Gap[]): readonly Gap[] {
+  return [...new Map(gaps.map((gap) => [gapLine(gap), gap])).values()];
 }
 
 function lookedAt(facts: ClusterFacts) {

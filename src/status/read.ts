@@ -2,7 +2,7 @@ import type { Api } from "../facts/api.ts";
 import { readCniNode, readCniNodes } from "../facts/cni-nodes.ts";
 import { readConfigMap } from "../facts/config-maps.ts";
 import { type EventFact, readBranchEvents } from "../facts/events.ts";
-import { type Fact, known, mapFact, valueOr } from "../facts/fact.ts";
+import { type Fact, known, mapFact, unknown, valueOr } from "../facts/fact.ts";
 import { readNode, readNodes } from "../facts/nodes.ts";
 import { readPluginSettings } from "../facts/plugin-settings.ts";
 import { type PolicyFact, readPolicies, readServiceAccounts } from "../facts/policies.ts";
@@ -67,7 +67,8 @@ async function agentsBeside(
   { namespace, node }: Scope,
 ): Promise<Fact<readonly PodOverview[]> | undefined> {
   if (namespace === undefined || node !== undefined) return undefined;
-  return readPodOverviews(api, { labelSelector: AGENT_SELECTOR });
+  const agents = await readPodOverviews(api, { labelSelector: AGENT_SELECTOR });
+  return agents.known ? agents : unknown({ ...agents.gap, what: "agents" });
 }
 
 function isAgent({ labels }: PodOverview): boolean {
