@@ -125,6 +125,11 @@ describe.each<Row>([
     ["none", "none", "none"],
   ],
   [
+    "the pod → a Service with an endpoint on the internet, where the node does NAT",
+    (a) => [pod("p", a), internet(), true],
+    ["eni-n1 → 203.0.113.9", "eni-p → 203.0.113.9", "eni-p → 203.0.113.9"],
+  ],
+  [
     "the pod → the internet over IPv6, where the node does NAT for IPv4",
     (a) => [pod("p", a), internet("2600::9")],
     ["eni-p → 2600::9", "eni-p → 2600::9", "eni-p → 2600::9"],

@@ -131,6 +131,10 @@ function throughService(from: PodPlace, to: Destination): Way {
     return isItself ? overNode("it is the pod itself", from.node.end) : fromPod(from, to);
   if (from.attachment !== "direct") {
     if (isItself) return overNode("the Service leads back to the pod over its veth", from.node.end);
+    if (from.attachment === "routed standard" && isOutside(to))
+      return through(from.end, to.end, [
+        "kube-proxy translates it before the node marks what leaves the VPC: it leaves by the branch, with the branch's address",
+      ]);
     // As with the node's own calls: the node's sockets know the pod by another port.
     const { demux: _, ...way } = { demux: undefined, ...fromPod(from, to) };
     return way;
@@ -161,14 +165,17 @@ function ofIpvs(from: PodPlace, to: Destination): Way | undefined {
 
 /** What leaves the VPC may get the node's address; over IPv6 it does not. */
 function outOfNode(from: End, node: NodePlace, to: Destination): Way {
-  const leaves = to.kind === "address" && !to.isInVpc;
-  if (!leaves || !node.doesNat || familyOf(to.end.address) === 6) return through(from, to.end, []);
+  if (!isOutside(to) || !node.doesNat || familyOf(to.end.address) === 6) return through(from, to.end, []);
   return through(
     node.end,
     to.end,
     ["what leaves the VPC has the node's address, and is under the node's groups"],
     { answersTo: NAT_PORTS },
   );
+}
+
+function isOutside(to: Destination): boolean {
+  return to.kind === "address" && !to.isInVpc;
 }
 
 function isOwnNode(from: PodPlace, to: Destination): boolean {
