@@ -53,7 +53,7 @@ it.each([
   ],
   [
     ["status", "-"],
-    ["-n", "-A", "-o"],
+    ["-n", "-A", "--output"],
   ],
   [["status", "-o", "j"], ["json"]],
   [["nonsense", "x"], []],
