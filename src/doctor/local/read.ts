@@ -83,11 +83,15 @@ export function readTrunk(stateDirectory: string): TrunkFact {
     { store: new AttachmentStore(stateDirectory, systemClock), clock: systemClock },
     undefined,
   );
-  const links = kernel.allLinks("node").filter(({ kind }) => kind !== "vlan" && kind !== "veth");
+  const mac = readTrunkMac(stateDirectory);
+  // Pods' ends are veths, and so is the trunk of a simulated instance.
+  const links = kernel
+    .allLinks("node")
+    .filter((link) => link.kind !== "vlan" && (link.kind !== "veth" || link.mac === mac));
   return {
-    mac: readTrunkMac(stateDirectory),
-    devices: links.flatMap(({ name, mac, up }) =>
-      mac === undefined || mac === "00:00:00:00:00:00" ? [] : [{ name, mac, isUp: up }],
+    mac,
+    devices: links.flatMap(({ name, mac: its, up }) =>
+      its === undefined || its === "00:00:00:00:00:00" ? [] : [{ name, mac: its, isUp: up }],
     ),
   };
 }

@@ -11,7 +11,7 @@ const MOMENT_MS = 30_000;
 export function assembleNode(facts: NodeFacts): NodeState {
   const { now, socketProblem } = facts;
   const records = (valueOf(facts.records) ?? []).map((one) => recordState(one, now)).toSorted(byVlan);
-  const trunk = trunkOf(facts);
+  const trunk = trunkOf(facts, records);
   const named = new Set(records.map(({ vlan }) => vlan));
   const strangers = (valueOf(facts.devices) ?? []).filter(({ vlan }) => !named.has(vlan));
   return {
@@ -56,11 +56,14 @@ function recordState({ file, vlan, writtenAt, record, found }: RecordFact, now: 
   return { file, vlan, state, record, differences, rules: found?.rules };
 }
 
-function trunkOf({ trunk }: NodeFacts): TrunkState | undefined {
+/** As trunk.json names it; where the plugin's entry does, as the records do. */
+function trunkOf({ trunk }: NodeFacts, records: readonly RecordState[]): TrunkState | undefined {
   const value = valueOf(trunk);
-  if (value?.mac === undefined) return undefined;
-  const device = value.devices.find(({ mac }) => mac === value.mac);
-  return { mac: value.mac, device: device?.name, isUp: device?.isUp ?? false };
+  if (value === undefined) return undefined;
+  const mac = value.mac ?? records.flatMap(({ record }) => record?.trunk.mac ?? [])[0];
+  if (mac === undefined) return undefined;
+  const device = value.devices.find((one) => one.mac === mac);
+  return { mac, device: device?.name, isUp: device?.isUp ?? false };
 }
 
 /** The worst first. */
@@ -72,10 +75,10 @@ function problemsOf(
 ): readonly NodeProblem[] {
   const stateProblem = valueOf(facts.stateProblem);
   const socketProblem = valueOf(facts.socketProblem);
-  return [
+  const all = [
     ...(stateProblem === undefined ? [] : [problem("StateUnusable", "the state directory", stateProblem)]),
     ...localRuleProblems(facts, records),
-    ...trunkProblems(trunk, records),
+    ...("value" in facts.trunk ? trunkProblems(trunk) : []),
     ...twice(records),
     ...records.flatMap(recordProblems),
     ...(socketProblem === undefined ? [] : [problem("AgentSilent", "the agent", socketProblem)]),
@@ -83,6 +86,7 @@ function problemsOf(
       warning("DeviceWithoutRecord", name, `VLAN id ${vlan}: it is aws-cni's, or was left behind`),
     ),
   ];
+  return all.toSorted((a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"));
 }
 
 function problem(kind: NodeProblem["kind"], about: string, message: string): NodeProblem {
@@ -115,18 +119,9 @@ function localRuleProblems(facts: NodeFacts, records: readonly RecordState[]): r
   });
 }
 
-function trunkProblems(
-  trunk: TrunkState | undefined,
-  records: readonly RecordState[],
-): readonly NodeProblem[] {
+function trunkProblems(trunk: TrunkState | undefined): readonly NodeProblem[] {
   if (trunk === undefined)
-    return [
-      (records.length > 0 ? problem : warning)(
-        "TrunkMissing",
-        "the trunk",
-        "trunk.json is not there: no trunk is known",
-      ),
-    ];
+    return [warning("TrunkMissing", "the trunk", "trunk.json is not there: no trunk is known")];
   if (trunk.device === undefined)
     return [problem("TrunkMissing", "the trunk", `no device has its MAC ${trunk.mac}`)];
   return trunk.isUp ? [] : [problem("TrunkMissing", "the trunk", `its device ${trunk.device} is down`)];

@@ -34,7 +34,7 @@ export interface RecordFact {
 /** A record without its steps, of which there may be megabytes. */
 export type KeptRecord = Pick<
   AttachmentRecord,
-  "containerId" | "ifName" | "pod" | "eniId" | "vlanId" | "addresses" | "datapath" | "mode"
+  "containerId" | "ifName" | "pod" | "eniId" | "vlanId" | "addresses" | "datapath" | "mode" | "trunk"
 >;
 
 export interface FoundInKernel {

@@ -9,7 +9,7 @@ import { type AttachmentKey, AttachmentStore } from "../../state/store.ts";
 import { systemClock } from "../../sys/clock.ts";
 import type { IpFamily } from "../../values/ip.ts";
 import { messageOf } from "../../text/error-words.ts";
-import type { DeviceFact, FoundInKernel, LocalRuleFact, NodeFacts, RecordFact } from "./facts.ts";
+import type { DeviceFact, FoundInKernel, KeptRecord, LocalRuleFact, NodeFacts, RecordFact } from "./facts.ts";
 
 const FAMILIES: readonly IpFamily[] = [4, 6];
 
@@ -48,8 +48,18 @@ function readRecord(node: Node, key: AttachmentKey, vlan: number): readonly Reco
   }
 }
 
-function kept({ containerId, ifName, pod, eniId, vlanId, addresses, datapath, mode }: AttachmentRecord) {
-  return { containerId, ifName, pod, eniId, vlanId, addresses, datapath, mode };
+function kept({
+  containerId,
+  ifName,
+  pod,
+  eniId,
+  vlanId,
+  addresses,
+  datapath,
+  mode,
+  trunk,
+}: AttachmentRecord): KeptRecord {
+  return { containerId, ifName, pod, eniId, vlanId, addresses, datapath, mode, trunk };
 }
 
 function inKernel(node: Node, record: AttachmentRecord): FoundInKernel | undefined {
