@@ -3,7 +3,7 @@ import type { Api } from "../facts/api.ts";
 import { type Ec2, readInstances, readInterfaces, readInterfacesAt } from "../facts/ec2.ts";
 import { type Fact, known, mapFact, unknown } from "../facts/fact.ts";
 import { type NodeFact, readNode } from "../facts/nodes.ts";
-import { familyOf } from "../values/ip.ts";
+import { canonicalIp, familyOf } from "../values/ip.ts";
 import type { Party, Wanted } from "./party.ts";
 
 /** What EC2 says about the ends of paths: interfaces, by id for branches, by address for the rest, and instances of nodes. */
@@ -48,7 +48,9 @@ export async function lookAtNetwork(
   // An address out of an interface's prefix is found by its node only.
   const unseen = pods.filter(
     (pod) =>
-      pod.branch === undefined && byAddress.known && !pod.addresses.some((one) => byAddress.value.has(one)),
+      pod.branch === undefined &&
+      byAddress.known &&
+      !pod.addresses.some((one) => byAddress.value.has(canonical(one))),
   );
   const before = nodes.size;
   await readNodes(
@@ -107,7 +109,7 @@ function instanceIds(nodes: ReadonlyMap<string, Fact<NodeFact | undefined>>): re
 function addressesOf(party: Party): readonly string[] {
   switch (party.kind) {
     case "pod":
-      return party.pod.branch === undefined ? party.pod.addresses : [];
+      return party.pod.branch === undefined ? party.pod.addresses.map(canonical) : [];
     case "address":
       return [party.address];
     case "node":
@@ -140,8 +142,15 @@ async function readAt(
     const own = addresses.filter((address) => familyOf(address) === family);
     const interfaces = await readInterfacesAt(ec2, own, vpc.value);
     if (!interfaces.known) return interfaces;
-    for (const eni of interfaces.value)
-      for (const address of [...eni.ipv4, ...eni.ipv6]) if (own.includes(address)) found.set(address, eni);
+    for (const eni of interfaces.value) {
+      for (const address of [...eni.ipv4, ...eni.ipv6].map(canonical))
+        if (own.includes(address)) found.set(address, eni);
+    }
   }
   return known(found);
+}
+
+/** One address of IPv6 has several texts. */
+function canonical(address: string): string {
+  return canonicalIp(address) ?? address;
 }

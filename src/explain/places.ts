@@ -145,14 +145,18 @@ function ofPrimary({ node }: ExplainedPod, address: string, around: Around): Kno
 }
 
 /** The interface of an instance that has an address, also out of a prefix; any where all are alike. */
-export function interfaceWith({ interfaces }: Instance, address: string): InstanceInterface | undefined {
+export function interfaceWith({ interfaces }: Instance, text: string): InstanceInterface | undefined {
+  const address = canonicalIp(text) ?? text;
   const ordinary = interfaces.filter(isOfPods);
   const kinds = new Set(ordinary.map(({ groups, subnet }) => `${groups.toSorted().join()} ${subnet}`));
   return ordinary.find((one) => has(one, address)) ?? (kinds.size === 1 ? ordinary[0] : undefined);
 }
 
 function has({ ipv4, ipv6, prefixes = [] }: InstanceInterface, address: string): boolean {
-  return [...ipv4, ...ipv6].includes(address) || prefixes.some((cidr) => isIn(cidr, address));
+  return (
+    [...ipv4, ...ipv6].some((one) => canonicalIp(one) === address) ||
+    prefixes.some((cidr) => isIn(cidr, address))
+  );
 }
 
 /** A trunk has no pods of its own. */
