@@ -30,11 +30,16 @@ const TIMES: readonly (readonly [RegExp, string])[] = [
   [time("(?<=the pod at )TIME"), "10:00:00"],
 ];
 
-/** Ids and addresses by the order in which they appear, times by their place. The cluster's Service range is not loopback. */
+/** Ids, VLAN ids and addresses by the order in which they appear, times by their place. The cluster's Service range is not loopback. */
 function settled(text: string): string {
   const ids = new Map<string, string>();
   const addresses = new Map<string, string>();
+  const vlans = new Map<string, number>();
   let result = text
+    .replaceAll(/(?<=\bVLAN id )\d+/g, (vlan) => {
+      vlans.set(vlan, vlans.get(vlan) ?? vlans.size + 1);
+      return String(vlans.get(vlan));
+    })
     .replaceAll(ID, (id, kind: string) => {
       const before = ids.get(id);
       if (before !== undefined) return before;
