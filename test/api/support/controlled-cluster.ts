@@ -199,8 +199,10 @@ export class ControlledCluster implements AsyncDisposable {
   /** What the node's agent does once its list stands. */
   async declareFeature(node: string): Promise<void> {
     const url = `/apis/vpcresources.k8s.aws/v1alpha1/cninodes/${node}`;
-    await eventually(`the CNINode ${node}`, async () =>
-      (await this.admin.request("GET", url)).status === 200 ? true : undefined,
+    await eventually(
+      `the CNINode ${node}`,
+      async () => ((await this.admin.request("GET", url)).status === 200 ? true : undefined),
+      START_MS,
     );
     const patch = { spec: { features: [{ name: "SecurityGroupsForPods", value: "" }] } };
     const { status, body } = await this.admin.request("PATCH", url, patch, {
