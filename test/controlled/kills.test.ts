@@ -70,9 +70,10 @@ beforeAll(async () => {
 }, 2 * SOON_MS);
 
 afterAll(async () => {
-  await churn.stop();
-  await watch.stop();
-  await cluster[Symbol.asyncDispose]();
+  // What was not started, on a busy machine, is not there.
+  await (churn as Churn | undefined)?.stop();
+  await (watch as BranchWatch | undefined)?.stop();
+  await (cluster as ControlledCluster | undefined)?.[Symbol.asyncDispose]();
 });
 
 it(`${KILLS} leaders are killed, by seed ${SEED}`, { timeout: 60_000 + KILLS * 20_000 }, async () => {

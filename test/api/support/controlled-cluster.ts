@@ -99,10 +99,18 @@ export class ControlledCluster implements AsyncDisposable {
     const { nodes, type = "m5.large", settings = {}, serve = [], crds = true, simulate = [] } = options;
     // Without a controller manager no pod is collected because its node is not alive.
     const flags = ["--disable-admission-plugins=ServiceAccount", ...serve];
-    const [server, simulator] = await Promise.all([
-      startApiServer({ flags: { "kube-apiserver": flags } }),
-      startSimulator(worldOf(nodes, type, settings, options.cidr), simulate, options.hear),
-    ]);
+    const simulator = await startSimulator(
+      worldOf(nodes, type, settings, options.cidr),
+      simulate,
+      options.hear,
+    );
+    let server: ApiServer;
+    try {
+      server = await startApiServer({ flags: { "kube-apiserver": flags } });
+    } catch (error) {
+      await simulator.stop();
+      throw error;
+    }
     const cluster = new ControlledCluster(server, simulator);
     try {
       if (crds) await applyCrds(server.admin);
