@@ -230,6 +230,12 @@ it("has the documented shape for scripts", async () => {
   }
 });
 
+it("has it on a node too", async () => {
+  const { stdout } = await run([OURS, "status", "--local", "--state-dir", scratch, "-o", "json"]);
+  const validate = await validator(cluster.admin, "status", "nodestatus");
+  expect(await validate(JSON.parse(stdout) as object)).toBeUndefined();
+});
+
 it("prints for people", async () => {
   const { status: exit, stdout, stderr } = await status(["-n", "shop"]);
   expect([exit, stderr]).toEqual([1, ""]);

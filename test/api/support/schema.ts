@@ -13,9 +13,9 @@ type Schema = Readonly<Record<string, unknown>>;
 /** Gives what is wrong with a value; undefined for nothing. */
 export type Validate = (value: object) => Promise<string | undefined>;
 
-/** Of docs/schemas/NAME.json. */
-export async function validator(admin: ApiClient, name: string): Promise<Validate> {
-  const schema = JSON.parse(readFileSync(path.join(SCHEMAS, `${name}.json`), "utf8")) as Schema;
+/** Of docs/schemas/FILE.json. `name`: of the kind, where a cluster has the same twice. */
+export async function validator(admin: ApiClient, file: string, name = file): Promise<Validate> {
+  const schema = JSON.parse(readFileSync(path.join(SCHEMAS, `${file}.json`), "utf8")) as Schema;
   const plural = `${name}s`;
   await admin.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
     metadata: { name: `${plural}.${GROUP}` },
