@@ -544,7 +544,7 @@ describe("the same source as deploy has", () => {
 
   it("rights", async () => {
     const rendered = (await render(LEAST, DEFAULT)).filter(({ kind }) => RBAC.includes(kind));
-    const sources = [...documentsOf("rbac/agent.yaml"), ...documentsOf("rbac/uninstall.yaml")];
+    const sources = ["agent", "uninstall", "people"].flatMap((name) => documentsOf(`rbac/${name}.yaml`));
     expect(rendered).toHaveLength(sources.length);
     for (const source of sources) expect(rendered.map(withoutMeta)).toContainEqual(source);
   });

@@ -130,8 +130,8 @@ annotations for each object, and accountAnnotations for the ServiceAccount.
 {{- $_ := set $object.roleRef "name" (include "branchline.of" (dict "context" $root "name" $object.roleRef.name)) }}
 {{- end }}
 {{- range $object.rules }}
-{{- if has "daemonsets" .resources }}
-{{- $_ := set . "resourceNames" (list (include "branchline.agent" $root)) }}
+{{- if has "branchline-agent" .resourceNames }}
+{{- $_ := set . "resourceNames" (prepend (without .resourceNames "branchline-agent") (include "branchline.agent" $root)) }}
 {{- end }}
 {{- end }}
 ---
