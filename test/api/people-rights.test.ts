@@ -12,19 +12,19 @@ import { Rights, asked } from "./support/rights.ts";
 const DIST = path.resolve(import.meta.dirname, "../../dist");
 const IAM = path.resolve(import.meta.dirname, "../../deploy/iam/people.json");
 const KEY = "AKIAPEOPLE";
+const SERVICES = "172.20.0.0/16";
 const rights = new Rights("people.yaml");
 const scratch = mkdtempSync(path.join(tmpdir(), "branchline-rights-"));
 const merge = { "content-type": "application/merge-patch+json" };
 
 /**
- * Each command as people call it, with all that it may look at. `$ADDRESS` is one of the VPC, behind a Service and of no pod.
- * Another command is a line here.
+ * Each command as people call it, with all that it may look at. Another command is a line here.
  */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   status: ["status -A", "status -n shop", "status --node n1"],
   explain: [
     "explain pod web-0 -n shop",
-    "explain pod web-0 -n shop --from-node",
+    "explain pod web-0 -n shop --from-node --port 8080",
     "explain pod web-0 -n shop --to-pod kube-system/coredns:53",
     "explain pod web-0 -n shop --to kube-dns.kube-system:53",
     "explain pod web-0 -n shop --to 172.20.0.10:53",
@@ -68,7 +68,11 @@ async function callEc2(
 
 /** Pods with and without a branch, what they are governed by, and what stands at the other ends of their paths. */
 beforeAll(async () => {
-  cluster = await ControlledCluster.start({ nodes: 2, simulate: ["--iam-policy", IAM, "--iam-key", KEY] });
+  cluster = await ControlledCluster.start({
+    nodes: 2,
+    simulate: ["--iam-policy", IAM, "--iam-key", KEY],
+    serve: [`--service-cluster-ip-range=${SERVICES}`],
+  });
   const { admin } = cluster;
   await rights.apply(cluster.server);
   const web = await cluster.groupId("web");
@@ -115,19 +119,21 @@ beforeAll(async () => {
 async function addSystem(): Promise<void> {
   const { admin } = cluster;
   const labels = { "app.kubernetes.io/name": "branchline", "app.kubernetes.io/component": "agent" };
+  const calico = { "k8s-app": "calico-node" };
   const metadata = { name: "branchline-agent", labels };
-  await admin.create("/apis/apps/v1/namespaces/kube-system/daemonsets", {
-    metadata,
-    spec: {
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [{ name: "agent", image: "i" }] } },
-    },
-  });
-  const data = { "entry.json": JSON.stringify({ datapath: "routed", serviceCIDRs: ["172.20.0.0/16"] }) };
+  for (const own of [metadata, { name: "calico-node", labels: calico }])
+    await admin.create("/apis/apps/v1/namespaces/kube-system/daemonsets", {
+      metadata: own,
+      spec: {
+        selector: { matchLabels: own.labels },
+        template: { metadata: { labels: own.labels }, spec: { containers: [{ name: "c", image: "i" }] } },
+      },
+    });
+  const data = { "entry.json": JSON.stringify({ datapath: "routed", serviceCIDRs: [SERVICES] }) };
   await admin.create("/api/v1/namespaces/kube-system/configmaps", { metadata, data });
   const system = [
     ["agent", labels],
-    ["calico", { "k8s-app": "calico-node" }],
+    ["calico", calico],
     ["coredns", { "k8s-app": "kube-dns" }],
   ] as const;
   for (const [name, its] of system) {
