@@ -95,7 +95,7 @@ demo: demo-plan build guest ## Groups that decide who reaches a real PostgreSQL,
 dist/floor: dist/branchline $(wildcard test/ground/macvlan/*)
 	node build.mjs --bench
 
-bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic, EC2, agent, controller: bench/results/latest.json (ROUNDS=30 PART=native, guest, simulator, agent or controller)
+bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic, EC2, agent, controller, status: bench/results/latest.json (ROUNDS=30 PART=native, guest, simulator, agent, controller or status)
 	@test/setup/packages.sh bench
 	node bench/run.ts --rounds $(or $(ROUNDS),30) --kernel $(or $(KERNEL),6.12) --part $(or $(PART),all) --share $(or $(SHARE),1)
 

@@ -142,6 +142,25 @@ export interface ControllerFigures {
   readonly large: LargeFigures;
 }
 
+/** Whole processes of one command. */
+export interface StatusRun {
+  /** `status -A`. */
+  readonly command: string;
+  readonly outputBytes: number;
+  readonly wallMs: Figures;
+  readonly cpuMs: Figures;
+  readonly peakMiB: Figures;
+}
+
+export interface StatusFigures {
+  readonly nodes: number;
+  readonly pods: number;
+  readonly branches: number;
+  /** Of a pod's JSON, on average. */
+  readonly podBytes: number;
+  readonly runs: readonly StatusRun[];
+}
+
 /** bench/results/latest.json. What was measured in the guest is not to be compared with what was measured outside. */
 export interface Results {
   readonly native: Setting & {
@@ -154,6 +173,8 @@ export interface Results {
   readonly agent?: (Setting & AgentFigures) | undefined;
   /** Absent until it has been measured once. */
   readonly controller?: (Setting & ControllerFigures) | undefined;
+  /** Absent until it has been measured once. */
+  readonly status?: (Setting & StatusFigures) | undefined;
   readonly guest: Setting & {
     readonly kernel: string;
     readonly attached: readonly Measured[];

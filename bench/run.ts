@@ -1,12 +1,19 @@
 // `make bench`: measures, prints tables, writes bench/results/latest.json. `--rounds N` for a quick look; `--part` measures
-// one of the parts, which are never compared, and keeps the others' results. `--share 0.2` of the controller's largest cluster.
+// one of the parts, which are never compared, and keeps the others' results. `--share 0.2` of the controller's and status' largest cluster.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { parseArgs } from "node:util";
 import { runInGuest } from "../test/vm/guest.ts";
 import { findKernel } from "../test/vm/kernel.ts";
-import type { AgentFigures, ControllerFigures, Results, Setting, Simulated } from "./results.ts";
+import type {
+  AgentFigures,
+  ControllerFigures,
+  Results,
+  Setting,
+  Simulated,
+  StatusFigures,
+} from "./results.ts";
 import { tablesOf } from "./tables.ts";
 
 const root = `${import.meta.dirname}/..`;
@@ -47,6 +54,12 @@ function controller(): ControllerFigures {
   process.stdout.write("the controller, beside a real API server and the simulated EC2\n");
   execFileSync(`${root}/test/setup/kubernetes.sh`, ["etcd", "kube-apiserver"], { stdio: "inherit" });
   return here("controller.ts", values.share);
+}
+
+function status(): StatusFigures {
+  process.stdout.write("status of a large cluster, beside a real API server and the simulated EC2\n");
+  execFileSync(`${root}/test/setup/kubernetes.sh`, ["etcd", "kube-apiserver"], { stdio: "inherit" });
+  return here("status.ts", values.rounds, values.share);
 }
 
 /** Runs one of the scripts here, as it is; it prints JSON. */
@@ -94,9 +107,9 @@ async function guest(): Promise<Omit<Results["guest"], keyof Setting>> {
 
 const file = `${root}/bench/results/latest.json`;
 const { part } = values;
-if (!["all", "native", "guest", "simulator", "agent", "controller"].includes(part)) {
+if (!["all", "native", "guest", "simulator", "agent", "controller", "status"].includes(part)) {
   process.stderr.write(
-    `run.ts: --part "${part}" is not all, native, guest, simulator, agent or controller\n`,
+    `run.ts: --part "${part}" is not all, native, guest, simulator, agent, controller or status\n`,
   );
   process.exit(2);
 }
@@ -119,6 +132,7 @@ const results: Results = {
   simulator: measures("simulator") ? { ...setting, ...simulator() } : kept().simulator,
   agent: measures("agent") ? { ...setting, ...agent() } : kept().agent,
   controller: measures("controller") ? { ...setting, ...controller() } : kept().controller,
+  status: measures("status") ? { ...setting, ...status() } : kept().status,
   guest: measures("guest") ? { ...setting, ...(await guest()) } : kept().guest,
 };
 mkdirSync(`${root}/bench/results`, { recursive: true });

@@ -4,7 +4,7 @@ import { type Figures, ratio } from "./stats.ts";
 
 /** The results as the tables of docs/performance.md. */
 export function tablesOf(results: Results): string {
-  const { native, simulator, agent, controller, guest } = results;
+  const { native, simulator, agent, controller, status, guest } = results;
   const [first] = guest.scaled;
   const [direct, routed] = guest.moved;
   return [
@@ -35,6 +35,7 @@ export function tablesOf(results: Results): string {
     ),
     ...(agent === undefined ? [] : agentTables(agent)),
     ...(controller === undefined ? [] : controllerTables(controller)),
+    ...(status === undefined ? [] : statusTables(status)),
     `### ADD and DEL, whole processes, guest (${guest.kernel}, software emulation)`,
     table(PROCESS, processRows(guest.attached)),
     "### 30 at once, guest",
@@ -186,6 +187,24 @@ function controllerTables({
     table(
       ["", "", "bound"],
       rows.map(([what, value, bound]) => [what, String(value), bound]),
+    ),
+  ];
+}
+
+function statusTables({ nodes, pods, branches, podBytes, runs, ...setting }: NonNullable<Results["status"]>) {
+  const mib = (bytes: number) => String(Math.round(bytes / 104_857.6) / 10);
+  return [
+    `### branchline status, ${nodes} nodes, ${pods} pods of ${podBytes} bytes, ${branches} branches (${settingOf(setting)})`,
+    table(
+      ["", "wall ms: median", "min", "p90", "CPU ms: median", "peak MiB: median", "p90", "prints MiB"],
+      runs.map(({ command, wallMs, cpuMs, peakMiB, outputBytes }) => [
+        command,
+        ...spread(wallMs),
+        String(cpuMs.median),
+        String(peakMiB.median),
+        String(peakMiB.p90),
+        mib(outputBytes),
+      ]),
     ),
   ];
 }
