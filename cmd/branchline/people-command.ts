@@ -66,9 +66,10 @@ export function withCommonFlags(yargs: Argv): Argv<CommonFlags> {
   });
 }
 
-/** The exit status, and what is to be said on stderr, if anything. */
+/** The exit status, and what is to be said on stderr, if anything. `signal` is the command's own. */
 export async function outcomeOf(
   run: () => Promise<number>,
+  signal: AbortSignal,
 ): Promise<{ readonly exit: number; readonly words: string | undefined }> {
   try {
     return { exit: await run(), words: undefined };
@@ -76,6 +77,7 @@ export async function outcomeOf(
     const isUsage =
       error instanceof UsageError || (error instanceof Error && error.name === "KubeconfigError");
     if (isUsage) return { exit: EXIT.usage, words: messageOf(error) };
+    if (signal.aborted) return { exit: EXIT.cannotLook, words: messageOf(signal.reason) };
     const words = error instanceof CannotLookError ? error.message : stackOf(error);
     return { exit: EXIT.cannotLook, words };
   }

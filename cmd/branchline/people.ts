@@ -83,7 +83,7 @@ export async function commandLine(args: readonly string[]): Promise<number> {
       (own) => documented(command.build(own as never), command, program),
       async (flags) => {
         if (status !== undefined) return;
-        const { exit, words } = await outcomeOf(() => command.run(flags as never, around));
+        const { exit, words } = await outcomeOf(() => command.run(flags as never, around), around.signal);
         if (words === undefined) status = exit;
         else
           fail(

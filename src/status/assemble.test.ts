@@ -300,7 +300,7 @@ describe("problems", () => {
         "problem",
         "PodWithoutBranch",
         "web-0",
-        "it has the groups of its node: it asks for a branch, and runs without",
+        "it asks for a branch, and runs without, so it has the groups of its node",
       ],
     ],
     [

@@ -58,7 +58,8 @@ function seen(
     state,
     why,
     branch: branch && { eni: branch.eniId, vlan: branch.vlanId },
-    ...groupsOf(branch, branches, facts),
+    // What runs beside its branch does not have its groups.
+    ...groupsOf(state === "uncovered" ? undefined : branch, branches, facts),
     wantedGroups: facts.policies.known && undecided.length === 0 ? groups.toSorted() : undefined,
     policies: selecting.map((name) => name.slice(fact.namespace.length + 1)),
     ...datapathOf(fact, settings),

@@ -91,7 +91,7 @@ export interface PodStatus {
   /** Why it is `starting`, `waiting` or `uncovered`, in one line; undefined when nobody says. */
   readonly why: string | undefined;
   readonly branch: { readonly eni: string; readonly vlan: number } | undefined;
-  /** Those that its branch has; undefined: it has none, or they are not known. */
+  /** Those that it has by its branch; undefined: it has none, or runs without it, or they are not known. */
   readonly groups: readonly string[] | undefined;
   /** Who says so: EC2 itself, or the CNINode's status. */
   readonly groupsFrom: "ec2" | "cninode" | undefined;

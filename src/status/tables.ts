@@ -11,6 +11,11 @@ const UNKNOWN = "?";
 
 export type GroupNames = ReadonlyMap<string, string>;
 
+interface Shape {
+  readonly withNamespace: boolean;
+  readonly names: GroupNames;
+}
+
 export function nodeColumns(style: Style): readonly Column<NodeStatus>[] {
   const agents = {
     ready: "ready",
@@ -36,7 +41,7 @@ export function nodeColumns(style: Style): readonly Column<NodeStatus>[] {
 }
 
 export function podColumns(
-  { withNamespace, names }: { readonly withNamespace: boolean; readonly names: GroupNames },
+  { withNamespace, withWhy, names }: Shape & { readonly withWhy: boolean },
   style: Style,
 ): readonly Column<PodStatus>[] {
   const states: Readonly<Record<PodState, string>> = {
@@ -46,8 +51,10 @@ export function podColumns(
     uncovered: style.red("uncovered"),
     ending: style.dim("ending"),
   };
-  const groups = (show: (id: string) => string) => (pod: PodStatus) =>
-    pod.branch === undefined ? "" : (pod.groups?.map(show).join(", ") ?? UNKNOWN);
+  const groups = (show: (id: string) => string) => (pod: PodStatus) => {
+    if (pod.state === "uncovered") return style.red("the node's");
+    return pod.branch === undefined ? "" : (pod.groups?.map(show).join(", ") ?? UNKNOWN);
+  };
   return [
     ...(withNamespace ? [{ head: "NAMESPACE", cell: (pod: PodStatus) => pod.namespace }] : []),
     { head: "NAME", cell: ({ name }) => name },
@@ -62,11 +69,13 @@ export function podColumns(
     },
     { head: "DATAPATH", cell: datapathOf, leaves: 1 },
     { head: "WAITED", cell: ({ waitedS }) => (waitedS === undefined ? "" : durationOf(waitedS)), leaves: 3 },
+    // Last, for it is long.
+    ...(withWhy ? [{ head: "WAITS FOR", cell: whyOf, leaves: 0 }] : []),
   ];
 }
 
 export function policyColumns(
-  { withNamespace, names }: { readonly withNamespace: boolean; readonly names: GroupNames },
+  { withNamespace, names }: Shape,
   style: Style,
 ): readonly Column<PolicyStatus>[] {
   const count = (
@@ -93,6 +102,11 @@ export function policyColumns(
     count("PENDING", "pending", style.yellow),
     count("UNCOVERED", "uncovered", style.red),
   ];
+}
+
+/** Of one that waits. What runs without its branch is among the problems. */
+export function whyOf({ state, why = "" }: PodStatus): string {
+  return state === "waiting" || state === "starting" ? printable(why) : "";
 }
 
 function numberOf(value: number | undefined): string {

@@ -61,8 +61,8 @@ NAME  TYPE      TRUNK         SLOTS  USED  COOLING  FREE  AGENT
 n1    m5.large  eni-trunk-n1  9      ?     ?        8     ready
 
 Pods
-NAME   NODE  STATE    BRANCH  VLAN  GROUPS  DATAPATH  WAITED
-web-0  n1    waiting  -       -     -       -         5m
+NAME   NODE  STATE    BRANCH  VLAN  GROUPS  DATAPATH  WAITED  WAITS FOR
+web-0  n1    waiting  -       -     -       -         5m      BranchWaiting: no slot \\u001b[2J
 
 Policies
 NAME  GROUPS        MATCHED  APPLIED  PENDING  UNCOVERED

@@ -4,7 +4,7 @@ import { printable } from "../text/printable.ts";
 import type { Style } from "../text/style.ts";
 import { columnLines } from "./columns.ts";
 import type { Problem, ProblemKind, Status } from "./status.ts";
-import { type GroupNames, nodeColumns, podColumns, policyColumns } from "./tables.ts";
+import { type GroupNames, nodeColumns, podColumns, policyColumns, whyOf } from "./tables.ts";
 
 /** What `branchline status` prints for people. */
 
@@ -38,11 +38,12 @@ export function* linesOf(status: Status, options: TextOptions): Generator<string
   const { nodes, pods, policies, problems, gaps, scope } = status;
   const { style, width, names } = options;
   const shape = { withNamespace: scope.namespace === undefined, names };
+  const withWhy = pods.some((pod) => whyOf(pod) !== "");
   for (const kind of kindsOf(problems)) yield* problemLines(kind, problems, options);
   if (gaps.length > 0) yield* gapLines(gaps, style);
   const tables = [
     ["Nodes", columnLines(nodeColumns(style), nodes, style, width)],
-    ["Pods", columnLines(podColumns(shape, style), pods, style, width)],
+    ["Pods", columnLines(podColumns({ ...shape, withWhy }, style), pods, style, width)],
     ["Policies", columnLines(policyColumns(shape, style), policies ?? [], style, width)],
   ] as const;
   for (const [title, lines] of tables) {

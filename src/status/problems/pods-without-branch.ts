@@ -8,6 +8,6 @@ export const podsWithoutBranch: FindProblems = ({ pods }) =>
       podProblem(pod, {
         severity: "problem",
         kind: "PodWithoutBranch",
-        message: `it has the groups of its node: ${pod.status.why ?? ""}`,
+        message: `${pod.status.why ?? "it has no branch"}, so it has the groups of its node`,
       }),
     );
