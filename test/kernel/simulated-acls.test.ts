@@ -452,3 +452,83 @@ describe("a prefix list", () => {
     expect(await reaches(d, b)).toBe("timed out");
   });
 });
+
+test("what EC2 takes of odd entries and blocks, the kernel takes", async () => {
+  const { world } = running.simulator();
+  Object.assign(world.settings.quotas, { entriesPerNetworkAcl: 10_000, rulesPerGroup: 10_000 });
+  const call = (action: string, tree: ParamTree) =>
+    running.simulator().execute(action, { Version: "2016-11-15", ...tree }, running.now());
+  const blocks = {
+    CidrBlock: ["0.0.0.0/0", "10.0.0.5/8", "255.255.255.255/32", "224.0.0.0/4"],
+    Ipv6CidrBlock: ["::/0", "::1/128", "::ffff:10.0.0.0/104", "::ffff:0:0/96", "fe80::/10", "::/1"],
+  };
+  const protocols = [
+    "-1",
+    "0",
+    "1",
+    "4",
+    "6",
+    "17",
+    "41",
+    "43",
+    "44",
+    "50",
+    "58",
+    "132",
+    "255",
+    "UDP",
+    "icmpv6",
+    "006",
+  ];
+  const details: readonly ParamTree[] = [
+    {},
+    { PortRange: { From: "0", To: "0" } },
+    { PortRange: { From: "0", To: "65535" } },
+    { Icmp: { Type: "-1", Code: "-1" } },
+    { Icmp: { Type: "255", Code: "255" } },
+    { Icmp: { Type: "8", Code: "-1" } },
+  ];
+  const id = textAt(call("CreateNetworkAcl", { VpcId: vpc }), "networkAcl", "networkAclId");
+  let number = 0;
+  for (const [name, cidrs] of Object.entries(blocks))
+    for (const cidr of cidrs)
+      for (const Protocol of protocols)
+        for (const detail of details) {
+          const tree = { NetworkAclId: id, Egress: String(number % 3 === 0), RuleAction: "allow", Protocol };
+          const entry = { ...tree, RuleNumber: String(number + 1), [name]: cidr, ...detail };
+          if (isTaken(() => call("CreateNetworkAclEntry", entry))) number += 1;
+        }
+  expect(number).toBeGreaterThan(700);
+  call("ReplaceNetworkAclAssociation", { AssociationId: there.acl.association, NetworkAclId: id });
+  for (const [AddressFamily, cidrs] of [
+    ["IPv4", blocks.CidrBlock],
+    ["IPv4", ["0.0.0.0/1", "128.0.0.0/1", "0.0.0.0/32", "255.255.255.255/32"]],
+    ["IPv6", blocks.Ipv6CidrBlock],
+    ["IPv6", ["::/1", "8000::/1", "::/128", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"]],
+    ["IPv6", []],
+  ] as const) {
+    const Entry = Object.fromEntries(cidrs.map((Cidr, i) => [String(i + 1), { Cidr }]));
+    const wanted = { PrefixListName: "odd", AddressFamily, MaxEntries: "9", Entry };
+    const PrefixListId = textAt(call("CreateManagedPrefixList", wanted), "prefixList", "prefixListId");
+    for (const IpProtocol of ["tcp", "icmp", "icmpv6", "-1", "0", "255"]) {
+      const ports = IpProtocol.startsWith("icmp")
+        ? { FromPort: "-1", ToPort: "-1" }
+        : { FromPort: "0", ToPort: "65535" };
+      const permission = { IpProtocol, ...ports, PrefixListIds: { "1": { PrefixListId } } };
+      const [group = ""] = world.groups.keys();
+      call("AuthorizeSecurityGroupIngress", { GroupId: group, IpPermissions: { "1": permission } });
+    }
+  }
+  await expect(running.dataPlane?.ready()).resolves.toBeUndefined();
+});
+
+/** Whether a request is not refused for want of ports or a type. */
+function isTaken(send: () => unknown): boolean {
+  try {
+    send();
+    return true;
+  } catch (error) {
+    if ((error as { readonly code?: string }).code === "MissingParameter") return false;
+    throw error;
+  }
+}
