@@ -369,9 +369,14 @@ async function traced(send: () => Promise<void>): Promise<string> {
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (said += text));
   const ended = once(child, "close");
-  await eventually("the trace to begin", () => (said.includes("following") ? true : undefined));
-  await send();
-  expect(await ended).toEqual([0, null]);
+  try {
+    // A process of Node: seconds where the processor is emulated.
+    await eventually("the trace to begin", () => (said.includes("following") ? true : undefined), 60_000);
+    await send();
+    expect(await ended).toEqual([0, null]);
+  } finally {
+    child.kill("SIGTERM");
+  }
   return said;
 }
 
