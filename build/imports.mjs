@@ -76,20 +76,58 @@ const SERVERS = ["src/controller/admission/", "src/telemetry/", "src/simulator/"
 /** Folders of pure functions: they may not import Node's modules either. */
 const PURE = ["src/values", "src/text", "src/policy", "src/verdict"];
 
+/**
+ * Two that are held against each other by tests: neither reaches the other, and of all that both reach nothing decides about
+ * packets. `both`: what they may share, and why.
+ */
+const APART = [
+  {
+    folders: ["src/verdict", "src/simulator"],
+    // Addresses as text, and whether a block has one.
+    both: ["src/values/ip.ts"],
+  },
+];
+
 const IMPORT = /(?:^|[\s}*])(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/g;
 
 /** Returns a line for each import that is not allowed. */
 export function checkImports(root) {
-  return globSync("{cmd,src}/**/*.ts", { cwd: root })
+  const files = globSync("{cmd,src}/**/*.ts", { cwd: root })
     .filter((file) => !file.endsWith(".test.ts"))
-    .sort()
-    .flatMap((file) => {
-      const text = readFileSync(join(root, file), "utf8");
-      return [
-        ...[...text.matchAll(IMPORT)].flatMap(([, to]) => defectOf(file, to) ?? []),
-        ...serverIn(file, text),
-      ];
-    });
+    .sort();
+  const imports = new Map();
+  const defects = files.flatMap((file) => {
+    const text = readFileSync(join(root, file), "utf8");
+    const names = [...text.matchAll(IMPORT)].map(([, to]) => to);
+    imports.set(
+      file,
+      names.filter((to) => to.startsWith(".")).map((to) => normalize(join(dirname(file), to))),
+    );
+    return [...names.flatMap((to) => defectOf(file, to) ?? []), ...serverIn(file, text)];
+  });
+  return [...defects, ...APART.flatMap((pair) => togetherIn(imports, pair))];
+}
+
+/** A line for each file that both folders reach by their imports, however far, and may not. */
+function togetherIn(imports, { folders: [one, other], both }) {
+  const reachedBy = (folder) => {
+    const reached = new Set([...imports.keys()].filter((file) => folderOf(file) === folder));
+    // A set is walked on to what is added meanwhile.
+    for (const file of reached) for (const next of imports.get(file) ?? []) reached.add(next);
+    return reached;
+  };
+  const theirs = reachedBy(other);
+  const common = [...reachedBy(one)].filter((file) => theirs.has(file));
+  return [
+    ...common
+      .filter((file) => !both.includes(file))
+      .map((file) => `${one} and ${other} both reach ${file}: they are tested against each other`),
+    ...both
+      .filter((file) => !common.includes(file))
+      .map(
+        (file) => `${one} and ${other} do not both reach ${file}, which build/imports.mjs lets them share`,
+      ),
+  ];
 }
 
 /** An HTTP server where there is to be none. */

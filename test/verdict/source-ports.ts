@@ -30,7 +30,17 @@ export function sourcePortsOf({ acls }: World, call: Call): readonly (number | u
 function isTranslated({ from, to, by, family }: Call): boolean {
   const caller = actorOf(from);
   if (caller.kind !== "pod" || by === "agent" || family === 6 || !isOutside(actorOf(to))) return false;
-  const doesNat = nodes.some(({ name, doesNat: does }) => does && name === caller.node);
-  const byNode = caller.attachment === "none" || caller.attachment === "routed standard";
-  return doesNat && (byNode || (caller.attachment === "direct" && by === "service"));
+  if (!nodes.some(({ name, doesNat }) => doesNat && name === caller.node)) return false;
+  switch (caller.attachment) {
+    case "none":
+      return true;
+    // By a Service its branch's way is taken before the node looks where it goes.
+    case "routed standard":
+      return by === "address";
+    // By host0.
+    case "direct":
+      return by === "service";
+    case "routed strict":
+      return false;
+  }
 }
