@@ -77,7 +77,7 @@ export default defineConfig({
           "test/simulator/{json,table}.test.ts",
           "test/start-orders/*.test.ts",
           "test/controller/*.test.ts",
-          "test/verdict/!(worlds).test.ts",
+          "test/verdict/!(*worlds).test.ts",
           "test/operations/*.test.ts",
         ],
         30_000,
@@ -124,7 +124,7 @@ export default defineConfig({
       // The verdict against real packets: any Linux, as root, in namespaces of its own and with macvlans.
       {
         test: {
-          ...project("worlds", ["test/verdict/worlds.test.ts"], 3_000_000).test,
+          ...project("worlds", ["test/verdict/{worlds,planted-worlds}.test.ts"], 3_000_000).test,
           execArgv: ["--require", path.resolve("test/native/namespaces.ts")],
           env: { VLAN_STAND_IN: "macvlan" },
         },

@@ -32,6 +32,11 @@ describe("groups at both ends", () => {
       "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
     ],
     [
+      "a port below the range",
+      [OUT, "sg-db in tcp 5433-6000 sg-p"],
+      "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
+    ],
+    [
       "a port above the range",
       [OUT, "sg-db in tcp 5000-5431 sg-p"],
       "does not reach: sg-db has no ingress for tcp 5432 from sg-p (10.0.1.132)",
@@ -80,7 +85,15 @@ describe("groups at both ends", () => {
     expect(line(rules, path(web, machine()))).toBe(expected);
   });
 
+  it("a later entry of a prefix list is as good as the first", () => {
+    const rules = ["sg-db out -1 0.0.0.0/0", "sg-p in tcp 5432 pl-1"];
+    expect(line(rules, path(machine(), web))).toBe("reaches");
+    expect(line(rules, path(machine("sg-db", "10.0.3.9"), web))).toContain("sg-p has no ingress");
+  });
+
   it("any of several groups is enough", () => {
+    const second = pod("p", "direct", node(), "sg-none sg-p");
+    expect(line([OUT, "sg-db in tcp 5432 sg-p"], path(second, machine("sg-none sg-db")))).toBe("reaches");
     const from = pod("p", "direct", node(), "sg-p sg-q");
     expect(line([OUT, "sg-db in tcp 5432 sg-q"], path(from, machine()))).toBe("reaches");
     expect(line([OUT], path(from, machine("sg-db sg-other")))).toBe(
@@ -97,6 +110,9 @@ describe("groups at both ends", () => {
 
   it.each<[string, string]>([
     ["sg-p in icmp 8 sg-db", "reaches"],
+    ["sg-p in icmp 8/0 sg-db", "reaches"],
+    ["sg-p in icmp 8/-1 sg-db", "reaches"],
+    ["sg-p in icmp 8/3 sg-db", "does not reach: sg-p has no ingress for icmp echo from sg-db (10.0.2.9)"],
     ["sg-p in icmp sg-db", "reaches"],
     ["sg-p in icmp 0 sg-db", "does not reach: sg-p has no ingress for icmp echo from sg-db (10.0.2.9)"],
     ["sg-p in icmpv6 sg-db", "does not reach: sg-p has no ingress for icmp echo from sg-db (10.0.2.9)"],
@@ -170,7 +186,9 @@ describe("network ACLs", () => {
   const entryOf = (text: string) => {
     const [number, direction, verb, protocol = "", ...rest] = text.split(" ");
     const [ports, cidr = ""] = rest.length === 2 ? rest : [undefined, rest[0]];
-    const [from, to = from] = (ports ?? "").split("-");
+    const [from, given] = (ports ?? "").split("-");
+    // Of ICMP a type, and a code if any.
+    const to = given ?? (protocol === "1" ? undefined : from);
     const isAll = ports === undefined;
     return {
       number: Number(number),
@@ -179,7 +197,7 @@ describe("network ACLs", () => {
       protocol,
       cidr,
       fromPort: isAll ? undefined : Number(from),
-      toPort: isAll || protocol === "1" ? undefined : Number(to),
+      toPort: isAll || to === undefined ? undefined : Number(to),
     };
   };
 
@@ -237,6 +255,10 @@ describe("network ACLs", () => {
     const rules = [OUT, "sg-db in icmp 8 sg-p"];
     const said = (...entries: readonly string[]) => judge(filters(rules, acls(...entries)), asked).line;
     expect(said("1 in allow 1 8 0.0.0.0/0", "1 out allow 1 0 0.0.0.0/0")).toBe("reaches");
+    expect(said("1 in allow 1 8-0 0.0.0.0/0", "1 out allow 1 0-0 0.0.0.0/0")).toBe("reaches");
+    expect(said("1 in allow 1 8-3 0.0.0.0/0", "1 out allow -1 0.0.0.0/0")).toBe(
+      "does not reach: network ACL acl-db has no entry for icmp echo, inbound",
+    );
     expect(said("1 in allow 1 0 0.0.0.0/0", "1 out allow 1 0 0.0.0.0/0")).toBe(
       "does not reach: network ACL acl-db has no entry for icmp echo, inbound",
     );
@@ -417,6 +439,20 @@ describe("remedies", () => {
       path(web, internet(), 53, "udp"),
       [
         "aws ec2 authorize-security-group-egress --group-id sg-p --ip-permissions 'IpProtocol=udp,FromPort=53,ToPort=53,IpRanges=[{CidrIp=203.0.113.9/32}]'",
+      ],
+    ],
+    [
+      "for an echo request",
+      path(web, internet(), 0, "icmp"),
+      [
+        "aws ec2 authorize-security-group-egress --group-id sg-p --ip-permissions 'IpProtocol=icmp,FromPort=8,ToPort=0,IpRanges=[{CidrIp=203.0.113.9/32}]'",
+      ],
+    ],
+    [
+      "over IPv6",
+      path({ ...web, end: { ...web.end, address: "fd00::5" } }, internet("2600::9"), 443),
+      [
+        "aws ec2 authorize-security-group-egress --group-id sg-p --ip-permissions 'IpProtocol=tcp,FromPort=443,ToPort=443,Ipv6Ranges=[{CidrIpv6=2600::9/128}]'",
       ],
     ],
   ])("%s", (_, asked, expected) => {

@@ -7,19 +7,20 @@ export function eni(name: string, groups: string, subnet = "subnet-a"): Interfac
   return { id: `eni-${name}`, groups: groups.split(" "), subnet, vpc: "vpc-1" };
 }
 
-/** Such as `sg-web in tcp 80 sg-lb`, `sg-web out -1 0.0.0.0/0`, `sg-web in tcp 80-90 pl-1`, `sg-web in icmp 8 10.0.0.0/8`. */
+/** Such as `sg-web in tcp 80 sg-lb`, `sg-web out -1 0.0.0.0/0`, `sg-web in tcp 80-90 pl-1`, `sg-web in icmp 8 10.0.0.0/8`, with a code `8/0`. */
 export function rule(text: string): GroupRule {
   const [group = "", direction, protocol = "", ...rest] = text.split(" ");
   const [ports, peer = ""] = rest.length === 2 ? rest : [undefined, rest[0]];
-  const [from, to = from] = (ports ?? "").split("-");
   const isIcmp = protocol.startsWith("icmp");
+  const [from, to] = (ports ?? "").split(isIcmp ? "/" : "-");
+  const last = to ?? (isIcmp ? undefined : from);
   return {
     id: `sgr-${text.replaceAll(" ", "_")}`,
     group,
     isEgress: direction === "out",
     protocol,
     fromPort: ports === undefined ? undefined : Number(from),
-    toPort: ports === undefined || isIcmp ? undefined : Number(to),
+    toPort: ports === undefined || last === undefined ? undefined : Number(last),
     peer: peerOf(peer),
   };
 }

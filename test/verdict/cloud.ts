@@ -111,7 +111,8 @@ export class Cloud {
     });
   }
 
-  static async open(): Promise<Cloud> {
+  /** `Plane`: the simulator's data plane, unless it is another's turn (planted-worlds.test.ts). */
+  static async open(Plane: typeof DataPlane = DataPlane): Promise<Cloud> {
     const running = await start({
       listen: "127.0.0.1:0",
       metadataListen: "127.0.0.1:0",
@@ -124,7 +125,7 @@ export class Cloud {
         return world;
       },
       makeDataPlane: (world) =>
-        new DataPlane({
+        new Plane({
           prefix: PREFIX,
           world,
           log: ({ msg, error, script }) => console.error(msg, error, script),

@@ -1,4 +1,5 @@
 // The cast's nodes as aws-cni and kube-proxy leave them, and its pods by the real plugin, run where each node is.
+import type { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -44,9 +45,9 @@ export class Cluster {
     this.#scratch = scratch;
   }
 
-  static async open(): Promise<Cluster> {
+  static async open(Plane?: typeof DataPlane): Promise<Cluster> {
     const scratch = await mkdtemp(path.join(tmpdir(), "branchline-worlds-"));
-    const cluster = new Cluster(await Cloud.open(), scratch);
+    const cluster = new Cluster(await Cloud.open(Plane), scratch);
     try {
       await Promise.all(nodes.map((node) => cluster.#setUpNode(node)));
       // Those of a node one after the other, as a kubelet's are; strict ones change the node.

@@ -1,13 +1,15 @@
 // A world played: each call's verdict against what became of its packets, and of those that nobody got, against where the
 // VPC has dropped them.
-import { TABLE, type CountPoint } from "../../src/simulator/data-plane/base-table.ts";
+import { TABLE } from "../../src/simulator/data-plane/base-table.ts";
 import { flowsOf, type Flow } from "../../src/simulator/data-plane/counters.ts";
-import { deviceOf } from "../../src/simulator/data-plane/desired.ts";
+import type { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
+import type { Filters } from "../../src/verdict/facts.ts";
 import { isEnd } from "../../src/verdict/hops.ts";
-import { judge, type Verdict } from "../../src/verdict/verdict.ts";
+import { judge, type Path, type Verdict } from "../../src/verdict/verdict.ts";
 import { mustExec } from "../ground/index.ts";
 import { apply, forget } from "./apply.ts";
 import { Cluster } from "./cluster.ts";
+import { differenceOf } from "./difference.ts";
 import { pathOf, readFacts } from "./facts.ts";
 import { Player } from "./player.ts";
 import { authorize } from "./remedies.ts";
@@ -16,7 +18,10 @@ import type { Call, World } from "./world.ts";
 
 export interface Judged {
   readonly call: Call;
+  readonly path: Path;
   readonly verdict: Verdict;
+  /** By real packets. */
+  readonly isReached: boolean;
 }
 
 /** A call of which verdict and packets say different things. */
@@ -28,6 +33,9 @@ export interface Disagreement extends Judged {
 export interface Played {
   readonly judged: readonly Judged[];
   readonly disagreements: readonly Disagreement[];
+  /** What the verdicts were told, and what the VPC has seen of the packets. */
+  readonly filters: Filters;
+  readonly flows: readonly Flow[];
 }
 
 /** What answers does so within a few milliseconds; a machine that is busy gets more for what ought to be answered. */
@@ -48,8 +56,8 @@ export class Ground {
     this.#patience = patience;
   }
 
-  static async open(patience: Patience): Promise<Ground> {
-    return new Ground(await Cluster.open(), patience);
+  static async open(patience: Patience, Plane?: typeof DataPlane): Promise<Ground> {
+    return new Ground(await Cluster.open(Plane), patience);
   }
 
   async close(): Promise<void> {
@@ -76,7 +84,7 @@ export class Ground {
     const played = await this.#compare({ ...world, calls: lacking.map(({ call }) => call) });
     const useless = played.judged.filter(({ verdict }) => verdict.answer !== "reaches");
     return {
-      judged: played.judged,
+      ...played,
       disagreements: [
         ...played.disagreements,
         ...useless.map((one) => ({ ...one, packets: "the remedies of the first verdict were to be enough" })),
@@ -86,42 +94,37 @@ export class Ground {
 
   async #compare(world: World): Promise<Played> {
     const facts = await readFacts(this.#cluster, world);
-    const judged = world.calls.map((call) => ({
-      call,
-      verdict: judge(facts.filters, pathOf(this.#cluster, facts, world, call)),
-    }));
+    const { filters } = facts;
     const reached = this.#reached(world, world.calls, { milliseconds: this.#patience.milliseconds });
     const flows = flowsOf(await this.#listTable());
-    const disagreements: Disagreement[] = [];
-    for (const [i, one] of judged.entries()) {
-      const packets = await this.#differenceOf(world, one, reached[i] === true, flows);
-      if (packets !== undefined) disagreements.push({ ...one, packets });
+    const judged: Judged[] = [];
+    for (const [i, call] of world.calls.entries()) {
+      const path = pathOf(this.#cluster, facts, world, call);
+      const verdict = judge(filters, path);
+      const isReached =
+        reached[i] === true
+          ? !isByChance(call, verdict) || (await this.#isReachedAlone(call))
+          : verdict.answer === "reaches" && (await this.#isReachedInTime(world, call));
+      judged.push({ call, path, verdict, isReached });
     }
-    return { judged, disagreements };
-  }
-
-  /** What became of the packets, if that is not what the verdict says. */
-  async #differenceOf(
-    world: World,
-    { call, verdict }: Judged,
-    isReached: boolean,
-    flows: readonly Flow[],
-  ): Promise<string | undefined> {
-    switch (verdict.answer) {
-      case "cannot say":
-        return undefined;
-      case "does not reach":
-        return isReached ? "answered" : misplaced(flows, verdict);
-      case "reaches":
-        if (isReached || (await this.#isReachedInTime(world, call))) return undefined;
-        return `not answered${whereOf(flows, verdict)}`;
-    }
+    const disagreements = judged.flatMap((one) => {
+      const packets = differenceOf(one.verdict, one.isReached, flows);
+      return packets === undefined ? [] : [{ ...one, packets }];
+    });
+    return { judged, disagreements, filters, flows };
   }
 
   /** Packets are lost where a machine is busy: once more, with time to send again. */
   async #isReachedInTime(world: World, call: Call): Promise<boolean> {
     await forget(this.#cluster);
     return this.#reached(world, [call], { milliseconds: this.#patience.secondMs, againMs: 300 })[0] === true;
+  }
+
+  /** From a port that no other call has, a few times. */
+  async #isReachedAlone(call: Call): Promise<boolean> {
+    await forget(this.#cluster);
+    const attempts = [1, 2, 3].map(() => ({ call, sourcePort: undefined }));
+    return this.#player.play(attempts, { milliseconds: this.#patience.milliseconds }).every((is) => is);
   }
 
   /** Whether each call is answered, whatever ephemeral port it comes from. */
@@ -145,41 +148,10 @@ export class Ground {
   }
 }
 
-const DROPS: readonly CountPoint[] = ["withheld", "denied", "refused"];
-
-/** Where the verdict says that packets end in the VPC; undefined when they end, or may end, elsewhere. */
-function placeOf({ hops }: Verdict): { readonly point: CountPoint; readonly eni?: string } | undefined {
-  const end = hops.find((hop) => isEnd(hop) || hop.kind === "unknown");
-  if (end?.kind === "refused-by-acl") return { point: "denied" };
-  if (end?.kind !== "no-rule") return undefined;
-  return { point: end.isEgress ? "withheld" : "refused", eni: end.at.id };
-}
-
-/** What the VPC has dropped of the call's packets, and of their answers. */
-function dropsOf(flows: readonly Flow[], { way }: Verdict): Flow[] {
-  if (way.kind !== "vpc") return [];
-  const ends = [way.from.address, way.to.address];
-  return flows.filter(
-    ({ point, from, to }) => DROPS.includes(point) && ends.includes(from) && ends.includes(to),
-  );
-}
-
-function whereOf(flows: readonly Flow[], verdict: Verdict): string {
-  const drops = dropsOf(flows, verdict).map(
-    ({ point, device, from, to }) => `${point} at ${device}: ${from} → ${to}`,
-  );
-  return drops.length === 0 ? "" : `; dropped on the way: ${drops.join(", ")}`;
-}
-
-/** What is wrong with where the verdict says that packets end; undefined when that is where they did. */
-function misplaced(flows: readonly Flow[], verdict: Verdict): string | undefined {
-  const place = placeOf(verdict);
-  if (place === undefined) return undefined;
-  const isThere = dropsOf(flows, verdict).some(
-    ({ point, device }) =>
-      point === place.point && (place.eni === undefined || device === deviceOf(place.eni)),
-  );
-  if (isThere) return undefined;
-  const where = place.eni === undefined ? "" : ` at ${place.eni}`;
-  return `not answered, and not ${place.point}${where}${whereOf(flows, verdict)}`;
+/**
+ * Early demultiplexing of UDP looks at the first socket only of those whose port and address have the same hash
+ * (__udp4_lib_demux_lookup), so that where callers share a port some are answered.
+ */
+function isByChance({ protocol }: Call, { hops }: Verdict): boolean {
+  return protocol === "udp" && hops.find(isEnd)?.kind === "early-demux";
 }

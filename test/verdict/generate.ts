@@ -21,25 +21,47 @@ export const CALLS = 24;
 const families = [4, 6] as const;
 const NUMBERS: Readonly<Record<string, string>> = { tcp: "6", udp: "17", icmp: "1", icmpv6: "58" };
 
+/**
+ * What a world is about. Where all of it decides at once, most of it decides nothing: a call is refused by one for several
+ * reasons. So in most worlds the rest lets everything pass.
+ */
+const THEMES = { everything: 3, groups: 3, acls: 3, policies: 2 } as const;
+
 /** The same for the same seed. */
 export function worldOf(seed: number): World {
   const random = new Random(seed);
+  const theme = random.weighted(THEMES);
+  const is = (about: keyof typeof THEMES) => theme === about || theme === "everything";
   const calls = Array.from({ length: CALLS }, () => callOf(random));
   const groupsOf = Object.fromEntries(members.map((name) => [name, someGroups(random)]));
+  const isRuled = () => (theme === "acls" ? random.chance(0.8) : is("acls") && random.chance(0.5));
+  const hasPolicies = theme === "policies" || (is("policies") && random.chance(0.5));
   return {
-    rules: rulesOf(random, calls, groupsOf),
+    rules: is("groups") ? rulesOf(random, calls, groupsOf) : OPEN,
     groupsOf,
     lists: Object.fromEntries(
       Object.entries(lists).map(([name, family]) => [name, listOf(random, family, calls)]),
     ),
     acls: Object.fromEntries(
-      ruledSubnets.filter(() => random.chance(0.5)).map((subnet) => [subnet, entriesOf(random, calls)]),
+      ruledSubnets.filter(isRuled).map((subnet) => [subnet, entriesOf(random, calls)]),
     ),
     demux: Object.fromEntries(nodes.map(({ name }) => [name, demuxOf(random)])),
-    policies: random.chance(0.4) ? policiesOf(random, calls) : [],
+    policies: hasPolicies ? policiesOf(random, calls, theme === "policies" ? 12 : 6) : [],
     calls,
   };
 }
+
+/** Everybody may do everything. */
+const OPEN: readonly Rule[] = groups.flatMap((group) =>
+  families.flatMap((family) =>
+    [true, false].map((isEgress) => ({
+      group,
+      isEgress,
+      protocol: "-1",
+      peer: { block: { everybody: family } },
+    })),
+  ),
+);
 
 function demuxOf(random: Random): Demux {
   return { tcp: random.chance(0.4), udp: random.chance(0.4) };
@@ -74,10 +96,10 @@ const KINDS: Readonly<Record<Kind, number>> = {
   "pod to pod": 28,
   "pod to service": 18,
   "pod to own service": 5,
-  "pod to node": 8,
-  "pod to machine": 12,
+  "pod to node": 12,
+  "pod to machine": 14,
   "pod to agent": 5,
-  "node to own pod": 9,
+  "node to own pod": 12,
   "node to any": 4,
   "node to service": 4,
   "machine to any": 10,
@@ -290,6 +312,15 @@ function entriesOf(random: Random, calls: readonly Call[]): Entry[] {
           ]),
           block: { everybody: family },
         });
+      const [icmp, request, reply] = family === 4 ? ["1", 8, 0] : ["58", 128, 129];
+      if (random.chance(0.2))
+        add({
+          isEgress,
+          allows: true,
+          protocol: String(icmp),
+          range: [Number(random.chance(0.5) ? request : reply), -1],
+          block: { everybody: family },
+        });
       if (random.chance(0.7)) add({ isEgress, allows: true, protocol: "-1", block: { everybody: family } });
     }
   }
@@ -322,8 +353,8 @@ function entryService(random: Random, call: Call): Pick<Entry, "protocol" | "ran
   return { protocol: NUMBERS[name] ?? name, range };
 }
 
-function policiesOf(random: Random, calls: readonly Call[]): NetworkPolicy[] {
-  return Array.from({ length: 1 + random.below(4) }, (_, i) =>
+function policiesOf(random: Random, calls: readonly Call[], most: number): NetworkPolicy[] {
+  return Array.from({ length: 1 + random.below(most) }, (_, i) =>
     policyOf(random, `np${i}`, one(random, calls)),
   );
 }

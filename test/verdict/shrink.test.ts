@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { node } from "../unit/network.ts";
 import { reportOf } from "./report.ts";
 import { worldOf } from "./generate.ts";
 import { shrunk } from "./shrink.ts";
@@ -61,7 +62,8 @@ it("a report has the call, both answers, and all of the world", () => {
     line: "does not reach: of a reason",
     remedies: [],
   } as const;
-  const text = reportOf(2, { call, verdict, packets: "answered" }, small);
+  const path = { from: node(), to: node(), protocol: "tcp", port: 80, throughService: false } as const;
+  const text = reportOf(2, { call, path, verdict, isReached: true, packets: "answered" }, small);
   expect(text).toContain(`world 2: `);
   expect(text).toContain("the verdict: does not reach: of a reason\n");
   expect(text).toContain("the packets: answered\n");
