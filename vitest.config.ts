@@ -129,6 +129,13 @@ export default defineConfig({
           env: { VLAN_STAND_IN: "macvlan" },
         },
       },
+      // The same with real VLAN devices: the guest only.
+      {
+        test: {
+          ...project("worlds-vlan", ["test/verdict/worlds.test.ts"], 3_000_000).test,
+          fileParallelism: false,
+        },
+      },
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.

@@ -49,6 +49,8 @@ const VLAN = [
   ),
 ];
 
+const WORLDS = ["test/verdict/worlds.test.ts"];
+
 const CUTS_AND_ORDERS = ["cut-points", "start-orders"].map((name) => `test/node/${name}.test.ts`);
 
 /** The suites, with the piece of the kernel suite (1 to PIECES) that is this commit's. */
@@ -218,7 +220,9 @@ export function suites(piece: number): readonly Suite[] {
       tiers: ["gate"],
       place: "here",
       projects: ["worlds"],
-      env: { WORLDS: "50" },
+      args: WORLDS,
+      // Those of ten commits in a row are others.
+      env: { WORLDS: "50", FIRST: String((piece - 1) * 50 + 1) },
       bound: 10,
       why: "what src/verdict says of 50 random worlds, against real packets",
     },
@@ -228,9 +232,20 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["worlds"],
+      args: WORLDS,
       env: { WORLDS: "1000" },
       bound: 40,
       why: "the same of 1,000",
+    },
+    {
+      part: "command line",
+      name: "verdict-planted",
+      tiers: all,
+      place: "here",
+      projects: ["worlds"],
+      args: ["test/verdict/planted-worlds.test.ts"],
+      bound: 30,
+      why: "planted defects of the verdict and of the simulator's data plane are found by random worlds",
     },
     {
       ...plugin,
@@ -286,6 +301,16 @@ export function suites(piece: number): readonly Suite[] {
         projects: ["kernel"],
         bound: 60,
         why: "the kernel suite with real VLAN devices, every fault",
+      },
+      {
+        part: "command line",
+        name: `verdict-${place}`,
+        tiers: all,
+        place,
+        projects: ["worlds-vlan"],
+        env: { WORLDS: "40" },
+        bound: 45,
+        why: "40 random worlds with real VLAN devices",
       },
       {
         ...plugin,
