@@ -56,7 +56,7 @@ function controller(): ControllerFigures {
   return here("controller.ts", values.share);
 }
 
-function status(): StatusFigures {
+function largeCluster(): StatusFigures {
   process.stdout.write("status of a large cluster, beside a real API server and the simulated EC2\n");
   execFileSync(`${root}/test/setup/kubernetes.sh`, ["etcd", "kube-apiserver"], { stdio: "inherit" });
   return here("status.ts", values.rounds, values.share);
@@ -132,7 +132,7 @@ const results: Results = {
   simulator: measures("simulator") ? { ...setting, ...simulator() } : kept().simulator,
   agent: measures("agent") ? { ...setting, ...agent() } : kept().agent,
   controller: measures("controller") ? { ...setting, ...controller() } : kept().controller,
-  status: measures("status") ? { ...setting, ...status() } : kept().status,
+  status: measures("status") ? { ...setting, ...largeCluster() } : kept().status,
   guest: measures("guest") ? { ...setting, ...(await guest()) } : kept().guest,
 };
 mkdirSync(`${root}/bench/results`, { recursive: true });

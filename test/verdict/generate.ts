@@ -317,8 +317,8 @@ function entriesOf(random: Random, calls: readonly Call[]): Entry[] {
         add({
           isEgress,
           allows: true,
-          protocol: String(icmp),
-          range: [Number(random.chance(0.5) ? request : reply), -1],
+          protocol: icmp,
+          range: [random.chance(0.5) ? request : reply, -1],
           block: { everybody: family },
         });
       if (random.chance(0.7)) add({ isEgress, allows: true, protocol: "-1", block: { everybody: family } });
