@@ -1,10 +1,11 @@
 // What deploy/chart makes of the cluster that helm finds: what it refuses by that, and what it does not know without one.
-import { describe, expect, it } from "vitest";
+// helm looks at what belongs to no namespace, which other tests make on the API server that they share: this is one of its own.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { type ApiServer, startApiServer } from "../ground/api-server.ts";
 import { helm } from "../ground/kubernetes/tools.ts";
 import type { KubernetesObject } from "../ground/kubernetes/client.ts";
 import { CHART, LEAST, valuesOf } from "./support/chart.ts";
-import { makeNamespace, shared } from "./support/shared.ts";
 
 const CONTROLLER = { enabled: true, clusterName: "blue" };
 const STANDALONE = { ...LEAST, controller: { ...CONTROLLER, mode: "standalone" } };
@@ -12,11 +13,26 @@ const EKS = { ...LEAST, controller: { ...CONTROLLER, mode: "eks" } };
 /** As EKS's API servers call themselves. */
 const OF_EKS = ["--kube-version", "v1.36.1-eks-5f2a1c3"];
 
+let server: ApiServer;
+
+beforeAll(async () => {
+  server = await startApiServer();
+});
+
+afterAll(() => server.stop());
+
+async function makeNamespace(prefix: string): Promise<string> {
+  const { metadata } = await server.admin.create("/api/v1/namespaces", {
+    metadata: { generateName: `${prefix}-` },
+  });
+  return metadata.name;
+}
+
 /** helm's own words, "" when it takes the values; nothing is made. */
 async function dryRun(namespace: string, values: object): Promise<string> {
   const argv = ["install", "branchline", CHART, "--namespace", namespace, "--dry-run=server"];
   const { status, stderr } = await helm([...argv, ...valuesOf(values)], {
-    kubeconfig: shared.adminKubeconfig,
+    kubeconfig: server.adminKubeconfig,
   });
   return status === 0 ? "" : stderr;
 }
@@ -34,7 +50,7 @@ describe("Pod Security of the namespace", () => {
     async (level) => {
       const namespace = await makeNamespace("level");
       const label = (value: string | null) =>
-        shared.admin.patch(`/api/v1/namespaces/${namespace}`, "merge", {
+        server.admin.patch(`/api/v1/namespaces/${namespace}`, "merge", {
           metadata: { labels: { "pod-security.kubernetes.io/enforce": value } },
         });
       await label(level);
@@ -75,7 +91,7 @@ describe("a cluster in which EKS's own controller is at work", () => {
       admissionReviewVersions: ["v1"],
       rules: [],
     };
-    await shared.admin.create(path, { metadata, webhooks: [webhook] });
+    await server.admin.create(path, { metadata, webhooks: [webhook] });
     try {
       expect(await dryRun(namespace, STANDALONE)).toContain(
         `controller.mode is "standalone", but there is its webhook, in the MutatingWebhookConfiguration ${metadata.name}`,
@@ -85,7 +101,7 @@ describe("a cluster in which EKS's own controller is at work", () => {
       );
       expect(await dryRun(namespace, EKS)).toBe("");
     } finally {
-      await shared.admin.delete(`${path}/${metadata.name}`);
+      await server.admin.delete(`${path}/${metadata.name}`);
     }
     expect(await dryRun(namespace, STANDALONE)).toBe("");
   });

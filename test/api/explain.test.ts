@@ -19,10 +19,10 @@ beforeAll(async () => {
   namespace = await makeNamespace("explain");
   // Pods of a node that is not there are collected.
   await shared.admin.create("/api/v1/nodes", { metadata: { name: `node-of-${namespace}` } });
-  await create("web-0", {});
-  await create("web-1", {}, { phase: "Running", podIPs: [{ ip: "fd00::5" }], podIP: "fd00::5" });
+  await create("cart-0", {});
+  await create("cart-1", {}, { phase: "Running", podIPs: [{ ip: "fd00::5" }], podIP: "fd00::5" });
   await create(
-    "host-0",
+    "edge-0",
     { hostNetwork: true },
     { phase: "Running", podIPs: [{ ip: "10.0.0.4" }], podIP: "10.0.0.4" },
   );
@@ -59,15 +59,15 @@ const pod = (name: string, ...more: readonly string[]) => ["pod", name, "-n", na
 describe("what cannot be meant", () => {
   it.each<[readonly string[], string]>([
     [["pod"], "which pod? explain pod NAME"],
-    [["svc", "web"], '"svc" cannot be explained, only a pod'],
-    [["pod", "shop/web-0"], '"shop/web-0" is no name of a pod: give the namespace with -n shop'],
+    [["svc", "cart"], '"svc" cannot be explained, only a pod'],
+    [["pod", "shop/cart-0"], '"shop/cart-0" is no name of a pod: give the namespace with -n shop'],
     [["pod/a", "b"], "which pod?"],
     [["pod", "WEB_0"], '"WEB_0" is no name of a pod'],
-    [["pod", "web-0", "-A"], "explain looks at one pod"],
-    [["pod", "web-0", "--to", "db"], '--to "db" has no port'],
-    [["pod", "web-0", "--port", "1"], "--port is the pod's own"],
-    [["pod", "web-0", "--too", "x"], "Unknown argument: too"],
-    [["pod", "web-0", "--context", "nope"], 'the kubeconfig has no context "nope"'],
+    [["pod", "cart-0", "-A"], "explain looks at one pod"],
+    [["pod", "cart-0", "--to", "db"], '--to "db" has no port'],
+    [["pod", "cart-0", "--port", "1"], "--port is the pod's own"],
+    [["pod", "cart-0", "--too", "x"], "Unknown argument: too"],
+    [["pod", "cart-0", "--context", "nope"], 'the kubeconfig has no context "nope"'],
   ])("%j", async (args, words) => {
     const { status, stdout, stderr } = await explain(args);
     expect([status, stdout]).toEqual([2, ""]);
@@ -79,7 +79,7 @@ describe("what cannot be meant", () => {
     const broken = path.join(scratch, "broken.yaml");
     writeFileSync(broken, "junk: [");
     for (const file of [broken, path.join(scratch, "none.yaml")]) {
-      const { status, stderr } = await explain(["pod", "web-0"], { KUBECONFIG: file });
+      const { status, stderr } = await explain(["pod", "cart-0"], { KUBECONFIG: file });
       expect(status).toBe(2);
       expect(stderr).toContain("no kubeconfig: ");
     }
@@ -93,10 +93,10 @@ describe("what cannot be looked at", () => {
       expect(status).toBe(3);
       return stderr;
     };
-    expect(await said("wbe-0", "-n", namespace)).toContain('did you mean "web-0"?');
-    expect(await said("web", "-n", namespace)).toContain('there is "web-0", "web-1"');
+    expect(await said("crat-0", "-n", namespace)).toContain('did you mean "cart-0"?');
+    expect(await said("cart", "-n", namespace)).toContain('there is "cart-0", "cart-1"');
     expect(await said("nothing-like-it", "-n", namespace)).not.toContain("mean");
-    expect(await said("host-0", "-n", "default")).toContain(
+    expect(await said("edge-0", "-n", "default")).toContain(
       `there is one in namespace ${namespace}: give -n ${namespace}`,
     );
   });
@@ -107,17 +107,17 @@ describe("what cannot be looked at", () => {
       away,
       readFileSync(shared.adminKubeconfig, "utf8").replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1"),
     );
-    const { status, stderr } = await explain(["pod", "web-0"], { KUBECONFIG: away });
+    const { status, stderr } = await explain(["pod", "cart-0"], { KUBECONFIG: away });
     expect([status, stderr]).toEqual([3, expect.stringContaining("ECONNREFUSED")]);
   });
 
   it("EC2 without credentials", async () => {
-    const { status, last } = await explain(["pod", "web-1", "-n", namespace, "--region", "us-east-1"]);
+    const { status, last } = await explain(["pod", "cart-1", "-n", namespace, "--region", "us-east-1"]);
     // Nothing of EC2 is needed for a pod on a node that is none of EC2's.
     expect([status, last]).toEqual([0, "fine: no policy selects it, so it has the groups of its node"]);
     const asks = await explain([
       "pod",
-      "web-1",
+      "cart-1",
       "-n",
       namespace,
       "--region",
@@ -140,7 +140,7 @@ describe("what cannot be looked at", () => {
       subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: USER }],
     });
     const env = { KUBECONFIG: await shared.kubeconfigFor({ user: USER }) };
-    const { status, stdout } = await explain(pod("web-1", "-o", "json"), env);
+    const { status, stdout } = await explain(pod("cart-1", "-o", "json"), env);
     const { notLookedAt, exit, line } = JSON.parse(stdout) as Report;
     expect([status, exit]).toEqual([3, 3]);
     expect(line).toBe(
@@ -159,18 +159,18 @@ describe("what cannot be looked at", () => {
     const { used } = asked(shared, USER);
     expect(used.filter((words) => !/^(?:get|list) /.test(words))).toEqual([]);
     // A name that is wrong is said to be, without the right to list others.
-    const wrong = await explain(pod("wbe-0"), env);
-    expect([wrong.status, wrong.stderr]).toEqual([3, expect.stringContaining('there is no pod "wbe-0"')]);
+    const wrong = await explain(pod("crat-0"), env);
+    expect([wrong.status, wrong.stderr]).toEqual([3, expect.stringContaining('there is no pod "crat-0"')]);
   });
 });
 
 describe("pods that are not like others", () => {
   it.each([
-    ["web-0", "fine so far: it has no address yet"],
-    ["web-1", "fine: no policy selects it, so it has the groups of its node"],
+    ["cart-0", "fine so far: it has no address yet"],
+    ["cart-1", "fine: no policy selects it, so it has the groups of its node"],
     ["done-0", "fine: the pod has ended (Succeeded), and given back what it had"],
     ["job-0", "fine: it runs on Fargate"],
-    ["host-0", "fine: it is on the node's network, and has the groups of its node"],
+    ["edge-0", "fine: it is on the node's network, and has the groups of its node"],
   ])("%s is fine", async (name, last) => {
     const found = await explain(pod(name));
     expect([found.status, found.stderr, found.last]).toEqual([0, "", last]);
@@ -178,7 +178,7 @@ describe("pods that are not like others", () => {
 
   it.each([
     ["done-0", "does not reach: the pod has ended (Succeeded), and given back what it had"],
-    ["web-0", "does not reach: the pod has no address yet"],
+    ["cart-0", "does not reach: the pod has no address yet"],
     ["job-0", "does not reach: the pod has no address yet"],
   ])("%s reaches nobody", async (name, last) => {
     const found = await explain(pod(name, "--to", "10.0.0.9:80"));
@@ -186,15 +186,15 @@ describe("pods that are not like others", () => {
   });
 
   it("a pod of IPv6 is asked for by its own family", async () => {
-    const four = await explain(pod("web-1", "--to", "10.0.0.9:80"));
+    const four = await explain(pod("cart-1", "--to", "10.0.0.9:80"));
     expect([four.status, four.last]).toEqual([3, expect.stringContaining("the pod has no address of IPv4")]);
-    const six = await explain(pod("web-1", "--to", "[fd00::9]:80"));
+    const six = await explain(pod("cart-1", "--to", "[fd00::9]:80"));
     expect([six.status, six.last]).toEqual([3, "cannot say: --no-ec2 was given"]);
   });
 
   it("kubectl's way to name a pod, and help with examples that can be copied", async () => {
-    const { status, stdout } = await explain(["pod/web-1", "-n", namespace, "--no-ec2"]);
-    expect([status, stdout]).toEqual([0, expect.stringContaining(`${namespace}/web-1`)]);
+    const { status, stdout } = await explain(["pod/cart-1", "-n", namespace, "--no-ec2"]);
+    expect([status, stdout]).toEqual([0, expect.stringContaining(`${namespace}/cart-1`)]);
     const help = await explain(["--help"]);
     expect(help.stdout).toContain("branchline explain pod web-0 --to db.example.com:5432");
   });
