@@ -16,6 +16,8 @@ const FIRST = Number(process.env["FIRST"] ?? "1");
 /** In every so many worlds the rules that verdicts name are added, and tried. */
 const MENDED = 5;
 const SHRINKING_MS = 120_000;
+/** So many worlds have something of everything. */
+const ENOUGH = 40;
 /** Disagreements that are shown: more of them mostly have the same reason. */
 const SHOWN = 3;
 
@@ -73,7 +75,8 @@ test(`in ${WORLDS} worlds each verdict is what packets do`, async () => {
     `${count} worlds, ${all.length} calls in ${Math.round((performance.now() - since) / 1000)} s: ${answered("reaches")} reach, ${answered("does not reach")} do not, of ${answered("cannot say")} the verdict cannot say; ${reports.length} disagreements`,
   );
   expect(reports.join("\n\n")).toBe("");
-  // They would agree in a world where nothing happens as well.
+  // They would agree in worlds where nothing happens as well. A few that are played again need not have everything.
+  if (count < ENOUGH) return;
   expect(answered("reaches") / all.length).toBeGreaterThan(0.25);
   expect(answered("does not reach") / all.length).toBeGreaterThan(0.25);
   expect(answered("cannot say") / all.length).toBeLessThan(0.05);
