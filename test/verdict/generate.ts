@@ -32,7 +32,7 @@ export function worldOf(seed: number): World {
   const random = new Random(seed);
   const theme = random.weighted(THEMES);
   const is = (about: keyof typeof THEMES) => theme === about || theme === "everything";
-  const calls = Array.from({ length: CALLS }, () => callOf(random));
+  const calls = callsOf(random);
   const groupsOf = Object.fromEntries(members.map((name) => [name, someGroups(random)]));
   const isRuled = () => (theme === "acls" ? random.chance(0.8) : is("acls") && random.chance(0.5));
   const hasPolicies = theme === "policies" || (is("policies") && random.chance(0.5));
@@ -106,6 +106,16 @@ const KINDS: Readonly<Record<Kind, number>> = {
   "machine to service": 1,
   "machine to agent": 1,
 };
+
+/** No two alike: both would come from the same ports. */
+function callsOf(random: Random): Call[] {
+  const calls = new Map<string, Call>();
+  for (let tries = 0; calls.size < CALLS && tries < 2 * CALLS; tries += 1) {
+    const call = callOf(random);
+    calls.set(JSON.stringify(call), call);
+  }
+  return [...calls.values()];
+}
 
 function callOf(random: Random): Call {
   const family = one(random, [4, 4, 6] as const);

@@ -42,7 +42,10 @@ const [SOCK_STREAM, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_CLOEXEC] = [1, 2, 0o4000, 0o
 const [SOL_SOCKET, SO_REUSEADDR, IPPROTO_IPV6, IPV6_V6ONLY] = [1, 2, 41, 26];
 const [IPPROTO_ICMP, IPPROTO_ICMPV6] = [1, 58];
 const CLONE_NEWNET = 0x40000000;
+const SO_LINGER = 13;
 const EINPROGRESS = 115;
+/** What the network, or a rule of the node's, may answer at once: EPERM, EACCES, ENETUNREACH, ECONNREFUSED, EHOSTUNREACH. */
+const UNREACHED: readonly number[] = [1, 13, 101, 111, 113];
 export const [POLLIN, POLLOUT] = [1, 4];
 
 /** Runs in a namespace: sockets that it opens are there for good. */
@@ -104,7 +107,10 @@ export function accept(fd: number): number | undefined {
   return result < 0 ? undefined : result;
 }
 
-/** Begins to connect, from a port if one is given; undefined when there is no way to begin. */
+/** struct linger: closed at once, by a reset. */
+const NO_LINGER = new Uint8Array(Int32Array.of(1, 0).buffer);
+
+/** Begins to connect, from a port if one is given; undefined when it is refused at once. Throws for what is no answer. */
 export function connect(
   protocol: "tcp" | "udp" | "icmp",
   address: string,
@@ -118,6 +124,8 @@ export function connect(
       : open(family, protocol === "tcp" ? SOCK_STREAM : SOCK_DGRAM);
   // Also where the kernel chooses the port: another may be told to take the same, for another destination.
   must("setsockopt", fd, SOL_SOCKET, SO_REUSEADDR, ONE, ONE.length);
+  // A connection that waits for its end would keep the port of another attempt at the same call.
+  if (protocol === "tcp") must("setsockopt", fd, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
   if (from !== undefined && protocol !== "icmp") {
     const own = sockaddr(family === 4 ? "0.0.0.0" : "::", from);
     must("bind", fd, own, own.length);
@@ -126,12 +134,15 @@ export function connect(
   const result = call("connect", fd, to, to.length);
   if (result >= 0 || result === -EINPROGRESS) return fd;
   closeSync(fd);
+  if (!UNREACHED.includes(-result)) throw new Error(`connect to ${address}, port ${port}: errno ${-result}`);
   return undefined;
 }
 
-/** Whether the kernel took it. */
+/** Whether the kernel took it. Throws for what is no answer. */
 export function send(fd: number, bytes: Uint8Array): boolean {
-  return call("send", fd, bytes, bytes.length, 0) >= 0;
+  const result = call("send", fd, bytes, bytes.length, 0);
+  if (result < 0 && !UNREACHED.includes(-result)) throw new Error(`send: errno ${-result}`);
+  return result >= 0;
 }
 
 const buffer = new Uint8Array(2048);
