@@ -10,4 +10,5 @@ v8.setFlagsFromString("--no-lazy");
 const script = new vm.Script(readFileSync(from, "latin1"));
 // V8 rejects a cache that was made with other flags than it is read with.
 v8.setFlagsFromString("--lazy");
+v8.setFlagsFromString("--hash-seed=0");
 writeFileSync(to, script.createCachedData());

@@ -7,6 +7,9 @@ import { quietly } from "./tool.mjs";
 /** What postject looks for in a Node binary (nodejs.org, "Single executable applications"). */
 const SENTINEL = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
+/** V8 hashes strings with a random seed, and a code cache has the hashes: with this one the same source makes the same bytes. */
+const SAME_BYTES = "--hash-seed=1";
+
 /**
  * Node options that speed up its start; docs/notes/start-up.md has the figures. V8 options do not help: V8 rejects
  * Node's own code cache if its flags differ from those it was built with.
@@ -40,21 +43,22 @@ export function makeExecutable(
 ) {
   const scratchFile = (file, content) => {
     writeFileSync(`${scratch}/${file}`, content);
-    return `${scratch}/${file}`;
+    return file;
   };
   const [blob, building] = [`${scratch}/${name}.blob`, `${scratch}/${name}`];
   const settings = JSON.stringify({
     main: scratchFile(`${name}.cjs`, main),
     output: blob,
     disableExperimentalSEAWarning: true,
-    useCodeCache: true,
     ...(nodeOptions.length > 0 && { execArgv: nodeOptions }),
     // Ignore NODE_OPTIONS in the runtime's environment.
     execArgvExtension: "none",
     assets,
     ...config,
   });
-  quietly(node, [...flags, "--experimental-sea-config", scratchFile(`${name}.json`, settings)]);
+  // The executable keeps the script's name as it is given here: a relative one, since the scratch directory's is random.
+  const sea = [SAME_BYTES, ...flags, "--experimental-sea-config", scratchFile(`${name}.json`, settings)];
+  quietly(node, sea, scratch);
   copyFileSync(node, building);
   chmodSync(building, 0o755);
   if (strip) quietly("strip", ["-s", building]);
@@ -71,7 +75,7 @@ export function codeCaches(scripts, scratch) {
       const [file, cache] = [`${scratch}/${name}.js`, `${scratch}/${name}.cache`];
       // One byte per character, so that the executable reads it without decoding.
       writeFileSync(file, code, "latin1");
-      quietly(node, [`${root}/build/code-cache.mjs`, file, cache]);
+      quietly(node, [SAME_BYTES, `${root}/build/code-cache.mjs`, file, cache]);
       return [
         [`${name}.js`, file],
         [`${name}.cache`, cache],
@@ -88,6 +92,6 @@ export function asFunction(code) {
 /** Writes the code cache of a command's script of this name; returns its file. */
 export function commandCache(name, scratch) {
   const cache = `${scratch}/${name}.cache`;
-  quietly(node, [`${root}/build/command-cache.mjs`, `${scratch}/${name}.cjs`, cache]);
+  quietly(node, [SAME_BYTES, `${root}/build/command-cache.mjs`, `${name}.cjs`, cache], scratch);
   return cache;
 }

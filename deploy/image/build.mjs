@@ -2,7 +2,7 @@
 // runtime and no network. To push it: skopeo copy oci:dist/image docker://REGISTRY/branchline:VERSION
 
 import { dist, version } from "../../build/paths.mjs";
-import { EXECUTABLE, imageFiles } from "./files.mjs";
+import { CERTIFICATES, EXECUTABLE, imageFiles } from "./files.mjs";
 import { writeLayout } from "./oci.mjs";
 
 const { files, packages } = imageFiles();
@@ -11,6 +11,7 @@ const config = {
   // The agent is root: the chart says who the others are.
   User: "0:0",
   Entrypoint: [EXECUTABLE],
+  Env: [`NODE_EXTRA_CA_CERTS=${CERTIFICATES}`],
   WorkingDir: "/",
   Labels: { "org.opencontainers.image.version": version, ...Labels },
 };

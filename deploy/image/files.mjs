@@ -2,12 +2,17 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, globSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { dist, koffi } from "../../build/paths.mjs";
 
 /** Where the executable is in the image. */
 export const EXECUTABLE = "/usr/local/bin/branchline";
+
+/** Certificates of authorities in the image, for calls to EC2: beside those that are built into Node, which age with it. */
+export const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
+/** Where Debian's package has them, a file each. */
+const AUTHORITIES = "/usr/share/ca-certificates/mozilla/*.crt";
 
 /**
  * The image's files by their paths there: `source` on this machine, and permissions. Debian's packages that libraries are
@@ -15,12 +20,15 @@ export const EXECUTABLE = "/usr/local/bin/branchline";
  */
 export function imageFiles(executable = `${dist}/branchline`) {
   const libraries = [...new Set([executable, koffi].flatMap(librariesOf))];
-  const packages = new Map(libraries.map(packageOf));
+  const authorities = globSync(AUTHORITIES).toSorted();
+  if (authorities.length === 0) throw new Error(`there is no ${AUTHORITIES}: install ca-certificates`);
+  const packages = new Map([...libraries, ...authorities.slice(0, 1)].map(packageOf));
   const files = [
     { path: EXECUTABLE, source: executable, mode: 0o755 },
     // Under the name that the executable looks for, so that it need not be written.
     { path: libraryPath(), source: koffi, mode: 0o755 },
     ...libraries.map((path) => ({ path, source: realpathSync(path), mode: 0o755 })),
+    { path: CERTIFICATES, source: bundleOf(authorities), mode: 0o644 },
     {
       path: "/usr/share/doc/branchline/THIRD-PARTY-NOTICES.txt",
       source: `${dist}/THIRD-PARTY-NOTICES.txt`,
@@ -32,6 +40,14 @@ export function imageFiles(executable = `${dist}/branchline`) {
     }),
   ];
   return { files, packages };
+}
+
+/** One file of all, without what this machine trusts besides; its path. */
+function bundleOf(authorities) {
+  const [bundle, building] = [`${dist}/ca-certificates.crt`, `${dist}/.ca-certificates-${process.pid}`];
+  writeFileSync(building, authorities.map((file) => `${readFileSync(file, "utf8").trimEnd()}\n`).join(""));
+  renameSync(building, bundle);
+  return bundle;
 }
 
 /** As src/sys/asset.ts names it. */

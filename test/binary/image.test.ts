@@ -4,8 +4,8 @@
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { X509Certificate, createHash } from "node:crypto";
+import { cpSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { useScratch } from "../unit/scratch.ts";
@@ -17,7 +17,7 @@ const at = (...parts: string[]) => path.join(scratch.path, ...parts);
 /** Runs statements with the image's modules; prints what they return. */
 function withModules(statements: string): unknown {
   const script = `
-    import { imageFiles, EXECUTABLE } from ${JSON.stringify(path.join(IMAGE, "files.mjs"))};
+    import { imageFiles, CERTIFICATES, EXECUTABLE } from ${JSON.stringify(path.join(IMAGE, "files.mjs"))};
     import { tarOf, writeLayout } from ${JSON.stringify(path.join(IMAGE, "oci.mjs"))};
     console.log(JSON.stringify(await (async () => { ${statements} })()));`;
   const out = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
@@ -71,9 +71,24 @@ describe("the layout", () => {
     ]);
   });
 
+  it("has Debian's certificates of authorities, each of which can be read", () => {
+    const { path: to, source } = withModules(
+      "return imageFiles().files.find(({ path }) => path === CERTIFICATES)",
+    ) as { path: string; source: string };
+    expect(to).toBe("/etc/ssl/certs/ca-certificates.crt");
+    const found = readFileSync(source, "utf8").split(/(?<=-----END CERTIFICATE-----\n)/);
+    expect(found.length).toBeGreaterThan(100);
+    for (const one of found) expect(new X509Certificate(one).ca).toBe(true);
+  });
+
   it("has the licences of everything in it", () => {
     const paths = withModules("return imageFiles().files.map(({ path }) => path)") as string[];
-    for (const name of ["branchline/THIRD-PARTY-NOTICES.txt", "libc6/copyright", "libstdc++6/copyright"]) {
+    for (const name of [
+      "branchline/THIRD-PARTY-NOTICES.txt",
+      "libc6/copyright",
+      "libstdc++6/copyright",
+      "ca-certificates/copyright",
+    ]) {
       expect(paths).toContain(`/usr/share/doc/${name}`);
     }
   });
@@ -95,6 +110,19 @@ describe("the layout", () => {
     writeFileSync(at("a"), "c");
     expect(hashOf(files)).not.toBe(first);
   });
+});
+
+it("of the executable, too, the same sources make the same bytes, in another directory", () => {
+  const root = path.resolve(IMAGE, "../..");
+  const there = at("elsewhere");
+  const sources = ["build", "build.mjs", "cmd", "src", "test/ground", "package.json", "package-lock.json"];
+  for (const name of [...sources, "tsconfig.json"])
+    cpSync(path.join(root, name), path.join(there, name), { recursive: true });
+  symlinkSync(path.join(root, "node_modules"), path.join(there, "node_modules"));
+  execFileSync(process.execPath, ["build.mjs"], { cwd: there, stdio: "ignore" });
+  expect(sha256(readFileSync(path.join(there, "dist/branchline")))).toBe(
+    sha256(readFileSync(path.join(root, "dist/branchline"))),
+  );
 });
 
 /** STATUS talks to the kernel, so it needs the native library. */

@@ -2,7 +2,7 @@
 # Installs the Debian packages that tests, harness and demo need: packages.sh [group...]
 #
 # Groups (all of them but the last when none is named):
-#   build    strips the executable: build.mjs
+#   build    strips the executable, certificates of the image: build.mjs, deploy/image
 #   vm       boots guests:        test/vm, test/kernel, test/runtime
 #   net      reads the network:   test/kernel, test/binary, test/runtime, bench
 #   runtime  runs pods:           test/runtime
@@ -14,7 +14,7 @@
 # Nothing happens, and no network is used, when everything is there already.
 set -eu
 
-build="binutils"
+build="binutils ca-certificates"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
 runtime="containerd runc"
