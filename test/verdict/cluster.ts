@@ -112,6 +112,8 @@ echo 0 > ipv4/conf/all/rp_filter
 for d in default eth0 eth1; do echo 2 > ipv4/conf/$d/rp_filter; done
 for d in default eth0 eth1; do echo 0 > ipv6/conf/$d/accept_ra; done
 echo 0 > ipv6/conf/default/accept_dad
+# What no answer comes to is forgotten in a second, so that it is not the next world's: apply.ts, FORGET.
+echo 0 > ipv4/tcp_synack_retries
 ip -batch - <<'IP'
 ${Object.values(agents)
   .map(

@@ -101,14 +101,16 @@ export function serveUdp(address: string, port: number): number {
   return fd;
 }
 
+/** struct linger: closed at once, by a reset. */
+const NO_LINGER = new Uint8Array(Int32Array.of(1, 0).buffer);
+
 /** The next connection; undefined when there is none. */
 export function accept(fd: number): number | undefined {
   const result = call("accept4", fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  return result < 0 ? undefined : result;
+  if (result < 0) return undefined;
+  must("setsockopt", result, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
+  return result;
 }
-
-/** struct linger: closed at once, by a reset. */
-const NO_LINGER = new Uint8Array(Int32Array.of(1, 0).buffer);
 
 /** Begins to connect, from a port if one is given; undefined when it is refused at once. Throws for what is no answer. */
 export function connect(
