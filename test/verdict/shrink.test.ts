@@ -5,7 +5,16 @@ import { worldOf } from "./generate.ts";
 import { shrunk } from "./shrink.ts";
 import type { World } from "./world.ts";
 
-const world = worldOf(2);
+/** Has something of everything. */
+const full = Array.from({ length: 50 }, (_, i) => worldOf(i + 1)).find(
+  ({ rules, acls, policies }) =>
+    rules.filter(({ peer }) => "group" in peer).length > 5 &&
+    Object.values(acls)[0]?.length !== 0 &&
+    Object.keys(acls).length > 1 &&
+    policies.length > 1,
+);
+if (full === undefined) throw new Error("no world has everything");
+const world = full;
 const [call] = world.calls;
 const [rule, ...others] = world.rules.filter(({ peer }) => "group" in peer);
 if (call === undefined || rule === undefined) throw new Error("an empty world");
