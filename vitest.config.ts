@@ -1,7 +1,7 @@
 import path from "node:path";
 import { defineConfig, type Plugin } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { renamed, sourceOf } from "./test/ground/macvlan/facade.ts";
+import { isRenamed, sourceOf } from "./test/ground/macvlan/facade.ts";
 
 // One project for each kind of ground a test needs; the Makefile says which run where.
 const project = (name: string, include: string[], testTimeout: number) => ({
@@ -37,7 +37,7 @@ const macvlan: Plugin = {
   enforce: "pre",
   // Vite names what is below its root from there.
   resolveId: (source) =>
-    [renamed, renamed.slice(import.meta.dirname.length)].includes(source) ? renamed : undefined,
+    [source, path.join(import.meta.dirname, source)].find((candidate) => isRenamed(candidate)),
   load: (id) => sourceOf(id),
 };
 

@@ -1,9 +1,9 @@
 // Executables that `make bench` compares with the plugin, or measures instead of it.
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { renamed, sourceOf } from "../test/ground/macvlan/facade.ts";
-import { pluginScripts } from "./bundle.mjs";
+import { isRenamed, sourceOf } from "../test/ground/macvlan/facade.ts";
+import { bundleOf, pluginScripts } from "./bundle.mjs";
 import { codeCaches, makeExecutable } from "./executable.mjs";
 import { dist } from "./paths.mjs";
 
@@ -18,17 +18,26 @@ export async function makeBenchmarks({ main, assets, scratch }) {
   await makeMacvlan({ main, assets, scratch });
 }
 
+/** Commands that make or see VLAN devices themselves. */
+const WITH_DEVICES = ["agent", "simulate"];
+
 /**
- * dist/macvlan/branchline: the plugin, but that the kernel has macvlans where it makes and sees VLAN devices. Kernels
- * without 8021q have those, so that the plugin can be tested and measured on any machine.
+ * dist/macvlan/branchline: plugin, agent and simulator, but that the kernel has macvlans where they make and see VLAN
+ * devices. Kernels without 8021q have those, so that all can be tested, and the plugin measured, on any machine.
  */
 export async function makeMacvlan({ main, assets, scratch }) {
   const { scripts } = await standInScripts();
   const directory = `${dist}/macvlan`;
   mkdirSync(directory, { recursive: true });
+  const commands = {};
+  for (const name of WITH_DEVICES) {
+    const { code } = await bundleOf(`cmd/branchline/${name}.ts`, { plugins: [macvlan] });
+    commands[`${name}.cjs`] = `${scratch}/${name}-macvlan.cjs`;
+    writeFileSync(commands[`${name}.cjs`], code);
+  }
   makeExecutable("branchline", {
     main,
-    assets: { ...codeCaches(scripts, scratch), ...assets },
+    assets: { ...codeCaches(scripts, scratch), ...assets, ...commands },
     scratch,
     directory,
   });
@@ -39,12 +48,12 @@ export function standInScripts() {
   return pluginScripts([macvlan]);
 }
 
-/** Puts test/ground/macvlan/transport.ts between the plugin and the kernel. */
+/** Puts test/ground/macvlan between our code and the kernel. */
 const macvlan = {
   name: "macvlan",
   setup(build) {
-    build.onResolve({ filter: /\.real\.ts$/ }, ({ path }) => (path === renamed ? { path } : undefined));
-    build.onLoad({ filter: /\/transport(\.real)?\.ts$/ }, ({ path }) => {
+    build.onResolve({ filter: /\.real\.ts$/ }, ({ path }) => (isRenamed(path) ? { path } : undefined));
+    build.onLoad({ filter: /\/(transport|data-plane)(\.real)?\.ts$/ }, ({ path }) => {
       const contents = sourceOf(path);
       return contents === undefined ? undefined : { contents, loader: "ts", resolveDir: dirname(path) };
     });

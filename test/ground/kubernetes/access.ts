@@ -60,8 +60,17 @@ export class ApiAccess {
 
   /** Writes a kubeconfig with a client certificate, and gives its path. A user's name has at most 64 characters. */
   async kubeconfigFor(subject: Subject): Promise<string> {
+    return this.#write(await this.#certificateOf(subject));
+  }
+
+  /** The text of such a kubeconfig, for one who reaches the server under another URL. */
+  async kubeconfigTextFor(subject: Subject, url: string): Promise<string> {
+    return kubeconfigOf({ url, ca: this.ca, as: await this.#certificateOf(subject) });
+  }
+
+  async #certificateOf(subject: Subject): Promise<{ readonly certificate: string; readonly key: string }> {
     const { certificate, key } = await this.#authority.client(subject);
-    return this.#write({ certificate: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") });
+    return { certificate: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
   }
 
   /** Writes a kubeconfig with a token of a service account, which must exist, and gives its path. */

@@ -4,7 +4,7 @@ import type { Program } from "../../setup/kubernetes.ts";
 import type { Certificate } from "./certificates.ts";
 
 /** What may run. */
-export type Part = Extract<Program, "etcd" | "kube-apiserver" | "kube-controller-manager">;
+export type Part = Extract<Program, "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler">;
 
 export interface Setting {
   /** Where programs write what nobody reads. */
@@ -17,8 +17,18 @@ export interface Setting {
   readonly tokens: Certificate;
   readonly audit: { readonly policy: string; readonly log: string } | undefined;
   readonly withControllerManager: boolean;
-  /** Its kubeconfig. */
+  /** Kubeconfigs of these two. */
   readonly controllerManager: string;
+  readonly scheduler: string;
+  /** Nodes with kubelets, if there are any. */
+  readonly nodes: NodesSetting | undefined;
+}
+
+export interface NodesSetting {
+  /** By which nodes reach the API server. */
+  readonly address: string;
+  /** By which the API server asks kubelets, for logs and exec. */
+  readonly kubeletClient: Certificate;
 }
 
 const SERVICE_RANGE = "10.96.0.0/16";
@@ -33,10 +43,10 @@ export const SERVER_NAMES = [
 ];
 
 /**
- * Nodes of tests have no kubelet that renews a lease: what would call them unready for that, and evict their pods, stays
+ * A node without a kubelet has nobody who renews its lease: what would call it unready for that, and evict its pods, stays
  * away.
  */
-const CONTROLLERS = ["*", "-node-lifecycle-controller", "-taint-eviction-controller"];
+const CONTROLLERS_WITHOUT_KUBELETS = ["*", "-node-lifecycle-controller", "-taint-eviction-controller"];
 
 /** Where etcd keeps its data. */
 export const etcdDataIn = (directory: string) => path.join(directory, "etcd");
@@ -49,6 +59,8 @@ export function flagsOf(part: Part, setting: Setting): string[] {
       return apiServer(setting);
     case "kube-controller-manager":
       return controllerManager(setting);
+    case "kube-scheduler":
+      return scheduler(setting);
   }
 }
 
@@ -65,13 +77,14 @@ function etcd({ directory, etcdPort }: Setting): string[] {
 }
 
 function apiServer(setting: Setting): string[] {
-  const { authority, server, tokens, audit } = setting;
+  const { authority, server, tokens, audit, nodes } = setting;
   return [
     `--etcd-servers=http://127.0.0.1:${setting.etcdPort}`,
-    "--bind-address=127.0.0.1",
+    `--bind-address=${nodes === undefined ? "127.0.0.1" : "0.0.0.0"}`,
     `--secure-port=${setting.port}`,
-    // The endpoint of the Service `kubernetes`, which must not be loopback and which nobody uses here.
-    "--advertise-address=192.0.2.1",
+    // The endpoint of the Service `kubernetes`, which must not be loopback. Without nodes nobody uses it.
+    `--advertise-address=${nodes?.address ?? "192.0.2.1"}`,
+    ...(nodes === undefined ? [] : kubeletFlags(nodes.kubeletClient)),
     `--cert-dir=${setting.directory}`,
     `--tls-cert-file=${server.certificate}`,
     `--tls-private-key-file=${server.key}`,
@@ -91,7 +104,21 @@ function apiServer(setting: Setting): string[] {
   ];
 }
 
-function controllerManager({ authority, tokens, controllerManager: kubeconfig }: Setting): string[] {
+function kubeletFlags({ certificate, key }: Certificate): string[] {
+  return [
+    `--kubelet-client-certificate=${certificate}`,
+    `--kubelet-client-key=${key}`,
+    // Nobody resolves their names.
+    "--kubelet-preferred-address-types=InternalIP",
+  ];
+}
+
+function scheduler({ scheduler: kubeconfig }: Setting): string[] {
+  return [`--kubeconfig=${kubeconfig}`, "--leader-elect=false", "--secure-port=0"];
+}
+
+function controllerManager(setting: Setting): string[] {
+  const { authority, tokens, controllerManager: kubeconfig, nodes } = setting;
   return [
     `--kubeconfig=${kubeconfig}`,
     "--leader-elect=false",
@@ -100,7 +127,7 @@ function controllerManager({ authority, tokens, controllerManager: kubeconfig }:
     "--kube-api-qps=500",
     "--kube-api-burst=1000",
     "--use-service-account-credentials",
-    `--controllers=${CONTROLLERS.join(",")}`,
+    ...(nodes === undefined ? [`--controllers=${CONTROLLERS_WITHOUT_KUBELETS.join(",")}`] : []),
     `--service-account-private-key-file=${tokens.key}`,
     `--root-ca-file=${authority.certificate}`,
     `--cluster-signing-cert-file=${authority.certificate}`,

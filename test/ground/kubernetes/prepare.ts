@@ -8,25 +8,36 @@ import { kubeconfigOf } from "./kubeconfig.ts";
 
 const MASTERS: Subject = { user: "admin", groups: ["system:masters"] };
 const CONTROLLER_MANAGER: Subject = { user: "system:kube-controller-manager" };
+const SCHEDULER: Subject = { user: "system:kube-scheduler" };
+const KUBELET_CLIENT: Subject = { user: "kube-apiserver-kubelet-client", groups: ["system:masters"] };
 
 export interface Ports {
   readonly etcdPort: number;
   readonly port: number;
 }
 
+export interface Wanted {
+  readonly audit: object | false;
+  readonly withControllerManager: boolean;
+  /** By which nodes reach the API server, if there are any. */
+  readonly nodesAddress: string | undefined;
+}
+
 /** Makes certificates, and gives a function that writes down the ports, which may have to be tried more than once. */
 export async function prepare(
   directory: string,
-  audit: object | false,
-  withControllerManager: boolean,
+  { audit, withControllerManager, nodesAddress }: Wanted,
 ): Promise<(ports: Ports) => Setting> {
   const certificates = certificatesIn(directory);
   for (const each of [certificates, kubeconfigsIn(directory)]) mkdirSync(each, { mode: 0o700 });
   const authority = await Authority.make(certificates);
-  const [server, admin, manager] = await Promise.all([
-    authority.server({ user: "kube-apiserver" }, SERVER_NAMES),
+  const names = [...SERVER_NAMES, ...(nodesAddress === undefined ? [] : [`IP:${nodesAddress}`])];
+  const [server, admin, manager, scheduler, kubeletClient] = await Promise.all([
+    authority.server({ user: "kube-apiserver" }, names),
     authority.client(MASTERS),
     authority.client(CONTROLLER_MANAGER),
+    authority.client(SCHEDULER),
+    authority.client(KUBELET_CLIENT),
   ]);
   const tokens = {
     certificate: path.join(certificates, "tokens.pub"),
@@ -53,6 +64,8 @@ export async function prepare(
       audit: audit === false ? undefined : { policy, log: auditLogIn(directory) },
       withControllerManager,
       controllerManager: write(path.join(kubeconfigsIn(directory), "controller-manager"), manager),
+      scheduler: write(path.join(kubeconfigsIn(directory), "scheduler"), scheduler),
+      nodes: nodesAddress === undefined ? undefined : { address: nodesAddress, kubeletClient },
     };
   };
 }

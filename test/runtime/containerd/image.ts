@@ -26,8 +26,19 @@ function rootFileSystem(): TarEntry[] {
   ];
 }
 
-/** The archive to import: an OCI image layout (OCI image specification 1.0, "Image Layout"). */
+/** The archive to import. */
 export function imageArchive(): Buffer {
+  return archiveOf(imageName, rootFileSystem(), {
+    Cmd: ["/bin/busybox", "sleep", "2147483647"],
+    Env: ["PATH=/bin"],
+  });
+}
+
+/**
+ * An archive of one image: an OCI image layout (OCI image specification 1.0, "Image Layout") with one layer. `config` is
+ * what containers of it run by themselves.
+ */
+export function archiveOf(name: string, entries: readonly TarEntry[], config: object): Buffer {
   const blobs: TarEntry[] = [];
   const blob = (mediaType: string, content: Buffer | string) => {
     const bytes = Buffer.from(content);
@@ -36,21 +47,21 @@ export function imageArchive(): Buffer {
     return { mediaType, digest: `sha256:${hash}`, size: bytes.length };
   };
   const json = (mediaType: string, value: object) => blob(mediaType, JSON.stringify(value));
-  const layer = blob("application/vnd.oci.image.layer.v1.tar", tar(rootFileSystem()));
-  const config = json("application/vnd.oci.image.config.v1+json", {
+  const layer = blob("application/vnd.oci.image.layer.v1.tar", tar(entries));
+  const described = json("application/vnd.oci.image.config.v1+json", {
     architecture: "amd64",
     os: "linux",
-    config: { Cmd: ["/bin/busybox", "sleep", "2147483647"], Env: ["PATH=/bin"] },
+    config,
     rootfs: { type: "layers", diff_ids: [layer.digest] },
   });
   const manifest = json("application/vnd.oci.image.manifest.v1+json", {
     schemaVersion: 2,
-    config,
+    config: described,
     layers: [layer],
   });
   const index = {
     schemaVersion: 2,
-    manifests: [{ ...manifest, annotations: { "io.containerd.image.name": imageName } }],
+    manifests: [{ ...manifest, annotations: { "io.containerd.image.name": name } }],
   };
   return tar([
     { path: "blobs/" },

@@ -1,0 +1,193 @@
+// A cluster with real kubelets in a simulated VPC: control plane, nodes with containerd, kubelet and kube-proxy, a stand-in for
+// aws-node, and branchline by its chart. The process that starts one has a network and mounts of its own.
+import { readFileSync } from "node:fs";
+import { placeOf } from "../api/support/chart.ts";
+import { startApiServer, type ApiServer } from "../ground/api-server.ts";
+import type { ApiClient, KubernetesObject } from "../ground/kubernetes/client.ts";
+import { keptDirectory } from "../ground/kubernetes/scratch.ts";
+import { kubectl } from "../ground/kubernetes/tools.ts";
+import { eventually, type Outcome } from "../ground/run.ts";
+import { writeImages } from "./images/images.ts";
+import { nodeFiles } from "./node/files.ts";
+import { EC2_PORT, SITE_ADDRESS } from "./site/gate.ts";
+import { LocalSite } from "./site/local.ts";
+import type { Machine, Site } from "./site/site.ts";
+import { awsNode } from "./system/aws-node.ts";
+import { chartValues, helmBranchline } from "./system/branchline.ts";
+import { CONTROL_PLANE, worldText, type WorldOptions } from "./world.ts";
+
+/** The first address of the subnet that EC2 gives. */
+const CONTROL_PLANE_ADDRESS = "10.0.0.4";
+const API_PORT = 6443;
+const ETCD_PORT = 2379;
+/** Where nodes reach the API server and EC2. */
+const API_URL = `https://${CONTROL_PLANE_ADDRESS}:${API_PORT}`;
+const EC2_URL = `http://${CONTROL_PLANE_ADDRESS}:${EC2_PORT}`;
+
+export interface ClusterOptions {
+  /** How many nodes; 1 unless told. */
+  readonly nodes?: number;
+  readonly world?: Omit<WorldOptions, "nodes">;
+  /** Keys of our entry in the nodes' lists. */
+  readonly entry?: object;
+  /** More of each kubelet's configuration. */
+  readonly kubelet?: object;
+  /** Hears what is done, as it is done. */
+  readonly say?: (line: string) => void;
+}
+
+export class Cluster implements AsyncDisposable {
+  readonly api: ApiServer;
+  readonly site: Site;
+  readonly nodes: readonly string[];
+  readonly #options: ClusterOptions;
+  readonly #images: readonly string[];
+  #parts: AsyncDisposable | undefined;
+
+  private constructor(
+    {
+      api,
+      site,
+      images,
+    }: { readonly api: ApiServer; readonly site: Site; readonly images: readonly string[] },
+    nodes: readonly string[],
+    options: ClusterOptions,
+  ) {
+    this.api = api;
+    this.site = site;
+    this.nodes = nodes;
+    this.#images = images;
+    this.#options = options;
+  }
+
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const { nodes: count = 1, world = {}, say = () => undefined } = options;
+    const nodes = Array.from({ length: count }, (_, i) => `node-${i + 1}`);
+    await using stack = new AsyncDisposableStack();
+    const scratch = keptDirectory("images");
+    stack.defer(() => scratch.remove());
+    const ports = [ETCD_PORT, API_PORT];
+    say("control plane and VPC");
+    const [api, site, images] = await Promise.all([
+      startApiServer({
+        nodesAddress: CONTROL_PLANE_ADDRESS,
+        // Nobody else is in this network.
+        port: () => Promise.resolve(ports.shift() ?? 0),
+        // The API server has no kube-proxy: it asks a webhook's pods themselves.
+        flags: { "kube-apiserver": ["--enable-aggregator-routing"] },
+      }).then((one) => stack.use(one)),
+      LocalSite.open({
+        world: worldText({ ...world, nodes }),
+        api: { address: SITE_ADDRESS, port: API_PORT },
+      }).then((one) => stack.use(one)),
+      writeImages(scratch.path),
+    ]);
+    const cluster = new Cluster({ api, site, images }, nodes, options);
+    const machines = await site.machines();
+    const controlPlane = machines.find(({ name }) => name === CONTROL_PLANE);
+    if (controlPlane?.address !== CONTROL_PLANE_ADDRESS)
+      throw new Error(`the control plane is at ${controlPlane?.address}, not at ${CONTROL_PLANE_ADDRESS}`);
+    say(`${nodes.join(", ")} boot`);
+    await cluster.apply(...awsNode());
+    await Promise.all([
+      ...nodes.map((name) => cluster.boot(name)),
+      helmBranchline(api.adminKubeconfig, "install", chartValues(EC2_URL, options.entry)),
+    ]);
+    say("waiting for the nodes to be ready, with agent and trunk");
+    await cluster.isReady();
+    say("ready");
+    cluster.#parts = stack.move();
+    return cluster;
+  }
+
+  get admin(): ApiClient {
+    return this.api.admin;
+  }
+
+  /** Boots a node, for the first time or again. */
+  async boot(name: string): Promise<void> {
+    const machine = await this.machine(name);
+    const user = (subject: { readonly user: string; readonly groups?: readonly string[] }) =>
+      this.api.kubeconfigTextFor(subject, API_URL);
+    const files = nodeFiles({
+      name,
+      address: machine.address,
+      instance: machine.instance,
+      ca: this.api.ca,
+      kubelet: await user({ user: `system:node:${name}`, groups: ["system:nodes"] }),
+      kubeProxy: await user({ user: "system:kube-proxy" }),
+      cgroupV1: /^[1-9]\d*:(.*,)?memory/m.test(readFileSync("/proc/self/cgroup", "utf8")),
+      ...(this.#options.kubelet !== undefined && { more: this.#options.kubelet }),
+    });
+    await this.site.startNode(name, { files, images: this.#images });
+  }
+
+  /** A machine of the VPC by its name. */
+  async machine(name: string): Promise<Machine> {
+    const found = (await this.site.machines()).find((one) => one.name === name);
+    if (found === undefined) throw new Error(`no instance "${name}" runs`);
+    return found;
+  }
+
+  /** Waits until each node is ready, has no taint of ours, and can have branches. */
+  async isReady(nodes = this.nodes, timeout = 120_000): Promise<void> {
+    for (const name of nodes) {
+      let lacks = "";
+      try {
+        await eventually(
+          `${name} is ready`,
+          async () => {
+            await this.site.checkNode(name);
+            lacks = await this.#lacks(name);
+            return lacks === "" ? true : undefined;
+          },
+          timeout,
+        );
+      } catch (error) {
+        throw new Error(`${String(error)}: ${lacks}`, { cause: error });
+      }
+    }
+  }
+
+  async #lacks(name: string): Promise<string> {
+    const { status, body } = await this.admin.request("GET", `/api/v1/nodes/${name}`);
+    if (status !== 200) return "kubelet has not registered it";
+    const node = body as {
+      readonly spec: { readonly taints?: readonly { readonly key: string }[] };
+      readonly status: {
+        readonly allocatable?: Readonly<Record<string, string>>;
+        readonly conditions?: readonly {
+          readonly type: string;
+          readonly status: string;
+          readonly message: string;
+        }[];
+      };
+    };
+    const ready = node.status.conditions?.find(({ type }) => type === "Ready");
+    if (ready?.status !== "True") return ready?.message ?? "kubelet has said nothing yet";
+    const taints = node.spec.taints ?? [];
+    if (taints.length > 0) return `taints ${taints.map(({ key }) => key).join(", ")}`;
+    return Number(node.status.allocatable?.["vpc.amazonaws.com/pod-eni"] ?? 0) > 0
+      ? ""
+      : "no room for branches";
+  }
+
+  /** Applies objects in their order, each where it belongs. */
+  async apply(...objects: readonly object[]): Promise<void> {
+    for (const object of objects as readonly KubernetesObject[])
+      await this.admin.patch(`${placeOf(object)}?fieldManager=test&force=true`, "apply", object);
+  }
+
+  /** kubectl as one who may do everything. */
+  kubectl(args: readonly string[], input?: string): Promise<Outcome> {
+    return kubectl(args, {
+      kubeconfig: this.api.adminKubeconfig,
+      timeout: 120_000,
+      ...(input !== undefined && { input }),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts?.[Symbol.asyncDispose]();
+  }
+}

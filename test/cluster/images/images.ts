@@ -1,0 +1,72 @@
+// Images of the cluster, made from what is on this machine: there is no registry.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { imageFiles, EXECUTABLE } from "../../api/support/image-root.ts";
+import { archiveOf } from "../../runtime/containerd/image.ts";
+import type { TarEntry } from "../../runtime/containerd/tar.ts";
+
+/** The sandboxes' image, and that of most pods: busybox. */
+export const toolsImage = "branchline.test/tools:1";
+export const sandboxImage = toolsImage;
+/** Ours, as deploy/image builds it. */
+export const branchlineImage = { repository: "branchline.test/branchline", tag: "test" } as const;
+
+const APPLETS =
+  "cat date echo env false grep head hostname httpd id ip kill ls mkdir nc netstat nslookup nsenter ping printf rm sed seq sh sleep test touch tr true wget";
+
+/** Answers who was asked, and by whom it was asked: `<host name> <client's address>`. */
+const WHO = `#!/bin/sh
+# busybox writes "[::ffff:10.0.0.5]" for what came over IPv4.
+peer=\${REMOTE_ADDR#[} peer=\${peer%]}
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$(hostname) \${peer#::ffff:}"
+`;
+
+/** The command of a container that serves HTTP on a port, and who was asked by whom at /cgi-bin/who. */
+export const serveCommand = (port: number) => ["httpd", "-f", "-p", String(port), "-h", "/www"];
+
+function toolsFiles(): TarEntry[] {
+  return [
+    ...["bin/", "dev/", "etc/", "proc/", "sys/", "tmp/", "var/", "www/", "www/cgi-bin/"].map((name) => ({
+      path: name,
+    })),
+    { path: "bin/busybox", content: readFileSync("/bin/busybox") },
+    ...APPLETS.split(" ").map((name) => ({ path: `bin/${name}`, target: "busybox" })),
+    { path: "www/index.html", content: "ok\n", mode: 0o644 },
+    { path: "www/cgi-bin/who", content: WHO },
+  ];
+}
+
+async function branchlineFiles(): Promise<TarEntry[]> {
+  const files = await imageFiles();
+  const parents = (file: string): string[] =>
+    path.dirname(file) === "/" ? [] : [...parents(path.dirname(file)), `${path.dirname(file).slice(1)}/`];
+  return [...new Set(files.flatMap((file) => parents(file.path)))]
+    .map((directory): TarEntry => ({ path: directory }))
+    .concat(files.map((file) => ({ path: file.path.slice(1), content: readFileSync(file.source) })));
+}
+
+/** Writes the archives of all images into a directory that is there, and gives their paths. */
+export async function writeImages(directory: string): Promise<string[]> {
+  const { repository, tag } = branchlineImage;
+  return [
+    await archive(directory, "tools", () =>
+      archiveOf(toolsImage, toolsFiles(), { Cmd: ["sleep", "2147483647"], Env: ["PATH=/bin"] }),
+    ),
+    await archive(directory, "branchline", async () =>
+      archiveOf(`${repository}:${tag}`, await branchlineFiles(), { Entrypoint: [EXECUTABLE] }),
+    ),
+  ];
+}
+
+async function archive(
+  directory: string,
+  name: string,
+  make: () => Buffer | Promise<Buffer>,
+): Promise<string> {
+  const file = path.join(directory, `${name}.tar`);
+  if (existsSync(file)) return file;
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(`${file}.part`, await make());
+  renameSync(`${file}.part`, file);
+  return file;
+}
