@@ -136,6 +136,16 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // Clusters with real kubelets: any Linux, as root, each file in namespaces of its own.
+      {
+        test: {
+          ...project("cluster", ["test/cluster/**/*.test.ts"], 180_000).test,
+          // Each has control plane and nodes of its own.
+          fileParallelism: false,
+          execArgv: ["--require", path.resolve("test/native/namespaces.ts")],
+          env: { VLAN_STAND_IN: "macvlan" },
+        },
+      },
       // Need 8021q: the guest, or NATIVE=1.
       onOneKernel("kernel"),
       // Its tests but those of the tag `vlan` (--tags-filter='!vlan'), on any kernel, as root: each file in namespaces of its own.

@@ -104,6 +104,16 @@ export class Cluster implements AsyncDisposable {
     return this.api.admin;
   }
 
+  /** Ids of security groups, by their names. */
+  async groupIds(...names: readonly string[]): Promise<readonly string[]> {
+    const { groups } = await this.site.dump();
+    return names.map((name) => {
+      const found = groups.find((group) => group.name === name);
+      if (found === undefined) throw new Error(`no security group "${name}"`);
+      return found.id;
+    });
+  }
+
   /** Boots a node, for the first time or again. */
   async boot(name: string): Promise<void> {
     const machine = await this.machine(name);

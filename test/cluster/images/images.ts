@@ -12,13 +12,25 @@ export const sandboxImage = toolsImage;
 export const branchlineImage = { repository: "branchline.test/branchline", tag: "test" } as const;
 
 const APPLETS =
-  "cat date echo env false grep head hostname httpd id ip kill ls mkdir nc netstat nslookup nsenter ping printf rm sed seq sh sleep test touch tr true wget";
+  "cat date echo env false grep head hostname httpd id ip kill ls mkdir nc netstat nslookup nsenter ping printf rm sed seq sh sleep test touch tr true";
 
 /** Answers who was asked, and by whom it was asked: `<host name> <client's address>`. */
 const WHO = `#!/bin/sh
 # busybox writes "[::ffff:10.0.0.5]" for what came over IPv4.
 peer=\${REMOTE_ADDR#[} peer=\${peer%]}
 printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$(hostname) \${peer#::ffff:}"
+`;
+
+/**
+ * ask ADDRESS PORT [SECONDS]: prints what /cgi-bin/who answers there, or what went wrong. Not by wget: in a static busybox
+ * with glibc, what looks up names dies of it.
+ */
+const ASK = `#!/bin/sh
+answer=$(printf 'GET /cgi-bin/who HTTP/1.0\\r\\n\\r\\n' | nc -w "\${3:-3}" "$1" "$2" 2>&1) || {
+  echo "\${answer##*: }"
+  exit 1
+}
+echo "$answer" | sed -n '$p'
 `;
 
 /** The command of a container that serves HTTP on a port, and who was asked by whom at /cgi-bin/who. */
@@ -33,6 +45,7 @@ function toolsFiles(): TarEntry[] {
     ...APPLETS.split(" ").map((name) => ({ path: `bin/${name}`, target: "busybox" })),
     { path: "www/index.html", content: "ok\n", mode: 0o644 },
     { path: "www/cgi-bin/who", content: WHO },
+    { path: "bin/ask", content: ASK },
   ];
 }
 
