@@ -7,12 +7,14 @@ import type { ApiClient, KubernetesObject } from "../ground/kubernetes/client.ts
 import { keptDirectory } from "../ground/kubernetes/scratch.ts";
 import { kubectl } from "../ground/kubernetes/tools.ts";
 import { eventually, type Outcome } from "../ground/run.ts";
+import { callEc2 } from "../ground/simulated-ec2.ts";
 import { writeImages } from "./images/images.ts";
 import { nodeFiles } from "./node/files.ts";
 import { EC2_PORT, SITE_ADDRESS } from "./site/gate.ts";
 import { LocalSite } from "./site/local.ts";
 import type { Machine, Site } from "./site/site.ts";
 import { awsNode } from "./system/aws-node.ts";
+import { coredns } from "./system/coredns.ts";
 import { chartValues, helmBranchline } from "./system/branchline.ts";
 import { CONTROL_PLANE, worldText, type WorldOptions } from "./world.ts";
 
@@ -30,6 +32,8 @@ export interface ClusterOptions {
   readonly world?: Omit<WorldOptions, "nodes">;
   /** Keys of our entry in the nodes' lists. */
   readonly entry?: object;
+  /** Addresses of names outside of the cluster, which its DNS answers. */
+  readonly hosts?: Readonly<Record<string, string>>;
   /** More of each kubelet's configuration. */
   readonly kubelet?: object;
   /** Hears what is done, as it is done. */
@@ -88,13 +92,18 @@ export class Cluster implements AsyncDisposable {
     if (controlPlane?.address !== CONTROL_PLANE_ADDRESS)
       throw new Error(`the control plane is at ${controlPlane?.address}, not at ${CONTROL_PLANE_ADDRESS}`);
     say(`${nodes.join(", ")} boot`);
-    await cluster.apply(...awsNode());
+    await cluster.apply(...awsNode(), ...coredns(options.hosts));
     await Promise.all([
       ...nodes.map((name) => cluster.boot(name)),
       helmBranchline(api.adminKubeconfig, "install", chartValues(EC2_URL, options.entry)),
     ]);
     say("waiting for the nodes to be ready, with agent and trunk");
-    await cluster.isReady();
+    try {
+      await cluster.isReady();
+      await cluster.#dnsAnswers();
+    } catch (error) {
+      throw new Error(`${String(error)}\n${await cluster.report()}`, { cause: error });
+    }
     say("ready");
     cluster.#parts = stack.move();
     return cluster;
@@ -132,6 +141,24 @@ export class Cluster implements AsyncDisposable {
     await this.site.startNode(name, { files, images: this.#images });
   }
 
+  /** Switches a node off and on: its disk is the same, its network is made anew with the interfaces that it had. */
+  async reboot(name: string): Promise<void> {
+    const { instance } = await this.machine(name);
+    await this.site.killNode(name);
+    const params = { "InstanceId.1": instance };
+    const state = async () => (await this.site.dump()).instances.find(({ id }) => id === instance)?.state;
+    for (const [action, wanted] of [
+      ["StopInstances", "stopped"],
+      ["StartInstances", "running"],
+    ] as const) {
+      await callEc2(this.site.ec2, action, params);
+      await eventually(`${name} is ${wanted}`, async () => ((await state()) === wanted ? true : undefined));
+      // Answers when the kernel has followed.
+      await this.site.control("GET", "data-plane");
+    }
+    await this.boot(name);
+  }
+
   /** A machine of the VPC by its name. */
   async machine(name: string): Promise<Machine> {
     const found = (await this.site.machines()).find((one) => one.name === name);
@@ -157,6 +184,13 @@ export class Cluster implements AsyncDisposable {
         throw new Error(`${String(error)}: ${lacks}`, { cause: error });
       }
     }
+  }
+
+  async #dnsAnswers(): Promise<void> {
+    const path = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
+    const ready = async () =>
+      (await this.admin.get(path)).status?.["readyReplicas"] === 1 ? true : undefined;
+    await eventually("CoreDNS", ready, 60_000);
   }
 
   async #lacks(name: string): Promise<string> {
@@ -195,6 +229,31 @@ export class Cluster implements AsyncDisposable {
       timeout: 120_000,
       ...(input !== undefined && { input }),
     });
+  }
+
+  /** What one looks at first when something does not start. */
+  async report(): Promise<string> {
+    const looks = [
+      ["get", "nodes,pods", "-A", "-o", "wide"],
+      ["get", "events", "-A", "--sort-by=.lastTimestamp"],
+      ["logs", "-n", "kube-system", "--tail=10", "-l", "k8s-app=kube-dns"],
+      ["logs", "-n", "kube-system", "--tail=10", "-l", "app.kubernetes.io/name=branchline"],
+    ] as const;
+    const said = await Promise.all(
+      looks.map(async (args) => {
+        const { stdout, stderr } = await this.kubectl(args);
+        return `$ kubectl ${args.join(" ")}\n${stdout}${stderr}`;
+      }),
+    );
+    const logs = await Promise.all(
+      this.nodes.flatMap((node) =>
+        ["kubelet.log", "kube-proxy.log"].map(async (log) => {
+          const text = await this.site.nodeLog(node, log).catch(String);
+          return `${node}: ${log}\n${text.trimEnd().split("\n").slice(-10).join("\n")}`;
+        }),
+      ),
+    );
+    return [...said, ...logs].join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

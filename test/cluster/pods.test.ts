@@ -12,6 +12,8 @@ const PATIENCE = 5;
 let cluster: Cluster;
 let shop: Pods;
 let database: string;
+/** The ENIs that the Job's pods had. */
+let jobs: readonly string[] = [];
 
 beforeAll(async () => {
   cluster = await Cluster.start({
@@ -57,7 +59,7 @@ describe("a pod that a policy selects", () => {
 
   it("with other groups, or without a policy, reaches what its groups admit, and no more", async () => {
     await shop.create("stranger", { labels: { app: "other" }, probe: tcpProbe });
-    await shop.create("plain", { probe: httpProbe });
+    await shop.create("plain", { labels: { app: "plain" }, probe: httpProbe });
     const [stranger, plain] = [await shop.ready("stranger"), await shop.ready("plain")];
     expect(await groupsOf(branchOf(stranger)?.eniId ?? "")).toEqual(["other"]);
     expect(branchOf(plain)).toBeUndefined();
@@ -79,13 +81,24 @@ describe("a pod that a policy selects", () => {
     expect(pod.status.podIP).toBe(branchOf(pod)?.privateIp);
   });
 
-  it("may be asked across nodes by its address, and by a Service", async () => {
+  it("may be asked across nodes by its address, and by a Service's name", async () => {
     const on = (node: string) => ({ labels: { app: "client" }, node, probe: httpProbe });
     await shop.create("one", on("node-1"));
     await shop.create("two", on("node-2"));
     const [one, two] = [await shop.ready("one"), await shop.ready("two")];
     expect(await shop.ask("one", two.status.podIP ?? "")).toBe(`two ${one.status.podIP}`);
     expect(await shop.ask("two", one.status.podIP ?? "")).toBe(`one ${two.status.podIP}`);
+    // With the direct datapath a Service is reached by the node, under its groups.
+    await cluster.apply({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "plain", namespace: "shop" },
+      spec: { selector: { app: "plain" }, ports: [{ port: 80, targetPort: POD_PORT }] },
+    });
+    const address = (await shop.resolve("one", "plain.shop.svc.cluster.local")).at(0) ?? "";
+    await eventually("the Service", async () =>
+      /^plain /.test(await shop.ask("one", address, 80)) ? true : undefined,
+    );
   });
 });
 
@@ -112,42 +125,36 @@ it("a pod on the node's network has no branch, whatever its labels", async () =>
   expect(pod.status.podIP).toBe(pod.status.hostIP);
 });
 
-it("a Job's pods give their branches back when they have ended, before they are deleted", async () => {
-  await cluster.apply({
-    apiVersion: "batch/v1",
-    kind: "Job",
-    metadata: { name: "count", namespace: "shop" },
-    spec: {
-      completions: 3,
-      parallelism: 3,
-      template: {
-        metadata: { labels: { app: "client", job: "count" } },
-        spec: {
-          ...podSpec({ command: ["ask", database, String(DATABASE_PORT)] }),
-          restartPolicy: "Never",
+describe("a Job", () => {
+  it("ends as ever: each of its pods has a branch", async () => {
+    await cluster.apply({
+      apiVersion: "batch/v1",
+      kind: "Job",
+      metadata: { name: "count", namespace: "shop" },
+      spec: {
+        completions: 3,
+        parallelism: 3,
+        template: {
+          metadata: { labels: { app: "client", job: "count" } },
+          spec: {
+            ...podSpec({ command: ["ask", database, String(DATABASE_PORT)] }),
+            restartPolicy: "Never",
+          },
         },
       },
-    },
+    });
+    const ended = await eventually(
+      "the Job's end",
+      async () => {
+        const pods = await shop.list("job=count");
+        const isDone = pods.every(({ status }) => status.phase === "Succeeded");
+        return pods.length === 3 && isDone ? pods : undefined;
+      },
+      90_000,
+    );
+    jobs = ended.map((pod) => branchOf(pod)?.eniId ?? "");
+    expect(new Set(jobs).size).toBe(3);
   });
-  const ended = await eventually(
-    "the Job's end",
-    async () => {
-      const pods = await shop.list("job=count");
-      return pods.length === 3 && pods.every(({ status }) => status.phase === "Succeeded") ? pods : undefined;
-    },
-    90_000,
-  );
-  const enis = ended.map((pod) => branchOf(pod)?.eniId);
-  // The cooldown is 30 s.
-  await eventually(
-    "the end of their branches",
-    async () => {
-      const { interfaces } = await cluster.site.dump();
-      return interfaces.some(({ id }) => enis.includes(id)) ? undefined : true;
-    },
-    90_000,
-  );
-  expect(await shop.list("job=count")).toHaveLength(3);
 });
 
 it("a StatefulSet's pod that comes again has its name, and a branch of its own", async () => {
@@ -175,4 +182,41 @@ it("a StatefulSet's pod that comes again has its name, and a branch of its own",
   expect(branchOf(second)?.eniId).not.toBe(branchOf(first)?.eniId);
   expect(second.status.podIP).toBe(branchOf(second)?.privateIp);
   expect(await shop.ask("set-0", database, DATABASE_PORT)).toBe(`database ${second.status.podIP}`);
+});
+
+describe("a static pod", () => {
+  const write = (name: string, labels: object) =>
+    cluster.site.run("node-1", ["sh", "-c", 'cat >"/etc/kubernetes/manifests/$1.json"', "sh", name], {
+      input: JSON.stringify({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name, namespace: "shop", labels },
+        spec: podSpec(),
+      }),
+    });
+
+  it("runs without a branch, if no policy selects it", async () => {
+    await write("static", {});
+    const pod = await shop.ready("static-node-1");
+    expect(branchOf(pod)).toBeUndefined();
+  });
+
+  it("that a policy selects is refused, since nobody can give it a branch", async () => {
+    await write("refused", { app: "client" });
+    expect(await shop.event("refused-node-1", "BranchRefused")).toContain("clients");
+    expect(isReady(await shop.get("refused-node-1"))).toBe(false);
+  });
+});
+
+it("pods that have ended give their branches back before they are deleted", async () => {
+  // After a cooldown of 30 s, which has begun with their end.
+  await eventually(
+    "the end of the Job's branches",
+    async () => {
+      const { interfaces } = await cluster.site.dump();
+      return interfaces.some(({ id }) => jobs.includes(id)) ? undefined : true;
+    },
+    60_000,
+  );
+  expect(await shop.list("job=count")).toHaveLength(3);
 });

@@ -1,5 +1,6 @@
-# Read by kubernetes.sh, containerd.sh and prometheus.sh after cache.sh: programs built from the Go module proxy, each kept with its
-# checksum next to it, by the version and by the hash of the go.mod and go.sum that name everything that is built.
+# Read by kubernetes.sh, containerd.sh, coredns.sh and prometheus.sh after cache.sh: programs built from the Go module proxy,
+# each kept with its checksum next to it, by the version and by the hash of the go.mod and go.sum that name everything that
+# is built, and of what is written in Go beside them.
 #
 #   source     the directory of go.mod and go.sum
 #   directory  where the programs are
@@ -20,7 +21,7 @@ programs_of() {
   version=$(sed -n "s|^require $2 v||p" "$source/go.mod")
   programs=$cache/$1
   # As test/setup/programs.ts has it.
-  directory=$programs/$version-$(cat "$source/go.mod" "$source/go.sum" | sha256sum | cut -c1-16)
+  directory=$programs/$version-$(cat "$source/go.mod" "$source/go.sum" "$source"/*.go 2>/dev/null | sha256sum | cut -c1-16)
 }
 
 is_there() { # one program, whole

@@ -4,10 +4,12 @@ import path from "node:path";
 import { imageFiles, EXECUTABLE } from "../../api/support/image-root.ts";
 import { archiveOf } from "../../runtime/containerd/image.ts";
 import type { TarEntry } from "../../runtime/containerd/tar.ts";
+import { corednsDirectory } from "../../setup/coredns.ts";
 
 /** The sandboxes' image, and that of most pods: busybox. */
 export const toolsImage = "branchline.test/tools:1";
 export const sandboxImage = toolsImage;
+export const corednsImage = "branchline.test/coredns:1";
 /** Ours, as deploy/image builds it. */
 export const branchlineImage = { repository: "branchline.test/branchline", tag: "test" } as const;
 
@@ -65,6 +67,11 @@ export async function writeImages(directory: string): Promise<string[]> {
     await archive(directory, "tools", () =>
       archiveOf(toolsImage, toolsFiles(), { Cmd: ["sleep", "2147483647"], Env: ["PATH=/bin"] }),
     ),
+    await archive(directory, "coredns", () =>
+      archiveOf(corednsImage, [{ path: "coredns", content: readFileSync(coredns()) }], {
+        Entrypoint: ["/coredns"],
+      }),
+    ),
     await archive(directory, "branchline", async () =>
       archiveOf(`${repository}:${tag}`, await branchlineFiles(), { Entrypoint: [EXECUTABLE] }),
     ),
@@ -82,4 +89,10 @@ async function archive(
   writeFileSync(`${file}.part`, await make());
   renameSync(`${file}.part`, file);
   return file;
+}
+
+function coredns(): string {
+  const program = path.join(corednsDirectory(), "coredns");
+  if (!existsSync(program)) throw new Error(`no ${program}: run test/setup/coredns.sh`);
+  return program;
 }

@@ -201,6 +201,13 @@ export class Pods {
     return this.#cluster.kubectl(["exec", "-n", this.namespace, name, "-c", "main", "--", ...argv]);
   }
 
+  /** Addresses that the cluster's DNS gives to a pod for a name, which ends with a domain. */
+  async resolve(name: string, host: string): Promise<readonly string[]> {
+    const { stdout } = await this.exec(name, "nslookup", "-type=a", host);
+    const [, answers = ""] = stdout.split("\n\n");
+    return [...answers.matchAll(/^Address: (\S+)$/gm)].map(([, address = ""]) => address);
+  }
+
   /** What a server answers to a pod: `<its name> <the pod's address as it sees it>`, or why it does not, as `timed out`. */
   async ask(name: string, address: string, port = POD_PORT): Promise<string> {
     const { stdout, stderr } = await this.exec(name, "ask", address, String(port));
