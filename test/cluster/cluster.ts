@@ -141,6 +141,15 @@ export class Cluster implements AsyncDisposable {
     await this.site.startNode(name, { files, images: this.#images });
   }
 
+  /** Upgrades branchline's chart, with other keys of our entry, and waits until the agents have it. */
+  async upgrade(entry: object): Promise<void> {
+    await helmBranchline(this.api.adminKubeconfig, "upgrade", chartValues(EC2_URL, entry));
+    const { status, stdout, stderr } = await this.kubectl(
+      "rollout status -n kube-system daemonset/branchline-agent --timeout=100s".split(" "),
+    );
+    if (status !== 0) throw new Error(stdout + stderr);
+  }
+
   /** Switches a node off and on: its disk is the same, its network is made anew with the interfaces that it had. */
   async reboot(name: string): Promise<void> {
     const { instance } = await this.machine(name);
