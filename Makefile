@@ -10,10 +10,11 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 KERNELS ?= 6.1 6.12
 DATAPATH ?= direct
+KUBERNETES := etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl helm
 VITEST := node node_modules/vitest/vitest.mjs run
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build image check fuzz ground test test-all test-kernel chaos demo demo-plan bench bench-floor clean packages guest
+.PHONY: help build image check fuzz ground test test-all test-kernel chaos cluster demo demo-plan bench bench-floor clean packages guest kubernetes
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,8 +57,12 @@ dist/macvlan/branchline: dist/branchline $(wildcard test/ground/macvlan/*)
 
 ground: build dist/macvlan/branchline guest
 	@test/setup/packages.sh runtime api
-	@test/setup/kubernetes.sh etcd kube-apiserver kube-controller-manager kubectl helm
+	@$(MAKE) kubernetes
 	@test/setup/prometheus.sh operator-crds.yaml
+
+kubernetes:
+	@test/setup/kubernetes.sh $(KUBERNETES)
+	@test/setup/coredns.sh
 
 test: ground ## The gate, some 20 minutes: checks, executable, kernel suite natively, guests for the rest
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
@@ -91,6 +96,10 @@ demo: demo-plan build guest ## Groups that decide who reaches a real PostgreSQL,
 	@test/setup/packages.sh demo
 	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s"
 	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO)
+
+cluster: build dist/macvlan/branchline packages kubernetes ## A cluster to play with, natively, until Ctrl-C (NODES=1)
+	@test/setup/packages.sh runtime api
+	node test/cluster/up.ts --nodes $(or $(NODES),1)
 
 dist/floor: dist/branchline $(wildcard test/ground/macvlan/*)
 	node build.mjs --bench

@@ -20,7 +20,7 @@ import { CONTROL_PLANE, worldText, type WorldOptions } from "./world.ts";
 
 /** The first address of the subnet that EC2 gives. */
 const CONTROL_PLANE_ADDRESS = "10.0.0.4";
-const API_PORT = 6443;
+export const API_PORT = 6443;
 const ETCD_PORT = 2379;
 /** Where nodes reach the API server and EC2. */
 const API_URL = `https://${CONTROL_PLANE_ADDRESS}:${API_PORT}`;

@@ -43,9 +43,9 @@ export class SimulatedEc2 implements AsyncDisposable {
     const directory = mkdtempSync(path.join(tmpdir(), "branchline-world-"));
     const file = path.join(directory, "world.yaml");
     writeFileSync(file, world);
-    const child = spawn(program, ["simulate", "--world", file, ...flags], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    // Should we be killed, it goes with us.
+    const argv = ["--pdeathsig", "KILL", program, "simulate", "--world", file, ...flags];
+    const child = spawn("setpriv", argv, { stdio: ["ignore", "pipe", "pipe"] });
     const ended = once(child, "close");
     let log = "";
     child.stderr.on("data", (data: Buffer) => {

@@ -33,7 +33,14 @@ export interface Suite {
 }
 
 /** Minutes of `make test` that each part may use on two cores, with warm caches. */
-export const SHARES = { plugin: 12, simulator: 2, controller: 3, agent: 3, "command line": 1 } as const;
+export const SHARES = {
+  plugin: 12,
+  simulator: 2,
+  controller: 3,
+  agent: 3,
+  cluster: 4,
+  "command line": 1,
+} as const;
 
 export type Part = keyof typeof SHARES;
 
@@ -246,6 +253,26 @@ export function suites(piece: number): readonly Suite[] {
       args: ["test/verdict/planted-worlds.test.ts"],
       bound: 30,
       why: "planted defects of the verdict and of the simulator's data plane are found by random worlds",
+      },
+      {
+      part: "cluster",
+      name: "cluster",
+      tiers: both,
+      place: "here",
+      projects: ["cluster"],
+      args: ["test/cluster/pods.test.ts"],
+      bound: 12,
+      why: "two nodes with real kubelets: who gets a branch, when it starts, whom it reaches",
+    },
+    {
+      part: "cluster",
+      name: "cluster-nodes",
+      tiers: all,
+      place: "here",
+      projects: ["cluster"],
+      args: ["nodes", "strict"].map((name) => `test/cluster/${name}.test.ts`),
+      bound: 25,
+      why: "nodes rebooted and deleted, evictions, a rolling restart of twenty pods, strict mode's probes",
     },
     {
       ...plugin,

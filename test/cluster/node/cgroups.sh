@@ -5,6 +5,7 @@
 #   cgroups.sh mount           mounts all on /sys/fs/cgroup
 #   cgroups.sh make NAME       the same, and makes the root
 #   cgroups.sh remove NAME     the same, and removes the root and what is below it, as long as it takes; 10 s at most
+#   cgroups.sh tidy PREFIX     removes what is left of processes that are no more: a name is PREFIX, a process id, a dash, ...
 set -eu
 
 is_v1() { grep -qE '^[1-9][0-9]*:(.*,)?memory' /proc/self/cgroup; }
@@ -24,12 +25,25 @@ mount_all() {
   fi
 }
 
-roots() { # NAME
-  if is_v1; then printf '%s\n' /sys/fs/cgroup/*/"$1"; else echo "/sys/fs/cgroup/$1"; fi
+# shellcheck disable=SC2086 # a pattern
+roots() { # NAME, or a pattern
+  if is_v1; then printf '%s\n' /sys/fs/cgroup/*/$1; else printf '%s\n' /sys/fs/cgroup/$1; fi
+}
+
+sweep() { # ROOT
+  find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
 case $1 in
   mount) mount_all ;;
+  tidy)
+    mount_all
+    for root in $(roots "$2*"); do
+      [ -d "$root" ] || continue
+      pid=${root##*/"$2"}
+      [ -d "/proc/${pid%%-*}" ] || sweep "$root" || true
+    done
+    ;;
   make)
     mount_all
     if is_v1; then
@@ -52,7 +66,7 @@ case $1 in
       left=""
       for root in $(roots "$2"); do
         [ -d "$root" ] || continue
-        find "$root" -depth -type d -exec rmdir {} + 2>/dev/null || left=$root
+        sweep "$root" || left=$root
       done
       [ -n "$left" ] || break
       [ $((tries -= 1)) -gt 0 ] || { echo "$left does not go" >&2; exit 1; }

@@ -6,6 +6,8 @@ import { kubernetesDirectory } from "../../setup/kubernetes.ts";
 import { eventually, must } from "../../ground/run.ts";
 
 const SCRIPT = path.join(import.meta.dirname, "node.sh");
+/** Before the id of this process, so that whoever comes later may know whether it still lives. */
+const CGROUP_PREFIX = "branchline-node-";
 const CGROUPS = path.join(import.meta.dirname, "cgroups.sh");
 
 /** Milliseconds until containerd is up and the images are in. */
@@ -42,7 +44,8 @@ export class RunningNode {
     const logs = path.join(disk, "log");
     mkdirSync(logs, { recursive: true });
     const file = path.join(logs, "node.log");
-    const cgroup = `branchline-${process.pid}-${name}`;
+    const cgroup = `${CGROUP_PREFIX}${process.pid}-${name}`;
+    await cgroups("tidy", CGROUP_PREFIX);
     const log = openSync(file, "w");
     // With -f unshare itself ignores SIGTERM.
     const child = spawn(
@@ -97,6 +100,10 @@ export class RunningNode {
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#ended;
-    await must(["unshare", "--mount", "--propagation", "private", CGROUPS, "remove", this.#cgroup]);
+    await cgroups("remove", this.#cgroup);
   }
+}
+
+async function cgroups(command: string, name: string): Promise<void> {
+  await must(["unshare", "--mount", "--propagation", "private", CGROUPS, command, name]);
 }
