@@ -72,9 +72,9 @@ it("a rolling restart of twenty pods: each one that is ready has a branch that n
   await deploy(cluster, shop, "many", MANY, { labels: { app: "client" } });
   const before = await rolledOut(shop, "many", MANY);
   const wrong: string[] = [];
-  let isOver = false;
+  const over = new AbortController();
   const watching = (async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       const ready = (await shop.list("deployment=many")).filter(isReady);
       const branches = ready.map((pod) => branchOf(pod)?.eniId ?? `none of ${pod.metadata.name}`);
       if (new Set(branches).size < branches.length) wrong.push(`one twice: ${branches.join(", ")}`);
@@ -84,11 +84,15 @@ it("a rolling restart of twenty pods: each one that is ready has a branch that n
       await sleep(200);
     }
   })();
-  const { status, stderr } = await cluster.kubectl(["rollout", "restart", "-n", "shop", "deployment/many"]);
-  expect([status, stderr]).toEqual([0, ""]);
-  const after = await rolledOut(shop, "many", MANY, { old: before });
-  isOver = true;
-  await watching;
+  let after: readonly Pod[];
+  try {
+    const { status, stderr } = await cluster.kubectl(["rollout", "restart", "-n", "shop", "deployment/many"]);
+    expect([status, stderr]).toEqual([0, ""]);
+    after = await rolledOut(shop, "many", MANY, { old: before });
+  } finally {
+    over.abort();
+    await watching;
+  }
   expect(wrong).toEqual([]);
   const old = new Set(before.map((pod) => branchOf(pod)?.eniId));
   expect(after.filter((pod) => old.has(branchOf(pod)?.eniId))).toEqual([]);
