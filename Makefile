@@ -14,7 +14,7 @@ KUBERNETES := etcd kube-apiserver kube-controller-manager kube-scheduler kubelet
 VITEST := node node_modules/vitest/vitest.mjs run
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build image check fuzz ground test test-all test-kernel chaos cluster demo demo-plan bench bench-floor clean packages guest kubernetes
+.PHONY: help build image check fuzz ground test test-all test-kernel chaos cluster demo demo-node demo-plan bench bench-floor clean packages guest kubernetes
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,17 +85,19 @@ chaos: build guest ## A random sequence of calls, kills and accidents (SEED= ROU
 	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) --timeout $$((1800 + 4 * $(ROUNDS))) --out .cache/chaos -- \
 	  node test/chaos/main.ts --out /run/out --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(abspath $(REPLAY)))
 
-DEMO := node test/demo/demo.ts --datapath $(DATAPATH) $(if $(MODE),--mode $(MODE))
+DEMO_NODE := node test/demo/node/demo.ts --datapath $(DATAPATH) $(if $(MODE),--mode $(MODE))
 
 # Says what is expected, or that there is no such datapath or mode, before anything is installed or booted.
 demo-plan: node_modules/.package-lock.json
-	@$(DEMO) --plan
+	@$(DEMO_NODE) --plan
 
-demo: KERNELS := $(or $(KERNEL),6.12)
-demo: demo-plan build guest ## Groups that decide who reaches a real PostgreSQL, in a guest (DATAPATH=direct MODE= KERNEL=6.12)
+demo-node: KERNELS := $(or $(KERNEL),6.12)
+demo-node: demo-plan build guest ## One node without a cluster: groups that decide who reaches a real PostgreSQL, in a guest (DATAPATH=direct MODE= KERNEL=6.12)
 	@test/setup/packages.sh demo
 	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s"
-	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO)
+	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO_NODE)
+
+demo: demo-node
 
 cluster: build dist/macvlan/branchline packages kubernetes ## A cluster to play with, natively, until Ctrl-C (NODES=1)
 	@test/setup/packages.sh runtime api

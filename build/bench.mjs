@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { isRenamed, sourceOf } from "../test/ground/macvlan/facade.ts";
 import { bundleOf, pluginScripts } from "./bundle.mjs";
-import { codeCaches, makeExecutable } from "./executable.mjs";
+import { asFunction, codeCaches, makeExecutable } from "./executable.mjs";
 import { dist } from "./paths.mjs";
 
 const NOTHING = "process.reallyExit(0);\n";
@@ -33,7 +33,7 @@ export async function makeMacvlan({ main, assets, scratch }) {
   for (const name of WITH_DEVICES) {
     const { code } = await bundleOf(`cmd/branchline/${name}.ts`, { plugins: [macvlan] });
     commands[`${name}.cjs`] = `${scratch}/${name}-macvlan.cjs`;
-    writeFileSync(commands[`${name}.cjs`], code);
+    writeFileSync(commands[`${name}.cjs`], asFunction(code));
   }
   makeExecutable("branchline", {
     main,

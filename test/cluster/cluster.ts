@@ -4,11 +4,10 @@ import { readFileSync } from "node:fs";
 import { placeOf } from "../api/support/chart.ts";
 import { startApiServer, type ApiServer } from "../ground/api-server.ts";
 import type { ApiClient, KubernetesObject } from "../ground/kubernetes/client.ts";
-import { keptDirectory } from "../ground/kubernetes/scratch.ts";
 import { kubectl } from "../ground/kubernetes/tools.ts";
 import { eventually, type Outcome } from "../ground/run.ts";
 import { callEc2 } from "../ground/simulated-ec2.ts";
-import { writeImages } from "./images/images.ts";
+import { systemImages } from "./images/images.ts";
 import { nodeFiles } from "./node/files.ts";
 import { EC2_PORT, SITE_ADDRESS } from "./site/gate.ts";
 import { LocalSite } from "./site/local.ts";
@@ -32,8 +31,10 @@ export interface ClusterOptions {
   readonly world?: Omit<WorldOptions, "nodes">;
   /** Keys of our entry in the nodes' lists. */
   readonly entry?: object;
-  /** Addresses of names outside of the cluster, which its DNS answers. */
+  /** Names outside of the cluster that its DNS answers, with the machines of the VPC that have them. */
   readonly hosts?: Readonly<Record<string, string>>;
+  /** Archives of more images. */
+  readonly images?: readonly string[];
   /** More of each kubelet's configuration. */
   readonly kubelet?: object;
   /** Hears what is done, as it is done. */
@@ -68,8 +69,6 @@ export class Cluster implements AsyncDisposable {
     const { nodes: count = 1, world = {}, say = () => undefined } = options;
     const nodes = Array.from({ length: count }, (_, i) => `node-${i + 1}`);
     await using stack = new AsyncDisposableStack();
-    const scratch = keptDirectory("images");
-    stack.defer(() => scratch.remove());
     const ports = [ETCD_PORT, API_PORT];
     say("control plane and VPC");
     const [api, site, images] = await Promise.all([
@@ -84,15 +83,21 @@ export class Cluster implements AsyncDisposable {
         world: worldText({ ...world, nodes }),
         api: { address: SITE_ADDRESS, port: API_PORT },
       }).then((one) => stack.use(one)),
-      writeImages(scratch.path),
+      systemImages(),
     ]);
-    const cluster = new Cluster({ api, site, images }, nodes, options);
+    const cluster = new Cluster(
+      { api, site, images: [...images, ...(options.images ?? [])] },
+      nodes,
+      options,
+    );
     const machines = await site.machines();
     const controlPlane = machines.find(({ name }) => name === CONTROL_PLANE);
     if (controlPlane?.address !== CONTROL_PLANE_ADDRESS)
       throw new Error(`the control plane is at ${controlPlane?.address}, not at ${CONTROL_PLANE_ADDRESS}`);
     say(`${nodes.join(", ")} boot`);
-    await cluster.apply(...awsNode(), ...coredns(options.hosts));
+    const addressOf = (machine: string) => machines.find(({ name }) => name === machine)?.address ?? "";
+    const hosts = Object.entries(options.hosts ?? {}).map(([name, machine]) => [name, addressOf(machine)]);
+    await cluster.apply(...awsNode(), ...coredns(Object.fromEntries(hosts)));
     await Promise.all([
       ...nodes.map((name) => cluster.boot(name)),
       helmBranchline(api.adminKubeconfig, "install", chartValues(EC2_URL, options.entry)),

@@ -9,7 +9,7 @@ import { kubernetesDirectory } from "../setup/kubernetes.ts";
 
 const [directory = "", port = "", nodes = "1"] = process.argv.slice(2);
 const end = new AbortController();
-process.on("SIGTERM", () => end.abort());
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end.abort());
 process.stdin.on("end", () => end.abort()).resume();
 
 const since = Date.now();

@@ -6,14 +6,12 @@
  * Needs root, and what `make cluster` builds and installs. It is in a network and mounts of its own; the only things outside
  * are a port on loopback that leads to the API server, and a directory with the kubeconfig, which both go with it.
  */
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { keptDirectory } from "../ground/kubernetes/scratch.ts";
-
-const ROOT = path.resolve(import.meta.dirname, "../..");
+import { runApart } from "./apart.ts";
 
 const { values } = parseArgs({ options: { nodes: { type: "string", default: "1" } } });
 if (!/^[1-9]$/.test(values.nodes)) {
@@ -32,22 +30,11 @@ const relay = createServer((client) => {
 await once(relay, "listening");
 const { port } = relay.address() as { readonly port: number };
 
-const child = spawn(
-  process.execPath,
-  [
-    ["--require", path.join(ROOT, "test/native/namespaces.ts")],
-    [path.join(import.meta.dirname, "inside.ts"), directory.path, String(port), values.nodes],
-  ].flat(),
-  // It ends when its stdin does: with us, however that is.
-  {
-    stdio: ["pipe", "inherit", "inherit"],
-    env: { ...process.env, VLAN_STAND_IN: "macvlan" },
-    detached: true,
-  },
-);
-// In a group of its own: a terminal's Ctrl-C comes here only, and is passed on once.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill("SIGTERM"));
-const [status] = (await once(child, "exit")) as [number | null];
+const status = await runApart(path.join(import.meta.dirname, "inside.ts"), [
+  directory.path,
+  String(port),
+  values.nodes,
+]);
 relay.close();
 await directory.remove();
-process.exit(status ?? 1);
+process.exit(status);

@@ -1,8 +1,5 @@
 // What a person reads while it happens: headings with the time so far, and a few indented lines below each.
 
-/** Longer than any run that is going well, shorter than the guest's own limit. */
-const limitSeconds = 540;
-
 /** Somebody, or the clock, ended the demo. */
 export class Interrupted extends Error {
   override name = "Interrupted";
@@ -21,13 +18,16 @@ export class Story implements Disposable {
   /** The last thing that was said to begin. */
   doing = "starting";
   #interrupt: Interrupted | undefined;
+  readonly #limitSeconds: number;
   readonly #begin = performance.now();
   #lastWord = performance.now();
   readonly #pulse = setInterval(() => this.#stillAtIt(), 1_000).unref();
   readonly #onInt = () => (this.#interrupt ??= new Interrupted("interrupted", 130));
   readonly #onTerm = () => (this.#interrupt ??= new Interrupted("asked to end", 143));
 
-  constructor() {
+  /** `limitSeconds`: longer than any run that is going well. */
+  constructor(limitSeconds: number) {
+    this.#limitSeconds = limitSeconds;
     process.on("SIGINT", this.#onInt).on("SIGTERM", this.#onTerm);
   }
 
@@ -74,8 +74,8 @@ export class Story implements Disposable {
 
   #begins(what: string): void {
     if (!this.ending) {
-      if (this.seconds > limitSeconds)
-        this.#interrupt ??= new Interrupted(`not done after ${limitSeconds} s`, 1);
+      if (this.seconds > this.#limitSeconds)
+        this.#interrupt ??= new Interrupted(`not done after ${this.#limitSeconds} s`, 1);
       if (this.#interrupt !== undefined) throw this.#interrupt;
     }
     this.doing = what;

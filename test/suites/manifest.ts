@@ -253,8 +253,8 @@ export function suites(piece: number): readonly Suite[] {
       args: ["test/verdict/planted-worlds.test.ts"],
       bound: 30,
       why: "planted defects of the verdict and of the simulator's data plane are found by random worlds",
-      },
-      {
+    },
+    {
       part: "cluster",
       name: "cluster",
       tiers: both,

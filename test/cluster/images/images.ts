@@ -1,8 +1,9 @@
 // Images of the cluster, made from what is on this machine: there is no registry.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { imageFiles, EXECUTABLE } from "../../api/support/image-root.ts";
 import { archiveOf } from "../../runtime/containerd/image.ts";
+import { keptArchive } from "./kept-archive.ts";
 import type { TarEntry } from "../../runtime/containerd/tar.ts";
 import { corednsDirectory } from "../../setup/coredns.ts";
 
@@ -38,7 +39,8 @@ echo "$answer" | sed -n '$p'
 /** The command of a container that serves HTTP on a port, and who was asked by whom at /cgi-bin/who. */
 export const serveCommand = (port: number) => ["httpd", "-f", "-p", String(port), "-h", "/www"];
 
-function toolsFiles(): TarEntry[] {
+/** What is in the image of busybox. */
+export function toolsFiles(): TarEntry[] {
   return [
     ...["bin/", "dev/", "etc/", "proc/", "sys/", "tmp/", "var/", "www/", "www/cgi-bin/"].map((name) => ({
       path: name,
@@ -60,35 +62,25 @@ async function branchlineFiles(): Promise<TarEntry[]> {
     .concat(files.map((file) => ({ path: file.path.slice(1), content: readFileSync(file.source) })));
 }
 
-/** Writes the archives of all images into a directory that is there, and gives their paths. */
-export async function writeImages(directory: string): Promise<string[]> {
+/** The archives of the images that every node has; gives their paths. */
+export async function systemImages(): Promise<string[]> {
+  const files = await imageFiles();
   const { repository, tag } = branchlineImage;
-  return [
-    await archive(directory, "tools", () =>
+  return Promise.all([
+    keptArchive("tools", ["/bin/busybox", import.meta.filename], () =>
       archiveOf(toolsImage, toolsFiles(), { Cmd: ["sleep", "2147483647"], Env: ["PATH=/bin"] }),
     ),
-    await archive(directory, "coredns", () =>
+    keptArchive("coredns", [coredns()], () =>
       archiveOf(corednsImage, [{ path: "coredns", content: readFileSync(coredns()) }], {
         Entrypoint: ["/coredns"],
       }),
     ),
-    await archive(directory, "branchline", async () =>
-      archiveOf(`${repository}:${tag}`, await branchlineFiles(), { Entrypoint: [EXECUTABLE] }),
+    keptArchive(
+      "branchline",
+      files.map(({ source }) => source),
+      async () => archiveOf(`${repository}:${tag}`, await branchlineFiles(), { Entrypoint: [EXECUTABLE] }),
     ),
-  ];
-}
-
-async function archive(
-  directory: string,
-  name: string,
-  make: () => Buffer | Promise<Buffer>,
-): Promise<string> {
-  const file = path.join(directory, `${name}.tar`);
-  if (existsSync(file)) return file;
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(`${file}.part`, await make());
-  renameSync(`${file}.part`, file);
-  return file;
+  ]);
 }
 
 function coredns(): string {

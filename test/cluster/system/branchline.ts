@@ -18,6 +18,7 @@ export function chartValues(ec2: string, entry: object = {}): Record<string, unk
     crds: { install: true },
     controller: {
       enabled: true,
+      mode: "standalone",
       clusterName: CLUSTER_NAME,
       // A second one would wait for a second node.
       replicas: 1,

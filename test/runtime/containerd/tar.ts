@@ -8,6 +8,8 @@ export interface TarEntry {
   readonly content?: Buffer | string;
   /** Permissions; 0755 unless told. */
   readonly mode?: number;
+  /** Id of its user and of its group; root unless told. */
+  readonly owner?: number;
   /** Makes it a symbolic link. */
   readonly target?: string;
 }
@@ -17,15 +19,15 @@ export function tar(entries: readonly TarEntry[]): Buffer {
   return Buffer.concat([...entries.flatMap(record), Buffer.alloc(2 * BLOCK)]);
 }
 
-function record({ path, content = "", mode = 0o755, target }: TarEntry): Buffer[] {
+function record({ path, content = "", mode = 0o755, owner = 0, target }: TarEntry): Buffer[] {
   const bytes = Buffer.from(content);
   const type = target !== undefined ? "2" : path.endsWith("/") ? "5" : "0";
   const header = Buffer.alloc(BLOCK);
   const put = (offset: number, text: string) => header.write(text, offset, "latin1");
   put(0, path);
   put(100, octal(mode, 8));
-  put(108, octal(0, 8));
-  put(116, octal(0, 8));
+  put(108, octal(owner, 8));
+  put(116, octal(owner, 8));
   put(124, octal(bytes.length, 12));
   put(136, octal(0, 12));
   // The checksum is taken with its own field full of blanks.

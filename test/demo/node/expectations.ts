@@ -1,4 +1,5 @@
 // What has to come out, by datapath and mode. The rest of the demo only observes, in these same words.
+import type { Expectation } from "../outcomes.ts";
 import type { Profile } from "./options.ts";
 
 interface Row {
@@ -112,55 +113,6 @@ const rows = [
 
 export type ExpectationId = (typeof rows)[number]["id"];
 
-export interface Expectation {
-  readonly id: ExpectationId;
-  readonly what: string;
-  readonly expected: string;
-}
-
-export function expectationsOf(profile: Profile): Expectation[] {
+export function expectationsOf(profile: Profile): Expectation<ExpectationId>[] {
   return rows.map(({ id, what, outcome }) => ({ id, what, expected: outcome[profile] }));
-}
-
-/** Expectations with what was observed; what the demo did not get to has no observation. */
-export class Outcomes {
-  readonly #observed = new Map<ExpectationId, string>();
-  readonly #expectations: readonly Expectation[];
-
-  constructor(expectations: readonly Expectation[]) {
-    this.#expectations = expectations;
-  }
-
-  /** Notes an outcome, and answers whether it is the expected one. */
-  note(id: ExpectationId, observed: string): boolean {
-    this.#observed.set(id, observed);
-    return this.#expectations.some((one) => one.id === id && one.expected === observed);
-  }
-
-  get differing(): Expectation[] {
-    return this.#expectations.filter(({ id, expected }) => this.#observed.get(id) !== expected);
-  }
-
-  table(): string[] {
-    const cells = this.#expectations.map(({ id, what, expected }) => {
-      const observed = this.#observed.get(id);
-      if (observed === undefined) return [what, expected, "(not tried)", ""] as const;
-      return [what, expected, observed, observed === expected ? "ok" : "DIFFERS"] as const;
-    });
-    return tableOf([["what", "expected", "observed", ""], ...cells]);
-  }
-}
-
-/** Columns as wide as their widest cell, and a line below the first row. */
-export function tableOf(lines: readonly (readonly string[])[]): string[] {
-  const widths = (lines[0] ?? []).map((_, column) =>
-    Math.max(...lines.map((cells) => cells[column]?.length ?? 0)),
-  );
-  const text = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  const [head = [], ...body] = lines;
-  return [text(head), text(widths.map((width) => "-".repeat(width))), ...body.map(text)];
 }

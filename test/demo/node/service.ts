@@ -1,5 +1,5 @@
 // A Service as kube-proxy makes one on a node: a destination rewritten before routing.
-import { must } from "../ground/index.ts";
+import { must } from "../../ground/index.ts";
 
 export interface Service {
   readonly address: string;

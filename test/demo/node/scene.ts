@@ -14,7 +14,7 @@ import {
   type Network,
   type Pod,
   type Vpc,
-} from "../ground/index.ts";
+} from "../../ground/index.ts";
 import { database, startDatabase, type Database } from "./database.ts";
 import type { Options } from "./options.ts";
 import { createService, removeService } from "./service.ts";

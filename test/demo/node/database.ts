@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { appendFile, chmod, chown, readdir } from "node:fs/promises";
 import path from "node:path";
-import { exec, eventually, inNetns, must, type Netns, type Outcome } from "../ground/index.ts";
+import { exec, eventually, inNetns, must, type Netns, type Outcome } from "../../ground/index.ts";
 
 const versions = "/usr/lib/postgresql";
 /** PostgreSQL will not run as root; Debian's package makes this user. */

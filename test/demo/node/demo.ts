@@ -1,9 +1,9 @@
 /**
  * Security groups that decide who reaches a real PostgreSQL, on the kernel this runs on:
  *
- *     node test/demo/demo.ts [--datapath direct|routed] [--mode strict|standard]
+ *     node test/demo/node/demo.ts [--datapath direct|routed] [--mode strict|standard]
  *
- * Run as root where eth0 and eth1 are free names and the kernel has 8021q: in a guest, as `make demo` does.
+ * Run as root where eth0 and eth1 are free names and the kernel has 8021q: in a guest, as `make demo-node` does.
  * Exits 0 when everything came out as expected, 1 when something differed or failed, 2 for wrong arguments.
  *
  * --plan           says what is expected of this datapath and mode, and ends
@@ -23,9 +23,10 @@ import {
   type Port,
   type Pod,
   type Snapshot,
-} from "../ground/index.ts";
+} from "../../ground/index.ts";
 import { ask, query } from "./database.ts";
-import { expectationsOf, Outcomes, tableOf, words, type ExpectationId, type Way } from "./expectations.ts";
+import { Outcomes } from "../outcomes.ts";
+import { expectationsOf, words, type ExpectationId, type Way } from "./expectations.ts";
 import { parseOptions, UsageError, type Options } from "./options.ts";
 import { httpProbe, tcpProbe } from "./probe.ts";
 import {
@@ -42,12 +43,16 @@ import {
   type PodName,
   type Scene,
 } from "./scene.ts";
-import { Interrupted, Story } from "./story.ts";
+import { Interrupted, Story } from "../story.ts";
+import { tableOf } from "../table.ts";
 
 const names = ["catalog", "reports", "plain"] as const;
 const recordsDirectory = "/run/branchline/attachments";
 /** libpq's patience with a connection that never comes, in seconds. */
 const patience = 4;
+
+/** Shorter than the guest's own limit. */
+const LIMIT_SECONDS = 540;
 
 /** A call of the chain may take its time in a guest on a busy machine. */
 const chain = { timeout: 150_000 } as const;
@@ -67,7 +72,7 @@ interface Stage {
 interface Performance {
   readonly options: Options;
   readonly story: Story;
-  readonly outcomes: Outcomes;
+  readonly outcomes: Outcomes<ExpectationId>;
   readonly cleanUp: CleanUp;
   /** A directory for what the plugins keep; gone afterwards. */
   readonly scratch: string;
@@ -362,7 +367,7 @@ async function main(options: Options): Promise<number> {
     return 0;
   }
 
-  using story = new Story();
+  using story = new Story(LIMIT_SECONDS);
   const cleanUp = new CleanUp();
   story.print(`${intro}, on Linux ${release()}`);
   const scratch = await mkdtemp(path.join(tmpdir(), "branchline-demo-"));
