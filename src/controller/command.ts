@@ -34,6 +34,12 @@ const USAGE = `branchline controller: gives nodes their trunks and pods their br
   --lease-duration DURATION   2s to 2m (15s)
   --cooldown DURATION         from a pod's end to its branch's release, from 30s; the ConfigMap kube-system/amazon-vpc-cni's
                               branch-eni-cooldown counts more (60s)
+  --warm-target N             branches that wait without a pod on each node that has or had one with a branch; 0: none (2)
+  --warm-share PERCENT        of --eni-quota, and of a subnet's free addresses, at most so many wait (10)
+  --eni-quota N               the account's quota of network interfaces in the Region (5000)
+  --recycle off|same-groups|across-groups
+                              a branch whose pod has ended waits for a pod of the same namespace and the same groups; or of
+                              other groups too, whom connections that EC2 still tracks can reach (same-groups)
   --refused evict|report      pods that their agent refused because they ask for no branch (evict)
   --escaped evict|report      pods that run without their branch (evict)
   --rate API=SIZE/PERSECOND   EC2's bucket for an API, where your account has another; may be given several times
@@ -58,6 +64,10 @@ const FLAGS = {
   "lease-namespace": { type: "string" },
   "lease-duration": { type: "string", default: "15s" },
   cooldown: { type: "string", default: "60s" },
+  "warm-target": { type: "string", default: "2" },
+  "warm-share": { type: "string", default: "10" },
+  "eni-quota": { type: "string", default: "5000" },
+  recycle: { type: "string", default: "same-groups" },
   refused: { type: "string", default: "evict" },
   escaped: { type: "string", default: "evict" },
   rate: { type: "string", multiple: true, default: [] as string[] },
@@ -145,6 +155,12 @@ async function readOptions(
       vpc,
       mode,
       cooldownMs,
+      warm: {
+        target: numberOf("--warm-target", flags["warm-target"], 0, 120),
+        share: numberOf("--warm-share", flags["warm-share"], 0, 100) / 100,
+        quota: numberOf("--eni-quota", flags["eni-quota"], 1, 10_000_000),
+        recycle: oneOf("--recycle", flags.recycle, ["off", "same-groups", "across-groups"]),
+      },
       lease: isElected ? { namespace, name: "branchline-controller", durationMs } : undefined,
       webhook: webhookOf(flags["webhook-listen"] ?? (mode === "eks" ? "" : ":9443"), {
         url: flags["webhook-url"],
@@ -165,6 +181,12 @@ function durationOf(flag: string, text: string, least: number, most: number): nu
   const value = readDuration(text);
   if (value !== undefined && value >= least && value <= most) return value;
   throw new UsageError(`${flag} ${quote(text)} is no duration from ${least / 1000}s to ${most / 1000}s`);
+}
+
+function numberOf(flag: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,8}$/.test(text) ? Number(text) : -1;
+  if (value >= least && value <= most) return value;
+  throw new UsageError(`${flag} ${quote(text)} is no whole number from ${least} to ${most}`);
 }
 
 function listenOf(flag: string, value: string): Listen {

@@ -25,6 +25,8 @@ import type { Ports } from "./ports.ts";
 import { subnetsOf } from "./subnets.ts";
 import type { Settings } from "./view.ts";
 import { trunksAllowedBy } from "./trunks-allowed.ts";
+import { WarmBook } from "./warm/book.ts";
+import { FreeAddresses } from "./warm/free-addresses.ts";
 import { Workers } from "./workers.ts";
 
 /** EC2 describes everything anew after so long, to find what nobody knows of; sooner what was seen once. */
@@ -49,6 +51,7 @@ export class Controller {
   private readonly configMaps: ConfigMaps;
   private readonly queue: Queue;
   private readonly workers: Workers;
+  private readonly freeAddresses: FreeAddresses;
   private readonly recorder: Recorder;
   private readonly evictions: Evictions;
   private readonly election: LeaderElection | undefined;
@@ -72,12 +75,17 @@ export class Controller {
     const cache = { client, timer, random, warn };
     this.configMaps = new ConfigMaps(cache, options.cooldownMs, () => this.everything());
     const { configMaps } = this;
+    this.freeAddresses = new FreeAddresses(port, timer);
+    const { share, quota, target, recycle } = options.warm;
+    const freeAddresses = (subnet: string) => this.freeAddresses.of(subnet);
+    const book = new WarmBook({ share, quota, freeAddresses });
     const settings: Settings = {
       cluster,
       mode,
       get cooldownMs() {
         return configMaps.cooldownMs;
       },
+      warm: { target, recycle, life: identity, room: (subnet) => book.room(subnet) },
       limitsOf: (type) => configMaps.limitsOf(type),
     };
     this.observed = new Observed(cache, (instance) => this.queue.add(instance));
@@ -106,6 +114,7 @@ export class Controller {
       moment: () => ({ now: timer.now(), random }),
       changed: () => this.queue.add(instance),
       note: (note) => this.note(instance, note),
+      learned: (ledger) => book.note(ledger),
       ended: (action, milliseconds, failure) => this.actionEnded(instance, action, milliseconds, failure),
       mayAct: () => this.mayAct(),
       signal,
@@ -176,6 +185,9 @@ export class Controller {
         this.election === undefined ? "without a Lease" : "holds the Lease",
       );
       running.push(this.evictions.run(signal), this.keepDescribing(signal));
+      if (this.options.mode === "standalone" && this.options.warm.target > 0) {
+        running.push(this.freeAddresses.keep(signal, (message) => this.options.log("warn", message)));
+      }
       const reason = await Promise.race([ended, this.lost.promise]);
       return typeof reason === "string" ? `the Lease is lost: ${reason}` : undefined;
     } catch (error) {
@@ -362,7 +374,7 @@ export class Controller {
   }
 
   private branchesByState(): ReadonlyMap<string, number> {
-    const states = ["created", "associated", "assigned", "found", "cooling", "releasing"];
+    const states = ["created", "associated", "assigned", "found", "cooling", "releasing", "warming", "warm"];
     const counts = new Map(states.map((state) => [state, 0]));
     for (const { ledger } of this.workers.all()) {
       for (const { state } of ledger.branches.values()) counts.set(state, (counts.get(state) ?? 0) + 1);

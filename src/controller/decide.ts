@@ -9,6 +9,7 @@ import { decideTrunk } from "./nodes/trunk.ts";
 import { decideTrunkAnnotation } from "./nodes/trunk-annotation.ts";
 import { decideBranches } from "./pods/branches.ts";
 import { decideReleases } from "./pods/releases.ts";
+import { decideWarm } from "./warm/warm.ts";
 import type { View } from "./view.ts";
 
 /** A part of the decision. Each looks at the whole view, and none at what another decides. */
@@ -24,6 +25,7 @@ const DECIDERS: readonly Decider[] = [
   decideTrunkAnnotation,
   decideTaint,
   decideReleases,
+  decideWarm,
   decideStrayTrunks,
 ];
 

@@ -3,7 +3,7 @@ import { Ec2CallError } from "../ec2/error.ts";
 import type { NetworkInterface, TrunkAssociation } from "../ec2/types.ts";
 import type { DescribedBranch, DescribedTrunk, Description } from "./description.ts";
 import { clusterFilters, instanceOf, vlanOfTags } from "../ec2/eni-tags.ts";
-import { podOfTags } from "./tags.ts";
+import { homeOfTags, podOfTags } from "./tags.ts";
 import type { Ports } from "./ports.ts";
 import { readEni } from "./read-eni.ts";
 
@@ -68,6 +68,7 @@ async function branchOf(
     vlan: association?.vlan ?? vlanOfTags(eni.tags),
     association: association?.id,
     pod: podOfTags(eni.tags),
+    home: homeOfTags(eni.tags, eni.groups),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { PodName } from "./facts.ts";
-import { type Branch, type Eni, type Ledger, type Trunk, withEntry } from "./ledger.ts";
+import { type Branch, type Eni, type Home, type Ledger, type Trunk, withEntry } from "./ledger.ts";
+import { withDescribedGroups } from "./warm/described-groups.ts";
 
 /** What EC2 describes of an instance: all its branches and its trunk, by their tags. */
 export interface Description {
@@ -15,6 +16,8 @@ export interface DescribedBranch {
   /** Undefined also when EC2 does not tell of associations. */
   readonly association: string | undefined;
   readonly pod: PodName | undefined;
+  /** As its tags say, if it has the groups that it was made with. */
+  readonly home: Home | undefined;
 }
 
 export interface DescribedTrunk {
@@ -63,12 +66,13 @@ export function withDescription(ledger: Ledger, description: Description, now: n
 }
 
 /** Its creation is under way: the answer tells more. */
-function isBeingMade({ requests }: Ledger, { pod, vlan }: DescribedBranch): boolean {
-  const making = pod && requests.get(pod.uid)?.making;
+function isBeingMade({ requests, warm }: Ledger, { pod, vlan }: DescribedBranch): boolean {
+  if (pod === undefined) return vlan !== undefined && warm.making.has(vlan);
+  const making = requests.get(pod.uid)?.making;
   return making !== undefined && making.vlan === vlan;
 }
 
-function found({ eni, vlan, association, pod }: DescribedBranch, now: number): Branch {
+function found({ eni, vlan, association, pod, home }: DescribedBranch, now: number): Branch {
   return {
     state: "found",
     eni,
@@ -77,6 +81,8 @@ function found({ eni, vlan, association, pod }: DescribedBranch, now: number): B
     pod,
     until: undefined,
     areGroupsSure: false,
+    home,
+    wasWarm: false,
     // Perhaps a moment ago, by a controller that has ended since.
     mayBeAnnotated: true,
     seen: 1,
@@ -92,17 +98,16 @@ function merged(branch: Branch, one: DescribedBranch | undefined, askedAt: numbe
     if (askedAt - branch.since < YOUNG_MS) return branch;
     const missing = branch.missing + 1;
     // Whoever has deleted it: there is nothing left to release.
-    const isOver = branch.state === "found" || branch.state === "cooling" || branch.state === "releasing";
+    const isOver = ["found", "cooling", "releasing", "warm"].includes(branch.state);
     return isOver && missing >= MISSING ? undefined : { ...branch, missing };
   }
   const seen = branch.seen === "own" ? "own" : branch.seen + 1;
   // After our own disassociation a description may still show what was before.
-  const isOurs = branch.state === "releasing" || branch.state === "created";
+  const isOurs = branch.state === "releasing" || branch.state === "created" || branch.state === "warming";
   return {
-    ...branch,
+    ...withDescribedGroups(branch, one, askedAt),
     seen,
     missing: 0,
-    eni: branch.eni.subnet.id === "" ? one.eni : branch.eni,
     pod: branch.pod ?? one.pod,
     association: isOurs ? branch.association : (branch.association ?? one.association),
     vlan: isOurs || one.association === undefined ? branch.vlan : one.vlan,

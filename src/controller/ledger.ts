@@ -34,6 +34,7 @@ export interface Ledger {
   readonly capacityAt: number | undefined;
   /** Of acts on the node's objects, by the act. */
   readonly retries: ReadonlyMap<string, Retry>;
+  readonly warm: WarmLedger;
 }
 
 export interface Subnet {
@@ -93,6 +94,39 @@ export interface AttachedTrunk {
   readonly goesWithInstance: boolean;
 }
 
+/** What is known of warm branches beside the branches themselves. */
+export interface WarmLedger {
+  /** Groups of pods that the instance has or had lately, by namespace and groups: the newest last. */
+  readonly recent: ReadonlyMap<string, RecentSet>;
+  /** Since when there have been fewer warm ones than there should be. */
+  readonly lackingSince: number | undefined;
+  /** Those that are being made, by VLAN id; they stay while it is not known whether they were made. */
+  readonly making: ReadonlyMap<number, WarmMaking>;
+  /** How many have been begun: part of the ClientToken. */
+  readonly begun: number;
+}
+
+export interface RecentSet {
+  readonly namespace: string;
+  readonly groups: readonly string[];
+  /** When a pod had it last. */
+  readonly at: number;
+}
+
+export interface WarmMaking {
+  readonly namespace: string;
+  readonly groups: readonly string[];
+  readonly attempt: number;
+  readonly retry: Retry | undefined;
+}
+
+/** Whose pods may have a branch again. */
+export interface Home {
+  readonly namespace: string;
+  /** It may have had several sets of groups while pods had it. */
+  readonly isOpen: boolean;
+}
+
 /** A branch's ENI as EC2 describes it. */
 export interface Eni {
   readonly id: string;
@@ -115,7 +149,11 @@ export type BranchState =
   /** Its pod is known to be gone; packets may still be under way until `until`. */
   | "cooling"
   /** To be disassociated, if it is associated, and deleted. */
-  | "releasing";
+  | "releasing"
+  /** Made ahead, and not associated as far as we know. */
+  | "warming"
+  /** On its VLAN, with its groups, without a pod: the next one of its namespace and groups gets it. */
+  | "warm";
 
 export interface Branch {
   readonly state: BranchState;
@@ -130,6 +168,10 @@ export interface Branch {
   readonly until: number | undefined;
   /** EC2 has its groups as the ledger says: we have given them, and had the answer. */
   readonly areGroupsSure: boolean;
+  /** Undefined: not known, or it has had other groups while a pod had it, so that no other pod may have it. */
+  readonly home: Home | undefined;
+  /** It has been warm: EC2 may still track connections of a pod that had it before. */
+  readonly wasWarm: boolean;
   /** The annotation has been sent, by us or a controller before us: its pod may have it. */
   readonly mayBeAnnotated: boolean;
   /** Of descriptions that have shown it; we have made it ourselves: `own`. */
@@ -170,6 +212,7 @@ export function emptyLedger(instance: string): Ledger {
     lookedAt: undefined,
     capacityAt: undefined,
     retries: new Map(),
+    warm: { recent: new Map(), lackingSince: undefined, making: new Map(), begun: 0 },
   };
 }
 
@@ -204,6 +247,7 @@ export function takenVlans(ledger: Ledger): ReadonlySet<number> {
   const taken = new Set<number>(ledger.blocked.keys());
   for (const { vlan } of ledger.branches.values()) if (vlan !== undefined) taken.add(vlan);
   for (const { making } of ledger.requests.values()) if (making !== undefined) taken.add(making.vlan);
+  for (const vlan of ledger.warm.making.keys()) taken.add(vlan);
   return taken;
 }
 

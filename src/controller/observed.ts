@@ -116,6 +116,7 @@ export class Observed {
       pods: pods.filter(matters).map((pod) => this.podFacts(pod)),
       isComplete: this.isComplete,
       areGroupsCurrent: this.areGroupsCurrent,
+      policyGroups: (namespace) => this.byNamespace.of(namespace).map(({ groups }) => groups),
     };
   }
 

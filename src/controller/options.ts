@@ -2,6 +2,7 @@ import type { Budgets } from "../ec2/budget.ts";
 import type { EndedCall, Ec2Port } from "../ec2/port.ts";
 import type { KubernetesClient } from "../kubernetes/client.ts";
 import type { Timer } from "../sys/timer.ts";
+import type { WarmSettings } from "./view.ts";
 import type { LogFields, LogLevel } from "../text/log-line.ts";
 
 /** Where the webhook is served, and where API servers find it. */
@@ -30,6 +31,16 @@ export interface ControllerOptions {
   readonly mode: "standalone" | "eks";
   /** Unless a ConfigMap says otherwise. */
   readonly cooldownMs: number;
+  /** Branches without a pod, kept for the next one. */
+  readonly warm: {
+    /** On each node that has or had a pod with a branch. */
+    readonly target: number;
+    /** Of `quota` and of a subnet's free addresses, at most: from 0 to 1. */
+    readonly share: number;
+    /** Interfaces that the account may have in the Region. */
+    readonly quota: number;
+    readonly recycle: WarmSettings["recycle"];
+  };
   /** Undefined: it acts without a Lease. */
   readonly lease:
     { readonly namespace: string; readonly name: string; readonly durationMs: number } | undefined;

@@ -26,8 +26,9 @@ export function podPort(client: KubernetesClient): PodPort {
         throw error;
       }
     },
-    async isClaimed(eni, signal) {
-      const { items } = await client.list(SEEN_PODS, {}, signal);
+    async isClaimed(eni, node, signal) {
+      const scope = node === undefined ? {} : { fieldSelector: `spec.nodeName=${node}` };
+      const { items } = await client.list(SEEN_PODS, scope, signal);
       return items.some(
         ({ claim, isFinished }) => !isFinished && typeof claim === "object" && claim.eniId === eni,
       );

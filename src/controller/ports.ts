@@ -42,8 +42,8 @@ export interface PodPort {
   annotate(pod: PodName, hasAnnotations: boolean, text: string, signal: AbortSignal): Promise<void>;
   /** Undefined: there is no pod of this UID. */
   read(pod: PodName, signal: AbortSignal): Promise<PodNow | undefined>;
-  /** Whether an annotation of any pod of the cluster names the ENI. */
-  isClaimed(eni: string, signal: AbortSignal): Promise<boolean>;
+  /** Whether an annotation of any pod of the node, or without one of the cluster, names the ENI. */
+  isClaimed(eni: string, node: string | undefined, signal: AbortSignal): Promise<boolean>;
 }
 
 export interface NodePort {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createdAt, instanceOf, isOfCluster, trunkOf, vlanOfTags } from "../ec2/eni-tags.ts";
-import { branchTags, podOfTags, tokenOf } from "./tags.ts";
+import { branchTags, CHANGED_TAG, homeOfTags, podOfTags, tokenOf } from "./tags.ts";
 
 const POD = "branchline.dev/pod";
 const UID = "branchline.dev/pod-uid";
@@ -8,7 +8,7 @@ const VLAN = "vpcresources.k8s.aws/vlan-id";
 const pod = { namespace: "shop", name: "web-0", uid: "u-1" };
 const tags = branchTags(
   "one",
-  { instance: "i-1", trunk: "eni-t", vlan: 7, pod },
+  { instance: "i-1", trunk: "eni-t", vlan: 7, owner: pod, groups: ["sg-a", "sg-b"], isOpen: false },
   { team: "a", [POD]: "x/y" },
 );
 
@@ -20,6 +20,27 @@ it("is read as it was written, whatever tags the node adds", () => {
   expect(isOfCluster(tags, "one")).toBe(true);
   expect(isOfCluster(tags, "on")).toBe(false);
   expect(tags).toMatchObject({ team: "a" });
+});
+
+const warm = { instance: "i-1", trunk: "eni-t", vlan: 7, owner: "shop", groups: ["sg-a"], isOpen: false };
+const more = { [POD]: "bank/x", [UID]: "u-2", "branchline.dev/groups": "any" };
+const home = { namespace: "shop", isOpen: false };
+
+it.each([
+  ["of its pod's namespace", tags, ["sg-b", "sg-a"], home],
+  ["of the namespace that it was made for", branchTags("one", warm, {}), ["sg-a"], home],
+  ["whatever tags the node adds", branchTags("one", warm, more), ["sg-a"], home],
+  ["for all groups", branchTags("one", { ...warm, isOpen: true }, {}), ["sg-x"], { ...home, isOpen: true }],
+  ["nobody's with other groups than it was made with", tags, ["sg-a"], undefined],
+  [
+    "nobody's once its groups were changed under a pod",
+    { ...tags, [CHANGED_TAG]: "" },
+    ["sg-a", "sg-b"],
+    undefined,
+  ],
+  ["nobody's if AWS's controller has made it", { [VLAN]: "7" }, ["sg-a"], undefined],
+])("has a home %s", (_what, all, groups, expected) => {
+  expect(homeOfTags(all, groups)).toEqual(expected);
 });
 
 it.each([

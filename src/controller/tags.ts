@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { INSTANCE_TAG, OWNER, OWNER_TAG, TRUNK_TAG, VLAN_TAG, clusterTag } from "../ec2/eni-tags.ts";
 import type { Tags } from "../ec2/types.ts";
 import type { PodName } from "./facts.ts";
+import type { Home } from "./ledger.ts";
 
 /** Tags, descriptions and tokens of what we make: AWS's controller's, so that its tools and ours find each other's. */
 
@@ -11,23 +12,66 @@ export const BRANCH_DESCRIPTION = "aws-k8s-branch-eni";
 /** Ours: whose branch it was made for. */
 const POD_TAG = "branchline.dev/pod";
 const POD_UID_TAG = "branchline.dev/pod-uid";
+/** The namespace that a branch was made ahead for. */
+const WARM_TAG = "branchline.dev/warm-for";
+/** A digest of the groups that it was made with, or `any`: pods of several sets of groups may have had it. */
+const GROUPS_TAG = "branchline.dev/groups";
+const ANY = "any";
+/** Its groups were changed under a living pod. To be written before they are. */
+export const CHANGED_TAG = "branchline.dev/groups-changed";
 
 export function trunkTags(cluster: string, instance: string, more: Tags) {
   return { ...more, [OWNER_TAG]: OWNER, [clusterTag(cluster)]: "owned", [INSTANCE_TAG]: instance };
 }
 
+/** `owner`: the pod that it is made for, or the namespace for whose next pod it is made ahead. */
 export function branchTags(
   cluster: string,
-  { instance, trunk, vlan, pod }: { instance: string; trunk: string; vlan: number; pod: PodName },
+  {
+    instance,
+    trunk,
+    vlan,
+    owner,
+    groups,
+    isOpen,
+  }: {
+    readonly instance: string;
+    readonly trunk: string;
+    readonly vlan: number;
+    readonly owner: PodName | string;
+    readonly groups: readonly string[];
+    readonly isOpen: boolean;
+  },
   more: Tags,
-) {
+): Tags {
+  // What the tags say of pods is ours alone to say.
+  const others = Object.entries(more).filter(([key]) => !key.startsWith("branchline.dev/"));
   return {
-    ...trunkTags(cluster, instance, more),
+    ...trunkTags(cluster, instance, Object.fromEntries(others)),
     [TRUNK_TAG]: trunk,
     [VLAN_TAG]: String(vlan),
-    [POD_TAG]: `${pod.namespace}/${pod.name}`,
-    [POD_UID_TAG]: pod.uid,
+    [GROUPS_TAG]: isOpen ? ANY : digestOf(groups),
+    ...(typeof owner === "string"
+      ? { [WARM_TAG]: owner }
+      : { [POD_TAG]: `${owner.namespace}/${owner.name}`, [POD_UID_TAG]: owner.uid }),
   };
+}
+
+/**
+ * Whose pods may have a branch again, as its tags say: a controller before us has made it, for this namespace, and while
+ * pods had it, it never had other groups than `groups`, which it has now. Undefined when that cannot be known.
+ */
+export function homeOfTags(tags: Tags, groups: readonly string[]): Home | undefined {
+  const namespace = podOfTags(tags)?.namespace ?? tags[WARM_TAG];
+  const made = tags[GROUPS_TAG];
+  if (namespace === undefined || namespace === "" || made === undefined) return undefined;
+  if (made === ANY) return { namespace, isOpen: true };
+  if (CHANGED_TAG in tags || made !== digestOf(groups)) return undefined;
+  return { namespace, isOpen: false };
+}
+
+function digestOf(groups: readonly string[]): string {
+  return tokenOf("groups", ...groups.toSorted());
 }
 
 /** Whose branch it was made for, as its tags say; undefined without them, as of AWS's controller. */

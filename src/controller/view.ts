@@ -15,8 +15,21 @@ export interface Settings {
   readonly mode: "standalone" | "eks";
   /** Milliseconds from a pod's end to its branch's release. */
   readonly cooldownMs: number;
+  readonly warm: WarmSettings;
   /** Undefined: nothing is known of the type. */
   readonly limitsOf: (type: string) => TypeLimits | undefined;
+}
+
+/** Branches without a pod that are kept for the next one. */
+export interface WarmSettings {
+  /** On each node that has or had a pod with a branch. */
+  readonly target: number;
+  /** Whether one that a pod has had is kept: for pods of the same groups alone, or for all of its namespace. */
+  readonly recycle: "off" | "same-groups" | "across-groups";
+  /** Of this process and no other: part of ClientTokens. */
+  readonly life: string;
+  /** How many more of all nodes there may be in a subnet; below 0: so many less. Undefined: not known yet. */
+  readonly room: (subnet: string) => number | undefined;
 }
 
 /** All that is decided by, for one instance. */
@@ -34,6 +47,8 @@ export interface View {
   readonly isComplete: boolean;
   /** Changes of policies and ServiceAccounts come as they are made: what the pods' groups are is known as of now. */
   readonly areGroupsCurrent: boolean;
+  /** The groups of each policy of a namespace. */
+  readonly policyGroups: (namespace: string) => readonly (readonly string[])[];
   /** Subjects of actions under way. */
   readonly busy: ReadonlySet<string>;
 }

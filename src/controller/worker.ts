@@ -6,6 +6,7 @@ import { emptyLedger, type Ledger } from "./ledger.ts";
 import type { Failure, Moment } from "./moment.ts";
 import { withClaims } from "./pods/claims.ts";
 import { tidied } from "./pods/tidy.ts";
+import { withRecent } from "./warm/recent.ts";
 import type { Ports } from "./ports.ts";
 import type { Settings, View } from "./view.ts";
 
@@ -17,6 +18,8 @@ export interface WorkerOptions {
   /** Something has changed: a pass is due. */
   readonly changed: () => void;
   readonly note: (note: Note) => void;
+  /** The ledger is another now. */
+  readonly learned: (ledger: Ledger) => void;
   /** Of each action: how long it took in milliseconds, and why it failed, if it did. */
   readonly ended: (action: Action, milliseconds: number, failure: Failure | undefined) => void;
   /** Whether an action may begin: not any more once the lease may be lost. */
@@ -34,16 +37,16 @@ export type Facts = Omit<View, "settings" | "ledger" | "busy">;
  */
 export class Worker {
   private readonly options: WorkerOptions;
-  private known: Ledger;
+  private current: Ledger;
   private readonly running = new Map<string, Promise<void>>();
 
   constructor(options: WorkerOptions) {
     this.options = options;
-    this.known = emptyLedger(options.instance);
+    this.current = emptyLedger(options.instance);
   }
 
   get ledger(): Ledger {
-    return this.known;
+    return this.current;
   }
 
   /** Whether nothing is under way. */
@@ -61,7 +64,8 @@ export class Worker {
     const { settings, moment, note, mayAct } = this.options;
     const { now } = moment();
     const busy = new Set(this.running.keys());
-    this.known = tidied(withClaims(this.known, facts.pods, now), { ...facts, busy }, now);
+    const tidy = tidied(withClaims(this.known, facts.pods, now), { ...facts, busy }, now);
+    this.known = withRecent(tidy, { ...facts, settings, busy }, now);
     const view = { ...facts, settings, ledger: this.known, busy };
     const { actions, notes, wakeAt } = decide(view, now);
     for (const one of notes) note(one);
@@ -72,6 +76,15 @@ export class Worker {
   /** Resolved when all that is under way has ended. */
   async whenIdle(): Promise<void> {
     while (this.running.size > 0) await Promise.all(this.running.values());
+  }
+
+  private get known(): Ledger {
+    return this.current;
+  }
+
+  private set known(ledger: Ledger) {
+    this.current = ledger;
+    this.options.learned(ledger);
   }
 
   private begin(action: Action): void {

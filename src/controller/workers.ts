@@ -1,5 +1,5 @@
 import type { Description } from "./description.ts";
-import { isCertain } from "./pods/releases.ts";
+import { isCertain } from "./pods/certain.ts";
 import { Worker, type WorkerOptions } from "./worker.ts";
 
 /** The workers of all instances: those of Nodes, and those that EC2 still has something of. */

@@ -5,7 +5,7 @@ import { canonical } from "../../src/controller/canonical.ts";
 import type { NodePort, PodNow, PodPort } from "../../src/controller/ports.ts";
 
 export interface SimulatedPod extends PodName {
-  /** Which policy selects it. */
+  /** Which policy of its namespace selects it. */
   readonly policy: string;
   isFinished: boolean;
   annotation: string | undefined;
@@ -13,6 +13,7 @@ export interface SimulatedPod extends PodName {
 
 export interface ClusterState {
   readonly pods: Map<string, SimulatedPod>;
+  /** By namespace and name, with a slash between. */
   readonly policies: Map<string, readonly string[]>;
   node: NodeFacts | undefined;
   cniNode: CniNodeFacts | undefined;
@@ -30,6 +31,8 @@ export class Cluster {
   /** Heard of every annotation that is written, before it is. */
   onAnnotate: (pod: SimulatedPod, text: string) => void = () => undefined;
   onProof: (uid: string) => void = () => undefined;
+  /** Heard of each list of all pods that is looked through for an ENI. */
+  onList: (eni: string) => void = () => undefined;
   onRead: (uid: string) => void = () => undefined;
 
   constructor(node: NodeFacts) {
@@ -73,9 +76,9 @@ export class Cluster {
     };
   }
 
-  createPod(name: string, policy: string): void {
+  createPod(name: string, namespace: string, policy: string): void {
     const uid = `uid-${(this.uids += 1)}`;
-    const pod = { namespace: "shop", name, uid, policy, isFinished: false, annotation: undefined };
+    const pod = { namespace, name, uid, policy, isFinished: false, annotation: undefined };
     this.change(({ pods }) => pods.set(name, { ...pod }));
   }
 
@@ -125,10 +128,12 @@ export class Cluster {
           }
         );
       },
-      isClaimed: async (eni) =>
-        [...this.truth.pods.values()].some(
+      isClaimed: async (eni) => {
+        this.onList(eni);
+        return [...this.truth.pods.values()].some(
           ({ annotation, isFinished }) => !isFinished && claimOf(annotation)?.eniId === eni,
-        ),
+        );
+      },
     };
   }
 
@@ -181,8 +186,8 @@ export class Cluster {
       hasAnnotations: pod.annotation !== undefined,
       claim: claimOf(pod.annotation),
       groups: {
-        groups: this.cache.policies.get(pod.policy) ?? [],
-        selecting: [pod.policy],
+        groups: this.cache.policies.get(`${pod.namespace}/${pod.policy}`) ?? [],
+        selecting: [`${pod.namespace}/${pod.policy}`],
         undecided: [],
         passedOver: [],
       },

@@ -2,7 +2,8 @@ import { describeAll } from "../../src/controller/describe.ts";
 import type { Facts } from "../../src/controller/worker.ts";
 import { Worker } from "../../src/controller/worker.ts";
 import type { Ports } from "../../src/controller/ports.ts";
-import type { Settings } from "../../src/controller/view.ts";
+import type { Settings, WarmSettings } from "../../src/controller/view.ts";
+import { WarmBook } from "../../src/controller/warm/book.ts";
 import { Ec2CallError } from "../../src/ec2/error.ts";
 import { KubernetesError } from "../../src/kubernetes/error.ts";
 import { Random } from "../../src/simulator/model/random.ts";
@@ -49,6 +50,16 @@ export const STEP_KINDS = [
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
+/** What a run has of warm branches. */
+export interface WarmPlay {
+  readonly target: number;
+  /** How many the account's share allows. */
+  readonly share: number;
+  readonly recycle: WarmSettings["recycle"];
+}
+
+export const NOT_WARM: WarmPlay = { target: 0, share: 0, recycle: "off" };
+
 interface Call {
   readonly port: string;
   readonly method: string;
@@ -66,6 +77,7 @@ export class Player {
   readonly rules: Rules;
   readonly bugs: string[] = [];
   private readonly random: Random;
+  private readonly warm: WarmPlay;
   private calls: Call[] = [];
   private worker: Worker;
   private abort = new AbortController();
@@ -73,8 +85,14 @@ export class Player {
   private isDescribing = false;
   private time = 0;
   private taken = 0;
+  private lives = 0;
 
-  constructor(seed: number, lag: { readonly describe: number; readonly create: number }) {
+  constructor(
+    seed: number,
+    lag: { readonly describe: number; readonly create: number },
+    warm: WarmPlay = NOT_WARM,
+  ) {
+    this.warm = warm;
     this.random = new Random(seed);
     this.cloud = new Cloud(seed, TYPE, () => START + this.time);
     this.cluster = new Cluster({
@@ -95,11 +113,20 @@ export class Player {
     this.rules = new Rules(
       this.cloud,
       this.cluster,
-      { cluster: CLUSTER, cooldownMs: COOLDOWN_MS, limit: LIMIT },
+      {
+        cluster: CLUSTER,
+        cooldownMs: COOLDOWN_MS,
+        limit: LIMIT,
+        warm: { ...warm, most: Math.min(warm.target, warm.share) },
+      },
       () => this.time,
     );
-    this.cluster.change(({ policies }) => void policies.set("web", [this.group(0)]));
-    this.cluster.change(({ policies }) => void policies.set("db", [this.group(1), this.group(2)]));
+    for (const namespace of warm.target > 0 ? ["shop", "bank"] : ["shop"]) {
+      this.cluster.change(({ policies }) => void policies.set(`${namespace}/web`, [this.group(0)]));
+      this.cluster.change(
+        ({ policies }) => void policies.set(`${namespace}/db`, [this.group(1), this.group(2)]),
+      );
+    }
     this.worker = this.newWorker();
   }
 
@@ -144,7 +171,9 @@ export class Player {
     const { pods, policies } = this.cluster.truth;
     const { interfaces } = this.cloud.simulator.world;
     const living = [...pods.values()].filter(({ isFinished }) => !isFinished);
-    const wanted = living.filter(({ policy }) => (policies.get(policy) ?? []).length > 0);
+    const wanted = living.filter(
+      ({ namespace, policy }) => (policies.get(`${namespace}/${policy}`) ?? []).length > 0,
+    );
     const selected = new Set(wanted.map(({ uid }) => uid));
     const missing = wanted.filter(({ annotation }) => annotation === undefined);
     const has = [...pods.values()].filter(
@@ -165,19 +194,34 @@ export class Player {
     const room = LIMIT - this.taken - begun.length;
     const without = has >= room ? [] : missing.map(({ uid }) => `${uid} has no branch`);
     const trunks = ours.filter(({ type }) => type === "trunk");
-    const left = ours
+    const idle = ours
       .filter(({ id, type }) => type !== "trunk" && !used.has(id))
-      .filter((eni) => !waiting.has(podOf(eni)))
-      .map(({ id }) => `${id} is left`);
+      .filter((eni) => !waiting.has(podOf(eni)));
+    const left = idle.length > this.rules.mostWarm ? idle.map(({ id }) => `${id} is left`) : [];
     const capacity = this.cluster.truth.node?.capacity ?? 0;
     return [
       ...without,
       ...(capacity > LIMIT || capacity < room ? [`the capacity is ${capacity} of ${room} to ${LIMIT}`] : []),
       ...left,
+      ...this.lacking(idle.length, room - has),
       ...(trunks.length === 1 && trunks[0]?.attachment?.deleteOnTermination === true
         ? []
         : [`there are ${trunks.length} trunks`]),
     ];
+  }
+
+  /** Warm branches that nobody has made, although pods are there, and slots, and nobody waits for one. */
+  private lacking(warm: number, free: number): string[] {
+    const { pods, policies } = this.cluster.truth;
+    const isServed = [...pods.values()].every(
+      ({ isFinished, annotation }) => isFinished || annotation !== undefined,
+    );
+    const isAlive = [...pods.values()].some(
+      ({ isFinished, namespace, policy }) =>
+        !isFinished && (policies.get(`${namespace}/${policy}`) ?? []).length > 0,
+    );
+    const most = Math.min(this.rules.mostWarm, free);
+    return isServed && isAlive && warm < most ? [`${warm} of ${most} branches are warm`] : [];
   }
 
   /** Takes away all pods, and whoever has taken VLAN ids. */
@@ -206,7 +250,9 @@ export class Player {
       case "create pod": {
         const name = `p${pick % NAMES}`;
         const isThere = this.cluster.truth.pods.has(name);
-        if (!isThere) this.cluster.createPod(name, pick % 2 === 0 ? "web" : "db");
+        // With warm branches there is another namespace, whose policies have the same names, and often the same groups.
+        const [namespace = "", policy = ""] = this.policyOf(pick).split("/");
+        if (!isThere) this.cluster.createPod(name, namespace, policy);
         return;
       }
       case "delete pod":
@@ -214,12 +260,12 @@ export class Player {
       case "end pod":
         return this.endPod(`p${pick % NAMES}`, "finished");
       case "edit policy":
-        return this.setPolicy(pick % 2 === 0 ? "web" : "db", [
+        return this.setPolicy(this.policyOf(pick), [
           this.group(pick % 3),
           ...(pick % 5 === 0 ? [this.group((pick + 1) % 3)] : []),
         ]);
       case "delete policy":
-        return this.setPolicy(pick % 2 === 0 ? "web" : "db", []);
+        return this.setPolicy(this.policyOf(pick), []);
       case "wait":
         this.time += 100 + (pick % 50) * 100;
         return;
@@ -252,6 +298,10 @@ export class Player {
       pods: this.cluster.podFacts(),
       isComplete: this.isComplete,
       areGroupsCurrent: true,
+      policyGroups: (namespace) =>
+        [...this.cluster.cache.policies].flatMap(([policy, groups]) =>
+          policy.startsWith(`${namespace}/`) ? [groups] : [],
+        ),
     };
   }
 
@@ -337,6 +387,14 @@ export class Player {
     else this.cluster.finishPod(name);
   }
 
+  private policyOf(pick: number): string {
+    if (this.warm.target === 0) return pick % 2 === 0 ? "shop/web" : "shop/db";
+    // Of few kinds, so that what one has left another can have.
+    return (
+      ["shop/web", "shop/web", "shop/web", "bank/web", "bank/web", "shop/db"][(pick >> 6) % 6] ?? "shop/web"
+    );
+  }
+
   private setPolicy(policy: string, groups: readonly string[]): void {
     this.cluster.change(({ policies }) => void policies.set(policy, groups));
   }
@@ -366,10 +424,18 @@ export class Player {
   }
 
   private newWorker(): Worker {
+    // A tenth of ten times as many, as the account's share is.
+    const book = new WarmBook({ share: 0.1, quota: this.warm.share * 10, freeAddresses: () => 1_000 });
     const settings: Settings = {
       cluster: CLUSTER,
       mode: "standalone",
       cooldownMs: COOLDOWN_MS,
+      warm: {
+        target: this.warm.target,
+        recycle: this.warm.recycle,
+        life: `life ${(this.lives += 1)}`,
+        room: (subnet) => book.room(subnet),
+      },
       limitsOf: (type) => instanceTypes().get(type),
     };
     const { signal } = this.abort;
@@ -380,6 +446,7 @@ export class Player {
       moment: () => ({ now: this.time, random: () => this.random.next() }),
       changed: () => undefined,
       note: () => undefined,
+      learned: (ledger) => book.note(ledger),
       ended: (_action, _ms, failure) => {
         if (failure?.code === "Bug") this.bugs.push(failure.message);
       },
@@ -411,7 +478,7 @@ export class Player {
             port,
             method: String(name),
             args,
-            basis: this.rules.begins(),
+            basis: this.rules.begins({ method: String(name), args }, this.calls),
             execute,
             resolve,
             reject,

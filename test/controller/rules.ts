@@ -2,9 +2,12 @@ import type { Description } from "../../src/controller/description.ts";
 import type { PodName } from "../../src/controller/facts.ts";
 import type { Ledger } from "../../src/controller/ledger.ts";
 import type { PodNow } from "../../src/controller/ports.ts";
-import { instanceOf, isOfCluster } from "../../src/ec2/eni-tags.ts";
+import type { NewInterface } from "../../src/ec2/types.ts";
+import type { WarmSettings } from "../../src/controller/view.ts";
+import { instanceOf, isOfCluster, vlanOfTags } from "../../src/ec2/eni-tags.ts";
 import type { Cloud } from "./cloud.ts";
 import { claimOf, type Cluster, type SimulatedPod } from "./cluster.ts";
+import { WarmRules } from "./warm-rules.ts";
 
 /** What is known when a call is begun: it may be carried out much later. */
 export interface Basis {
@@ -14,10 +17,18 @@ export interface Basis {
   readonly known: ReadonlySet<string>;
   /** Of these those that were described with a VLAN id, or may have got one since. */
   readonly placed: ReadonlySet<string>;
-  /** UIDs of pods that the API server has said to be gone or finished. */
-  readonly gone: ReadonlySet<string>;
+  /** UIDs of pods that the API server has said to be gone or finished, and when. */
+  readonly gone: ReadonlyMap<string, number>;
   /** UID of a pod → what policies say, as of the cache. */
   readonly groups: ReadonlyMap<string, string>;
+  /** Warm branches as EC2 has them, or is being asked to make: those of which the controller can know that no pod has them. */
+  readonly warm: number;
+}
+
+/** A call to EC2 or to the API server. */
+export interface HeldCall {
+  readonly method: string;
+  readonly args: readonly unknown[];
 }
 
 /** What must hold at every step, judged by the model of EC2 and by the API server's truth, never by the controller's words. */
@@ -29,9 +40,14 @@ export class Rules {
   private readonly cooldownMs: number;
   /** Branches of the trunk. */
   private readonly limit: number;
+  /** Warm branches at the same time. */
+  readonly mostWarm: number;
+  private readonly warm: WarmRules;
   /** ENI → UID of the pod that has it in its annotation, for ever. */
   private readonly annotated = new Map<string, string>();
   private readonly madeEver = new Set<string>();
+  /** Branches that have been taken off their trunk, or are being. */
+  private readonly removed = new Set<string>();
   /** VLAN id → when a pod that had it ended. */
   private readonly endedAt = new Map<number, number>();
   private annotating: Basis | undefined;
@@ -44,7 +60,12 @@ export class Rules {
   constructor(
     cloud: Cloud,
     cluster: Cluster,
-    settings: { readonly cluster: string; readonly cooldownMs: number; readonly limit: number },
+    settings: {
+      readonly cluster: string;
+      readonly cooldownMs: number;
+      readonly limit: number;
+      readonly warm: { readonly most: number; readonly recycle: WarmSettings["recycle"] };
+    },
     now: () => number,
   ) {
     this.cloud = cloud;
@@ -52,8 +73,11 @@ export class Rules {
     this.clusterName = settings.cluster;
     this.cooldownMs = settings.cooldownMs;
     this.limit = settings.limit;
+    this.mostWarm = settings.warm.most;
+    this.warm = new WarmRules(settings.warm.recycle);
     this.now = now;
     cluster.onProof = (uid) => this.life.proofs.set(uid, now());
+    cluster.onList = (eni) => this.life.lists.add(eni);
     cluster.onRead = (uid) => this.life.reads.set(uid, now());
     cluster.onAnnotate = (pod, text) => this.annotate(pod, text);
   }
@@ -79,15 +103,26 @@ export class Rules {
   }
 
   /** What the controller goes by as it begins a call. */
-  begins(): Basis {
+  begins(call: HeldCall, underWay: readonly HeldCall[]): Basis {
+    this.warm.begins(call);
+    if (call.method === "disassociate") {
+      const association = this.cloud.simulator.world.associations.get(String(call.args[0]));
+      if (association !== undefined) this.removed.add(association.branch);
+    }
     const { pods, policies } = this.cluster.cache;
     return {
       at: this.now(),
       made: new Set(this.life.made),
       known: new Set([...this.life.made, ...this.life.seen.keys()]),
       placed: new Set([...this.life.made, ...this.life.placed]),
-      gone: new Set(this.life.gone),
-      groups: new Map([...pods.values()].map(({ uid, policy }) => [uid, sorted(policies.get(policy))])),
+      gone: new Map(this.life.gone),
+      groups: new Map(
+        [...pods.values()].map(({ uid, namespace, policy }) => [
+          uid,
+          sorted(policies.get(`${namespace}/${policy}`)),
+        ]),
+      ),
+      warm: this.idle().filter(({ isCooled }) => isCooled).length + this.warm.creationsIn(underWay),
     };
   }
 
@@ -98,9 +133,9 @@ export class Rules {
         this.annotating = basis;
         return;
       case "setCapacity":
-        return this.capacity(Number(args[1]), basis.gone);
+        return this.capacity(Number(args[1]), basis.gone, basis.at);
       case "createBranch":
-        return this.createBranch(args[0] as { tags: Record<string, string> }, basis.at);
+        return this.createBranch(args[0] as NewInterface, basis);
       case "setGroups":
         return this.notOfLiving(String(args[0]), "given other groups");
       case "disassociate": {
@@ -117,16 +152,17 @@ export class Rules {
   answered(method: string, args: readonly unknown[], result: unknown): void {
     if (method !== "read") return;
     const now = result as PodNow | undefined;
-    if (now === undefined || now.isFinished) this.life.gone.add((args[0] as PodName).uid);
+    if (now === undefined || now.isFinished) this.life.gone.set((args[0] as PodName).uid, this.now());
   }
 
   /** After each step. */
-  check({ instance, branches, requests, deleted }: Ledger): void {
+  check({ instance, branches, requests, deleted, warm }: Ledger): void {
     for (const { id, type, tags } of this.cloud.simulator.world.interfaces.values()) {
       const uid = tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
       if (!this.madeEver.has(id) || type === "trunk" || branches.has(id)) continue;
       if (uid !== undefined && requests.get(uid)?.making !== undefined) continue;
       const all = Object.fromEntries(tags.map(({ key, value }) => [key, value]));
+      if (uid === undefined && warm.making.has(vlanOfTags(all) ?? 0)) continue;
       if (!isOfCluster(all, this.clusterName) || instanceOf(all) !== instance)
         this.break(`${id} is not in the ledger, and its tags do not tell of it`);
       if (deleted.has(id)) this.break(`${id} is there, and the ledger has it for deleted`);
@@ -134,19 +170,41 @@ export class Rules {
   }
 
   /** The controller has nothing to do: what it has set is what it means. */
-  rests({ trunk, descriptions, retries }: Ledger): void {
+  rests({ trunk, descriptions, retries, branches }: Ledger): void {
     const capacity = this.cluster.truth.node?.capacity;
     const isReady = trunk.state === "attached" && trunk.goesWithInstance && descriptions > 0;
     const waits = (retries.get("capacity")?.notBefore ?? 0) > this.now();
-    if (isReady && !waits && capacity !== undefined) this.capacity(capacity, this.life.gone);
+    if (isReady && !waits && capacity !== undefined) this.capacity(capacity, this.life.gone, this.now());
+    const kept = this.idle().filter(({ id, isCooled }) => isCooled && branches.get(id)?.retry === undefined);
+    if (kept.length > this.mostWarm)
+      this.break(
+        `${kept.length} branches are kept, at most ${this.mostWarm} may be: ${kept.map(({ id }) => id).join(" ")}`,
+      );
+  }
+
+  /** Branches without a pod, and their last one, as far as this life of the controller can know both. */
+  private idle(): { readonly id: string; readonly isCooled: boolean }[] {
+    return [...this.cloud.simulator.world.interfaces.values()].flatMap(({ id, type, tags, association }) => {
+      const isKnown = this.life.made.has(id) || (this.life.seen.get(id) ?? 0) >= 2;
+      // One that has been taken off its trunk is on its way out.
+      if (association === undefined && this.removed.has(id)) return [];
+      if (type === "trunk" || !this.madeEver.has(id) || !isKnown) return [];
+      const owner = this.warm.ownerOf(id);
+      const user = owner ?? tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
+      const goneAt = this.life.gone.get(user ?? "");
+      if (user !== undefined && goneAt === undefined) return [];
+      return [{ id, isCooled: goneAt === undefined || this.now() - goneAt > this.cooldownMs }];
+    });
   }
 
   /** What EC2 lets nobody have: VLAN ids of pods that the controller has seen gone. */
-  private capacity(capacity: number, gone: ReadonlySet<string>): void {
+  private capacity(capacity: number, gone: ReadonlyMap<string, number>, at: number): void {
     const { interfaces, associations } = this.cloud.simulator.world;
     const held = [...associations.values()].filter(({ branch }) => {
-      const uid = interfaces.get(branch)?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
-      return uid !== undefined && gone.has(uid);
+      const made = interfaces.get(branch)?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
+      const goneAt = gone.get(this.warm.ownerOf(branch) ?? made ?? "");
+      // What is warm counts as free, and is so at the earliest when it has cooled.
+      return goneAt !== undefined && (this.mostWarm === 0 || at - goneAt < this.cooldownMs);
     });
     if (capacity > this.limit - held.length)
       this.break(
@@ -173,8 +231,15 @@ export class Rules {
     }
   }
 
-  private createBranch({ tags }: { tags: Record<string, string> }, startedAt: number): void {
-    const uid = tags["branchline.dev/pod-uid"] ?? "";
+  private createBranch({ tags, token }: NewInterface, { at: startedAt, warm }: Basis): void {
+    const uid = tags["branchline.dev/pod-uid"];
+    if (uid === undefined) {
+      this.count("made warm");
+      // Asked for once more, it is not made again.
+      if (this.warm.isFirst(token) && warm >= this.mostWarm)
+        this.break(`a warm branch was made beside ${warm}, at most ${this.mostWarm} may be`);
+      return;
+    }
     const proof = this.life.proofs.get(uid);
     if (proof === undefined || startedAt - proof > 60_000)
       this.break(`a branch was made for ${uid} before its annotation was proven`);
@@ -200,14 +265,25 @@ export class Rules {
     if (groups === "" || groups !== wanted)
       this.break(`${pod.uid} was given groups ${groups}, not ${wanted}`);
     const owner = eni?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
-    if (owner !== pod.uid) this.break(`${pod.uid} was given ${claim.eniId}, which was made for ${owner}`);
+    if (owner !== pod.uid && this.mostWarm === 0)
+      this.break(`${pod.uid} was given ${claim.eniId}, which was made for ${owner}`);
     const other = this.annotated.get(claim.eniId);
-    if (other !== undefined && other !== pod.uid)
-      this.break(`${claim.eniId} was given to ${pod.uid} after ${other}`);
+    if (other !== undefined && other !== pod.uid) this.again(claim.eniId, pod, other);
+    else if (owner !== pod.uid) this.count("warm");
+    for (const fault of this.warm.given(claim.eniId, pod, groups)) this.break(fault);
     this.annotated.set(claim.eniId, pod.uid);
     const ended = this.endedAt.get(claim.vlanId);
     if (ended !== undefined && this.now() - ended < this.cooldownMs)
       this.break(`VLAN ${claim.vlanId} was given to ${pod.uid} ${this.now() - ended} ms after its last pod`);
+  }
+
+  private again(id: string, pod: SimulatedPod, other: string): void {
+    this.count("recycled");
+    const last = [...this.cluster.truth.pods.values()].find(({ uid }) => uid === other);
+    const isOver = last === undefined || last.isFinished;
+    if (this.mostWarm === 0 || !isOver) this.break(`${id} was given to ${pod.uid} after ${other}`);
+    if (this.life.reads.get(other) === undefined && !this.life.lists.has(id))
+      this.break(`${id} was given to ${pod.uid}, and nobody asked the API server for its pod ${other}`);
   }
 
   private notOfLiving(id: string, what: string): void {
@@ -225,9 +301,10 @@ export class Rules {
     const isMade = this.life.made.has(id);
     const seen = this.life.seen.get(id) ?? 0;
     if (!isMade && seen < 2) this.break(`${id} was ${what} on the strength of ${seen} descriptions`);
-    const uid = eni.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value ?? "";
-    const wasUsed = this.annotated.get(id) === uid;
-    if ((wasUsed || !isMade) && this.life.reads.get(uid) === undefined)
+    const last = this.annotated.get(id);
+    const uid = last ?? eni.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value ?? "";
+    const isAsked = this.life.reads.get(uid) !== undefined || this.life.lists.has(id);
+    if ((last !== undefined || !isMade) && !isAsked)
       this.break(`${id} was ${what}, and nobody asked the API server for its pod ${uid}`);
   }
 
@@ -252,6 +329,7 @@ function emptyLife() {
     seen: new Map<string, number>(),
     proofs: new Map<string, number>(),
     reads: new Map<string, number>(),
-    gone: new Set<string>(),
+    lists: new Set<string>(),
+    gone: new Map<string, number>(),
   };
 }

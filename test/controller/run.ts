@@ -1,5 +1,5 @@
 import { Random } from "../../src/simulator/model/random.ts";
-import { Player, STEP_KINDS, type Step, type StepKind } from "./player.ts";
+import { Player, NOT_WARM, type WarmPlay, STEP_KINDS, type Step, type StepKind } from "./player.ts";
 
 type Weights = Readonly<Partial<Record<StepKind, number>>>;
 
@@ -65,6 +65,28 @@ const THEMES = {
     wait: 6,
     "wait long": 8,
   },
+  /** With warm branches: pods of one namespace or another come and go for a long time. */
+  warm: {
+    pass: 10,
+    "finish call": 30,
+    "lose answer": 1,
+    "lose request": 1,
+    "refuse call": 1,
+    deliver: 12,
+    describe: 2,
+    "complete caches": 1,
+    "create pod": 8,
+    "delete pod": 8,
+    "end pod": 1,
+    "edit policy": 0.6,
+    "delete policy": 0.1,
+    wait: 5,
+    "wait long": 20,
+    crash: 0.4,
+    "take a VLAN id": 0.1,
+    "deny annotations": 0.1,
+    "allow annotations": 0.6,
+  },
 } as const satisfies Readonly<Record<string, Weights>>;
 export type Theme = keyof typeof THEMES;
 
@@ -108,6 +130,8 @@ export interface Run {
   readonly seed: number;
   /** Seconds. */
   readonly lag: { readonly describe: number; readonly create: number };
+  /** Undefined: no branch is warm. */
+  readonly warm?: WarmPlay;
   readonly steps: readonly Step[];
 }
 
@@ -116,7 +140,8 @@ export function runOf(seed: number, length: number, given?: Theme): Run {
   const random = new Random(seed);
   const others = ["policies", "restarts", "churn"] as const;
   const theme = given ?? others[Math.floor(random.next() * 6)] ?? "everything";
-  const draw = drawing(THEMES[theme], theme === "everything" ? OPTIONAL : [], random);
+  const isMixed = theme === "everything" || theme === "warm";
+  const draw = drawing(THEMES[theme], isMixed ? OPTIONAL : [], random);
   const lag = {
     describe: random.next() < 0.5 ? 0 : Math.floor(random.next() * 20),
     create: random.next() < 0.7 ? 0 : Math.floor(random.next() * 5),
@@ -130,7 +155,16 @@ export function runOf(seed: number, length: number, given?: Theme): Run {
     steps.push({ what, pick: Math.floor(random.next() * 2 ** 20) });
     next = steps.length >= start.length && random.next() < 0.7 ? NEXT[what] : undefined;
   }
-  return { seed, lag, steps };
+  return theme === "warm" ? { seed, lag, warm: warmPlay(random), steps } : { seed, lag, steps };
+}
+
+function warmPlay(random: Random): WarmPlay {
+  const modes = ["same-groups", "same-groups", "across-groups", "off"] as const;
+  return {
+    target: 1 + Math.floor(random.next() * 4),
+    share: 1 + Math.floor(random.next() * 5),
+    recycle: modes[Math.floor(random.next() * modes.length)] ?? "same-groups",
+  };
 }
 
 /** Each run has weights of its own, so that some have much of what is seldom. */
@@ -169,8 +203,8 @@ export interface Verdict {
 /** Rounds of ten seconds until everything is right, once nothing fails any more. */
 const HEALING = 90;
 
-export async function play({ seed, lag, steps }: Run): Promise<Verdict> {
-  const player = new Player(seed, lag);
+export async function play({ seed, lag, warm = NOT_WARM, steps }: Run): Promise<Verdict> {
+  const player = new Player(seed, lag, warm);
   const { rules, bugs } = player;
   for (const [i, step] of steps.entries()) {
     await player.play(step);

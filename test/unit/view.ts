@@ -8,6 +8,7 @@ export const SETTINGS: Settings = {
   cluster: "one",
   mode: "standalone",
   cooldownMs: 60_000,
+  warm: { target: 0, recycle: "same-groups", life: "one", room: () => 1_000 },
   limitsOf: (type) =>
     new Map([
       ["m5.large", { interfaces: 3, branches: 9 }],
@@ -94,6 +95,8 @@ export function branchOf(fields: Partial<Branch> & { readonly id?: string } = {}
     pod: { namespace: "shop", name: "web", uid: "pod-1" },
     until: undefined,
     areGroupsSure: true,
+    home: { namespace: "shop", isOpen: false },
+    wasWarm: false,
     mayBeAnnotated: false,
     seen: "own",
     missing: 0,
@@ -136,6 +139,7 @@ export function viewOf(fields: Partial<View> = {}): View {
     pods: [],
     isComplete: true,
     areGroupsCurrent: true,
+    policyGroups: () => [["sg-a"]],
     busy: new Set(),
     ...fields,
   };

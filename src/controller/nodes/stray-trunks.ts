@@ -1,6 +1,6 @@
 import type { Decision } from "../action.ts";
 import { Draft } from "../draft.ts";
-import { SIGHTINGS } from "../pods/releases.ts";
+import { SIGHTINGS } from "../pods/certain.ts";
 import type { View } from "../view.ts";
 import { removeStrayTrunk } from "./actions/remove-stray-trunk.ts";
 

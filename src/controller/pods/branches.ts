@@ -11,6 +11,9 @@ import { giveUpBranch } from "./actions/give-up-branch.ts";
 import { prove } from "./actions/prove.ts";
 import { setGroups } from "./actions/set-groups.ts";
 import { freeVlans, nextFree } from "./slots.ts";
+import { giveBack } from "../warm/actions/give-back.ts";
+import { isSameSet } from "../warm/group-sets.ts";
+import { Matches } from "../warm/matches.ts";
 
 /** For so long the proof counts that an annotation may be written. */
 const PROOF_MS = 60_000;
@@ -30,6 +33,10 @@ export function decideBranches(view: View, now: number): Decision {
   const trunk = readyTrunk(view);
   const limit = limitOf(view);
   const free = trunk === undefined ? [] : [...freeVlans(ledger, limit)];
+  const warm = new Matches(
+    view,
+    trunk === undefined || !view.areGroupsCurrent ? [] : waiting.filter(isServed(view)),
+  );
   for (const pod of waiting) {
     if (view.busy.has(subjectOf(pod))) continue;
     const why = groupsDefect(pod);
@@ -47,7 +54,7 @@ export function decideBranches(view: View, now: number): Decision {
       continue;
     }
     const branch = branchOfPod(ledger, pod.uid);
-    if (branch === undefined) begin(view, draft, { pod, trunk, free, limit, now });
+    if (branch === undefined) begin(view, draft, { pod, trunk, free, warm, limit, now });
     else if (branch.state !== "assigned") goOn(view, draft, { pod, branch, trunk, now });
   }
   return draft;
@@ -57,13 +64,20 @@ export function subjectOf({ uid }: { readonly uid: string }): string {
   return `pod ${uid}`;
 }
 
-function isWaiting(pod: PodFacts): boolean {
+export function isWaiting(pod: PodFacts): boolean {
   return pod.wantsBranch && !pod.isFinished && !pod.isBeingDeleted && pod.claim === undefined;
 }
 
-/** The cache is behind: its branch cools, so the API server has said more. */
+/** The cache is behind: its branch cools, or has cooled, so the API server has said more. */
 function isOver({ uid }: PodFacts, { branches }: Ledger): boolean {
-  return [...branches.values()].some(({ state, pod }) => state === "cooling" && pod?.uid === uid);
+  return [...branches.values()].some(
+    ({ state, pod }) => (state === "cooling" || state === "warm") && pod?.uid === uid,
+  );
+}
+
+/** Its groups are known, and nothing is done about it. */
+function isServed({ busy }: View): (pod: PodFacts) => boolean {
+  return (pod) => !busy.has(subjectOf(pod)) && groupsDefect(pod) === undefined;
 }
 
 /** The trunk, once it can carry branches for good. */
@@ -101,12 +115,18 @@ interface Beginning {
   readonly trunk: AttachedTrunk;
   /** Those given to a pod of this decision are taken out. */
   readonly free: number[];
+  readonly warm: Matches;
   readonly limit: number;
   readonly now: number;
 }
 
-function begin(view: View, draft: Draft, { pod, trunk, free, limit, now }: Beginning): void {
+function begin(view: View, draft: Draft, { pod, trunk, free, warm, limit, now }: Beginning): void {
   const { ledger } = view;
+  const claim = warm.of(pod);
+  if (claim !== undefined) {
+    draft.actions.push(claim);
+    return;
+  }
   const request = ledger.requests.get(pod.uid);
   if (!draft.isDue(request?.retry, now)) {
     draft.notes.push(failing(pod, request?.retry?.why ?? ""));
@@ -119,6 +139,8 @@ function begin(view: View, draft: Draft, { pod, trunk, free, limit, now }: Begin
   if (vlan === undefined) {
     const at = nextFree(ledger);
     if (at !== undefined) draft.wake(Math.max(at, now + 1));
+    const givenUp = warm.giveUp();
+    if (givenUp !== undefined) draft.actions.push(givenUp);
     draft.notes.push({
       about: pod,
       type: "Normal",
@@ -156,10 +178,16 @@ function goOn(view: View, draft: Draft, { pod, branch, trunk, now }: GoingOn): v
   }
   if (branch.mayBeAnnotated && branch.state === "associated")
     draft.actions.push(lookAtPod(view, pod, branch));
+  else if (isOfOthers(branch, pod)) draft.actions.push(giveBack(pod, branch));
   else if (branch.state === "created") draft.actions.push(placed(view, pod, branch, trunk.id));
   else if (!branch.areGroupsSure || !isSameSet(branch.eni.groups, pod.groups.groups))
     draft.actions.push(setGroups(pod, branch));
   else draft.actions.push(annotate(pod, branch));
+}
+
+/** Its groups may not be changed: a pod before may have connections that EC2 still tracks. */
+function isOfOthers({ state, wasWarm, home, eni }: Branch, { groups }: PodFacts): boolean {
+  return state === "associated" && wasWarm && home?.isOpen !== true && !isSameSet(eni.groups, groups.groups);
 }
 
 function placed(view: View, pod: PodFacts, branch: Branch, trunk: string): Action {
@@ -169,8 +197,4 @@ function placed(view: View, pod: PodFacts, branch: Branch, trunk: string): Actio
 
 function failing(pod: PodFacts, why: string): Decision["notes"][number] {
   return { about: pod, type: "Warning", reason: "BranchFailed", message: why };
-}
-
-export function isSameSet(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((one) => b.includes(one));
 }

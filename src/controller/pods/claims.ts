@@ -37,8 +37,12 @@ function withClaim(ledger: Ledger, pod: PodFacts, claim: Claim, now: number): Le
     case "assigned":
       return ledger;
     case "cooling":
+    case "warm":
+      // Its pod is known to be gone, so the cache is behind. Another's annotation was on its way when a controller ended.
+      return known.pod?.uid === pod.uid ? ledger : withBranch(ledger, assigned(known, pod, claim, now));
     case "releasing":
-      // Its pod is known to be gone, so the cache is behind; or somebody else's annotation names it, which takes nothing back.
+    case "warming":
+      // Somebody else's annotation names it, which takes nothing back.
       return ledger;
   }
 }
@@ -54,6 +58,8 @@ function claimed({ namespace, name, uid }: PodFacts, claim: Claim, now: number):
     pod: { namespace, name, uid },
     until: undefined,
     areGroupsSure: false,
+    home: undefined,
+    wasWarm: false,
     mayBeAnnotated: true,
     seen: 0,
     missing: 0,
@@ -68,6 +74,8 @@ function assigned(known: Branch, { namespace, name, uid }: PodFacts, claim: Clai
     ...known,
     state: "assigned",
     pod: { namespace, name, uid },
+    home: known.home?.namespace === namespace ? known.home : undefined,
+    until: undefined,
     vlan: known.vlan ?? claim.vlanId,
     association: known.association ?? claim.associationId,
     since: now,

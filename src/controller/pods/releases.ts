@@ -3,12 +3,11 @@ import { Draft } from "../draft.ts";
 import type { PodFacts } from "../facts.ts";
 import type { Branch } from "../ledger.ts";
 import type { View } from "../view.ts";
+import { Keeping } from "../warm/keeping.ts";
 import { confirmGone } from "./actions/confirm-gone.ts";
 import { deleteBranch } from "./actions/delete-branch.ts";
 import { disassociate } from "./actions/disassociate.ts";
-
-/** Descriptions that must have shown what we have not made ourselves, before it is deleted. */
-export const SIGHTINGS = 2;
+import { isCertain } from "./certain.ts";
 
 /** The end of branches without a pod: confirm → cool → disassociate → delete. */
 export function decideReleases(view: View, now: number): Decision {
@@ -16,21 +15,24 @@ export function decideReleases(view: View, now: number): Decision {
   // An incomplete cache has too few pods, never too many.
   if (view.settings.mode !== "standalone" || !view.isComplete) return draft;
   const living = new Map(view.pods.filter(({ isFinished }) => !isFinished).map((pod) => [pod.uid, pod]));
+  const keeping = new Keeping(view);
   for (const branch of view.ledger.branches.values()) {
     if (branch.pod !== undefined && view.busy.has(`pod ${branch.pod.uid}`)) continue;
-    const action = release(view, draft, branch, living, now);
+    const action = release({ view, draft, keeping, living, now }, branch);
     if (action !== undefined && draft.isDue(branch.retry, now)) draft.actions.push(action);
   }
   return draft;
 }
 
-function release(
-  view: View,
-  draft: Draft,
-  branch: Branch,
-  living: ReadonlyMap<string, PodFacts>,
-  now: number,
-): Action | undefined {
+interface Releasing {
+  readonly view: View;
+  readonly draft: Draft;
+  readonly keeping: Keeping;
+  readonly living: ReadonlyMap<string, PodFacts>;
+  readonly now: number;
+}
+
+function release({ view, draft, keeping, living, now }: Releasing, branch: Branch): Action | undefined {
   switch (branch.state) {
     case "created":
     case "associated":
@@ -42,9 +44,13 @@ function release(
         draft.wake(branch.until);
         return undefined;
       }
-      return removal(branch);
+      return keeping.of(branch) ?? removal(branch);
     case "releasing":
       return removal(branch);
+    // A part of its own looks after them.
+    case "warming":
+    case "warm":
+      return undefined;
   }
 }
 
@@ -59,9 +65,4 @@ function isOwned({ pod, state, eni }: Branch, living: ReadonlyMap<string, PodFac
 function removal(branch: Branch): Action | undefined {
   if (!isCertain(branch)) return undefined;
   return branch.association === undefined ? deleteBranch(branch) : disassociate(branch, branch.association);
-}
-
-/** It is ours beyond doubt: we have made it, or more than one description has shown it with our tags. */
-export function isCertain({ seen }: Branch): boolean {
-  return seen === "own" || seen >= SIGHTINGS;
 }

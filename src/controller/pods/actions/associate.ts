@@ -10,14 +10,16 @@ const YOUNG_MS = 120_000;
 /** A VLAN id that EC2 has refused is left alone until descriptions have shown who has it. */
 const BLOCKED_MS = 300_000;
 
-/**
- * EC2 AssociateTrunkInterface. An ENI is associated once in its life, so a token of ENI and VLAN id is used for one
- * association alone.
- */
+/** An ENI is associated once in its life, so a token of ENI and VLAN id is used for one association alone. */
+export function associationToken({ settings: { cluster } }: View, { eni, vlan = 0 }: Branch, trunk: string) {
+  return tokenOf("association", cluster, eni.id, trunk, vlan);
+}
+
+/** EC2 AssociateTrunkInterface. */
 export function associate(view: View, pod: PodFacts, branch: Branch, trunk: string): Action {
   const { id } = branch.eni;
   const vlan = branch.vlan ?? 0;
-  const token = tokenOf("association", view.settings.cluster, id, trunk, vlan);
+  const token = associationToken(view, branch, trunk);
   return {
     kind: "AssociateBranch",
     subject: `pod ${pod.uid}`,
@@ -35,11 +37,11 @@ export function associate(view: View, pod: PodFacts, branch: Branch, trunk: stri
           retry: undefined,
         }));
     },
-    failed: (ledger, failure, moment) => failed(ledger, id, failure, moment),
+    failed: (ledger, failure, moment) => associationFailed(ledger, id, failure, moment),
   };
 }
 
-function failed(ledger: Ledger, id: string, failure: Failure, moment: Moment): Ledger {
+export function associationFailed(ledger: Ledger, id: string, failure: Failure, moment: Moment): Ledger {
   const branch = ledger.branches.get(id);
   if (branch === undefined) return ledger;
   const retry = retryAfter(branch.retry, failure, moment);

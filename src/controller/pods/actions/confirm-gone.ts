@@ -14,7 +14,7 @@ const AGAIN_MS = 5_000;
  * Asks the API server itself whether the branch's pod is gone. A cache may lag behind, or have started on a list that was
  * not whole; a branch that is released under a living pod cannot be given back.
  */
-export function confirmGone({ settings: { cooldownMs } }: View, branch: Branch): Action {
+export function confirmGone({ settings: { cooldownMs }, node }: View, branch: Branch): Action {
   const { id } = branch.eni;
   return {
     kind: "ConfirmGone",
@@ -23,7 +23,7 @@ export function confirmGone({ settings: { cooldownMs } }: View, branch: Branch):
     fields: { eni: id, pod: branch.pod && `${branch.pod.namespace}/${branch.pod.name}` },
     begin: (ledger) => ledger,
     async run(ports, call) {
-      const isGone = await isUnused(ports, branch, call);
+      const isGone = await isUnused(ports, branch, node?.name, call);
       return learned(id, isGone, cooldownMs);
     },
     failed: (ledger, failure, moment) =>
@@ -31,10 +31,17 @@ export function confirmGone({ settings: { cooldownMs } }: View, branch: Branch):
   };
 }
 
-async function isUnused(ports: Ports, { pod, eni, state }: Branch, call: CallOptions): Promise<boolean> {
-  if (pod === undefined) return !(await ports.pods.isClaimed(eni.id, call.signal));
+async function isUnused(
+  ports: Ports,
+  { pod, eni, state }: Branch,
+  node: string | undefined,
+  call: CallOptions,
+): Promise<boolean> {
+  // One that was found may have been another pod's since it was made: its tags do not change.
+  const isClaimed = () => ports.pods.isClaimed(eni.id, node, call.signal);
+  if (pod === undefined) return !(await isClaimed());
   const now = await ports.pods.read(pod, call.signal);
-  if (now === undefined || now.isFinished) return true;
+  if (now === undefined || now.isFinished) return state !== "found" || !(await isClaimed());
   // A second one that was made for it; its own is in the annotation.
   return state === "found" && now.annotation !== undefined && eniOf(now.annotation) !== eni.id;
 }

@@ -3,6 +3,7 @@ import type { PodFacts } from "../../facts.ts";
 import { type Branch, type AttachedTrunk, type Ledger, withBranch, withRequest } from "../../ledger.ts";
 import { type Failure, type Moment, retryAfter } from "../../moment.ts";
 import { BRANCH_DESCRIPTION, branchTags, tokenOf } from "../../tags.ts";
+import { branchSubnet } from "../branch-subnet.ts";
 import { readEni } from "../../read-eni.ts";
 import type { View } from "../../view.ts";
 
@@ -15,16 +16,21 @@ interface Wanted {
 
 /** EC2 CreateNetworkInterface, with a token of cluster, pod and attempt: made once, also across a crash. */
 export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): Action {
-  const { settings, ledger, node, cniNode, eniConfig } = view;
+  const { settings, ledger, node, cniNode } = view;
   const { namespace, name, uid } = pod;
   const attempt = ledger.requests.get(uid)?.attempt ?? 0;
-  const subnet = typeof eniConfig === "object" ? eniConfig.subnet : trunk.subnet;
+  const subnet = branchSubnet(view, trunk);
   const { instance } = ledger;
+  const isOpen = settings.warm.recycle === "across-groups";
   const wanted = {
     subnet,
     groups,
     description: BRANCH_DESCRIPTION,
-    tags: branchTags(settings.cluster, { instance, trunk: trunk.id, vlan, pod }, cniNode?.tags ?? {}),
+    tags: branchTags(
+      settings.cluster,
+      { instance, trunk: trunk.id, vlan, owner: pod, groups, isOpen },
+      cniNode?.tags ?? {},
+    ),
     ...(node?.isIpv6 === true && { ipv6Addresses: 1 }),
     tracking: trunk.facts === undefined ? cniNode?.tracking : trunk.facts.tracking,
     token: tokenOf("branch", settings.cluster, uid, attempt),
@@ -50,6 +56,8 @@ export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): 
           until: undefined,
           // A token that a controller before us has used is answered with what was made then; it may have changed since.
           areGroupsSure: now.inherited?.has(uid) === false,
+          home: { namespace, isOpen },
+          wasWarm: false,
           mayBeAnnotated: false,
           seen: "own",
           missing: 0,

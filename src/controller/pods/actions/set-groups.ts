@@ -1,6 +1,7 @@
 import type { Action } from "../../action.ts";
 import type { PodFacts } from "../../facts.ts";
 import { type Branch, changeBranch } from "../../ledger.ts";
+import { homeAfter } from "../../warm/home.ts";
 import { retryAfter } from "../../moment.ts";
 
 /** EC2 ModifyNetworkInterfaceAttribute: the groups that the pod's policies say by now, before it has the annotation. */
@@ -12,7 +13,8 @@ export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
     priority: "waiting",
     fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, groups: groups.join(" ") },
     // Without an answer it is not known which it has.
-    begin: (ledger) => changeBranch(ledger, id, (branch) => ({ ...branch, areGroupsSure: false })),
+    begin: (ledger) =>
+      changeBranch(ledger, id, (branch) => ({ ...branch, areGroupsSure: false, home: homeAfter(branch) })),
     async run(ports, call) {
       await ports.ec2.setGroups(id, groups, call);
       return (ledger) =>

@@ -1,0 +1,59 @@
+import type { Ledger } from "../ledger.ts";
+
+export interface WarmBounds {
+  /** Of the account's interfaces and of a subnet's free addresses: from 0 to 1. */
+  readonly share: number;
+  /** Interfaces that the account may have in the Region. */
+  readonly quota: number;
+  /** Of a subnet, as EC2 has said lately; undefined: it has not yet. */
+  readonly freeAddresses: (subnet: string) => number | undefined;
+}
+
+/** The warm branches of all instances, and how many more there may be. */
+export class WarmBook {
+  private readonly bounds: WarmBounds;
+  /** By instance: how many in which subnet. */
+  private readonly instances = new Map<string, ReadonlyMap<string, number>>();
+  private readonly subnets = new Map<string, number>();
+  private total = 0;
+
+  constructor(bounds: WarmBounds) {
+    this.bounds = bounds;
+  }
+
+  get count(): number {
+    return this.total;
+  }
+
+  /** What an instance has by now. */
+  note({ instance, branches, warm, trunk }: Ledger): void {
+    const now = new Map<string, number>();
+    const add = (subnet: string, count: number) => now.set(subnet, (now.get(subnet) ?? 0) + count);
+    for (const { state, eni } of branches.values()) {
+      if (state === "warm" || state === "warming") add(eni.subnet.id, 1);
+    }
+    // With custom networking they are made elsewhere: it is known where as soon as they are made.
+    if (warm.making.size > 0) add("subnet" in trunk ? trunk.subnet : "", warm.making.size);
+    for (const [subnet, count] of this.instances.get(instance) ?? []) this.change(subnet, -count);
+    for (const [subnet, count] of now) this.change(subnet, count);
+    if (now.size === 0) this.instances.delete(instance);
+    else this.instances.set(instance, now);
+  }
+
+  /** How many more there may be in a subnet; below 0: so many less. Undefined: its free addresses are not known. */
+  room(subnet: string): number | undefined {
+    const { share, quota, freeAddresses } = this.bounds;
+    const free = freeAddresses(subnet);
+    if (free === undefined) return undefined;
+    const here = this.subnets.get(subnet) ?? 0;
+    // What is warm is not free: it counts as if it were.
+    return Math.min(Math.floor(share * quota) - this.total, Math.floor(share * (free + here)) - here);
+  }
+
+  private change(subnet: string, by: number): void {
+    this.total += by;
+    const count = (this.subnets.get(subnet) ?? 0) + by;
+    if (count === 0) this.subnets.delete(subnet);
+    else this.subnets.set(subnet, count);
+  }
+}

@@ -1,0 +1,32 @@
+import type { Action } from "../action.ts";
+import type { Branch } from "../ledger.ts";
+import { readyTrunk } from "../pods/branches.ts";
+import type { View } from "../view.ts";
+import { keepWarm } from "./actions/keep-warm.ts";
+import { isRecyclable, isWanted, warmCount } from "./pool.ts";
+
+/** Which branches that have cooled stay, in one decision. */
+export class Keeping {
+  private readonly view: View;
+  private places: number;
+  private readonly bySubnet = new Map<string, number>();
+
+  constructor(view: View) {
+    this.view = view;
+    const isReady = view.node !== undefined && readyTrunk(view) !== undefined;
+    this.places = isReady ? view.settings.warm.target - warmCount(view.ledger) : 0;
+  }
+
+  /** Undefined: it is to be released. */
+  of(branch: Branch): Action | undefined {
+    const { view } = this;
+    const { warm } = view.settings;
+    const subnet = branch.eni.subnet.id;
+    const kept = this.bySubnet.get(subnet) ?? 0;
+    if (this.places <= 0 || !isRecyclable(branch, warm) || !isWanted(branch, view)) return undefined;
+    if ((warm.room(subnet) ?? 0) <= kept) return undefined;
+    this.places -= 1;
+    this.bySubnet.set(subnet, kept + 1);
+    return keepWarm(branch);
+  }
+}

@@ -1,0 +1,63 @@
+import type { Action } from "../action.ts";
+import type { PodFacts } from "../facts.ts";
+import { type Branch, branchOfPod } from "../ledger.ts";
+import { disassociate } from "../pods/actions/disassociate.ts";
+import type { View } from "../view.ts";
+import { claimWarm } from "./actions/claim-warm.ts";
+import { takeWarm } from "./actions/take-warm.ts";
+import { fits, fitsWithOtherGroups } from "./pool.ts";
+
+/** Warm branches for waiting pods, each for one; those that wait longest are warm longest. */
+export class Matches {
+  private readonly left: Branch[];
+  private readonly byPod = new Map<string, Action>();
+  /** Slots that become free without us. */
+  private releasing: number;
+
+  /** `waiting`: pods whose groups are known. */
+  constructor(view: View, waiting: readonly PodFacts[]) {
+    const { ledger, settings, busy } = view;
+    const all = [...ledger.branches.values()];
+    this.left = all.filter(({ state, eni }) => state === "warm" && !busy.has(`eni ${eni.id}`));
+    this.releasing = all.filter(({ state, vlan }) => state === "releasing" && vlan !== undefined).length;
+    if (this.left.length === 0) return;
+    // A creation that may have happened is finished.
+    const open = waiting.filter(
+      ({ uid }) => branchOfPod(ledger, uid) === undefined && ledger.requests.get(uid)?.making === undefined,
+    );
+    this.match(open, (pod, branch) => fits(branch, wantingOf(pod)), claimWarm);
+    this.match(open, (pod, branch) => fitsWithOtherGroups(branch, wantingOf(pod), settings.warm), takeWarm);
+  }
+
+  of({ uid }: PodFacts): Action | undefined {
+    return this.byPod.get(uid);
+  }
+
+  /** For a pod without a slot: gives up a warm branch that fits nobody. Undefined: none is left, or one is on its way out. */
+  giveUp(): Action | undefined {
+    if (this.releasing > 0) {
+      this.releasing -= 1;
+      return undefined;
+    }
+    const branch = this.left.shift();
+    if (branch?.association === undefined) return undefined;
+    return { ...disassociate(branch, branch.association), priority: "waiting" };
+  }
+
+  private match(
+    pods: readonly PodFacts[],
+    isFor: (pod: PodFacts, branch: Branch) => boolean,
+    give: (pod: PodFacts, branch: Branch) => Action,
+  ): void {
+    for (const pod of pods) {
+      if (this.byPod.has(pod.uid)) continue;
+      const at = this.left.findIndex((branch) => isFor(pod, branch));
+      const [branch] = at < 0 ? [] : this.left.splice(at, 1);
+      if (branch !== undefined) this.byPod.set(pod.uid, give(pod, branch));
+    }
+  }
+}
+
+function wantingOf({ namespace, groups }: PodFacts) {
+  return { namespace, groups: groups.groups };
+}
