@@ -32,6 +32,8 @@ export interface TrunkBranch {
   readonly id: string;
   readonly vlan: number;
   readonly association: string | undefined;
+  /** The namespace whose next pod it is kept warm for. */
+  readonly warmFor: string | undefined;
   readonly mac: string | undefined;
   readonly groups: readonly string[];
   /** As address/length. */
@@ -102,6 +104,7 @@ function branchOf(branch: Fields): TrunkBranch {
     id: textOf(branch["id"]) ?? "",
     vlan: numberOf(branch["vlanID"]) ?? 0,
     association: textOf(branch["associationID"]),
+    warmFor: textOf(branch["warmFor"]),
     mac: textOf(branch["macAddress"]),
     groups: textsIn(branch["securityGroups"]),
     addresses: [...textsIn(branch["ipv4CIDRs"]), ...textsIn(branch["ipv6CIDRs"])],

@@ -169,7 +169,14 @@ describe("a node", () => {
       instanceType: "m5.large",
       agent: "absent",
     });
-    expect(node?.slots).toEqual({ total: 9, used: 1, cooling: 1, free: 7 });
+    expect(node?.slots).toEqual({ total: 9, used: 1, cooling: 1, warm: 0, free: 7 });
+  });
+
+  it("has warm branches, which are free; one that a pod has got since is used", () => {
+    const pods = [aPod("warm-0")];
+    const cniNodes = [aCniNode("n1", ["eni-warm-0", "eni-warm-1", "eni-warm-2", "eni-old"])];
+    const slots = slotsIn(clusterOf({ nodes, cniNodes, policies, pods }));
+    expect(slots).toEqual({ total: 9, used: 1, cooling: 1, warm: 2, free: 7 });
   });
 
   it("has a slot for a branch that its CNINode does not name yet", () => {
@@ -178,6 +185,7 @@ describe("a node", () => {
       total: 9,
       used: 1,
       cooling: 0,
+      warm: 0,
       free: 8,
     });
   });
@@ -186,11 +194,18 @@ describe("a node", () => {
     const scope = { namespace: "shop", node: undefined };
     const cniNodes = [aCniNode("n1", ["eni-web-0", "eni-old"])];
     const facts = { scope, nodes, cniNodes, policies, pods: [aPod("web-0")] };
-    expect(slotsIn(clusterOf(facts))).toEqual({ total: 9, used: undefined, cooling: undefined, free: 7 });
+    expect(slotsIn(clusterOf(facts))).toEqual({
+      total: 9,
+      used: undefined,
+      cooling: undefined,
+      warm: 0,
+      free: 7,
+    });
     expect(slotsIn(clusterOf({ ...facts, cniNodes: [aCniNode("n1", [], { trunk: undefined })] }))).toEqual({
       total: 9,
       used: undefined,
       cooling: undefined,
+      warm: undefined,
       free: undefined,
     });
   });
@@ -203,7 +218,13 @@ describe("a node", () => {
       pods: [aPod("web-0")],
       interfaces: interfaces({ "eni-web-0": ["sg-web"] }),
     };
-    expect(slotsIn(clusterOf(facts))).toEqual({ total: 9, used: 1, cooling: undefined, free: 8 });
+    expect(slotsIn(clusterOf(facts))).toEqual({
+      total: 9,
+      used: 1,
+      cooling: undefined,
+      warm: undefined,
+      free: 8,
+    });
     expect(assemble(clusterOf(facts)).nodes[0]?.trunk).toBe("eni-trunk-by-tag");
   });
 

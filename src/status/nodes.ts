@@ -70,14 +70,18 @@ function slotsOf(
     allocatable;
   // Of one namespace's pods nobody can tell what the others have.
   const isWhole = pods.known && (scope.namespace === undefined || scope.node !== undefined);
-  const named = cniNode?.trunk?.branches.map(({ id }) => id);
-  if (named === undefined && !isWhole) return { total, used: undefined, cooling: undefined, free: undefined };
-  const taken = new Set([...(named ?? []), ...used]).size;
+  const branches = cniNode?.trunk?.branches;
+  if (branches === undefined && !isWhole)
+    return { total, used: undefined, cooling: undefined, warm: undefined, free: undefined };
+  const taken = new Set([...(branches ?? []).map(({ id }) => id), ...used]).size;
+  // A pod may have got one since the CNINode was written.
+  const warm = branches?.filter(({ id, warmFor }) => warmFor !== undefined && !used.has(id)).length ?? 0;
   return {
     total,
     used: isWhole ? used.size : undefined,
-    cooling: isWhole && named !== undefined ? taken - used.size : undefined,
-    free: total === undefined ? undefined : Math.max(0, total - taken),
+    cooling: isWhole && branches !== undefined ? taken - used.size - warm : undefined,
+    warm: branches === undefined ? undefined : warm,
+    free: total === undefined ? undefined : Math.max(0, total - taken + warm),
   };
 }
 

@@ -67,6 +67,8 @@ export interface Slots {
   readonly used: number | undefined;
   /** By no pod that lives: its pod has ended, or does not have its annotation yet. */
   readonly cooling: number | undefined;
+  /** By no pod, and kept for the next one of their namespace: they are free too. */
+  readonly warm: number | undefined;
   readonly free: number | undefined;
 }
 

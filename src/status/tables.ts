@@ -36,6 +36,7 @@ export function nodeColumns(style: Style): readonly Column<NodeStatus>[] {
     slot("USED", "used"),
     { ...slot("COOLING", "cooling"), leaves: 2 },
     slot("FREE", "free"),
+    { ...slot("WARM", "warm"), leaves: 2 },
     { head: "AGENT", cell: ({ agent }) => agents[agent], leaves: 4 },
   ];
 }

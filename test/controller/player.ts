@@ -47,6 +47,8 @@ export const STEP_KINDS = [
   "take a VLAN id",
   "deny annotations",
   "allow annotations",
+  "fail over",
+  "be left alone",
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -59,6 +61,11 @@ export interface WarmPlay {
 }
 
 export const NOT_WARM: WarmPlay = { target: 0, share: 0, recycle: "off" };
+
+interface EniTag {
+  readonly key: string;
+  readonly value: string;
+}
 
 interface Call {
   readonly port: string;
@@ -203,11 +210,23 @@ export class Player {
       ...without,
       ...(capacity > LIMIT || capacity < room ? [`the capacity is ${capacity} of ${room} to ${LIMIT}`] : []),
       ...left,
+      ...idle.flatMap((eni) => this.unwanted(eni)),
       ...this.lacking(idle.length, room - has),
       ...(trunks.length === 1 && trunks[0]?.attachment?.deleteOnTermination === true
         ? []
         : [`there are ${trunks.length} trunks`]),
     ];
+  }
+
+  /** A branch without a pod whose groups no policy of its namespace gives. */
+  private unwanted({ id, groups, tags }: { id: string; groups: readonly string[]; tags: readonly EniTag[] }) {
+    const valueOf = (name: string) => tags.find(({ key }) => key === `branchline.dev/${name}`)?.value;
+    const namespace = valueOf("warm-for") ?? valueOf("pod")?.split("/")[0];
+    const sets = [...this.cluster.truth.policies].filter(([policy]) => policy.startsWith(`${namespace}/`));
+    const given = sets.flatMap(([, all]) => (all.every((one) => groups.includes(one)) ? all : []));
+    return groups.every((group) => given.includes(group))
+      ? []
+      : [`${id} is kept, and no policy gives its groups`];
   }
 
   /** Warm branches that nobody has made, although pods are there, and slots, and nobody waits for one. */
@@ -274,6 +293,10 @@ export class Player {
         return;
       case "crash":
         return this.crash(pick);
+      case "be left alone":
+        return this.beLeftAlone(pick);
+      case "fail over":
+        return this.failOver(pick);
       case "take a VLAN id":
         return this.takeVlan(1 + (pick % 6));
       case "deny annotations":
@@ -282,6 +305,19 @@ export class Player {
       case "allow annotations":
         this.cluster.isAnnotationDenied = false;
         return;
+    }
+  }
+
+  /** For some rounds nothing happens but what the controller does, each call at once. */
+  private async beLeftAlone(pick: number): Promise<void> {
+    for (let i = 0; i < 12; i += 1) {
+      while (this.cluster.isBehind) this.cluster.deliver();
+      this.pass();
+      await settle();
+      for (let j = this.calls.length; j > 0; j -= 1) {
+        await this.finish(pick, "executed");
+        await settle();
+      }
     }
   }
 
@@ -335,15 +371,25 @@ export class Player {
 
   /** The process ends: each call under way was carried out, or was not. */
   private async crash(pick: number): Promise<void> {
+    await this.end(pick);
+    this.isComplete = false;
+    this.cluster.forget(pick);
+  }
+
+  /** Another process goes on, whose caches are as complete, and as far behind. */
+  private async failOver(pick: number): Promise<void> {
+    await this.end(pick);
+    if (this.isComplete) this.rules.cacheIsComplete();
+  }
+
+  private async end(pick: number): Promise<void> {
     const { calls } = this;
     this.calls = [];
     for (const [i, call] of calls.entries())
       if ((pick >> i) & 1) await this.execute(call).catch(() => undefined);
     this.abort.abort(new Error("crash"));
     this.abort = new AbortController();
-    this.isComplete = false;
     this.isDescribing = false;
-    this.cluster.forget(pick);
     this.rules.restarted();
     this.worker = this.newWorker();
   }

@@ -46,7 +46,7 @@ export class Rules {
   /** ENI → UID of the pod that has it in its annotation, for ever. */
   private readonly annotated = new Map<string, string>();
   private readonly madeEver = new Set<string>();
-  /** Branches that have been taken off their trunk, or are being. */
+  /** Branches that are off their trunk for good, as far as they are on none: they are on their way out. */
   private readonly removed = new Set<string>();
   /** VLAN id → when a pod that had it ended. */
   private readonly endedAt = new Map<number, number>();
@@ -77,7 +77,7 @@ export class Rules {
     this.warm = new WarmRules(settings.warm.recycle);
     this.now = now;
     cluster.onProof = (uid) => this.life.proofs.set(uid, now());
-    cluster.onList = (eni) => this.life.lists.add(eni);
+    cluster.onList = (eni) => this.life.lists.set(eni, now());
     cluster.onRead = (uid) => this.life.reads.set(uid, now());
     cluster.onAnnotate = (pod, text) => this.annotate(pod, text);
   }
@@ -191,9 +191,13 @@ export class Rules {
       if (type === "trunk" || !this.madeEver.has(id) || !isKnown) return [];
       const owner = this.warm.ownerOf(id);
       const user = owner ?? tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
-      const goneAt = this.life.gone.get(user ?? "");
-      if (user !== undefined && goneAt === undefined) return [];
-      return [{ id, isCooled: goneAt === undefined || this.now() - goneAt > this.cooldownMs }];
+      // Of one that was found nobody knows who has had it: it cools anew when no pod is found to have it.
+      const listedAt = this.life.lists.get(id);
+      const goneAt = user === undefined ? listedAt : this.life.gone.get(user);
+      if (goneAt === undefined)
+        return user === undefined && this.life.made.has(id) ? [{ id, isCooled: true }] : [];
+      const since = Math.max(goneAt, listedAt ?? 0);
+      return [{ id, isCooled: this.now() - since > this.cooldownMs }];
     });
   }
 
@@ -222,6 +226,8 @@ export class Rules {
     this.count(`${method} refused`);
     if (method !== "associate") return;
     const { branch, trunk, vlan } = args[0] as { branch: string; trunk: string; vlan: number };
+    // It may be given up; if it gets there after all, it is on the trunk.
+    this.removed.add(branch);
     // Two were described with tags of the same VLAN id, and neither with an association: one of them is tried.
     const holders = made.has(branch) ? known : placed;
     for (const association of this.cloud.simulator.world.associations.values()) {
@@ -329,7 +335,7 @@ function emptyLife() {
     seen: new Map<string, number>(),
     proofs: new Map<string, number>(),
     reads: new Map<string, number>(),
-    lists: new Set<string>(),
+    lists: new Map<string, number>(),
     gone: new Map<string, number>(),
   };
 }

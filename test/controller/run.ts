@@ -68,24 +68,47 @@ const THEMES = {
   /** With warm branches: pods of one namespace or another come and go for a long time. */
   warm: {
     pass: 10,
-    "finish call": 30,
-    "lose answer": 1,
-    "lose request": 1,
-    "refuse call": 1,
-    deliver: 12,
+    "finish call": 40,
+    "lose answer": 0.5,
+    "lose request": 0.5,
+    "refuse call": 0.5,
+    deliver: 24,
     describe: 2,
-    "complete caches": 1,
-    "create pod": 8,
-    "delete pod": 8,
+    "complete caches": 3,
+    "create pod": 10,
+    "delete pod": 9,
     "end pod": 1,
-    "edit policy": 0.6,
-    "delete policy": 0.1,
-    wait: 5,
-    "wait long": 20,
-    crash: 0.4,
+    "edit policy": 0.3,
+    "delete policy": 0.05,
+    wait: 3,
+    "wait long": 16,
+    crash: 0.3,
     "take a VLAN id": 0.1,
     "deny annotations": 0.1,
-    "allow annotations": 0.6,
+    "allow annotations": 1,
+    "fail over": 0.2,
+    "be left alone": 8,
+  },
+  /** The same, with policies that change while pods get branches, and processes that come and go. */
+  recycling: {
+    pass: 10,
+    "finish call": 40,
+    "lose answer": 2,
+    "lose request": 2,
+    "refuse call": 2,
+    deliver: 24,
+    describe: 3,
+    "complete caches": 3,
+    "create pod": 10,
+    "delete pod": 9,
+    "edit policy": 3,
+    wait: 3,
+    "wait long": 16,
+    crash: 0.2,
+    "deny annotations": 1,
+    "allow annotations": 2,
+    "fail over": 0.7,
+    "be left alone": 6,
   },
 } as const satisfies Readonly<Record<string, Weights>>;
 export type Theme = keyof typeof THEMES;
@@ -103,6 +126,8 @@ const OPTIONAL: readonly StepKind[] = [
   "take a VLAN id",
   "deny annotations",
 ];
+/** Kinds that came after many seeds had become known. */
+const LATER: readonly StepKind[] = ["fail over", "be left alone"];
 /** What mostly comes at once after a step of a kind, as for a controller that is not busy. */
 const NEXT: Readonly<Partial<Record<StepKind, StepKind>>> = {
   deliver: "pass",
@@ -140,6 +165,7 @@ export function runOf(seed: number, length: number, given?: Theme): Run {
   const random = new Random(seed);
   const others = ["policies", "restarts", "churn"] as const;
   const theme = given ?? others[Math.floor(random.next() * 6)] ?? "everything";
+  const isWarm = theme === "warm" || theme === "recycling";
   const isMixed = theme === "everything" || theme === "warm";
   const draw = drawing(THEMES[theme], isMixed ? OPTIONAL : [], random);
   const lag = {
@@ -155,7 +181,7 @@ export function runOf(seed: number, length: number, given?: Theme): Run {
     steps.push({ what, pick: Math.floor(random.next() * 2 ** 20) });
     next = steps.length >= start.length && random.next() < 0.7 ? NEXT[what] : undefined;
   }
-  return theme === "warm" ? { seed, lag, warm: warmPlay(random), steps } : { seed, lag, steps };
+  return isWarm ? { seed, lag, warm: warmPlay(random), steps } : { seed, lag, steps };
 }
 
 function warmPlay(random: Random): WarmPlay {
@@ -170,9 +196,11 @@ function warmPlay(random: Random): WarmPlay {
 /** Each run has weights of its own, so that some have much of what is seldom. */
 function drawing(weights: Weights, optional: readonly StepKind[], random: Random): () => StepKind {
   const left = new Set(optional.filter(() => random.next() < 0.3));
-  const own = STEP_KINDS.filter((kind) => !left.has(kind)).map(
-    (kind) => [kind, (weights[kind] ?? 0) * 3 ** (random.next() * 2 - 1)] as const,
-  );
+  // A kind that came later draws nothing where there is none of it: seeds mean what they did.
+  const had = STEP_KINDS.filter((kind) => kind in weights || !LATER.includes(kind));
+  const own = had
+    .filter((kind) => !left.has(kind))
+    .map((kind) => [kind, (weights[kind] ?? 0) * 3 ** (random.next() * 2 - 1)] as const);
   const sum = own.reduce((total, [, weight]) => total + weight, 0);
   return () => {
     let at = random.next() * sum;

@@ -14,7 +14,7 @@ it.each(Array.from({ length: GROUPS }, (_, i) => i * (RUNS / GROUPS)))(
   `${RUNS / GROUPS} runs of ${LENGTH} steps from seed %i`,
   async (first) => {
     for (let seed = first; seed < first + RUNS / GROUPS; seed += 1) {
-      const run = runOf(seed, LENGTH, "warm");
+      const run = runOf(seed, LENGTH, seed % 2 === 0 ? "warm" : "recycling");
       const { faults, counts } = await play(run);
       for (const [what, count] of Object.entries(counts)) reached[what] = (reached[what] ?? 0) + count;
       const told = faults.length === 0 ? "" : `seed ${seed}: ${await shortened(run, faults[0] ?? "")}`;

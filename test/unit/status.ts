@@ -147,6 +147,7 @@ export function aCniNode(
         id,
         vlan: i + 1,
         association: undefined,
+        warmFor: id.startsWith("eni-warm") ? "shop" : undefined,
         mac: undefined,
         groups: ["sg-web"],
         addresses: [],

@@ -60,18 +60,19 @@ function trunkOf(
     deviceIndex,
     subnetID: subnet,
     branches: branches
-      .filter(({ state, vlan }) => vlan !== undefined && state !== "created")
+      .filter(({ state, vlan }) => vlan !== undefined && state !== "created" && state !== "warming")
       .sort((a, b) => (a.eni.id < b.eni.id ? -1 : 1))
       .map(branchOf),
   };
 }
 
-function branchOf({ eni, vlan, association }: Branch) {
+function branchOf({ state, eni, vlan, association, home }: Branch) {
   const { id, mac, ipv4, ipv6, groups, subnet } = eni;
   return {
     id,
     vlanID: vlan,
     associationID: association,
+    warmFor: state === "warm" ? home?.namespace : undefined,
     macAddress: mac === "" ? undefined : mac,
     securityGroups: groups.length === 0 ? undefined : [...groups].sort(),
     ipv4CIDRs: ipv4 === undefined ? undefined : [`${ipv4}/32`],

@@ -377,6 +377,7 @@ describe("a branch", () => {
                   id: "eni-web",
                   vlan: 1,
                   association: undefined,
+                  warmFor: undefined,
                   mac: undefined,
                   groups: ["sg-web"],
                   addresses: [],

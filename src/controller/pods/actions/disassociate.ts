@@ -3,6 +3,9 @@ import { type Branch, changeBranch } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
 import { tokenOf } from "../../tags.ts";
 
+/** For so long EC2 may not know an association yet that it has just made: a warm branch may be released at once. */
+const YOUNG_MS = 120_000;
+
 /** EC2 DisassociateTrunkInterface. With it the VLAN id is free. */
 export function disassociate(branch: Branch, association: string): Action {
   const { id } = branch.eni;
@@ -26,8 +29,9 @@ export function disassociate(branch: Branch, association: string): Action {
       return done;
     },
     failed(ledger, failure, moment) {
-      // It has been removed before, or its token has: by us, and the answer was lost.
-      if (failure.kind === "gone" || failure.kind === "spent") return done(ledger, moment);
+      // It has been removed before, or its token has: by us, and the answer was lost. EC2 may not know a young one yet.
+      const isYoung = moment.now - branch.since < YOUNG_MS;
+      if ((failure.kind === "gone" && !isYoung) || failure.kind === "spent") return done(ledger, moment);
       return changeBranch(ledger, id, (known) => ({
         ...known,
         retry: retryAfter(known.retry, failure, moment),
