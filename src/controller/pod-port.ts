@@ -1,6 +1,7 @@
 import { POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
 import type { KubernetesClient, PatchStep } from "../kubernetes/client.ts";
 import { KubernetesError } from "../kubernetes/error.ts";
+import { ClaimedBranches } from "./claimed-branches.ts";
 import type { PodName } from "./facts.ts";
 import { SEEN_PODS } from "./objects.ts";
 import type { PodPort } from "./ports.ts";
@@ -10,6 +11,7 @@ const OURS = `${ANNOTATIONS}/${POD_ENI_ANNOTATION.replaceAll("/", "~1")}`;
 
 /** Pods through the API server: never by a cache. */
 export function podPort(client: KubernetesClient): PodPort {
+  const claimed = new ClaimedBranches(client);
   return {
     async prove(pod, hasAnnotations, signal) {
       await client.tryPatch(SEEN_PODS, pod, stepsFor(pod, hasAnnotations, "[]"), signal);
@@ -27,11 +29,8 @@ export function podPort(client: KubernetesClient): PodPort {
       }
     },
     async isClaimed(eni, node, signal) {
-      const scope = node === undefined ? {} : { fieldSelector: `spec.nodeName=${node}` };
-      const { items } = await client.list(SEEN_PODS, scope, signal);
-      return items.some(
-        ({ claim, isFinished }) => !isFinished && typeof claim === "object" && claim.eniId === eni,
-      );
+      const all = node === undefined ? claimed.everywhere(signal) : claimed.on(node, signal);
+      return (await all).has(eni);
     },
   };
 }

@@ -16,6 +16,8 @@ import { countSets, mostLacking, sharesOf } from "./shares.ts";
 
 /** What lacks is made after so long: a burst of pods is over then, and a rolling update has given some back. */
 const REFILL_MS = 30_000;
+/** A policy of a namespace without a pod on the node wakes nobody; whether its groups are still given is looked at so often. */
+const WANTED_MS = 60_000;
 /** How much room there is, is asked again after so long. */
 const ROOM_MS = 60_000;
 const UNKNOWN_ROOM_MS = 5_000;
@@ -49,6 +51,7 @@ function release(view: View, draft: Draft, now: number): number {
   const warm = [...view.ledger.branches.values()].filter(
     ({ state }) => state === "warm" || state === "warming",
   );
+  if (warm.length > 0) draft.wake(now + WANTED_MS);
   const unfit = warm.filter((branch) => isUnfit(view, branch));
   const rest = warm.filter((branch) => !unfit.includes(branch));
   const over = rest.slice(0, Math.max(0, rest.length - view.settings.warm.target));

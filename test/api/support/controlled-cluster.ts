@@ -290,7 +290,7 @@ export class ControlledCluster implements AsyncDisposable {
     );
   }
 
-  /** `branchline controller`, with a Lease of two seconds unless told. */
+  /** `branchline controller`, with a Lease of two seconds and without warm branches unless told. */
   controller(args: readonly string[] = [], kubeconfig = this.server.adminKubeconfig): RunningPart {
     const flags = [
       ["--cluster-name", CLUSTER],
@@ -299,6 +299,7 @@ export class ControlledCluster implements AsyncDisposable {
       ["--webhook-listen", ""],
       ["--health-listen", "127.0.0.1:0"],
       ["--metrics-listen", "127.0.0.1:0"],
+      ["--warm-target", "0"],
     ].flat();
     const running = new RunningPart({
       args: ["controller", ...flags, ...args],

@@ -1,0 +1,147 @@
+import { expect, it } from "vitest";
+import { branchOf, kindsOf, ledgerOf, podFacts, SETTINGS, viewOf } from "../../../test/unit/view.ts";
+import type { Branch, Ledger } from "../ledger.ts";
+import { decideBranches } from "../pods/branches.ts";
+import { decideReleases } from "../pods/releases.ts";
+import type { WarmSettings } from "../view.ts";
+import { keyOfSet } from "./group-sets.ts";
+import { decideWarm } from "./warm.ts";
+
+const home = { namespace: "shop", isOpen: false };
+const warm = (fields: Partial<Branch> & { readonly id?: string } = {}) =>
+  branchOf({ id: "eni-w", vlan: 7, state: "warm", pod: undefined, home, wasWarm: true, ...fields });
+const settings = (fields: Partial<WarmSettings> = {}) => ({
+  ...SETTINGS,
+  warm: { ...SETTINGS.warm, target: 2, ...fields },
+});
+const recentOf = (...groups: string[]) =>
+  new Map(groups.map((group) => [keyOfSet("shop", [group]), { namespace: "shop", groups: [group], at: 0 }]));
+const lacking = (branches: readonly Branch[] = [], ...groups: string[]): Ledger => {
+  const ledger = ledgerOf({ branches });
+  return { ...ledger, warm: { ...ledger.warm, recent: recentOf(...groups), lackingSince: 0 } };
+};
+const policyGroups = () => [["sg-a"], ["sg-b"]];
+const decide = (ledger: Ledger, fields = {}, now = 30_000) =>
+  decideWarm(viewOf({ settings: settings(), policyGroups, ledger, ...fields }), now);
+const fieldsOf = (decision: ReturnType<typeof decide>) => decision.actions.map(({ fields }) => fields);
+
+it("what lacks is made half a minute later, for the groups of recent pods", () => {
+  const early = decide(lacking([], "sg-a"), {}, 29_999);
+  expect([kindsOf(early), early.wakeAt]).toEqual([[], 30_000]);
+  const both = decide(lacking([], "sg-a", "sg-b"));
+  expect(kindsOf(both)).toEqual(["CreateWarm", "CreateWarm"]);
+  expect(fieldsOf(both)).toEqual([
+    { namespace: "shop", vlan: 1 },
+    { namespace: "shop", vlan: 2 },
+  ]);
+});
+
+it.each([
+  ["a node that has had no pod", ledgerOf(), {}],
+  ["a pod that waits for a slot", lacking([], "sg-a"), { pods: [podFacts()] }],
+  ["what cools, and may become warm", lacking([branchOf({ state: "cooling" }), warm()], "sg-a"), {}],
+  ["a share that is used up", lacking([], "sg-a"), { settings: settings({ room: () => 0 }) }],
+  [
+    "free addresses that are not known",
+    lacking([], "sg-a"),
+    { settings: settings({ room: () => undefined }) },
+  ],
+  ["groups that no policy gives any more", lacking([], "sg-gone"), {}],
+  ["policies that are not followed", lacking([], "sg-a"), { areGroupsCurrent: false }],
+  ["caches that are not complete", lacking([], "sg-a"), { isComplete: false }],
+  ["a target of none", lacking([], "sg-a"), { settings: settings({ target: 0 }) }],
+])("none is made because of %s", (_what, ledger, fields) => {
+  expect(kindsOf(decide(ledger, fields))).toEqual([]);
+});
+
+it.each([
+  ["its node is gone", warm(), { node: undefined }],
+  ["no policy gives its groups", warm(), { policyGroups: () => [["sg-x"]] }],
+  ["somebody else has changed its groups", warm({ areGroupsSure: false, home: undefined }), {}],
+  ["there are more than should be", warm(), { settings: settings({ target: 0 }) }],
+  ["the share has become smaller", warm(), { settings: settings({ room: () => -1 }) }],
+])("one is released when %s", (_what, branch, fields) => {
+  expect(kindsOf(decide(ledgerOf({ branches: [branch] }), fields))).toEqual(["DisassociateBranch"]);
+});
+
+it("one of groups that no pod has had lately makes room for others", () => {
+  const branches = [warm(), warm({ id: "eni-v", vlan: 8 })];
+  expect(kindsOf(decide(lacking(branches, "sg-b")))).toEqual(["DisassociateBranch"]);
+  expect(kindsOf(decide(lacking(branches, "sg-a")))).toEqual([]);
+});
+
+it("one that is made is put on the trunk, and deleted when its node is gone", () => {
+  const made = warm({ state: "warming", association: undefined });
+  expect(kindsOf(decide(ledgerOf({ branches: [made] })))).toEqual(["AssociateWarm"]);
+  expect(kindsOf(decide(ledgerOf({ branches: [made] }), { node: undefined }))).toEqual(["DeleteBranch"]);
+});
+
+const waits = podFacts();
+const claim = (branch: Branch, fields = {}) =>
+  kindsOf(decideBranches(viewOf({ pods: [waits], ledger: ledgerOf({ branches: [branch] }), ...fields }), 0));
+
+it.each([
+  ["of its namespace and groups", warm(), "ClaimWarm"],
+  ["of another namespace", warm({ home: { namespace: "bank", isOpen: false } }), "ProveAnnotation"],
+  ["of other groups", warm({ eni: { ...warm().eni, groups: ["sg-b"] } }), "ProveAnnotation"],
+  ["whose groups are not sure", warm({ areGroupsSure: false }), "ProveAnnotation"],
+  ["that a description did not show", warm({ missing: 1 }), "ProveAnnotation"],
+  ["of nobody", warm({ home: undefined }), "ProveAnnotation"],
+])("a pod and a warm branch %s: %s", (_what, branch, expected) => {
+  expect(claim(branch)).toEqual([expected]);
+});
+
+it("across groups a pod of other groups takes one that is for all", () => {
+  const other = warm({ eni: { ...warm().eni, groups: ["sg-b"] }, home: { namespace: "shop", isOpen: true } });
+  expect(claim(other, { settings: settings({ recycle: "across-groups" }) })).toEqual(["TakeWarm"]);
+  expect(claim(other, { settings: settings() })).toEqual(["ProveAnnotation"]);
+});
+
+it("a pod of other groups gets the slot of a warm branch, one at a time", () => {
+  const bank = { namespace: "bank", isOpen: false };
+  const full = Array.from({ length: 9 }, (_, i) => warm({ id: `eni-${i}`, vlan: i + 1, home: bank }));
+  const of = (branches: readonly Branch[]) =>
+    decideBranches(viewOf({ pods: [waits], ledger: ledgerOf({ branches }) }), 0);
+  expect(of(full).actions).toMatchObject([
+    { kind: "DisassociateBranch", subject: "eni eni-0", priority: "waiting" },
+  ]);
+  expect(of(full).notes).toMatchObject([{ reason: "BranchWaiting" }]);
+  const [first = warm(), ...others] = full;
+  expect(of([{ ...first, state: "releasing" }, ...others]).actions).toEqual([]);
+});
+
+it("one that was warm is not given other groups: it is warm again, and its pod begins anew", () => {
+  const pod = { namespace: "shop", name: "web", uid: "pod-1" };
+  const other = { ...warm().eni, groups: ["sg-b"] };
+  const taken = warm({ state: "associated", pod, eni: other });
+  expect(claim(taken)).toEqual(["GiveBackWarm"]);
+  expect(claim({ ...taken, mayBeAnnotated: true })).toEqual(["LookAtPod"]);
+  expect(claim({ ...taken, home: { namespace: "shop", isOpen: true } })).toEqual(["SetGroups"]);
+});
+
+const cooled = (fields: Partial<Branch> = {}) => branchOf({ state: "cooling", until: 1, ...fields });
+const afterwards = (branch: Branch, fields = {}) =>
+  kindsOf(
+    decideReleases(viewOf({ settings: settings(), ledger: ledgerOf({ branches: [branch] }), ...fields }), 2),
+  );
+
+it.each([
+  ["as it is", cooled(), {}, "KeepWarm"],
+  ["once described twice", cooled({ seen: 2 }), {}, "KeepWarm"],
+  ["when recycling is off", cooled(), { settings: settings({ recycle: "off" }) }, "DisassociateBranch"],
+  ["that is nobody's", cooled({ home: undefined }), {}, "DisassociateBranch"],
+  ["for all groups", cooled({ home: { namespace: "shop", isOpen: true } }), {}, "DisassociateBranch"],
+  ["whose groups are not sure", cooled({ areGroupsSure: false }), {}, "DisassociateBranch"],
+  ["that is not associated", cooled({ association: undefined }), {}, "DeleteBranch"],
+  ["whose groups no policy gives", cooled(), { policyGroups: () => [] }, "DisassociateBranch"],
+  ["without room", cooled(), { settings: settings({ room: () => 0 }) }, "DisassociateBranch"],
+  ["of a node that is gone", cooled(), { node: undefined }, "DisassociateBranch"],
+])("one that has cooled, %s", (_what, branch, fields, expected) => {
+  expect(afterwards(branch, fields)).toEqual([expected]);
+});
+
+it("no more are kept than the target, those that are warm or made included", () => {
+  const two = [cooled(), cooled({ eni: { ...branchOf().eni, id: "eni-2" }, vlan: 2 })];
+  const view = viewOf({ settings: settings(), ledger: ledgerOf({ branches: [warm(), ...two] }) });
+  expect(kindsOf(decideReleases(view, 2))).toEqual(["KeepWarm", "DisassociateBranch"]);
+});
