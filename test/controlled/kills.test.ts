@@ -12,6 +12,8 @@ import { ControlledCluster } from "../api/support/controlled-cluster.ts";
 import { Replicas } from "../api/support/replicas.ts";
 
 const KILLS = Number(process.env["KILLS"] ?? "20");
+/** Warm branches on each node; recycling is on with them. */
+const WARM = Number(process.env["WARM"] ?? "0");
 const SEED = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const NODES = ["n0", "n1", "n2", "n3"];
 const REMOVED = "n3";
@@ -63,8 +65,9 @@ beforeAll(async () => {
   const groups = await Promise.all(["web", "db", "node"].map((name) => cluster.groupId(name)));
   churn = new Churn(cluster, { seed: SEED, groups, nodes: NODES });
   await churn.createPolicies();
-  watch = new BranchWatch(cluster.admin);
-  replicas = new Replicas(cluster, ["--cooldown", "30s"]);
+  console.log(`seed ${SEED}, ${WARM} warm branches a node`);
+  watch = new BranchWatch(cluster.admin, WARM > 0 ? (eni) => log.groupsChanged.get(eni) : undefined);
+  replicas = new Replicas(cluster, ["--cooldown", "30s", "--warm-target", String(WARM)]);
   for (const [i, node] of NODES.entries()) instances.set(node, await cluster.addNode(node, i, TYPE));
   for (const node of NODES) await cluster.declareFeature(node);
 }, 2 * SOON_MS);
@@ -132,11 +135,12 @@ it(
     }
     let last: readonly string[] = [];
     const isSame = async () => {
-      last = await inEc2();
+      last = withoutWarm(await inEc2(), expected);
       return last.toSorted().join("\n") === expected.toSorted().join("\n") ? true : undefined;
     };
     await eventually("what EC2 has", isSame, SOON_MS).catch(() => undefined);
     expect(last.toSorted()).toEqual(expected.toSorted());
+    if (WARM > 0) await allAreWarm();
     expect(await wrongGroups()).toEqual([]);
     await eventually("the capacity", async () => {
       const nodes = await cluster.admin.list("/api/v1/nodes");
@@ -198,7 +202,8 @@ async function hasGiven(leader: RunningPart, pods: number): Promise<void> {
 async function hasReleased(leader: RunningPart): Promise<void> {
   const left = (await cluster.dump()).associations.length - churn.living.size;
   const isEnough = () =>
-    leader.lines.filter(({ message }) => message === "DeleteBranch").length >= left * 0.8;
+    leader.lines.filter(({ message }) => message === "DeleteBranch" || message === "KeepWarm").length >=
+    left * 0.8;
   await eventually("releases", () => (leader.hasEnded || isEnough() ? true : undefined), SOON_MS);
 }
 
@@ -208,7 +213,14 @@ function report(): string {
       .sort(([, a], [, b]) => b - a)
       .map(([what, times]) => `${times} ${what}`)
       .join("; ");
+  const messages = replicas.all.flatMap(({ lines }) => lines.map(({ message }) => message));
+  const timesOf = (kind: string) => messages.filter((message) => message === kind).length;
   return [
+    ...(WARM > 0
+      ? [
+          `${timesOf("CreateWarm")} branches were made ahead, ${timesOf("KeepWarm")} kept, ${timesOf("ClaimWarm")} claimed; ${watch.recycled.size} had several pods`,
+        ]
+      : []),
     `killed in the middle of: ${told(met)}; ${answered} of them were carried out; ${lost} leaders more lost the Lease by themselves`,
     `EC2 was called: ${told(log.calls)}`,
     `${churn.count} pods were made, ${watch.held.size} had a branch; ${log.refused} associations met a VLAN id in use`,
@@ -272,6 +284,33 @@ async function inEc2(): Promise<readonly string[]> {
     const on = associations.find(({ branch }) => branch === id);
     return on === undefined ? `${id} on no trunk` : `${id} on VLAN ${on.vlan} of ${instanceOf(on.trunk)}`;
   });
+}
+
+/** On each node so many more may be on the trunk. */
+function withoutWarm(there: readonly string[], expected: readonly string[]): readonly string[] {
+  const left = new Map([...instances.values()].map((instance) => [instance, WARM]));
+  return there.filter((line) => {
+    const instance = / on VLAN \d+ of (i-[0-9a-f]+)$/.exec(line)?.[1] ?? "";
+    const places = left.get(instance) ?? 0;
+    if (expected.includes(line) || places === 0) return true;
+    left.set(instance, places - 1);
+    return false;
+  });
+}
+
+/** Once nobody is killed any more each node has as many as it should. */
+async function allAreWarm(): Promise<void> {
+  await eventually(
+    "warm branches",
+    async () => {
+      const { associations } = await cluster.dump();
+      const trunks = Object.values(Object.groupBy(associations, ({ trunk }) => trunk));
+      const used = new Set([...churn.living.values()].map(({ uid }) => heldBy(uid).branch.eniId));
+      const warm = trunks.map((of = []) => of.filter(({ branch }) => !used.has(branch)).length);
+      return warm.length === NODES.length - 1 && warm.every((count) => count === WARM) ? true : undefined;
+    },
+    SOON_MS,
+  );
 }
 
 /** Branches whose groups no policy asked for while they were made. */

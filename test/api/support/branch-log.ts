@@ -18,6 +18,8 @@ export class BranchLog {
   readonly calls = new Map<string, number>();
   /** Associations that EC2 has refused because another branch was on the VLAN id. */
   refused = 0;
+  /** When an interface was last given groups. */
+  readonly groupsChanged = new Map<string, number>();
   /** Which branch is on a trunk's VLAN id. */
   private readonly on = new Map<string, string>();
   private readonly podOf: (eni: string) => Held | undefined;
@@ -44,6 +46,8 @@ export class BranchLog {
       const other = this.on.get(slot);
       if (other !== undefined) this.faults.push(`${id} and ${other} were both on ${slot}`);
       this.on.set(slot, id);
+    } else if (kind === "groups-changed") {
+      this.groupsChanged.set(id, Date.now());
     } else if (kind === "branch-disassociated") {
       this.on.delete(slot);
       this.released(id, `taken off ${slot}`);

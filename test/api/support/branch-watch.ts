@@ -35,13 +35,18 @@ export class BranchWatch {
   /** By the pods' UIDs, those that have ended too. */
   readonly held = new Map<string, Held>();
   private readonly client: ApiClient;
+  private readonly groupsChanged: ((eni: string) => number | undefined) | undefined;
+  /** ENIs that a pod had after another. */
+  readonly recycled = new Set<string>();
   private readonly removedNodes = new Set<string>();
   private readonly running: Promise<void>;
   private watch: Watch<Pod> | undefined;
   private isOver = false;
 
-  constructor(client: ApiClient) {
+  /** `groupsChanged`: when EC2 last gave an ENI other groups; given where pods may have an ENI one after another. */
+  constructor(client: ApiClient, groupsChanged?: (eni: string) => number | undefined) {
     this.client = client;
+    this.groupsChanged = groupsChanged;
     this.running = this.run();
   }
 
@@ -50,9 +55,9 @@ export class BranchWatch {
     this.removedNodes.add(name);
   }
 
-  /** Whose an ENI is or was; undefined also when its node was removed, and with it all that was on it. */
+  /** Whose an ENI is or was last; undefined also when its node was removed, and with it all that was on it. */
   podOf(eni: string): Held | undefined {
-    const held = [...this.held.values()].find(({ branch }) => branch.eniId === eni);
+    const held = [...this.held.values()].findLast(({ branch }) => branch.eniId === eni);
     return held === undefined || this.removedNodes.has(held.node) ? undefined : held;
   }
 
@@ -101,10 +106,22 @@ export class BranchWatch {
     if (isOver && now !== undefined) now.ended ??= Date.now();
   }
 
+  /** Both have or had the same ENI. */
+  private again({ branch }: Held, other: Held, which: string): void {
+    const { eniId } = branch;
+    this.recycled.add(eniId);
+    if (this.groupsChanged === undefined || other.ended === undefined)
+      this.faults.push(`${which} have ${eniId}`);
+    else if (Date.now() - other.ended < COOLED_MS)
+      this.faults.push(`${which} have ${eniId}, which has not cooled`);
+    else if ((this.groupsChanged(eniId) ?? 0) > other.since)
+      this.faults.push(`${which} have ${eniId}, whose groups have changed in between`);
+  }
+
   private compare(held: Held): void {
     for (const other of this.held.values()) {
       const which = `${held.pod} ${held.uid} and ${other.pod} ${other.uid}`;
-      if (other.branch.eniId === held.branch.eniId) this.faults.push(`${which} have ${held.branch.eniId}`);
+      if (other.branch.eniId === held.branch.eniId) this.again(held, other, which);
       const isSameSlot =
         other.node === held.node &&
         other.branch.vlanId === held.branch.vlanId &&
