@@ -135,7 +135,30 @@ export interface LargeFigures {
   readonly peakMiB: number;
 }
 
+/** Until all pods are annotated, and in a rolling restart until the last old one is deleted. */
+export interface WarmRun {
+  readonly seconds: number;
+  /** EC2's, by API. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Of those that change something. */
+  readonly callsAPod: number;
+  readonly cpuS: number;
+  readonly peakMiB: number;
+}
+
+export interface WarmFigures {
+  readonly nodes: number;
+  readonly pods: number;
+  /** From the start of a process until it has found all warm branches of the one before, and they have cooled. */
+  readonly foundS: number;
+  readonly burst: { readonly cold: WarmRun; readonly warm: WarmRun };
+  readonly restart: { readonly cold: WarmRun; readonly warm: WarmRun };
+}
+
 export interface ControllerFigures {
+  /** Absent until it has been measured once. */
+  readonly warm?: WarmFigures;
+
   readonly reaction: ReactionFigures;
   readonly burst: BurstFigures;
   readonly restart: RestartFigures;

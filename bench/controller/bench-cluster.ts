@@ -11,8 +11,7 @@ import { atOnce } from "../at-once.ts";
 /** So many connections make objects. */
 const CONNECTIONS = 50;
 const WAIT_MS = 1_800_000;
-/** 18 branches. */
-const TYPE = "m5.xlarge";
+const TYPE = { name: "m5.xlarge", branches: 18 };
 const CNI_NODES = "/apis/vpcresources.k8s.aws/v1alpha1/cninodes";
 
 /** EC2's answers, in milliseconds, drawn evenly between the two. Assumed: EC2 states none. */
@@ -45,25 +44,28 @@ export class BenchCluster implements AsyncDisposable {
   /** When each interface was made, in ms since 1970. */
   readonly madeAt: Map<string, number>;
   private readonly instances: readonly string[];
+  private readonly type: typeof TYPE;
   private readonly watching = new AbortController();
 
   private constructor(
     cluster: ControlledCluster,
     instances: readonly string[],
     log: { calls: Map<string, number>; madeAt: Map<string, number> },
+    type: typeof TYPE,
   ) {
+    this.type = type;
     this.cluster = cluster;
     this.instances = instances;
     this.calls = log.calls;
     this.madeAt = log.madeAt;
   }
 
-  static async start(nodes: number): Promise<BenchCluster> {
+  static async start(nodes: number, type = TYPE): Promise<BenchCluster> {
     const calls = new Map<string, number>();
     const madeAt = new Map<string, number>();
     const cluster = await ControlledCluster.start({
       nodes,
-      type: TYPE,
+      type: type.name,
       settings: { latencyMs: LATENCY, quotas: { interfaces: 50_000 } },
       hear(line) {
         const { msg, action, kind, id, at } = JSON.parse(line);
@@ -76,6 +78,7 @@ export class BenchCluster implements AsyncDisposable {
       cluster,
       instances.map(({ id }) => id),
       { calls, madeAt },
+      type,
     );
     await cluster.createPolicy("web", { app: "web" }, [await cluster.groupId("web")]);
     void bench.watch();
@@ -100,10 +103,10 @@ export class BenchCluster implements AsyncDisposable {
   }
 
   /** A controller with the default Lease. `inHurry`: without limits of its own, nor a Lease that a busy machine would lose. */
-  controller(inHurry: boolean): RunningPart {
+  controller(inHurry: boolean, more: readonly string[] = []): RunningPart {
     const rates = ACTIONS.flatMap((action) => ["--rate", `${action}=100000/100000`]);
     return this.cluster.controller(
-      inHurry ? ["--leader-elect", "false", ...rates] : ["--lease-duration", "15s"],
+      inHurry ? ["--leader-elect", "false", ...rates, ...more] : ["--lease-duration", "15s", ...more],
     );
   }
 
@@ -113,11 +116,11 @@ export class BenchCluster implements AsyncDisposable {
     await atOnce(to - from, CONNECTIONS, async (i) => {
       const name = nodeName(from + i);
       const instance = this.instances[from + i] ?? "";
-      const counts = { pods: "110", [POD_ENI]: "18" };
+      const counts = { pods: "110", [POD_ENI]: String(this.type.branches) };
       const { metadata } = await admin.create<Object & { metadata: { name: string } }>("/api/v1/nodes", {
         metadata: {
           name,
-          labels: { "kubernetes.io/os": "linux", "node.kubernetes.io/instance-type": TYPE },
+          labels: { "kubernetes.io/os": "linux", "node.kubernetes.io/instance-type": this.type.name },
         },
         spec: { providerID: `aws:///us-east-1a/${instance}` },
         status: {
@@ -146,17 +149,28 @@ export class BenchCluster implements AsyncDisposable {
     {
       nodes,
       first = 0,
+      from = 0,
       wantsBranch = true,
-    }: { readonly nodes: number; readonly first?: number; readonly wantsBranch?: boolean },
+    }: {
+      readonly nodes: number;
+      readonly first?: number;
+      /** Of their names. */
+      readonly from?: number;
+      readonly wantsBranch?: boolean;
+    },
   ): Promise<readonly string[]> {
     return atOnce(count, CONNECTIONS, async (i) => {
-      const name = `${prefix}-${i}`;
+      const name = `${prefix}-${from + i}`;
       await this.cluster.admin.create(
         "/api/v1/namespaces/shop/pods",
         podOf(name, (first + i) % nodes, wantsBranch),
       );
       return name;
     });
+  }
+
+  async deletePods(names: readonly string[]): Promise<void> {
+    await atOnce(names.length, CONNECTIONS, (i) => this.cluster.deletePod(names[i] ?? ""));
   }
 
   /** Until all of these have their annotation. */
