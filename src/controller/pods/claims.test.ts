@@ -24,6 +24,17 @@ it.each([
   ["was found", [found("eni-1", "pod-1")], { "eni-1": "assigned 1" }],
   ["is being made ready", [branchOf({ state: "associated" })], { "eni-1": "assigned 1" }],
   ["cools: its pod is known to be gone", [branchOf({ state: "cooling" })], { "eni-1": "cooling 1" }],
+  [
+    "cools, and was another pod's",
+    [branchOf({ state: "cooling", pod: { namespace: "shop", name: "web", uid: "pod-0" } })],
+    { "eni-1": "assigned 1" },
+  ],
+  [
+    "is warm, and was given away as a controller ended",
+    [branchOf({ state: "warm", pod: undefined })],
+    { "eni-1": "assigned 1" },
+  ],
+  ["is warm: its pod is known to be gone", [branchOf({ state: "warm" })], { "eni-1": "warm 1" }],
   ["is being released", [branchOf({ state: "releasing" })], { "eni-1": "releasing 1" }],
 ])("an annotation's branch that %s", (_what, branches, expected) => {
   expect(shown(withClaims(ledgerOf({ branches }), [podFacts({ claim })], 0))).toEqual(expected);

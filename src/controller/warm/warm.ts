@@ -1,4 +1,4 @@
-import type { Decision } from "../action.ts";
+import type { Decision, Note } from "../action.ts";
 import type { PodFacts } from "../facts.ts";
 import { Draft } from "../draft.ts";
 import type { AttachedTrunk, Branch, Eni, Home, RecentSet } from "../ledger.ts";
@@ -109,14 +109,24 @@ function create(view: View, draft: Draft, trunk: AttachedTrunk, now: number): vo
   const lack = Math.min(target - warmCount(ledger) - undecided.length, free.length);
   if (lack <= 0) return;
   if (now - lackingSince < REFILL_MS) return draft.wake(lackingSince + REFILL_MS);
-  if (view.pods.some(isServable) || !draft.isDue(ledger.retries.get(WARMING), now)) return;
-  const most = room(branchSubnet(view, trunk));
+  const failed = ledger.retries.get(WARMING);
+  if (failed !== undefined)
+    draft.notes.push({ about: "node", type: "Warning", reason: "WarmFailed", message: failed.why });
+  if (view.pods.some(isServable) || !draft.isDue(failed, now)) return;
+  const subnet = branchSubnet(view, trunk);
+  const most = room(subnet);
   if (most === undefined || most < lack) draft.wake(now + (most === undefined ? UNKNOWN_ROOM_MS : ROOM_MS));
+  if (most !== undefined && most <= 0) draft.notes.push(limited(subnet, lack));
   const sets = setsToMake(view, Math.min(lack, Math.max(0, (most ?? 0) - undecided.length)));
   for (const [i, { namespace, groups }] of sets.entries()) {
     const making = { namespace, groups, attempt: ledger.warm.begun + i, retry: undefined };
     draft.actions.push(createWarm(view, trunk, free[i] ?? 0, making));
   }
+}
+
+function limited(subnet: string, lack: number): Note {
+  const message = `${lack} warm branches lack: the share of the account's interfaces, or of the free addresses of ${subnet}, is used up (--warm-share, --eni-quota)`;
+  return { about: "node", type: "Normal", reason: "WarmLimited", message };
 }
 
 /** It may get a branch at any moment, and its slot. */
