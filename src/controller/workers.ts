@@ -32,9 +32,11 @@ export class Workers {
   }
 
   describe(askedAt: number, all: ReadonlyMap<string, Description>): void {
+    const before = [...this.workers];
     this.last = { askedAt, all };
-    for (const instance of all.keys()) if (!this.workers.has(instance)) this.of(instance);
-    for (const [instance, worker] of this.workers) worker.describe(this.lastOf(instance, this.last));
+    // One that is made now is told of it as it is made: twice would count as two descriptions.
+    for (const instance of all.keys()) this.of(instance);
+    for (const [instance, worker] of before) worker.describe(this.lastOf(instance, this.last));
   }
 
   all(): Iterable<Worker> {

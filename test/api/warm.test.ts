@@ -136,8 +136,7 @@ it("what no policy gives any more is released", { timeout: 2 * FILLED_MS }, asyn
     const url = `/apis/vpcresources.k8s.aws/v1beta1/namespaces/${namespace}/securitygrouppolicies/web`;
     await cluster.admin.patch(url, "merge", { spec: { securityGroups: { groupIds: [db] } } });
   }
-  await eventually("none of the old groups", async () => {
-    const old = (await warm()).filter(({ securityGroups }) => securityGroups?.includes(web));
-    return old.length === 0 ? true : undefined;
-  });
+  const old = async () => (await warm()).filter(({ securityGroups }) => securityGroups?.includes(web));
+  await eventually("none of the old groups", async () => ((await old()).length === 0 ? true : undefined));
+  expect(await old()).toEqual([]);
 });
