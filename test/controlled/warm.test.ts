@@ -1,8 +1,8 @@
 // Warm branches of the running controller: made ahead, claimed without a call to EC2, recycled, found by the next process.
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually, sleep } from "../ground/run.ts";
-import { ControlledCluster, POD_ENI } from "./support/controlled-cluster.ts";
-import type { RunningPart } from "./support/running-part.ts";
+import { ControlledCluster, POD_ENI } from "../api/support/controlled-cluster.ts";
+import type { RunningPart } from "../api/support/running-part.ts";
 
 const FLAGS = ["--cooldown", "30s", "--warm-target", "2"];
 /** Half a minute until it is filled up, or has cooled, and what a busy machine takes. */
