@@ -32,8 +32,8 @@ const cluster = {
 
 it("shows nodes, pods and policies when all is well", () =>
   expect(textOf(clusterOf(cluster))).toBe(`Nodes
-NAME  TYPE      TRUNK         SLOTS  USED  COOLING  FREE  AGENT
-n1    m5.large  eni-trunk-n1  9      1     0        8     ready
+NAME  TYPE      TRUNK         SLOTS  USED  COOLING  FREE  WARM  AGENT
+n1    m5.large  eni-trunk-n1  9      1     0        8     0     ready
 
 Pods
 NAMESPACE  NAME   NODE  STATE     BRANCH     VLAN  GROUPS        DATAPATH  WAITED
@@ -57,8 +57,8 @@ unknown  What could not be looked at
          pods not read: no permission for list pods
 
 Nodes
-NAME  TYPE      TRUNK         SLOTS  USED  COOLING  FREE  AGENT
-n1    m5.large  eni-trunk-n1  9      ?     ?        8     ready
+NAME  TYPE      TRUNK         SLOTS  USED  COOLING  FREE  WARM  AGENT
+n1    m5.large  eni-trunk-n1  9      ?     ?        8     0     ready
 
 Pods
 NAME   NODE  STATE    BRANCH  VLAN  GROUPS  DATAPATH  WAITED  WAITS FOR
@@ -101,8 +101,8 @@ it("fits into 80 columns with the names of a real cluster", () => {
   for (const line of lines.slice(0, -1)) expect([line, line.length <= 80]).toEqual([line, true]);
   expect(lines.slice(0, 7)).toEqual([
     "Nodes",
-    "NAME                                              SLOTS  USED  FREE  AGENT",
-    "ip-192-168-123-234.eu-central-1.compute.internal  9      1     8     ready",
+    "NAME                                              SLOTS  USED  FREE  WARM  AGENT",
+    "ip-192-168-123-234.eu-central-1.compute.internal  9      1     8     0     ready",
     "(no room for TYPE, TRUNK, COOLING; -o json has all)",
     "",
     "Pods",
