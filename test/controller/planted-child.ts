@@ -27,7 +27,8 @@ async function find(directory: string, theme: runs.Theme, first: number): Promis
   for (let seed = first; seed < first + SEEDS; seed += 1) {
     const run = runOf(seed, LENGTH, theme);
     const [fault] = (await play(run)).faults;
-    if (fault !== undefined) return `seed ${seed}: ${await shortened(run, fault, run.warm === undefined ? PLAYS : WARM_PLAYS)}`;
+    if (fault !== undefined)
+      return `seed ${seed}: ${await shortened(run, fault, run.warm === undefined ? PLAYS : WARM_PLAYS)}`;
   }
   return undefined;
 }
