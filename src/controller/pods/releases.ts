@@ -24,6 +24,8 @@ export function decideReleases(view: View, now: number): Decision {
   return draft;
 }
 
+const LATER_MS = 1_000;
+
 interface Releasing {
   readonly view: View;
   readonly draft: Draft;
@@ -44,7 +46,7 @@ function release({ view, draft, keeping, living, now }: Releasing, branch: Branc
         draft.wake(branch.until);
         return undefined;
       }
-      return keeping.of(branch) ?? removal(branch);
+      return afterCooling({ draft, keeping, now }, branch);
     case "releasing":
       return removal(branch);
     // A part of its own looks after them.
@@ -52,6 +54,16 @@ function release({ view, draft, keeping, living, now }: Releasing, branch: Branc
     case "warm":
       return undefined;
   }
+}
+
+function afterCooling(
+  { draft, keeping, now }: Pick<Releasing, "draft" | "keeping" | "now">,
+  branch: Branch,
+): Action | undefined {
+  const kept = keeping.of(branch, now);
+  if (kept !== "later") return kept ?? removal(branch);
+  draft.wake(now + LATER_MS);
+  return undefined;
 }
 
 function isOwned({ pod, state, eni }: Branch, living: ReadonlyMap<string, PodFacts>): boolean {

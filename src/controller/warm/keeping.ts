@@ -5,6 +5,9 @@ import type { View } from "../view.ts";
 import { keepWarm } from "./actions/keep-warm.ts";
 import { isRecyclable, isWanted, warmCount } from "./pool.ts";
 
+/** For so long it may stay unknown; then slots are worth more. */
+const UNKNOWN_MS = 60_000;
+
 /** Which branches that have cooled stay, in one decision. */
 export class Keeping {
   private readonly view: View;
@@ -17,14 +20,16 @@ export class Keeping {
     this.places = isReady ? view.settings.warm.target - warmCount(view.ledger) : 0;
   }
 
-  /** Undefined: it is to be released. */
-  of(branch: Branch): Action | undefined {
+  /** Undefined: it is to be released. `later`: it is not known yet how much room there is, as after a start. */
+  of(branch: Branch, now: number): Action | "later" | undefined {
     const { view } = this;
     const { warm } = view.settings;
     const subnet = branch.eni.subnet.id;
     const kept = this.bySubnet.get(subnet) ?? 0;
     if (this.places <= 0 || !isRecyclable(branch, warm) || !isWanted(branch, view)) return undefined;
-    if ((warm.room(subnet) ?? 0) <= kept) return undefined;
+    const room = warm.room(subnet);
+    if (room === undefined) return now - (branch.until ?? now) < UNKNOWN_MS ? "later" : undefined;
+    if (room <= kept) return undefined;
     this.places -= 1;
     this.bySubnet.set(subnet, kept + 1);
     return keepWarm(branch);

@@ -140,6 +140,14 @@ it.each([
   expect(afterwards(branch, fields)).toEqual([expected]);
 });
 
+it("one that has cooled waits a minute for the subnet's addresses to be known, as after a start", () => {
+  const unknown = { settings: settings({ room: () => undefined }) };
+  const ledger = ledgerOf({ branches: [cooled()] });
+  const at = (now: number) => decideReleases(viewOf({ ledger, ...unknown }), now);
+  expect([kindsOf(at(2)), at(2).wakeAt]).toEqual([[], 1_002]);
+  expect(kindsOf(at(60_002))).toEqual(["DisassociateBranch"]);
+});
+
 it("no more are kept than the target, those that are warm or made included", () => {
   const two = [cooled(), cooled({ eni: { ...branchOf().eni, id: "eni-2" }, vlan: 2 })];
   const view = viewOf({ settings: settings(), ledger: ledgerOf({ branches: [warm(), ...two] }) });
