@@ -36,7 +36,7 @@ const MAKING = [
 /** Calls that come only once a leader has lived for a cooldown. */
 const RELEASING = ["DisassociateTrunkInterface", "DeleteNetworkInterface"] as const;
 /** One leader in so many lives until it has taken away most of what others left: none of the gate's twenty, which takes a minute. */
-const PATIENCE = 20;
+const PATIENCE = WARM > 0 ? 4 : 20;
 /** Of its kills in the middle of a call so many may miss. */
 const MISSES = Math.max(2, KILLS / 20);
 
@@ -164,6 +164,8 @@ it(
 async function killed(leader: RunningPart, kill: number): Promise<boolean> {
   const isPatient = kill >= PATIENCE && kill % PATIENCE === 1;
   if (isPatient) await hasReleased(leader);
+  // Only one that lives for a while makes some ahead; pods get them meanwhile.
+  if (isPatient && WARM > 0) await hasGivenWarm(leader, 1 + Math.floor(random.next() * 4));
   else await hasGiven(leader, Math.floor(random.next() * 4));
   if (kill % 2 === 0) await sleep(random.between(0, 200));
   else await hold(isPatient ? RELEASING : MAKING);
@@ -211,6 +213,14 @@ async function hasReleased(leader: RunningPart): Promise<void> {
     leader.lines.filter(({ message }) => message === "DeleteBranch" || message === "KeepWarm").length >=
     left * 0.8;
   await eventually("releases", () => (leader.hasEnded || isEnough() ? true : undefined), SOON_MS);
+}
+
+/** Waits until the leader has given warm branches to so many pods, or has had its time. */
+async function hasGivenWarm(leader: RunningPart, pods: number): Promise<void> {
+  const isEnough = () => pods <= leader.lines.filter(({ message }) => message === "ClaimWarm").length;
+  await eventually("warm branches", () => (leader.hasEnded || isEnough() ? true : undefined), 60_000).catch(
+    () => undefined,
+  );
 }
 
 function report(): string {
