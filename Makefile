@@ -12,6 +12,7 @@ KERNELS ?= 6.1 6.12
 DATAPATH ?= direct
 KUBERNETES := etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl helm
 VITEST := node node_modules/vitest/vitest.mjs run
+ARCH ?= amd64
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
 .PHONY: help build image check fuzz ground test test-all test-kernel chaos cluster demo demo-node demo-plan bench bench-floor clean packages guest kubernetes
@@ -24,13 +25,19 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-build: dist/branchline ## Build dist/branchline
+build: dist/$(if $(filter-out amd64,$(ARCH)),$(ARCH)/)branchline ## Build dist/branchline, or dist/arm64/branchline (ARCH=arm64)
 
 dist/branchline: node_modules/.package-lock.json $(SOURCES)
 	@test/setup/packages.sh build
 	node build.mjs
 
-image: build ## Write dist/image, an OCI image layout (deploy/image)
+# Built here as well, with an emulator for what arm64's Node has to do itself.
+dist/arm64/branchline: node_modules/.package-lock.json $(SOURCES) $(wildcard parts/arm64/package*.json)
+	@test/setup/packages.sh build arm64
+	build/parts.sh arm64
+	node build.mjs --arch arm64
+
+image: dist/branchline dist/arm64/branchline ## Write dist/image, an OCI image layout for amd64 and arm64 (deploy/image)
 	node deploy/image/build.mjs
 
 check: node_modules/.package-lock.json ## Types, lint, format, import direction, unit tests
@@ -67,7 +74,7 @@ kubernetes:
 test: ground ## The gate, some 20 minutes: checks, executable, kernel suite natively, guests for the rest
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
 
-test-all: ground ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
+test-all: ground dist/arm64/branchline ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
 	@test/setup/containerd.sh
 	@test/setup/prometheus.sh promtool
 	node test/suites/run.ts all --report docs/test-all.md $(addprefix --only ,$(SUITES))

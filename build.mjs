@@ -2,31 +2,49 @@
 //
 //   esbuild → scripts, V8's code cache of each → SEA blob → injected into a stripped copy of Node
 //
+// `--arch arm64` builds dist/arm64/branchline instead; build/parts.sh fetches what that is made of.
+//
 // Fails if the plugin exceeds its budget or contains a module of the command line, or if a file imports what its folder
 // may not (build/imports.mjs). `node build.mjs --check` stops after these checks and writes nothing; `--macvlan` also builds
 // dist/macvlan/branchline, and `--bench` that and the executables for the benchmark.
 
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { parseArgs } from "node:util";
 import { makeBenchmarks, makeMacvlan, standInScripts } from "./build/bench.mjs";
 import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
 import { asFunction, codeCaches, commandCache, makeExecutable } from "./build/executable.mjs";
 import { checkImports } from "./build/imports.mjs";
 import { WITH_PORT, portReport } from "./build/port.mjs";
-import { dist, koffi, version } from "./build/paths.mjs";
+import { root, version } from "./build/paths.mjs";
 import { checkNode, thirdPartyNotices } from "./build/supply.mjs";
+import { HOST, targetOf } from "./build/target.mjs";
 
-const plugin = await pluginScripts();
-const boot = await bundleOf("cmd/branchline/boot.ts");
+const { values: flags } = parseArgs({
+  options: {
+    arch: { type: "string", default: HOST.arch },
+    check: { type: "boolean" },
+    macvlan: { type: "boolean" },
+    bench: { type: "boolean" },
+  },
+});
+const target = targetOf(flags.arch);
+const { dist } = target;
+if (target !== HOST && (flags.macvlan || flags.bench))
+  throw new Error(`only ${HOST.arch} has a stand-in or a benchmark`);
+
+const plugin = await pluginScripts({ target });
+const boot = await bundleOf("cmd/branchline/boot.ts", { target });
 /** Scripts that the plugin never loads: the command line, and one for each long command. */
 const commands = {
-  cli: await bundleOf("cmd/branchline/cli.ts"),
-  simulate: await bundleOf("cmd/branchline/simulate.ts"),
-  agent: await bundleOf("cmd/branchline/agent.ts"),
-  uninstall: await bundleOf("cmd/branchline/uninstall.ts"),
-  cleanup: await bundleOf("cmd/branchline/cleanup.ts", WITH_PORT),
-  controller: await bundleOf("cmd/branchline/controller.ts", WITH_PORT),
-  people: await bundleOf("cmd/branchline/people.ts", WITH_PORT),
+  cli: await bundleOf("cmd/branchline/cli.ts", { target }),
+  simulate: await bundleOf("cmd/branchline/simulate.ts", { target }),
+  agent: await bundleOf("cmd/branchline/agent.ts", { target }),
+  uninstall: await bundleOf("cmd/branchline/uninstall.ts", { target }),
+  cleanup: await bundleOf("cmd/branchline/cleanup.ts", { ...WITH_PORT, target }),
+  controller: await bundleOf("cmd/branchline/controller.ts", { ...WITH_PORT, target }),
+  people: await bundleOf("cmd/branchline/people.ts", { ...WITH_PORT, target }),
 };
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
@@ -41,26 +59,26 @@ console.log(
     .map(([name, { code }]) => `${name}: ${code.length} bytes`)
     .join("; "),
 );
-if (process.argv.includes("--check")) {
+if (flags.check) {
   await standInScripts();
   process.exit(0);
 }
 
-checkNode();
+checkNode(target.node, target.sha256);
 mkdirSync(dist, { recursive: true });
 // One folder for each run, so that concurrent builds do not write the same files.
 const scratch = mkdtempSync(`${dist}/.build-`);
 try {
-  const common = { "koffi.node": koffi };
+  const common = { "koffi.node": target.koffi };
   for (const [name, { code }] of Object.entries(commands)) {
     common[`${name}.cjs`] = `${scratch}/${name}.cjs`;
     writeFileSync(`${scratch}/${name}.cjs`, asFunction(code));
   }
   // The others run for long, or have little to load.
-  common["people.cache"] = commandCache("people", scratch);
+  common["people.cache"] = commandCache("people", scratch, target);
   const main = boot.code;
-  const scripts = codeCaches(plugin.scripts, scratch);
-  makeExecutable("branchline", { main, assets: { ...scripts, ...common }, scratch });
+  const scripts = codeCaches(plugin.scripts, scratch, target);
+  makeExecutable("branchline", { main, assets: { ...scripts, ...common }, scratch, target });
   // To inspect what is in the executable.
   mkdirSync(`${dist}/plugin`, { recursive: true });
   for (const [name, file] of Object.entries(scripts)) copyFileSync(file, `${dist}/plugin/${name}`);
@@ -69,12 +87,15 @@ try {
   writeFileSync(`${dist}/plugin/meta.json`, JSON.stringify(plugin.metafile));
   writeFileSync(
     `${dist}/THIRD-PARTY-NOTICES.txt`,
-    thirdPartyNotices([plugin, boot, ...Object.values(commands)].map(({ metafile }) => metafile)),
+    thirdPartyNotices(
+      [plugin, boot, ...Object.values(commands)].map(({ metafile }) => metafile),
+      target,
+    ),
   );
-  console.log(await portReport(scratch));
-  console.log(`dist/branchline ${version}`);
-  if (process.argv.includes("--macvlan")) await makeMacvlan({ main, assets: common, scratch });
-  if (process.argv.includes("--bench")) await makeBenchmarks({ main, assets: common, scratch });
+  if (target === HOST) console.log(await portReport(scratch));
+  console.log(`${relative(root, dist)}/branchline ${version}`);
+  if (flags.macvlan) await makeMacvlan({ main, assets: common, scratch });
+  if (flags.bench) await makeBenchmarks({ main, assets: common, scratch });
 } finally {
   rmSync(scratch, { recursive: true });
 }

@@ -170,6 +170,13 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      // dist/arm64/branchline, in QEMU.
+      {
+        test: {
+          ...project("arm64", ["test/arm64/*.test.ts"], 600_000).test,
+          fileParallelism: false,
+        },
+      },
       // Guests that panic, hang or never start.
       project("harness", ["test/vm/guest.test.ts"], 300_000),
     ],

@@ -45,7 +45,7 @@ export async function makeMacvlan({ main, assets, scratch }) {
 
 /** The plugin's scripts with the stand-in transport. Fails if it lacks something that the plugin imports. */
 export function standInScripts() {
-  return pluginScripts([macvlan]);
+  return pluginScripts({ plugins: [macvlan] });
 }
 
 /** Puts test/ground/macvlan between our code and the kernel. */

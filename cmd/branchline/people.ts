@@ -7,6 +7,7 @@ import { EXIT } from "../../src/facts/exit-status.ts";
 import { endedBySignal } from "../../src/sys/command-line.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
+import { architecture, runtime } from "../../src/sys/runtime.ts";
 import { messageOf } from "../../src/text/error-words.ts";
 import { styleOf } from "../../src/text/style.ts";
 import { doctor as doctorCommand } from "./doctor.ts";
@@ -61,7 +62,7 @@ export async function commandLine(args: readonly string[]): Promise<number> {
     .scriptName(program)
     .usage(`${DESCRIPTION}\n\n  $0 COMMAND`)
     .epilogue(`${EXIT_STATUS}\n\nSupported CNI versions: ${SUPPORTED_VERSIONS.join(", ")}.`)
-    .version(BRANCHLINE_VERSION)
+    .version(`${BRANCHLINE_VERSION} (linux/${architecture()}, ${runtime.name} ${runtime.version})`)
     .help()
     .alias("help", "h")
     .strict()

@@ -1,5 +1,5 @@
-// An image of one layer as an OCI image layout (image-spec 1.1, "Image Layout Specification"): the same files make the same
-// bytes.
+// Images of one layer each, for architectures of their own, as an OCI image layout (image-spec 1.1, "Image Layout
+// Specification"): the same files make the same bytes.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,15 +8,14 @@ import { gzipSync } from "node:zlib";
 
 const BLOCK = 512;
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
-
-/** Go's names of what Node calls the architecture. */
-const ARCHITECTURES = { x64: "amd64", arm64: "arm64" };
+const INDEX = "application/vnd.oci.image.index.v1+json";
 
 /**
- * Writes the layout, and gives the manifest's digest. `files` are as in files.mjs; `config` is the image's configuration
- * (image-spec, "OCI Image Configuration", config); `level` is gzip's.
+ * Writes the layout: an index with a manifest for each of `images`, whose digest it gives. An image's `files` are as in
+ * files.mjs, its `config` is its configuration (image-spec, "OCI Image Configuration", config), and its `architecture` has
+ * Go's name; `level` is gzip's.
  */
-export function writeLayout(directory, { files, config, version, level = 9 }) {
+export function writeLayout(directory, { images, version, level = 9 }) {
   rmSync(directory, { recursive: true, force: true });
   const blobs = join(directory, "blobs", "sha256");
   mkdirSync(blobs, { recursive: true });
@@ -25,29 +24,26 @@ export function writeLayout(directory, { files, config, version, level = 9 }) {
     writeFileSync(join(blobs, hash), content);
     return { mediaType, digest: `sha256:${hash}`, size: content.length };
   };
-  const tar = tarOf(files);
-  const layer = put("application/vnd.oci.image.layer.v1.tar+gzip", gzipSync(tar, { level }));
-  const image = {
-    architecture: ARCHITECTURES[process.arch],
-    os: "linux",
-    config,
-    rootfs: { type: "layers", diff_ids: [`sha256:${sha256(tar)}`] },
-  };
-  const manifest = put(
-    MANIFEST,
-    json({
+  const manifests = images.map(({ architecture, files, config }) => {
+    const tar = tarOf(files);
+    const layer = put("application/vnd.oci.image.layer.v1.tar+gzip", gzipSync(tar, { level }));
+    const platform = { architecture, os: "linux" };
+    const image = { ...platform, config, rootfs: { type: "layers", diff_ids: [`sha256:${sha256(tar)}`] } };
+    const manifest = {
       schemaVersion: 2,
       mediaType: MANIFEST,
       config: put("application/vnd.oci.image.config.v1+json", json(image)),
       layers: [layer],
-    }),
-  );
-  const platform = { architecture: image.architecture, os: image.os };
+    };
+    return { ...put(MANIFEST, json(manifest)), platform };
+  });
+  const index = put(INDEX, json({ schemaVersion: 2, mediaType: INDEX, manifests }));
+  // The layout's own index has one entry, so that tools need not be told which they are to take.
   const annotations = { "org.opencontainers.image.ref.name": version };
-  const index = { schemaVersion: 2, manifests: [{ ...manifest, platform, annotations }] };
-  writeFileSync(join(directory, "index.json"), json(index));
+  const layout = { schemaVersion: 2, manifests: [{ ...index, annotations }] };
+  writeFileSync(join(directory, "index.json"), json(layout));
   writeFileSync(join(directory, "oci-layout"), json({ imageLayoutVersion: "1.0.0" }));
-  return manifest.digest;
+  return index.digest;
 }
 
 /** POSIX ustar (pax(1), "ustar Interchange Format"): root's, of 1970, in order, each directory before what is in it. */

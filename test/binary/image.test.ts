@@ -14,6 +14,11 @@ const IMAGE = path.resolve(import.meta.dirname, "../../deploy/image");
 const scratch = useScratch();
 const at = (...parts: string[]) => path.join(scratch.path, ...parts);
 
+/** The version is what --version says first. */
+const { version: VERSION } = JSON.parse(readFileSync(path.join(IMAGE, "../../package.json"), "utf8")) as {
+  version: string;
+};
+
 /** Runs statements with the image's modules; prints what they return. */
 function withModules(statements: string): unknown {
   const script = `
@@ -42,16 +47,23 @@ describe("the layout", () => {
   it("names each blob by what is in it, and its layer has the executable and what it needs to run", () => {
     const digest = withModules(`
       const { files } = imageFiles();
-      return writeLayout(${JSON.stringify(at("image"))}, { files, config: { Entrypoint: [EXECUTABLE] }, version: "1.2.3", level: 1 });`);
+      const image = { architecture: "amd64", files, config: { Entrypoint: [EXECUTABLE] } };
+      return writeLayout(${JSON.stringify(at("image"))}, { images: [image], version: "1.2.3", level: 1 });`);
     expect(json(readFileSync(at("image", "oci-layout")))).toEqual({ imageLayoutVersion: "1.0.0" });
-    const index = json(readFileSync(at("image", "index.json"))) as unknown as { manifests: Blob[] };
-    expect(index.manifests).toMatchObject([
+    const layout = json(readFileSync(at("image", "index.json"))) as unknown as { manifests: Blob[] };
+    expect(layout.manifests).toMatchObject([
       { digest, annotations: { "org.opencontainers.image.ref.name": "1.2.3" } },
     ]);
+    const index = json(blob(layout.manifests[0] as Blob)) as unknown as { manifests: Blob[] };
+    expect(index.manifests).toMatchObject([{ platform: { architecture: "amd64", os: "linux" } }]);
     const manifest = json(blob(index.manifests[0] as Blob)) as unknown as { config: Blob; layers: [Blob] };
     expect(manifest).toMatchObject({ schemaVersion: 2 });
     const config = json(blob(manifest.config)) as unknown as { rootfs: { diff_ids: string[] } };
-    expect(config).toMatchObject({ os: "linux", config: { Entrypoint: ["/usr/local/bin/branchline"] } });
+    expect(config).toMatchObject({
+      architecture: "amd64",
+      os: "linux",
+      config: { Entrypoint: ["/usr/local/bin/branchline"] },
+    });
     writeFileSync(at("layer.tar.gz"), blob(manifest.layers[0]));
     execFileSync("gunzip", [at("layer.tar.gz")]);
     expect([sha256(readFileSync(at("layer.tar")))]).toEqual(config.rootfs.diff_ids);
@@ -63,7 +75,12 @@ describe("the layout", () => {
       encoding: "utf8",
       env: { PATH: process.env["PATH"], ROOT: at("root") },
     });
-    expect(found).toMatchObject({ stdout: "0.1.0\n", stderr: "", status: 0 });
+    expect(found).toMatchObject({
+      stdout: expect.stringMatching(/^\S+ \(linux\/amd64, .*\)\n$/),
+      stderr: "",
+      status: 0,
+    });
+    expect(found.stdout.split(" ")[0]).toBe(VERSION);
     // The library was loaded from beside the executable, and nowhere written.
     expect(readdirSync(at("root/usr/local/bin")).sort()).toEqual([
       expect.stringMatching(/^\.branchline-[0-9a-f]{16}-koffi\.node$/),

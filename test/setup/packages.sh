@@ -3,6 +3,7 @@
 #
 # Groups (all of them but the last when none is named):
 #   build    strips the executable, certificates of the image: build.mjs, deploy/image
+#   arm64    builds for arm64:    build/parts.sh, build.mjs --arch arm64
 #   vm       boots guests:        test/vm, test/kernel, test/runtime
 #   net      reads the network:   test/kernel, test/binary, test/runtime, bench
 #   runtime  runs pods:           test/runtime
@@ -15,6 +16,7 @@
 set -eu
 
 build="binutils ca-certificates"
+arm64="qemu-user-static binutils-aarch64-linux-gnu"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
 runtime="containerd runc"
@@ -35,6 +37,7 @@ fail() {
 packages_of() {
   case $1 in
     build) echo "$build" ;;
+    arm64) echo "$arm64" ;;
     vm) echo "$vm" ;;
     net) echo "$net" ;;
     runtime) echo "$runtime" ;;
@@ -42,7 +45,7 @@ packages_of() {
     bench) echo "$bench" ;;
     demo) echo "$demo" ;;
     browser) echo "$browser" ;;
-    *) fail "unknown group \"$1\": it is build, vm, net, runtime, api, bench, demo or browser" ;;
+    *) fail "unknown group \"$1\": it is build, arm64, vm, net, runtime, api, bench, demo or browser" ;;
   esac
 }
 

@@ -6,7 +6,10 @@ import type { Suite } from "./manifest.ts";
 
 /** Paths of all test files of the checkout, from its root, in whichever folder. */
 export function filesOnDisk(root: string): string[] {
-  return globSync("**/*.test.ts", { cwd: root, exclude: ["node_modules", "dist", ".cache"] }).toSorted();
+  return globSync("**/*.test.ts", {
+    cwd: root,
+    exclude: ["node_modules", "parts", "dist", ".cache"],
+  }).toSorted();
 }
 
 /** Paths of the test files that a project of the manifest has, from the checkout's root. */

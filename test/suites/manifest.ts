@@ -405,6 +405,15 @@ export function suites(piece: number): readonly Suite[] {
     },
     {
       ...plugin,
+      name: "arm64",
+      tiers: all,
+      place: "here",
+      projects: ["arm64"],
+      bound: 30,
+      why: "the executable and the image for arm64: what they are made of, and that they start",
+    },
+    {
+      ...plugin,
       name: "fuzz",
       tiers: all,
       place: "here",

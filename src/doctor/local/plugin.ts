@@ -15,7 +15,8 @@ export function readPlugin(path: string, ours: string): PluginFact {
     return { path, isExecutable: false, version: undefined, ours };
   }
   const { status, stdout } = spawnSync(path, ["--version"], { encoding: "utf8", timeout: WAIT_MS, env: {} });
-  const version = status === 0 ? /^\d+\.\d+\.\d+\S*$/m.exec(stdout.trim())?.[0] : undefined;
+  // Architecture and runtime follow in parentheses.
+  const version = status === 0 ? /^(\d+\.\d+\.\d+\S*)(?: \(.*\))?$/.exec(stdout.trim())?.[1] : undefined;
   return { path, isExecutable: true, version, ours };
 }
 

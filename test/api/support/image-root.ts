@@ -7,7 +7,10 @@ const ROOT = path.resolve(import.meta.dirname, "../../..");
 const FILES = path.join(ROOT, "deploy/image/files.mjs");
 
 interface ImageFiles {
-  readonly imageFiles: (executable: string) => {
+  readonly imageFiles: (
+    target: undefined,
+    executable: string,
+  ) => {
     readonly files: readonly { readonly path: string; readonly source: string }[];
   };
 }
@@ -18,7 +21,7 @@ export const EXECUTABLE = "/usr/local/bin/branchline";
 /** The image's files by their paths there, with the executable that goes with this kernel. */
 export async function imageFiles(): Promise<readonly { readonly path: string; readonly source: string }[]> {
   const deploy = (await import(pathToFileURL(FILES).href)) as ImageFiles;
-  return deploy.imageFiles(path.join(ROOT, distDirectory, "branchline")).files;
+  return deploy.imageFiles(undefined, path.join(ROOT, distDirectory, "branchline")).files;
 }
 
 /** Lays out the image's files below a directory, as a runtime unpacks them. */

