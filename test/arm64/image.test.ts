@@ -9,6 +9,9 @@ import { useScratch } from "../unit/scratch.ts";
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const scratch = useScratch();
 
+const CONTAINER = `
+cd "$ROOT" && mount -t proc proc proc && exec chroot . /qemu /usr/local/bin/branchline "$@"`;
+
 it("has the executable, and every library that it needs", () => {
   const root = path.join(scratch.path, "root");
   execFileSync(process.execPath, [
@@ -18,13 +21,13 @@ it("has the executable, and every library that it needs", () => {
     "--root",
     root,
   ]);
-  mkdirSync(path.join(root, "run"));
+  for (const name of ["proc", "run"]) mkdirSync(path.join(root, name));
   // In it, so that it finds nothing of this machine.
   copyFileSync("/usr/bin/qemu-aarch64-static", path.join(root, "qemu"));
   chmodSync(path.join(root, "qemu"), 0o755);
   const run = (args: readonly string[], env: Readonly<Record<string, string>>, input = "") =>
-    spawnSync("chroot", [root, "/qemu", "/usr/local/bin/branchline", ...args], {
-      env: { PATH: process.env["PATH"] ?? "", ...env },
+    spawnSync("unshare", ["--mount", "--propagation", "private", "sh", "-c", CONTAINER, "sh", ...args], {
+      env: { PATH: process.env["PATH"] ?? "", ROOT: root, ...env },
       input,
       encoding: "utf8",
     });
