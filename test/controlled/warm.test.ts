@@ -117,6 +117,8 @@ it(
 );
 
 it("the next process finds what is warm", { timeout: 3 * FILLED_MS }, async () => {
+  // The CNINode shows a moment later that one was claimed.
+  await sleep(2_000);
   const before = await filled();
   await controller.end("SIGKILL");
   controller = cluster.controller(FLAGS);
