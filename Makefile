@@ -92,6 +92,13 @@ chaos: build guest ## A random sequence of calls, kills and accidents (SEED= ROU
 	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) --timeout $$((1800 + 4 * $(ROUNDS))) --out .cache/chaos -- \
 	  node test/chaos/main.ts --out /run/out --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(abspath $(REPLAY)))
 
+# Says what is expected, or that there is no such break, before anything is installed.
+demo: node_modules/.package-lock.json ## The exercise of a catalogue and its database on a cluster, natively: a table of expectations and outcomes (BREAK=policy, group or agent)
+	@node test/demo/demo.ts --plan $(if $(BREAK),--break $(BREAK))
+	@$(MAKE) build dist/macvlan/branchline packages kubernetes
+	@test/setup/packages.sh runtime api demo
+	node test/demo/demo.ts $(if $(BREAK),--break $(BREAK))
+
 DEMO_NODE := node test/demo/node/demo.ts --datapath $(DATAPATH) $(if $(MODE),--mode $(MODE))
 
 # Says what is expected, or that there is no such datapath or mode, before anything is installed or booted.
@@ -103,8 +110,6 @@ demo-node: demo-plan build guest ## One node without a cluster: groups that deci
 	@test/setup/packages.sh demo
 	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s"
 	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO_NODE)
-
-demo: demo-node
 
 cluster: build dist/macvlan/branchline packages kubernetes ## A cluster to play with, natively, until Ctrl-C (NODES=1)
 	@test/setup/packages.sh runtime api

@@ -79,6 +79,7 @@ export default defineConfig({
           "test/controller/*.test.ts",
           "test/verdict/!(*worlds).test.ts",
           "test/operations/*.test.ts",
+          "test/demo/*.test.ts",
         ],
         30_000,
       ),
@@ -144,6 +145,13 @@ export default defineConfig({
           fileParallelism: false,
           execArgv: ["--require", path.resolve("test/native/namespaces.ts")],
           env: { VLAN_STAND_IN: "macvlan" },
+        },
+      },
+      // The demo on a cluster: the same.
+      {
+        test: {
+          ...project("demo", ["test/demo/played/*.test.ts"], 1_100_000).test,
+          fileParallelism: false,
         },
       },
       // Need 8021q: the guest, or NATIVE=1.

@@ -71,7 +71,7 @@ export class Cluster implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const ports = [ETCD_PORT, API_PORT];
     say("control plane and VPC");
-    const [api, site, images] = await Promise.all([
+    const [api, site, images] = await allEnded([
       startApiServer({
         nodesAddress: CONTROL_PLANE_ADDRESS,
         // Nobody else is in this network.
@@ -98,7 +98,7 @@ export class Cluster implements AsyncDisposable {
     const addressOf = (machine: string) => machines.find(({ name }) => name === machine)?.address ?? "";
     const hosts = Object.entries(options.hosts ?? {}).map(([name, machine]) => [name, addressOf(machine)]);
     await cluster.apply(...awsNode(), ...coredns(Object.fromEntries(hosts)));
-    await Promise.all([
+    await allEnded([
       ...nodes.map((name) => cluster.boot(name)),
       helmBranchline(api.adminKubeconfig, "install", chartValues(EC2_URL, options.entry)),
     ]);
@@ -273,4 +273,12 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts?.[Symbol.asyncDispose]();
   }
+}
+
+/** Promise.all, but that a failure waits for the others: what they have made is then known, and goes. */
+async function allEnded<T extends readonly unknown[]>(promises: {
+  readonly [I in keyof T]: Promise<T[I]>;
+}): Promise<T> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }

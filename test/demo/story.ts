@@ -72,12 +72,16 @@ export class Story implements Disposable {
     if (performance.now() - this.#lastWord > 12_000) this.print(`   ... ${this.seconds.toFixed(0)} s`);
   }
 
+  /** Throws if somebody, or the clock, has ended the demo. */
+  check(): void {
+    if (this.ending) return;
+    if (this.seconds > this.#limitSeconds)
+      this.#interrupt ??= new Interrupted(`not done after ${this.#limitSeconds} s`, 1);
+    if (this.#interrupt !== undefined) throw this.#interrupt;
+  }
+
   #begins(what: string): void {
-    if (!this.ending) {
-      if (this.seconds > this.#limitSeconds)
-        this.#interrupt ??= new Interrupted(`not done after ${this.#limitSeconds} s`, 1);
-      if (this.#interrupt !== undefined) throw this.#interrupt;
-    }
+    this.check();
     this.doing = what;
   }
 }

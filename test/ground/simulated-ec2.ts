@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
-/** A world of thousands of instances takes some seconds. */
-const START_MS = 60_000;
+/** A world of thousands of instances takes some seconds, a data plane on a busy machine a minute. */
+const START_MS = 180_000;
 /** Of its log, for the error of one that does not start. */
 const TAIL = 4_000;
 

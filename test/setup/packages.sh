@@ -6,7 +6,7 @@
 #   arm64    builds for arm64:    build/parts.sh, build.mjs --arch arm64
 #   vm       boots guests:        test/vm, test/kernel, test/runtime
 #   net      reads the network:   test/kernel, test/binary, test/runtime, bench
-#   runtime  runs pods:           test/runtime
+#   runtime  runs pods:           test/runtime, test/cluster
 #   api      certificates, capabilities: test/ground/kubernetes, test/api
 #   bench    traffic and memory:  bench
 #   demo     what the demo shows: a database reached from a pod
@@ -19,7 +19,7 @@ build="binutils ca-certificates"
 arm64="qemu-user-static binutils-aarch64-linux-gnu"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
-runtime="containerd runc"
+runtime="containerd runc busybox-static"
 api="openssl libcap2-bin"
 bench="iperf3 sockperf time"
 demo="postgresql"
@@ -68,7 +68,7 @@ forbid_services() {
   chmod 755 "$policy"
 }
 
-# The demo makes its own cluster inside the guest: none is needed here.
+# The demo has its own data: no cluster of the package's is needed.
 forbid_cluster() {
   mkdir -p "${cluster_conf%/*}"
   echo "create_main_cluster = false" >"$cluster_conf"

@@ -296,6 +296,15 @@ export function suites(piece: number): readonly Suite[] {
       why: "nodes rebooted and deleted, evictions, a rolling restart of twenty pods, strict mode's probes",
     },
     {
+      part: "cluster",
+      name: "demo",
+      tiers: all,
+      place: "here",
+      projects: ["demo"],
+      bound: 75,
+      why: "make demo: all as expected; with each of its breaks, the row that it is about is red",
+    },
+    {
       ...plugin,
       name: "vlan-6.12",
       secondTry: true,

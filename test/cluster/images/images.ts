@@ -42,9 +42,10 @@ export const serveCommand = (port: number) => ["httpd", "-f", "-p", String(port)
 /** What is in the image of busybox. */
 export function toolsFiles(): TarEntry[] {
   return [
-    ...["bin/", "dev/", "etc/", "proc/", "sys/", "tmp/", "var/", "www/", "www/cgi-bin/"].map((name) => ({
+    ...["bin/", "dev/", "etc/", "proc/", "sys/", "var/", "www/", "www/cgi-bin/"].map((name) => ({
       path: name,
     })),
+    { path: "tmp/", mode: 0o1777 },
     { path: "bin/busybox", content: readFileSync("/bin/busybox") },
     ...APPLETS.split(" ").map((name) => ({ path: `bin/${name}`, target: "busybox" })),
     { path: "www/index.html", content: "ok\n", mode: 0o644 },
