@@ -21,13 +21,13 @@ const lacking = (branches: readonly Branch[] = [], ...groups: string[]): Ledger 
   return { ...ledger, warm: { ...ledger.warm, recent: recentOf(...groups), lackingSince: 0 } };
 };
 const policyGroups = () => [["sg-a"], ["sg-b"]];
-const decide = (ledger: Ledger, fields = {}, now = 30_000) =>
+const decide = (ledger: Ledger, fields = {}, now = 90_000) =>
   decideWarm(viewOf({ settings: settings(), policyGroups, ledger, ...fields }), now);
 const fieldsOf = (decision: ReturnType<typeof decide>) => decision.actions.map(({ fields }) => fields);
 
-it("what lacks is made half a minute later, for the groups of recent pods", () => {
-  const early = decide(lacking([], "sg-a"), {}, 29_999);
-  expect([kindsOf(early), early.wakeAt]).toEqual([[], 30_000]);
+it("what lacks is made half a minute after a cooldown, for the groups of recent pods", () => {
+  const early = decide(lacking([], "sg-a"), {}, 89_999);
+  expect([kindsOf(early), early.wakeAt]).toEqual([[], 90_000]);
   const both = decide(lacking([], "sg-a", "sg-b"));
   expect(kindsOf(both)).toEqual(["CreateWarm", "CreateWarm"]);
   expect(fieldsOf(both)).toEqual([

@@ -14,7 +14,7 @@ import { canGive, keyOfSet } from "./group-sets.ts";
 import { isWanted, warmCount } from "./pool.ts";
 import { countSets, mostLacking, sharesOf } from "./shares.ts";
 
-/** What lacks is made after so long: a burst of pods is over then, and a rolling update has given some back. */
+/** What lacks is made so long after a cooldown: a burst of pods is over then, and a rolling update has given some back. */
 const REFILL_MS = 30_000;
 /** A policy of a namespace without a pod on the node wakes nobody; whether its groups are still given is looked at so often. */
 const WANTED_MS = 60_000;
@@ -108,7 +108,8 @@ function create(view: View, draft: Draft, trunk: AttachedTrunk, now: number): vo
   const free = freeVlans(ledger, limitOf(view));
   const lack = Math.min(target - warmCount(ledger) - undecided.length, free.length);
   if (lack <= 0) return;
-  if (now - lackingSince < REFILL_MS) return draft.wake(lackingSince + REFILL_MS);
+  const due = lackingSince + settings.cooldownMs + REFILL_MS;
+  if (now < due) return draft.wake(due);
   const failed = ledger.retries.get(WARMING);
   if (failed !== undefined)
     draft.notes.push({ about: "node", type: "Warning", reason: "WarmFailed", message: failed.why });
