@@ -180,7 +180,7 @@ it("shows a cluster: what is wrong, nodes, pods, policies", async () => {
       instanceType: "m5.large",
       ready: expect.any(Boolean),
       trunk: expect.stringMatching(/^eni-/),
-      slots: { total: 9, used: 3, cooling: 0, free: 6 },
+      slots: { total: 9, used: 3, cooling: 0, warm: 0, free: 6 },
       agent: "ready",
     },
     expect.objectContaining({ name: "n2", slots: { total: 9, used: 0, free: 9 }, agent: "not-ready" }),
@@ -245,7 +245,7 @@ it("prints for people", async () => {
     "problem  Pods with the groups of their node (2): branchline explain pod NAME says why; delete the pod",
   );
   // Of a namespace nobody says which slots are used.
-  expect(stdout).toMatch(/^n1 {4}m5\.large {2}eni-\w+ {2}9 {6}\? {5}\? {8}6 {5}ready$/m);
+  expect(stdout).toMatch(/^n1 {4}m5\.large {2}eni-\w+ {2}9 {6}\? {5}\? {8}6 {5}0 {5}ready$/m);
   expect(stdout).toMatch(
     new RegExp(
       `^web-0 +n1 +attached +${branch.eniId} +${branch.vlanId} +${web} \\(web\\) +routed standard +\\d`,
@@ -260,7 +260,7 @@ it("prints for people", async () => {
 it("shows one node and what is on it, of whatever namespace", async () => {
   const said = await report(["--node", "n1"]);
   expect(said.nodes.map(({ name }) => name)).toEqual(["n1"]);
-  expect(said.nodes[0]).toMatchObject({ slots: { total: 9, used: 3, cooling: 0, free: 6 } });
+  expect(said.nodes[0]).toMatchObject({ slots: { total: 9, used: 3, cooling: 0, warm: 0, free: 6 } });
   expect(said.pods.map(({ name }) => name)).toEqual(["bare", "late", "own", "web-0"]);
   expect(said.policies).toBeUndefined();
   const none = await status(["--node", "n9"]);
@@ -323,7 +323,7 @@ describe("for people who may not see all", () => {
       expect.arrayContaining(["list pods", "list daemonsets.apps"]),
     );
     expect(said.nodes.map(({ name, agent, slots }) => [name, agent, slots])).toEqual([
-      ["n1", "unknown", { total: 9, free: 6 }],
+      ["n1", "unknown", { total: 9, warm: 0, free: 6 }],
       ["n2", "unknown", { total: 9 }],
     ]);
     expect(said.policies?.map((policy) => "matched" in policy)).toEqual([false, false, false]);
