@@ -1,4 +1,5 @@
 // What the verdict is told of a world: the cast's places, and what EC2's API says of the rest.
+import { Ec2CallError } from "../../src/ec2/error.ts";
 import type { CallOptions } from "../../src/ec2/port.ts";
 import type { NetworkInterface } from "../../src/ec2/types.ts";
 import type { End, Filters, Interface, Known } from "../../src/verdict/facts.ts";
@@ -19,12 +20,26 @@ import type { Call, World } from "./world.ts";
 
 const asked: CallOptions = { signal: new AbortController().signal, priority: "waiting" };
 
+const ATTEMPTS = 3;
+
 export interface Facts {
   readonly filters: Filters;
   readonly interfaces: readonly NetworkInterface[];
 }
 
-export async function readFacts({ cloud }: Cluster, world: World): Promise<Facts> {
+/** As clients of EC2 do, it asks again: this process, which is EC2 too, lets connections lie while it sends packets. */
+export async function readFacts(cluster: Cluster, world: World): Promise<Facts> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await readOnce(cluster, world);
+    } catch (error) {
+      const isLost = error instanceof Ec2CallError && error.kind === "retry";
+      if (!isLost || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function readOnce({ cloud }: Cluster, world: World): Promise<Facts> {
   const { port, vpc } = cloud;
   const ofVpc = { "vpc-id": [vpc] };
   const [rules, acls, routeTables, interfaces, lists] = await Promise.all([
