@@ -7,7 +7,7 @@ import { systemTimer } from "../sys/timer.ts";
 import type { Api } from "./api.ts";
 import type { Around, CommonFlags } from "./around.ts";
 import type { Ec2 } from "./ec2.ts";
-import { type Fact, known, skipped } from "./fact.ts";
+import { type Fact, known, skipped, unknown } from "./fact.ts";
 
 /** The API server and EC2 of one command. */
 export interface Session extends Disposable {
@@ -34,8 +34,11 @@ export function openSession(flags: CommonFlags, { env, version, signal }: Around
     clusterName: flags.clusterName ?? eks?.name,
     ec2(ofNodes) {
       if (!flags.ec2) return skipped("EC2", "--no-ec2 was given");
-      const region = flags.region ?? (env["AWS_REGION"] || undefined) ?? eks?.region ?? ofNodes;
-      if (region === undefined) return skipped("EC2", "the Region is not known: give --region or AWS_REGION");
+      // The AWS CLI's own variable counts as well: whoever uses both has set that one.
+      const own = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined;
+      const region = flags.region ?? own ?? eks?.region ?? ofNodes;
+      const message = "the Region is not known: give --region or AWS_REGION";
+      if (region === undefined) return unknown({ what: "EC2", reason: "failed", message });
       port ??= new Ec2Port({ budgets: new Budgets(systemTimer), region });
       return known({ port, region, signal });
     },

@@ -1,4 +1,13 @@
-import { aBranch, aNode, aPod, aPrimary, aRule, branched, table } from "../../../test/unit/doctor.ts";
+import {
+  aBranch,
+  aNode,
+  aPod,
+  aPrimary,
+  aRule,
+  anEntry,
+  branched,
+  table,
+} from "../../../test/unit/doctor.ts";
 import { dns } from "./bl012-dns.ts";
 
 const COREDNS = aPod("coredns", { namespace: "kube-system", node: "n2", labels: { "k8s-app": "kube-dns" } });
@@ -44,13 +53,36 @@ table(dns, {
       "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets tcp 53 out",
     ],
   },
+  "no rule out, but direct pods ask by the groups of their nodes": {
+    given: { ...WORLD, rules: [aRule("sg-node", "in")], entry: anEntry({}) },
+    result: "skipped",
+    found: "direct pods reach Services by the groups of their nodes",
+  },
+  "no rule out for routed pods": {
+    given: { ...WORLD, rules: [aRule("sg-node", "in")], entry: anEntry({ datapath: "routed" }) },
+    result: "problem",
+    found: "closed ways to CoreDNS: 2",
+    items: [
+      "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets udp 53 out",
+      "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets tcp 53 out",
+    ],
+  },
+  "no rule out, where auto decides": {
+    given: { ...WORLD, rules: [aRule("sg-node", "in")], entry: anEntry({ datapath: "auto" }) },
+    result: "warning",
+    found: "whether CoreDNS is reached depends on prefix lists, or on the pods' datapath",
+    items: [
+      "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets udp 53 out",
+      "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets tcp 53 out",
+    ],
+  },
   "by a prefix list": {
     given: {
       ...WORLD,
       rules: [aRule("sg-web", "out", { cidr: undefined, prefixList: "pl-a" }), aRule("sg-node", "in")],
     },
     result: "warning",
-    found: "whether CoreDNS is reached depends on prefix lists",
+    found: "whether CoreDNS is reached depends on prefix lists, or on the pods' datapath",
     items: [
       "sg-web (as pod shop/web-0) to sg-node of CoreDNS: udp 53 only by a prefix list",
       "sg-web (as pod shop/web-0) to sg-node of CoreDNS: tcp 53 only by a prefix list",

@@ -1,4 +1,5 @@
 import { counted, defineCheck, ok, problem, skipped, warning } from "../check.ts";
+import { datapathOf, settingsOf } from "../entry.ts";
 import type { InterfaceFact, NodeFact, PodFact, RuleFact } from "../facts.ts";
 import { branchGroups } from "../group-sets.ts";
 import { isAlive, podName } from "../nodes.ts";
@@ -13,11 +14,24 @@ export const dns = defineCheck({
   todo: "Let the pods' groups out to port 53, udp and tcp, and let them in at the groups that CoreDNS has: those of its nodes, or of its own branch.",
   place: "cluster",
   needs: ["pods", "nodes", "interfaces", "rules"],
-  judge({ pods, nodes, interfaces, rules }) {
+  uses: ["entry"],
+  judge({ pods, nodes, interfaces, rules, entry }) {
     const servers = pods.filter((pod) => pod.labels["k8s-app"] === "kube-dns" && isAlive(pod));
     if (servers.length === 0) return skipped("there is no pod with the label k8s-app=kube-dns");
-    const sets = branchGroups(pods, interfaces);
-    if (sets.length === 0) return skipped("no pod has a branch");
+    const settings = entry === undefined ? undefined : settingsOf(entry.entry);
+    const datapath = (pod: PodFact) => (settings === undefined ? undefined : datapathOf(pod, settings));
+    const withBranch = pods.filter(({ branch }) => typeof branch === "object");
+    // A direct pod asks a Service by host0: the groups of its node decide, as they do for pods without a branch.
+    const sets = branchGroups(
+      withBranch.filter((pod) => datapath(pod) !== "direct"),
+      interfaces,
+    );
+    if (sets.length === 0)
+      return skipped(
+        withBranch.length === 0
+          ? "no pod has a branch"
+          : "direct pods reach Services by the groups of their nodes",
+      );
     const groupsOf = serverGroups(nodes, interfaces);
     const found = sets.flatMap(({ groups, pods: [example] }) =>
       servers.flatMap((server) =>
@@ -25,7 +39,9 @@ export const dns = defineCheck({
           const its = groupsOf(server);
           if (its === undefined) return [];
           const why = whyNot(rules, protocol, { groups, example }, { groups: its, server });
-          return why === undefined ? [] : [why];
+          // What auto gave a pod only its node knows.
+          const isSure = why?.isSure === true && example !== undefined && datapath(example) !== "auto";
+          return why === undefined ? [] : [{ ...why, isSure }];
         }),
       ),
     );
@@ -34,7 +50,11 @@ export const dns = defineCheck({
     ];
     const [closed, doubtful] = [lines(true), lines(false)];
     if (closed.length > 0) return problem(`closed ways to CoreDNS: ${closed.length}`, closed);
-    if (doubtful.length > 0) return warning("whether CoreDNS is reached depends on prefix lists", doubtful);
+    if (doubtful.length > 0)
+      return warning(
+        "whether CoreDNS is reached depends on prefix lists, or on the pods' datapath",
+        doubtful,
+      );
     return ok(
       `${counted(sets.length, "set")} of groups, all to port ${PORT} of ${counted(servers.length, "pod")}`,
     );

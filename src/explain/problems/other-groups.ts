@@ -32,6 +32,15 @@ export const otherGroups: Finder = ({ facts, selected, ec2 }) => {
       },
     ];
   }
+  if (wanted.length === 0) {
+    return [
+      {
+        code: "other-groups",
+        line: `no policy selects it any more, and its branch ${eniId} has ${listed(has)}: the policy that selected it is gone, or its labels have changed`,
+        todo: "nothing, if it is to keep them until it ends. To keep them for its successors write the policy again, or give the pod's template the labels that one selects: a pod that is created without either has the groups of its node",
+      },
+    ];
+  }
   const made = cniNode.known
     ? cniNode.value?.trunk?.branches.find(({ id }) => id === eniId)?.groups
     : undefined;

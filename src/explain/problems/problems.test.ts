@@ -399,6 +399,13 @@ describe("a branch", () => {
       "it has sg-old besides; a policy that selected it may be gone",
     ],
     [
+      "that no policy selects any more",
+      { policies: known([]) },
+      { branch: known(anInterface("eni-web", ["sg-web"])) },
+      "other-groups",
+      "no policy selects it any more, and its branch eni-web has sg-web: the policy that selected it is gone",
+    ],
+    [
       "that is older than a policy's change",
       { policies: known([aPolicy("web", ["sg-new"], { changedAt: LATER })]) },
       { branch: known(anInterface("eni-web", ["sg-web"])) },
