@@ -24,6 +24,8 @@ export function chartValues(ec2: string, entry: object = {}): Record<string, unk
       replicas: 1,
       region: "us-east-1",
       cooldown: COOLDOWN,
+      // What a pod has left goes back to EC2, as tests and the demo say; test/controlled/warm.test.ts has those that stay.
+      warm: { target: 0 },
       env: [
         { name: "AWS_ENDPOINT_URL_EC2", value: ec2 },
         { name: "AWS_REGION", value: "us-east-1" },
