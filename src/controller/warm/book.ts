@@ -1,4 +1,5 @@
 import type { Ledger } from "../ledger.ts";
+import { isWarm } from "./pool.ts";
 
 export interface WarmBounds {
   /** Of the account's interfaces and of a subnet's free addresses: from 0 to 1. */
@@ -29,9 +30,7 @@ export class WarmBook {
   note({ instance, branches, warm, trunk }: Ledger): void {
     const now = new Map<string, number>();
     const add = (subnet: string, count: number) => now.set(subnet, (now.get(subnet) ?? 0) + count);
-    for (const { state, eni } of branches.values()) {
-      if (state === "warm" || state === "warming") add(eni.subnet.id, 1);
-    }
+    for (const branch of branches.values()) if (isWarm(branch)) add(branch.eni.subnet.id, 1);
     // With custom networking they are made elsewhere: it is known where as soon as they are made.
     if (warm.making.size > 0) add("subnet" in trunk ? trunk.subnet : "", warm.making.size);
     for (const [subnet, count] of this.instances.get(instance) ?? []) this.change(subnet, -count);

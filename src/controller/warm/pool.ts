@@ -10,10 +10,15 @@ export interface Wanting {
   readonly groups: readonly string[];
 }
 
+/** It is warm, or becomes so. */
+export function isWarm({ state }: Branch): boolean {
+  return state === "warm" || state === "warming";
+}
+
 /** Warm ones and those that become so. */
 export function warmCount({ branches, warm }: Ledger): number {
   let count = warm.making.size;
-  for (const { state } of branches.values()) if (state === "warm" || state === "warming") count += 1;
+  for (const branch of branches.values()) if (isWarm(branch)) count += 1;
   return count;
 }
 

@@ -11,7 +11,7 @@ import type { View } from "../view.ts";
 import { associateWarm } from "./actions/associate-warm.ts";
 import { createWarm, WARMING } from "./actions/create-warm.ts";
 import { canGive, keyOfSet } from "./group-sets.ts";
-import { isWanted, warmCount } from "./pool.ts";
+import { isWanted, isWarm, warmCount } from "./pool.ts";
 import { countSets, mostLacking, sharesOf } from "./shares.ts";
 
 /** What lacks is made so long after a cooldown: a burst of pods is over then, and a rolling update has given some back. */
@@ -48,9 +48,7 @@ function finish(view: View, draft: Draft, trunk: AttachedTrunk, now: number): vo
 
 /** Gives how many. */
 function release(view: View, draft: Draft, now: number): number {
-  const warm = [...view.ledger.branches.values()].filter(
-    ({ state }) => state === "warm" || state === "warming",
-  );
+  const warm = [...view.ledger.branches.values()].filter(isWarm);
   if (warm.length > 0) draft.wake(now + WANTED_MS);
   const unfit = warm.filter((branch) => isUnfit(view, branch));
   const rest = warm.filter((branch) => !unfit.includes(branch));

@@ -2,13 +2,12 @@ import type { Action } from "../../action.ts";
 import type { Ledger, Trunk } from "../../ledger.ts";
 import type { View } from "../../view.ts";
 import { lookAgain, replaceTrunk, trunkAct } from "./trunk-act.ts";
+import { YOUNG_MS } from "../../young.ts";
 
 type Created = Extract<Trunk, { state: "created" }>;
 
 /** EC2 shows an attachment after a second or two. */
 const SHOWN_MS = 2_000;
-/** For so long EC2 may not know a trunk yet that it has just made. */
-const YOUNG_MS = 120_000;
 
 /**
  * EC2 AttachNetworkInterface. It has no token: after an unknown end it is called again, and when EC2 refuses that because the

@@ -4,9 +4,8 @@ import { type Branch, changeBranch, type Ledger, withEntry } from "../../ledger.
 import { type Failure, type Moment, retryAfter } from "../../moment.ts";
 import { tokenOf } from "../../tags.ts";
 import type { View } from "../../view.ts";
+import { YOUNG_MS } from "../../young.ts";
 
-/** For so long EC2 may not know a branch yet that it has just made. */
-const YOUNG_MS = 120_000;
 /** A VLAN id that EC2 has refused is left alone until descriptions have shown who has it. */
 const BLOCKED_MS = 300_000;
 

@@ -1,10 +1,9 @@
 import type { Action } from "../../action.ts";
 import type { PodFacts } from "../../facts.ts";
-import { type Branch, type AttachedTrunk, type Ledger, withBranch, withRequest } from "../../ledger.ts";
+import { type AttachedTrunk, type Ledger, withBranch, withRequest } from "../../ledger.ts";
 import { type Failure, type Moment, retryAfter } from "../../moment.ts";
-import { BRANCH_DESCRIPTION, branchTags, tokenOf } from "../../tags.ts";
-import { branchSubnet } from "../branch-subnet.ts";
-import { readEni } from "../../read-eni.ts";
+import { tokenOf } from "../../tags.ts";
+import { creationOf } from "../creation.ts";
 import type { View } from "../../view.ts";
 
 interface Wanted {
@@ -16,25 +15,11 @@ interface Wanted {
 
 /** EC2 CreateNetworkInterface, with a token of cluster, pod and attempt: made once, also across a crash. */
 export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): Action {
-  const { settings, ledger, node, cniNode } = view;
+  const { settings, ledger } = view;
   const { namespace, name, uid } = pod;
   const attempt = ledger.requests.get(uid)?.attempt ?? 0;
-  const subnet = branchSubnet(view, trunk);
-  const { instance } = ledger;
-  const isOpen = settings.warm.recycle === "across-groups";
-  const wanted = {
-    subnet,
-    groups,
-    description: BRANCH_DESCRIPTION,
-    tags: branchTags(
-      settings.cluster,
-      { instance, trunk: trunk.id, vlan, owner: pod, groups, isOpen },
-      cniNode?.tags ?? {},
-    ),
-    ...(node?.isIpv6 === true && { ipv6Addresses: 1 }),
-    tracking: trunk.facts === undefined ? cniNode?.tracking : trunk.facts.tracking,
-    token: tokenOf("branch", settings.cluster, uid, attempt),
-  };
+  const token = tokenOf("branch", settings.cluster, uid, attempt);
+  const creation = creationOf(view, { trunk, vlan, groups, owner: pod, token });
   return {
     kind: "CreateBranch",
     subject: `pod ${uid}`,
@@ -45,27 +30,17 @@ export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): 
       return request === undefined ? now : withRequest(now, uid, { ...request, making: { vlan, groups } });
     },
     async run(ports, call) {
-      const eni = readEni(await ports.ec2.createBranch(wanted, call), await ports.subnet(subnet, call));
+      const eni = await creation.run(ports, call);
       return (now, moment) => {
-        const branch: Branch = {
+        // A token that a controller before us has used is answered with what was made then; it may have changed since.
+        const areGroupsSure = now.inherited?.has(uid) === false;
+        const own = {
           state: "created",
-          eni,
-          vlan,
-          association: undefined,
           pod: { namespace, name, uid },
-          until: undefined,
-          // A token that a controller before us has used is answered with what was made then; it may have changed since.
-          areGroupsSure: now.inherited?.has(uid) === false,
-          home: { namespace, isOpen },
+          areGroupsSure,
           wasWarm: false,
-          mayBeAnnotated: false,
-          seen: "own",
-          missing: 0,
-          knownAt: moment.now,
-          since: moment.now,
-          retry: undefined,
-        };
-        return withBranch(withRequest(now, uid, undefined), branch);
+        } as const;
+        return withBranch(withRequest(now, uid, undefined), creation.made(eni, own, moment.now));
       };
     },
     failed: (now, failure, moment) => failed(now, uid, failure, moment),

@@ -1,9 +1,7 @@
 import type { Action, Learn } from "../../action.ts";
 import { type Branch, changeBranch, withEntry } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
-
-/** For so long EC2 may not know a branch yet that it has just made. */
-const YOUNG_MS = 120_000;
+import { YOUNG_MS } from "../../young.ts";
 
 /** EC2 DeleteNetworkInterface; of a branch whose association nobody knows, too: EC2 removes it with the ENI. */
 export function deleteBranch(branch: Branch): Action {

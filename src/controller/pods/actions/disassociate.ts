@@ -2,9 +2,7 @@ import type { Action, Learn } from "../../action.ts";
 import { type Branch, changeBranch } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
 import { tokenOf } from "../../tags.ts";
-
-/** For so long EC2 may not know an association yet that it has just made: a warm branch may be released at once. */
-const YOUNG_MS = 120_000;
+import { YOUNG_MS } from "../../young.ts";
 
 /** EC2 DisassociateTrunkInterface. With it the VLAN id is free. */
 export function disassociate(branch: Branch, association: string): Action {

@@ -1,7 +1,6 @@
 import type { Action } from "../../action.ts";
 import {
   type AttachedTrunk,
-  type Branch,
   type Ledger,
   type WarmMaking,
   withBranch,
@@ -9,10 +8,9 @@ import {
   withRetry,
 } from "../../ledger.ts";
 import { type Failure, type Moment, retryAfter } from "../../moment.ts";
-import { readEni } from "../../read-eni.ts";
-import { BRANCH_DESCRIPTION, branchTags, tokenOf } from "../../tags.ts";
+import { creationOf } from "../../pods/creation.ts";
+import { tokenOf } from "../../tags.ts";
 import type { View } from "../../view.ts";
-import { branchSubnet } from "../../pods/branch-subnet.ts";
 
 /** Of creations that have failed: the next of any waits. */
 export const WARMING = "warm";
@@ -22,22 +20,10 @@ export const WARMING = "warm";
  * may be a pod's by now, and is found by its tags.
  */
 export function createWarm(view: View, trunk: AttachedTrunk, vlan: number, making: WarmMaking): Action {
-  const { settings, ledger, node, cniNode } = view;
+  const { settings, ledger } = view;
   const { namespace, groups, attempt } = making;
-  const { instance } = ledger;
-  const { warm, cluster } = settings;
-  const subnet = branchSubnet(view, trunk);
-  const isOpen = warm.recycle === "across-groups";
-  const tags = { instance, trunk: trunk.id, vlan, owner: namespace, groups, isOpen };
-  const wanted = {
-    subnet,
-    groups,
-    description: BRANCH_DESCRIPTION,
-    tags: branchTags(cluster, tags, cniNode?.tags ?? {}),
-    ...(node?.isIpv6 === true && { ipv6Addresses: 1 }),
-    tracking: trunk.facts === undefined ? cniNode?.tracking : trunk.facts.tracking,
-    token: tokenOf("warm", cluster, instance, warm.life, attempt),
-  };
+  const token = tokenOf("warm", settings.cluster, ledger.instance, settings.warm.life, attempt);
+  const creation = creationOf(view, { trunk, vlan, groups, owner: namespace, token });
   return {
     kind: "CreateWarm",
     subject: `warm ${vlan}`,
@@ -45,26 +31,11 @@ export function createWarm(view: View, trunk: AttachedTrunk, vlan: number, makin
     fields: { namespace, vlan },
     begin: (now) => withMaking(now, vlan, making),
     async run(ports, call) {
-      const eni = readEni(await ports.ec2.createBranch(wanted, call), await ports.subnet(subnet, call));
+      const eni = await creation.run(ports, call);
       return (now, moment) => {
-        const branch: Branch = {
-          state: "warming",
-          eni,
-          vlan,
-          association: undefined,
-          pod: undefined,
-          until: undefined,
-          areGroupsSure: true,
-          home: { namespace, isOpen },
-          wasWarm: true,
-          mayBeAnnotated: false,
-          seen: "own",
-          missing: 0,
-          knownAt: moment.now,
-          since: moment.now,
-          retry: undefined,
-        };
-        return withBranch(withRetry(withMaking(now, vlan, undefined), WARMING, undefined), branch);
+        const own = { state: "warming", pod: undefined, areGroupsSure: true, wasWarm: true } as const;
+        const after = withRetry(withMaking(now, vlan, undefined), WARMING, undefined);
+        return withBranch(after, creation.made(eni, own, moment.now));
       };
     },
     failed: (now, failure, moment) => failed(now, vlan, failure, moment),
