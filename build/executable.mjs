@@ -71,15 +71,20 @@ export function makeExecutable(
   renameSync(building, `${directory}/${name}`);
 }
 
+/** Runs one of the scripts here by the target's Node: V8 takes no other's code cache. */
+function cacheBy(target, script, args, cwd) {
+  const [program, ...before] = target.running;
+  quietly(program, [...before, SAME_BYTES, `${root}/build/${script}`, ...args], cwd);
+}
+
 /** Writes each script and its code cache; returns the files by asset name. */
 export function codeCaches(scripts, scratch, target = HOST) {
-  const [program, ...args] = target.running;
   return Object.fromEntries(
     Object.entries(scripts).flatMap(([name, code]) => {
       const [file, cache] = [`${scratch}/${name}.js`, `${scratch}/${name}.cache`];
       // One byte per character, so that the executable reads it without decoding.
       writeFileSync(file, code, "latin1");
-      quietly(program, [...args, SAME_BYTES, `${root}/build/code-cache.mjs`, file, cache]);
+      cacheBy(target, "code-cache.mjs", [file, cache]);
       return [
         [`${name}.js`, file],
         [`${name}.cache`, cache],
@@ -95,8 +100,7 @@ export function asFunction(code) {
 
 /** Writes the code cache of a command's script of this name; returns its file. */
 export function commandCache(name, scratch, target = HOST) {
-  const [program, ...args] = target.running;
   const cache = `${scratch}/${name}.cache`;
-  quietly(program, [...args, SAME_BYTES, `${root}/build/command-cache.mjs`, `${name}.cjs`, cache], scratch);
+  cacheBy(target, "command-cache.mjs", [`${name}.cjs`, cache], scratch);
   return cache;
 }

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import type { Around, CommonFlags } from "../facts/around.ts";
 import type { Ec2 } from "../facts/ec2.ts";
 import { type Fact, mapFact, skipped } from "../facts/fact.ts";
-import { openSession } from "../facts/session.ts";
+import { openSession, regionOfEnv } from "../facts/session.ts";
 import type { Api } from "../facts/api.ts";
 import { primaryOf } from "../ec2/types.ts";
 import { UsageError } from "../sys/command-line.ts";
@@ -163,6 +163,5 @@ function groupsOfPath(path: Path): readonly string[] {
 
 /** What the AWS CLI would not take from the same environment. */
 function cliFlags(region: string, env: Around["env"]): string {
-  const own = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"];
-  return own === region ? "" : `--region ${region}`;
+  return regionOfEnv(env) === region ? "" : `--region ${region}`;
 }

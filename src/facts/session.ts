@@ -34,9 +34,7 @@ export function openSession(flags: CommonFlags, { env, version, signal }: Around
     clusterName: flags.clusterName ?? eks?.name,
     ec2(ofNodes) {
       if (!flags.ec2) return skipped("EC2", "--no-ec2 was given");
-      // The AWS CLI's own variable counts as well: whoever uses both has set that one.
-      const own = env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined;
-      const region = flags.region ?? own ?? eks?.region ?? ofNodes;
+      const region = flags.region ?? regionOfEnv(env) ?? eks?.region ?? ofNodes;
       const message = "the Region is not known: give --region or AWS_REGION";
       if (region === undefined) return unknown({ what: "EC2", reason: "failed", message });
       port ??= new Ec2Port({ budgets: new Budgets(systemTimer), region });
@@ -51,4 +49,9 @@ export function eksCluster(name: string): { readonly region: string; readonly na
   const [, region, cluster] =
     /^arn:aws[a-z-]*:eks:([a-z0-9-]+):\d{12}:cluster\/([A-Za-z0-9._-]{1,100})$/.exec(name) ?? [];
   return region === undefined || cluster === undefined ? undefined : { region, name: cluster };
+}
+
+/** The AWS CLI's own variable counts as well: whoever uses both has set that one. */
+export function regionOfEnv(env: Around["env"]): string | undefined {
+  return env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined;
 }

@@ -76,6 +76,21 @@ table(dns, {
       "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets tcp 53 out",
     ],
   },
+  "no rule out, where auto decides for all but one": {
+    given: {
+      ...WORLD,
+      pods: [branched("web-0", 1), { ...branched("web-1", 2), datapath: "routed" }, COREDNS],
+      interfaces: [...WORLD.interfaces, aBranch("web-1", 2)],
+      rules: [aRule("sg-node", "in")],
+      entry: anEntry({ datapath: "auto", allowDatapathOverride: true }),
+    },
+    result: "problem",
+    found: "closed ways to CoreDNS: 2",
+    items: [
+      "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets udp 53 out",
+      "sg-web (as pod shop/web-0) to sg-node of CoreDNS: no rule lets tcp 53 out",
+    ],
+  },
   "by a prefix list": {
     given: {
       ...WORLD,

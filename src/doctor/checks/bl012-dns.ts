@@ -33,18 +33,19 @@ export const dns = defineCheck({
           : "direct pods reach Services by the groups of their nodes",
       );
     const groupsOf = serverGroups(nodes, interfaces);
-    const found = sets.flatMap(({ groups, pods: [example] }) =>
-      servers.flatMap((server) =>
+    const found = sets.flatMap(({ groups, pods: members }) => {
+      const [example] = members;
+      // What auto gave a pod only its node knows.
+      const isOwnWay = members.some((pod) => datapath(pod) !== "auto");
+      return servers.flatMap((server) =>
         (["udp", "tcp"] as const).flatMap((protocol) => {
           const its = groupsOf(server);
           if (its === undefined) return [];
           const why = whyNot(rules, protocol, { groups, example }, { groups: its, server });
-          // What auto gave a pod only its node knows.
-          const isSure = why?.isSure === true && example !== undefined && datapath(example) !== "auto";
-          return why === undefined ? [] : [{ ...why, isSure }];
+          return why === undefined ? [] : [{ ...why, isSure: why.isSure && isOwnWay }];
         }),
-      ),
-    );
+      );
+    });
     const lines = (isSure: boolean) => [
       ...new Set(found.filter((one) => one.isSure === isSure).map(({ line }) => line)),
     ];
