@@ -4,10 +4,9 @@ import { eventually, sleep } from "../ground/run.ts";
 import { callEc2 } from "../ground/simulated-ec2.ts";
 import { Cluster } from "./cluster.ts";
 import { branchOf, isReady, Pods, type Pod } from "./support/pods.ts";
-import { serveOn } from "./support/servers.ts";
+import { databaseGroup, databaseMachine, DATABASE_PORT, serveDatabase } from "./support/database.ts";
 import { deploy, rolledOut } from "./support/workloads.ts";
 
-const DATABASE_PORT = 5432;
 const MANY = 20;
 
 let cluster: Cluster;
@@ -18,18 +17,11 @@ beforeAll(async () => {
   cluster = await Cluster.start({
     nodes: 2,
     world: {
-      groups: [
-        { name: "client" },
-        {
-          name: "db",
-          ingress: [{ protocol: "tcp", ports: [DATABASE_PORT, DATABASE_PORT], group: "client" }],
-        },
-      ],
-      machines: [{ name: "database", groups: ["db"] }],
+      groups: [{ name: "client" }, databaseGroup],
+      machines: [databaseMachine],
     },
   });
-  await serveOn(cluster.site, "database", DATABASE_PORT);
-  database = (await cluster.machine("database")).address;
+  database = await serveDatabase(cluster);
   shop = await Pods.in(cluster, "shop");
   await shop.policy("clients", { app: "client" }, "client");
 });

@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../ground/run.ts";
 import { Cluster } from "./cluster.ts";
 import { branchOf, httpProbe, isReady, Pods, podSpec, POD_PORT, tcpProbe } from "./support/pods.ts";
-import { serveOn } from "./support/servers.ts";
+import { databaseGroup, databaseMachine, DATABASE_PORT, serveDatabase } from "./support/database.ts";
 
-const DATABASE_PORT = 5432;
 /** Seconds that an ADD waits for its branch: less than usual, so that kubelet's next try is soon. */
 const PATIENCE = 5;
 
@@ -23,16 +22,12 @@ beforeAll(async () => {
       groups: [
         { name: "client", ingress: [{ protocol: "tcp", ports: [POD_PORT, POD_PORT], group: "client" }] },
         { name: "other" },
-        {
-          name: "db",
-          ingress: [{ protocol: "tcp", ports: [DATABASE_PORT, DATABASE_PORT], group: "client" }],
-        },
+        databaseGroup,
       ],
-      machines: [{ name: "database", groups: ["db"] }],
+      machines: [databaseMachine],
     },
   });
-  await serveOn(cluster.site, "database", DATABASE_PORT);
-  database = (await cluster.machine("database")).address;
+  database = await serveDatabase(cluster);
   shop = await Pods.in(cluster, "shop");
   await shop.policy("clients", { app: "client" }, "client");
   await shop.policy("others", { app: "other" }, "other");

@@ -1,32 +1,8 @@
 // The decision for one node, played against the model of EC2: 100,000 steps, with crashes between any two.
-import { expect, it } from "vitest";
-import { play, runOf } from "./run.ts";
-import { shortened } from "./shorten.ts";
+import { runOf } from "./run.ts";
+import { itHoldsInRuns, LENGTH } from "./simulated.ts";
 
-const LENGTH = 400;
-const RUNS = 250;
-/** Tests of a file run one after another, and each says where it failed. */
-const GROUPS = 10;
-const GROUP_MS = 120_000;
-
-const reached: Record<string, number> = {};
-
-it.each(Array.from({ length: GROUPS }, (_, i) => i * (RUNS / GROUPS)))(
-  `${RUNS / GROUPS} runs of ${LENGTH} steps from seed %i`,
-  async (first) => {
-    for (let seed = first; seed < first + RUNS / GROUPS; seed += 1) {
-      const run = runOf(seed, LENGTH);
-      const { faults, counts } = await play(run);
-      for (const [what, count] of Object.entries(counts)) reached[what] = (reached[what] ?? 0) + count;
-      const told = faults.length === 0 ? "" : `seed ${seed}: ${await shortened(run, faults[0] ?? "")}`;
-      expect(told).toBe("");
-    }
-  },
-  GROUP_MS,
+itHoldsInRuns(
+  (seed) => runOf(seed, LENGTH),
+  ["annotated", "disassociate", "deleteInterface", "setGroups", "associate refused"],
 );
-
-it("has reached what it is about", () => {
-  for (const what of ["annotated", "disassociate", "deleteInterface", "setGroups", "associate refused"]) {
-    expect(`${what} ${(reached[what] ?? 0) > 20}`).toBe(`${what} true`);
-  }
-});

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { agents, groups, lists, members, ports, pods } from "./cast.ts";
 import { CALLS, worldOf } from "./generate.ts";
 import { sourcePortsOf } from "./source-ports.ts";
-import type { Call, World } from "./world.ts";
+import { emptyWorld, type Call, type World } from "./world.ts";
 
 const worlds = Array.from({ length: 1000 }, (_, i) => worldOf(i + 1));
 
@@ -90,15 +90,7 @@ describe("all worlds together have", () => {
 
 describe("ports that a call is tried from", () => {
   const call: Call = { from: "direct1n1", to: "db", by: "address", family: 4, protocol: "tcp", port: 80 };
-  const empty: World = {
-    rules: [],
-    groupsOf: {},
-    lists: {},
-    acls: {},
-    demux: {},
-    policies: [],
-    calls: [call],
-  };
+  const empty = emptyWorld(call);
   const entry = (from: number, to: number) =>
     ({
       number: 1,

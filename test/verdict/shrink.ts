@@ -1,6 +1,6 @@
 // A disagreement's world without all that it does not need.
 import { reduce } from "../chaos/reduce.ts";
-import type { Call, World } from "./world.ts";
+import { emptyWorld, type Call, type World } from "./world.ts";
 
 /** A piece that can be left out. */
 type Piece = (world: World) => World;
@@ -12,15 +12,7 @@ export async function shrunk(
   fails: (smaller: World) => Promise<boolean>,
   isTimeOver: () => boolean = () => false,
 ): Promise<World> {
-  const empty: World = {
-    rules: [],
-    groupsOf: {},
-    lists: {},
-    acls: {},
-    demux: {},
-    policies: [],
-    calls: [call],
-  };
+  const empty = emptyWorld(call);
   // Everybody has a group: which ones is as good as left out.
   const bare: World = { ...empty, groupsOf: world.groupsOf };
   const build = (pieces: readonly Piece[], from: World) =>

@@ -44,6 +44,11 @@ export interface Demux {
   readonly udp: boolean;
 }
 
+/** Nothing but calls: everything passes. */
+export function emptyWorld(...calls: readonly Call[]): World {
+  return { rules: [], groupsOf: {}, lists: {}, acls: {}, demux: {}, policies: [], calls };
+}
+
 export interface World {
   readonly rules: readonly Rule[];
   /** By who has them; the others have `g0`. */
