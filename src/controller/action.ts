@@ -20,6 +20,8 @@ export interface Action {
   begin(ledger: Ledger): Ledger;
   /** Carries it out; gives what is known then. Rejects with an Ec2CallError, a KubernetesError or the signal's reason. */
   run(ports: Ports, call: CallOptions): Promise<Learn>;
+  /** Said once it is done. */
+  readonly told?: Note;
   failed(ledger: Ledger, failure: Failure, moment: Moment): Ledger;
 }
 
@@ -32,6 +34,8 @@ export interface Note {
   readonly type: "Normal" | "Warning";
   readonly reason: string;
   readonly message: string;
+  /** Of what lasts: said again only in other words. */
+  readonly lasts?: true;
 }
 
 /** What there is to do now, and when to look again at the latest. */

@@ -34,6 +34,8 @@ const USAGE = `branchline controller: gives nodes their trunks and pods their br
   --lease-duration DURATION   2s to 2m (15s)
   --cooldown DURATION         from a pod's end to its branch's release, from 30s; the ConfigMap kube-system/amazon-vpc-cni's
                               branch-eni-cooldown counts more (60s)
+  --live-groups=BOOL          the groups of living pods follow their policies (true)
+  --groups-per-interface N    the account's quota, 1 to 16 (5)
   --warm-target N             branches that wait without a pod on each node that has or had one with a branch; 0: none (2)
   --warm-share PERCENT        of --eni-quota, and of a subnet's free addresses, at most so many wait (10)
   --eni-quota N               the account's quota of network interfaces in the Region (5000)
@@ -64,6 +66,8 @@ const FLAGS = {
   "lease-namespace": { type: "string" },
   "lease-duration": { type: "string", default: "15s" },
   cooldown: { type: "string", default: "60s" },
+  "live-groups": { type: "string", default: "true" },
+  "groups-per-interface": { type: "string", default: "5" },
   "warm-target": { type: "string", default: "2" },
   "warm-share": { type: "string", default: "10" },
   "eni-quota": { type: "string", default: "5000" },
@@ -166,6 +170,8 @@ async function readOptions(
         url: flags["webhook-url"],
         namespace: env["POD_NAMESPACE"] ?? "kube-system",
       }),
+      liveGroups: oneOf("--live-groups", flags["live-groups"], ["true", "false"]) === "true",
+      groupsPerInterface: numberOf("--groups-per-interface", flags["groups-per-interface"], 1, 16),
       refused: oneOf("--refused", flags.refused, ["evict", "report"]),
       escaped: oneOf("--escaped", flags.escaped, ["evict", "report"]),
       timer: systemTimer,

@@ -20,6 +20,12 @@ import { nodePort } from "./node-port.ts";
 import { Observed } from "./observed.ts";
 import { vpcOf } from "./vpc.ts";
 import type { ControllerOptions } from "./options.ts";
+import { LastingNotes } from "./lasting-notes.ts";
+import type { SeenPod } from "./objects.ts";
+import { GroupReader } from "./policies/group-reader.ts";
+import { policyPort } from "./policies/policy-port.ts";
+import { PolicyReporter } from "./policies/reporter.ts";
+import type { SeenBranch } from "./policies/tally.ts";
 import { podPort } from "./pod-port.ts";
 import type { Ports } from "./ports.ts";
 import { subnetsOf } from "./subnets.ts";
@@ -39,6 +45,8 @@ const CONCURRENCY = 64;
 /** Of the actions under way, when the controller ends. */
 const STOP_MS = 10_000;
 
+const POLICY_KIND = { apiVersion: "vpcresources.k8s.aws/v1beta1", kind: "SecurityGroupPolicy" } as const;
+
 const NEEDED = ["CachesComplete"] as const;
 const TOLD = ["Leading", "Described", "TrunksAllowed", "AdmissionServes"] as const;
 type ConditionName = (typeof NEEDED)[number] | (typeof TOLD)[number];
@@ -53,6 +61,9 @@ export class Controller {
   private readonly workers: Workers;
   private readonly freeAddresses: FreeAddresses;
   private readonly recorder: Recorder;
+  private readonly groups: GroupReader;
+  private readonly reporter: PolicyReporter;
+  private readonly lasting = new LastingNotes();
   private readonly evictions: Evictions;
   private readonly election: LeaderElection | undefined;
   private readonly figures: ControllerMetrics;
@@ -85,6 +96,7 @@ export class Controller {
       get cooldownMs() {
         return configMaps.cooldownMs;
       },
+      liveGroups: options.liveGroups,
       warm: { target, recycle, life: identity, room: (subnet) => book.room(subnet) },
       limitsOf: (type) => configMaps.limitsOf(type),
     };
@@ -127,6 +139,16 @@ export class Controller {
       bug: (message) => log("error", message),
       began: (seconds) => this.figures.passBegan(seconds),
     });
+    this.groups = new GroupReader({
+      port,
+      vpc: this.vpc,
+      wanted: () => this.reporter.groupIds(),
+      changed: () => this.reporter.markAll(),
+      timer,
+      random,
+      log,
+    });
+    this.reporter = this.makeReporter();
     this.evictions = new Evictions({
       client,
       cache,
@@ -185,6 +207,7 @@ export class Controller {
         this.election === undefined ? "without a Lease" : "holds the Lease",
       );
       running.push(this.evictions.run(signal), this.keepDescribing(signal));
+      running.push(this.groups.run(signal), this.reporter.run(signal));
       if (this.options.mode === "standalone" && this.options.warm.target > 0) {
         running.push(this.freeAddresses.keep(signal, (message) => this.options.log("warn", message)));
       }
@@ -227,6 +250,47 @@ export class Controller {
       log,
       said: (isTrue, why) => this.conditions.set("AdmissionServes", isTrue, why),
     });
+  }
+
+  private makeReporter(): PolicyReporter {
+    const { client, wallClock, timer, log, groupsPerInterface: quota, liveGroups } = this.options;
+    const { observed } = this;
+    const reporter = new PolicyReporter({
+      port: policyPort(client, wallClock),
+      groupsOf: (pod, policies) =>
+        observed.groupsBy(
+          pod,
+          policies.map(({ policy }) => policy),
+        ),
+      areGroupsCurrent: () => observed.areGroupsCurrent,
+      branchOf: (pod) => this.branchOf(pod),
+      groups: () => this.groups.facts,
+      quota,
+      liveGroups,
+      say: ({ metadata }, text) => this.recorder.say({ ...POLICY_KIND, metadata }, text),
+      mayAct: () => this.mayAct(),
+      timer,
+      log,
+    });
+    observed.pods.listen((change) => reporter.podChanged(change));
+    observed.policies.listen((change) => {
+      reporter.policyChanged(change);
+      this.groups.policiesChanged();
+    });
+    observed.serviceAccounts.listen(({ object }) => reporter.mark(object.metadata.namespace));
+    return reporter;
+  }
+
+  /** As the ledger of its node has it. */
+  private branchOf({ node, claim }: SeenPod): SeenBranch | undefined {
+    if (typeof claim !== "object") return undefined;
+    const instance = this.observed.nodes.get(node)?.instance;
+    const ledger = instance === undefined ? undefined : this.workers.find(instance)?.ledger;
+    const groups = ledger?.branches.get(claim.eniId)?.eni.groups ?? [];
+    return {
+      groups: groups.length === 0 ? undefined : groups,
+      refusal: ledger?.changes.get(claim.eniId)?.retry?.why,
+    };
   }
 
   private mayAct(): boolean {
@@ -284,6 +348,7 @@ export class Controller {
         }
         const all = await describeAll(this.ports, { cluster, vpc }, askedAt, call);
         this.workers.describe(askedAt, all);
+        this.reporter.markAll();
         this.conditions.set("Described", true, `EC2 has described the cluster's interfaces`);
         if (!isStarted) this.start();
         isStarted = true;
@@ -323,7 +388,9 @@ export class Controller {
     for (const instance of this.observed.instanceIds()) this.queue.add(instance, { priority: STARTUP });
   }
 
-  private note(instance: string, { about, type, reason, message }: Note): void {
+  private note(instance: string, note: Note): void {
+    const { about, type, reason, message } = note;
+    if (!this.lasting.isNew(note)) return;
     if (about === "node") {
       const node = this.observed.node(instance);
       if (node === undefined) return;
@@ -346,6 +413,8 @@ export class Controller {
     milliseconds: number,
     failure: Failure | undefined,
   ): void {
+    const [namespace] = String(action.fields["pod"] ?? "").split("/");
+    if (namespace !== undefined) this.reporter.mark(namespace);
     this.figures.actionEnded(action.kind, failure === undefined ? "ok" : failure.kind, milliseconds);
     const fields = { instance, ...action.fields, ms: Math.round(milliseconds) };
     if (failure === undefined) this.options.log("info", action.kind, fields);
@@ -368,6 +437,7 @@ export class Controller {
           [...this.workers.all()].filter(({ ledger }) => ledger.trunk.state === "attached").length,
         budgets: () => budgets.figures(),
         evicted: () => this.evictions.count,
+        policyStatuses: () => this.reporter.writes,
       },
       warn,
     );

@@ -8,6 +8,7 @@ import { decideTaint } from "./nodes/taint.ts";
 import { decideTrunk } from "./nodes/trunk.ts";
 import { decideTrunkAnnotation } from "./nodes/trunk-annotation.ts";
 import { decideBranches } from "./pods/branches.ts";
+import { decideLiveGroups } from "./pods/live-groups.ts";
 import { decideReleases } from "./pods/releases.ts";
 import { decideWarm } from "./warm/warm.ts";
 import type { View } from "./view.ts";
@@ -20,6 +21,7 @@ const DECIDERS: readonly Decider[] = [
   decideCniNode,
   decideTrunk,
   decideBranches,
+  decideLiveGroups,
   decideCapacity,
   decideCniStatus,
   decideTrunkAnnotation,

@@ -1,5 +1,6 @@
 import type { PodName } from "./facts.ts";
 import { type Branch, type Eni, type Home, type Ledger, type Trunk, withEntry } from "./ledger.ts";
+import { withGroupsOfLiving } from "./pods/group-change.ts";
 import { withDescribedGroups } from "./warm/described-groups.ts";
 
 /** What EC2 describes of an instance: all its branches and its trunk, by their tags. */
@@ -47,8 +48,11 @@ export function withDescription(ledger: Ledger, description: Description, now: n
   const branches = new Map<string, Branch>();
   const described = new Map(description.branches.map((one) => [one.eni.id, one]));
   for (const [id, branch] of ledger.branches) {
-    const kept = merged(branch, described.get(id), description.askedAt);
-    if (kept !== undefined) branches.set(id, kept);
+    const one = described.get(id);
+    const kept = merged(branch, one, description.askedAt);
+    if (kept === undefined) continue;
+    const { changes } = ledger;
+    branches.set(id, withGroupsOfLiving(kept, one?.eni.groups, changes.get(id), description.askedAt));
   }
   for (const [id, one] of described) {
     if (!branches.has(id) && !ledger.deleted.has(id) && !isBeingMade(ledger, one))

@@ -25,6 +25,7 @@ export interface Sources {
   readonly trunks: () => number;
   readonly budgets: () => Iterable<readonly [action: string, figures: BudgetFigures]>;
   readonly evicted: () => number;
+  readonly policyStatuses: () => number;
 }
 
 export interface ControllerMetrics {
@@ -71,6 +72,10 @@ export function controllerMetrics(sources: Sources, warn: (message: string) => v
   metrics.counter(
     { name: name("evictions_total"), help: "Refused and escaped pods that were evicted." },
     sources.evicted,
+  );
+  metrics.counter(
+    { name: name("policy_statuses_total"), help: "Statuses of policies that were written." },
+    sources.policyStatuses,
   );
   const ofBudgets = (rest: string, help: string, read: (figures: BudgetFigures) => number) =>
     metrics.counter({ name: name(rest), help, label: "action" }, () =>

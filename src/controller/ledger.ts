@@ -1,5 +1,6 @@
 import type { ConnectionTracking } from "../ec2/types.ts";
 import type { PodName } from "./facts.ts";
+import type { GroupChange } from "./pods/group-change.ts";
 import type { Retry } from "./moment.ts";
 
 /**
@@ -22,6 +23,8 @@ export interface Ledger {
    * before that.
    */
   readonly inherited: ReadonlySet<string> | undefined;
+  /** Changes of the groups of living pods, by ENI id. */
+  readonly changes: ReadonlyMap<string, GroupChange>;
   /** VLAN ids that EC2 has refused although nothing is known to hold them, until when they are left alone. */
   readonly blocked: ReadonlyMap<number, number>;
   /** ENIs that we have deleted, and when: descriptions may still show them. */
@@ -206,6 +209,7 @@ export function emptyLedger(instance: string): Ledger {
     branches: new Map(),
     requests: new Map(),
     inherited: undefined,
+    changes: new Map(),
     blocked: new Map(),
     deleted: new Map(),
     descriptions: 0,

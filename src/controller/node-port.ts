@@ -1,8 +1,9 @@
 import type { KubernetesClient, PatchStep } from "../kubernetes/client.ts";
-import { fieldsOf, itemsOf, textOf } from "../kubernetes/fields.ts";
+import { fieldsOf, itemsOf } from "../kubernetes/fields.ts";
 import { KubernetesError } from "../kubernetes/error.ts";
 import { CNI_NODES, INSTANCE_ANNOTATION, NODES, POD_ENI, TRUNK_ANNOTATION } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
+import { type Conditions, timesOf, withTimes } from "./conditions.ts";
 import { AGENT_TAINT } from "./objects.ts";
 import type { NodePort } from "./ports.ts";
 
@@ -23,8 +24,7 @@ export function nodePort(client: KubernetesClient, wallClock: () => number): Nod
     },
     async setCniStatus({ name, uid }, status, signal) {
       const before = fieldsOf(fieldsOf(await client.get(RAW_CNI_NODES, { name }, signal))["status"]);
-      const now = new Date(wallClock()).toISOString().replace(/\.\d+Z$/, "Z");
-      const value = withTimes(fieldsOf(JSON.parse(status)), itemsOf(before["conditions"]), now);
+      const value = withTimes(JSON.parse(status) as Conditions, timesOf(before), wallClock());
       await client.patch(
         RAW_CNI_NODES,
         { name },
@@ -82,20 +82,4 @@ function cniNodeOf(name: string, uid: string, instance: string): object {
     },
     spec: { managedBy: "branchline" },
   };
-}
-
-/** The status with the time of each condition's last change. */
-function withTimes(
-  status: Readonly<Record<string, unknown>>,
-  before: readonly unknown[],
-  now: string,
-): object {
-  const conditions = itemsOf(status["conditions"]).map((one) => {
-    const condition = fieldsOf(one);
-    const old = before.map(fieldsOf).find(({ type }) => type === condition["type"]);
-    const isSameStatus = old?.["status"] === condition["status"];
-    const at = isSameStatus ? textOf(old?.["lastTransitionTime"]) : undefined;
-    return { ...condition, lastTransitionTime: at ?? now };
-  });
-  return { ...status, ...(conditions.length > 0 && { conditions }) };
 }

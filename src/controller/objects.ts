@@ -7,12 +7,15 @@ import {
   NODES,
   POD_ENI,
   PODS,
+  SECURITY_GROUP_POLICIES,
+  type SecurityGroupPolicyObject,
   TRUNK_ANNOTATION,
 } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import type { ConnectionTracking } from "../ec2/types.ts";
 import type { Claim } from "./facts.ts";
 import { canonical } from "./canonical.ts";
+import { type TimedCondition, timesOf } from "./conditions.ts";
 
 /** What the controller keeps of objects: of 50,000 pods each field counts. */
 
@@ -27,6 +30,10 @@ export interface SeenPod extends KubernetesObject {
   readonly claim: Claim | "unreadable" | undefined;
   /** Of its pod-eni annotation as it is. */
   readonly annotation: string | undefined;
+  /** It runs, or its network is ready. */
+  readonly runs: boolean;
+  /** It runs, and none of its addresses is its branch's: the annotation came after its network. */
+  readonly isElsewhere: boolean;
   /** It is the agent of its node, and Ready. */
   readonly isReadyAgent: boolean;
 }
@@ -40,6 +47,7 @@ export const SEEN_PODS: Resource<SeenPod> = {
     const pod = PODS.read(object);
     const { metadata } = pod;
     const annotation = metadata.annotations[POD_ENI_ANNOTATION];
+    const runs = pod.phase === "Running" || isTrue(object, "PodReadyToStartContainers");
     const isAgent = Object.entries(AGENT_LABELS).every(([key, value]) => metadata.labels[key] === value);
     return {
       metadata: { ...metadata, annotations: {} },
@@ -52,14 +60,34 @@ export const SEEN_PODS: Resource<SeenPod> = {
       hasAnnotations: isFields(fieldsOf(fieldsOf(object)["metadata"])["annotations"]),
       claim: annotation === undefined ? undefined : claimOf(annotation),
       annotation,
-      isReadyAgent: isAgent && isReady(object),
+      runs,
+      isElsewhere: runs && annotation !== undefined && isElsewhere(object, annotation),
+      isReadyAgent: isAgent && isTrue(object, "Ready"),
     };
   },
 };
 
-function isReady(object: unknown): boolean {
+function isTrue(object: unknown, condition: string): boolean {
   const conditions = itemsOf(fieldsOf(fieldsOf(object)["status"])["conditions"]).map(fieldsOf);
-  return conditions.some(({ type, status }) => type === "Ready" && status === "True");
+  return conditions.some(({ type, status }) => type === condition && status === "True");
+}
+
+/** Before its addresses are told nobody can say. */
+function isElsewhere(object: unknown, annotation: string): boolean {
+  const has = itemsOf(fieldsOf(fieldsOf(object)["status"])["podIPs"]).flatMap(
+    (one) => textOf(fieldsOf(one)["ip"]) ?? [],
+  );
+  const own = branchAddresses(annotation);
+  return has.length > 0 && own.length > 0 && !has.some((one) => own.includes(one));
+}
+
+function branchAddresses(annotation: string): readonly string[] {
+  if (claimOf(annotation) === "unreadable") return [];
+  const [first] = itemsOf(JSON.parse(annotation));
+  const { privateIp, ipv6Addr } = fieldsOf(first);
+  return [textOf(privateIp), textOf(ipv6Addr)].flatMap((one) =>
+    one === undefined || one === "" ? [] : [one],
+  );
 }
 
 /** The branch that an annotation names. */
@@ -166,6 +194,30 @@ function trackingOf(value: unknown): ConnectionTracking | undefined {
     ...(udpStream !== undefined && { udpStream }),
   };
 }
+
+export interface SeenPolicy extends SecurityGroupPolicyObject {
+  /** Of its spec; 0 where the API server does not count. */
+  readonly generation: number;
+  /** Canonical JSON, without the times of its conditions. */
+  readonly status: string;
+  readonly times: readonly TimedCondition[];
+}
+
+export const SEEN_POLICIES: Resource<SeenPolicy> = {
+  ...SECURITY_GROUP_POLICIES,
+  read(object) {
+    const { metadata, policy } = SECURITY_GROUP_POLICIES.read(object);
+    const { generation } = fieldsOf(fieldsOf(object)["metadata"]);
+    const status = fieldsOf(fieldsOf(object)["status"]);
+    return {
+      metadata: { ...metadata, annotations: {}, labels: {} },
+      policy,
+      generation: typeof generation === "number" ? generation : 0,
+      status: canonical({ ...status, conditions: conditionsOf(status["conditions"]) }),
+      times: timesOf(status),
+    };
+  },
+};
 
 export interface SeenEniConfig extends KubernetesObject {
   readonly subnet: string;

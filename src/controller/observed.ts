@@ -1,12 +1,10 @@
 import { Cache, type CacheOptions, type CacheState } from "../kubernetes/cache.ts";
 import type { KubernetesObject } from "../kubernetes/metadata.ts";
-import {
-  SECURITY_GROUP_POLICIES,
-  SERVICE_ACCOUNTS,
-  type SecurityGroupPolicyObject,
-} from "../kubernetes/objects.ts";
+import { SERVICE_ACCOUNTS } from "../kubernetes/objects.ts";
+import type { Change } from "../kubernetes/store.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import { groupsOfPod, type PodGroups } from "../policy/groups-of-pod.ts";
+import type { SecurityGroupPolicy } from "../policy/security-group-policy.ts";
 import { PoliciesByNamespace } from "./by-namespace.ts";
 import { PodsByNode } from "./by-node.ts";
 import type { CniNodeFacts, EniConfigFacts, NodeFacts, PodFacts } from "./facts.ts";
@@ -16,10 +14,12 @@ import {
   SEEN_CNI_NODES,
   SEEN_NODES,
   SEEN_PODS,
+  SEEN_POLICIES,
   type SeenCniNode,
   type SeenEniConfig,
   type SeenNode,
   type SeenPod,
+  type SeenPolicy,
 } from "./objects.ts";
 import type { Facts } from "./worker.ts";
 
@@ -30,7 +30,7 @@ export class Observed {
   readonly pods: Cache<SeenPod>;
   readonly nodes: Cache<SeenNode>;
   readonly cniNodes: Cache<SeenCniNode>;
-  readonly policies: Cache<SecurityGroupPolicyObject>;
+  readonly policies: Cache<SeenPolicy>;
   readonly serviceAccounts: Cache<KubernetesObject>;
   readonly eniConfigs: Cache<SeenEniConfig>;
   private readonly byNode = new PodsByNode();
@@ -46,7 +46,7 @@ export class Observed {
     this.pods = cacheOf(SEEN_PODS);
     this.nodes = cacheOf(SEEN_NODES);
     this.cniNodes = cacheOf(SEEN_CNI_NODES);
-    this.policies = cacheOf(SECURITY_GROUP_POLICIES);
+    this.policies = cacheOf(SEEN_POLICIES);
     this.serviceAccounts = cacheOf(SERVICE_ACCOUNTS);
     this.eniConfigs = cacheOf(ENI_CONFIGS);
     const onNode = (name: string) => {
@@ -65,7 +65,10 @@ export class Observed {
       this.nodesByNamespace.apply(change, matters(change.object));
       for (const node of this.byNode.apply(change)) if (matters(change.object)) onNode(node);
     });
-    this.policies.listen((change) => this.namespaceChanged(this.byNamespace.apply(change), onNode));
+    this.policies.listen((change) => {
+      const namespace = this.byNamespace.apply(change);
+      if (isOfSpec(change)) this.namespaceChanged(namespace, onNode);
+    });
     this.serviceAccounts.listen(({ object }) => this.namespaceChanged(object.metadata.namespace, onNode));
     this.eniConfigs.listen(() => {
       for (const { eniConfig, metadata } of this.cniNodes.values()) {
@@ -87,7 +90,7 @@ export class Observed {
   }
 
   /** When the API server comes back, each watch does so after a pause of its own: the pods' may be seconds before. */
-  private get areGroupsCurrent(): boolean {
+  get areGroupsCurrent(): boolean {
     return [this.policies, this.serviceAccounts].every((cache) => cache.state().isFollowing);
   }
 
@@ -120,10 +123,17 @@ export class Observed {
     };
   }
 
-  groupsOf({ metadata: { namespace, labels }, serviceAccount }: SeenPod): PodGroups {
+  groupsOf(pod: SeenPod): PodGroups {
+    return this.groupsBy(pod, this.byNamespace.of(pod.metadata.namespace));
+  }
+
+  /** By these policies. */
+  groupsBy(
+    { metadata: { namespace, labels }, serviceAccount }: SeenPod,
+    policies: readonly SecurityGroupPolicy[],
+  ): PodGroups {
     const account = this.serviceAccounts.get(serviceAccount, namespace);
-    const pod = { namespace, labels, serviceAccount };
-    return groupsOfPod(this.byNamespace.of(namespace), pod, account?.metadata.labels);
+    return groupsOfPod(policies, { namespace, labels, serviceAccount }, account?.metadata.labels);
   }
 
   private podFacts(pod: SeenPod): PodFacts {
@@ -152,6 +162,13 @@ export class Observed {
   private namespaceChanged(namespace: string, onNode: (name: string) => void): void {
     for (const node of this.nodesByNamespace.of(namespace)) onNode(node);
   }
+}
+
+/** Whether more than its status has changed, which we write ourselves. */
+function isOfSpec(change: Change<SeenPolicy>): boolean {
+  if (change.type !== "updated") return true;
+  const { before, object } = change;
+  return object.generation === 0 || object.generation !== before.generation;
 }
 
 /** It has or wants a branch, or it is an agent. */

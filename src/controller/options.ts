@@ -46,6 +46,10 @@ export interface ControllerOptions {
     { readonly namespace: string; readonly name: string; readonly durationMs: number } | undefined;
   /** Undefined: none is served. */
   readonly webhook: WebhookOptions | undefined;
+  /** The groups of living pods follow their policies. */
+  readonly liveGroups: boolean;
+  /** The account's quota of groups of an interface. */
+  readonly groupsPerInterface: number;
   readonly refused: "evict" | "report";
   readonly escaped: "evict" | "report";
   readonly timer: Timer;

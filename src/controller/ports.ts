@@ -12,6 +12,7 @@ export interface Ports {
     | "attach"
     | "deleteOnTermination"
     | "setGroups"
+    | "tag"
     | "associate"
     | "disassociate"
     | "deleteInterface"

@@ -15,6 +15,8 @@ export interface Settings {
   readonly mode: "standalone" | "eks";
   /** Milliseconds from a pod's end to its branch's release. */
   readonly cooldownMs: number;
+  /** The groups of living pods follow their policies. */
+  readonly liveGroups: boolean;
   readonly warm: WarmSettings;
   /** Undefined: nothing is known of the type. */
   readonly limitsOf: (type: string) => TypeLimits | undefined;

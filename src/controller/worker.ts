@@ -93,12 +93,13 @@ export class Worker {
   }
 
   private async carryOut(action: Action): Promise<void> {
-    const { ports, moment, changed, ended, signal } = this.options;
+    const { ports, moment, changed, note, ended, signal } = this.options;
     const started = moment().now;
     let failure: Failure | undefined;
     try {
       const learn = await action.run(ports, { signal, priority: action.priority });
       this.known = learn(this.known, moment());
+      if (action.told !== undefined) note(action.told);
     } catch (error) {
       if (signal.aborted) return;
       failure = failureOf(error);

@@ -1,5 +1,6 @@
 import type { Description } from "./description.ts";
 import { isCertain } from "./pods/certain.ts";
+import { areGroupsUncertain } from "./pods/group-change.ts";
 import { Worker, type WorkerOptions } from "./worker.ts";
 
 /** The workers of all instances: those of Nodes, and those that EC2 still has something of. */
@@ -22,6 +23,11 @@ export class Workers {
       if (this.last !== undefined) worker.describe(this.lastOf(instance, this.last));
     }
     return worker;
+  }
+
+  /** Undefined: there is none yet. */
+  find(instance: string): Worker | undefined {
+    return this.workers.get(instance);
   }
 
   /** Forgets the worker of an instance that has no Node and nothing in EC2. */
@@ -49,6 +55,7 @@ export class Workers {
       if (ledger.blocked.size > 0 || ledger.strayTrunks.size > 0) return true;
       for (const branch of ledger.branches.values()) {
         if (branch.state !== "assigned" && !isCertain(branch)) return true;
+        if (areGroupsUncertain(branch)) return true;
       }
     }
     return false;

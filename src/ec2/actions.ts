@@ -3,6 +3,7 @@ export const ACTIONS = [
   "AssociateTrunkInterface",
   "AttachNetworkInterface",
   "CreateNetworkInterface",
+  "CreateTags",
   "DeleteNetworkInterface",
   "DescribeInstances",
   "DescribeManagedPrefixLists",

@@ -2,6 +2,7 @@ import {
   AssociateTrunkInterfaceCommand,
   AttachNetworkInterfaceCommand,
   CreateNetworkInterfaceCommand,
+  CreateTagsCommand,
   DeleteNetworkInterfaceCommand,
   DescribeInstancesCommand,
   DescribeManagedPrefixListsCommand,
@@ -38,6 +39,7 @@ import type {
   SecurityGroup,
   SecurityGroupRule,
   Subnet,
+  Tags,
   TrunkAssociation,
 } from "./types.ts";
 import type { Priority } from "./waiting-line.ts";
@@ -166,6 +168,14 @@ export class Ec2Port {
     const input = { NetworkInterfaceId: id, Groups: [...groups] };
     await this.call("ModifyNetworkInterfaceAttribute", options, (abort) =>
       this.client.send(new ModifyNetworkInterfaceAttributeCommand(input), abort),
+    );
+  }
+
+  /** Adds tags, or gives them other values. */
+  async tag(id: string, tags: Tags, options: CallOptions): Promise<void> {
+    const list = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    await this.call("CreateTags", options, (abort) =>
+      this.client.send(new CreateTagsCommand({ Resources: [id], Tags: list }), abort),
     );
   }
 

@@ -80,6 +80,10 @@ export class Cloud {
           NetworkInterfaceId: id,
           SecurityGroupId: listOf(groups),
         }),
+      tag: async (id, tags) => {
+        const list = Object.entries(tags).map(([Key, Value], i) => [String(i + 1), { Key, Value }]);
+        ask("CreateTags", { ResourceId: listOf([id]), Tag: Object.fromEntries(list) });
+      },
       associate: async ({ branch, trunk, vlan, token }) =>
         association(
           fields(

@@ -1,12 +1,13 @@
 import { AnnotationError, decodeIdentity } from "../../src/ipam/annotation.ts";
 import { KubernetesError } from "../../src/kubernetes/error.ts";
 import type { CniNodeFacts, NodeFacts, PodFacts, PodName } from "../../src/controller/facts.ts";
+import type { PodGroups } from "../../src/policy/groups-of-pod.ts";
 import { canonical } from "../../src/controller/canonical.ts";
 import type { NodePort, PodNow, PodPort } from "../../src/controller/ports.ts";
 
 export interface SimulatedPod extends PodName {
-  /** Which policy of its namespace selects it. */
-  readonly policy: string;
+  /** Which policy of its namespace selects it, as its labels say. */
+  policy: string;
   isFinished: boolean;
   annotation: string | undefined;
 }
@@ -15,6 +16,8 @@ export interface ClusterState {
   readonly pods: Map<string, SimulatedPod>;
   /** By namespace and name, with a slash between. */
   readonly policies: Map<string, readonly string[]>;
+  /** Policies that nobody can evaluate. */
+  readonly unreadable: Set<string>;
   node: NodeFacts | undefined;
   cniNode: CniNodeFacts | undefined;
 }
@@ -24,7 +27,9 @@ export class Cluster {
   readonly truth: ClusterState;
   /** What the controller's caches have. */
   cache: ClusterState;
-  private readonly behind: ((cache: ClusterState) => void)[] = [];
+  private behind: { readonly how: (cache: ClusterState) => void; readonly ofPolicy: boolean }[] = [];
+  /** The watch of policies is open: their changes come. */
+  arePoliciesFollowed = true;
   /** Whether a guard, or missing rights, keep the controller from writing annotations. */
   isAnnotationDenied = false;
   private uids = 0;
@@ -36,14 +41,20 @@ export class Cluster {
   onRead: (uid: string) => void = () => undefined;
 
   constructor(node: NodeFacts) {
-    this.truth = { pods: new Map(), policies: new Map(), node, cniNode: undefined };
+    this.truth = { pods: new Map(), policies: new Map(), unreadable: new Set(), node, cniNode: undefined };
     this.cache = this.copy();
   }
 
   /** Changes the truth now, and the cache when it is delivered. */
   change(how: (state: ClusterState) => void): void {
     how(this.truth);
-    this.behind.push(how);
+    this.behind.push({ how, ofPolicy: false });
+  }
+
+  /** The same of a policy: it comes by a watch of its own. */
+  changePolicy(how: (state: ClusterState) => void): void {
+    how(this.truth);
+    this.behind.push({ how, ofPolicy: true });
   }
 
   get isBehind(): boolean {
@@ -51,12 +62,27 @@ export class Cluster {
   }
 
   deliver(): void {
-    this.behind.shift()?.(this.cache);
+    const at = this.behind.findIndex(({ ofPolicy }) => this.arePoliciesFollowed || !ofPolicy);
+    const [next] = at === -1 ? [] : this.behind.splice(at, 1);
+    next?.how(this.cache);
+  }
+
+  losePolicies(): void {
+    this.arePoliciesFollowed = false;
+  }
+
+  /** The watch is open again: what was missed is there with it. */
+  followPolicies(): void {
+    if (this.arePoliciesFollowed) return;
+    this.arePoliciesFollowed = true;
+    for (const { how, ofPolicy } of this.behind) if (ofPolicy) how(this.cache);
+    this.behind = this.behind.filter(({ ofPolicy }) => !ofPolicy);
   }
 
   /** As after a list: what was under way is in it. */
   sync(): void {
-    this.behind.length = 0;
+    this.behind = [];
+    this.arePoliciesFollowed = true;
     this.cache = this.copy();
   }
 
@@ -67,10 +93,11 @@ export class Cluster {
   }
 
   private copy(): ClusterState {
-    const { pods, policies, node, cniNode } = this.truth;
+    const { pods, policies, unreadable, node, cniNode } = this.truth;
     return {
       pods: new Map([...pods].map(([key, pod]) => [key, { ...pod }])),
       policies: new Map(policies),
+      unreadable: new Set(unreadable),
       node,
       cniNode,
     };
@@ -84,6 +111,15 @@ export class Cluster {
 
   deletePod(name: string): void {
     this.change(({ pods }) => pods.delete(name));
+  }
+
+  /** Its labels change, so that another policy selects it. */
+  relabelPod(name: string, policy: string): void {
+    const uid = this.truth.pods.get(name)?.uid;
+    this.change(({ pods }) => {
+      const pod = pods.get(name);
+      if (pod !== undefined && pod.uid === uid) pod.policy = policy;
+    });
   }
 
   finishPod(name: string): void {
@@ -174,6 +210,17 @@ export class Cluster {
     };
   }
 
+  private groupsOf(pod: SimulatedPod): PodGroups {
+    const { policies, unreadable } = this.cache;
+    const policy = `${pod.namespace}/${pod.policy}`;
+    if (unreadable.has(policy)) {
+      const undecided = [{ policy, why: "no such operator" }];
+      return { groups: [], selecting: [], undecided, passedOver: [] };
+    }
+    const groups = policies.get(policy) ?? [];
+    return { groups, selecting: groups.length === 0 ? [] : [policy], undecided: [], passedOver: [] };
+  }
+
   /** As the controller's caches have them. */
   podFacts(): PodFacts[] {
     return [...this.cache.pods.values()].map((pod) => ({
@@ -185,12 +232,7 @@ export class Cluster {
       isBeingDeleted: false,
       hasAnnotations: pod.annotation !== undefined,
       claim: claimOf(pod.annotation),
-      groups: {
-        groups: this.cache.policies.get(`${pod.namespace}/${pod.policy}`) ?? [],
-        selecting: [`${pod.namespace}/${pod.policy}`],
-        undecided: [],
-        passedOver: [],
-      },
+      groups: this.groupsOf(pod),
     }));
   }
 }

@@ -28,12 +28,34 @@ function sources(under: string): string {
 const found = (text: string, pattern: RegExp) =>
   [...new Set([...text.matchAll(pattern)].map(([, name = ""]) => name))].sort();
 
+/** As src/controller/policies/status.ts gives them. */
+function reasonsOfPolicies(): string[] {
+  const source = sources("policies/status.ts");
+  const given = found(source, /\breason: "(\w+)"/g);
+  const refused = found(source, /\bno\(\s*"(\w+)"/g);
+  const short = found(/function shortOf[^]*?\n}/.exec(source)?.[0] ?? "", /"(\w+)"/g);
+  return [...new Set([...given, ...refused, ...short])].sort();
+}
+
 describe("docs/controller.md has", () => {
   it("every event, and every reason of TrunkReady", () => {
-    const events = rows("Events").map(([, event = ""]) => event);
+    const events = rows("Events").flatMap(([, event = ""]) => event.split(", "));
     const reasons = found(/The CNINode's condition [^\n]*/.exec(PAGE)?.[0] ?? "", /\b(Trunk(?!Ready)\w+)/g);
     const all = [...new Set([...events, ...reasons])].sort();
-    expect(all).toEqual(found(sources("**/*.ts"), /\breason: "(\w+)"/g));
+    const said = found(sources("**/*.ts"), /\breason: "(\w+)"/g);
+    const ofPolicies = found(
+      /EVENTS: ReadonlySet<string> = new Set\(\[([^]*?)\]/.exec(sources("policies/reporter.ts"))?.[1] ?? "",
+      /"(\w+)"/g,
+    );
+    expect(ofPolicies.length).toBeGreaterThan(5);
+    const isCondition = (reason: string) => reasonsOfPolicies().includes(reason) && !events.includes(reason);
+    expect(all).toEqual([...new Set([...said.filter((one) => !isCondition(one)), ...ofPolicies])].sort());
+  });
+
+  it("and docs/policies.md each reason of a policy's conditions", () => {
+    const page = readFileSync(path.join(ROOT, "docs/policies.md"), "utf8");
+    const table = page.split("\n| condition ")[1]?.split("\n\n")[0] ?? "";
+    expect([...new Set(found(table, /\| `(\w+)`/g))].sort()).toEqual(reasonsOfPolicies());
   });
 
   it("every metric, with its label", async () => {

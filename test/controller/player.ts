@@ -49,6 +49,12 @@ export const STEP_KINDS = [
   "allow annotations",
   "fail over",
   "be left alone",
+  "revert policy",
+  "replace pod",
+  "break policy",
+  "relabel pod",
+  "lose policies",
+  "follow policies",
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -92,6 +98,8 @@ export class Player {
   private isDescribing = false;
   private time = 0;
   private taken = 0;
+  /** Groups that a policy had before its last change. */
+  private readonly before = new Map<string, readonly string[]>();
   private lives = 0;
 
   constructor(
@@ -129,10 +137,8 @@ export class Player {
       () => this.time,
     );
     for (const namespace of warm.target > 0 ? ["shop", "bank"] : ["shop"]) {
-      this.cluster.change(({ policies }) => void policies.set(`${namespace}/web`, [this.group(0)]));
-      this.cluster.change(
-        ({ policies }) => void policies.set(`${namespace}/db`, [this.group(1), this.group(2)]),
-      );
+      this.setPolicy(`${namespace}/web`, [this.group(0)]);
+      this.setPolicy(`${namespace}/db`, [this.group(1), this.group(2)]);
     }
     this.worker = this.newWorker();
   }
@@ -175,12 +181,11 @@ export class Player {
 
   /** Pods that have no branch although they should, and ENIs that nobody should have. */
   remains(): string[] {
-    const { pods, policies } = this.cluster.truth;
+    const { pods, policies, unreadable } = this.cluster.truth;
+    const groupsOf = (policy: string) => (unreadable.has(policy) ? [] : (policies.get(policy) ?? []));
     const { interfaces } = this.cloud.simulator.world;
     const living = [...pods.values()].filter(({ isFinished }) => !isFinished);
-    const wanted = living.filter(
-      ({ namespace, policy }) => (policies.get(`${namespace}/${policy}`) ?? []).length > 0,
-    );
+    const wanted = living.filter(({ namespace, policy }) => groupsOf(`${namespace}/${policy}`).length > 0);
     const selected = new Set(wanted.map(({ uid }) => uid));
     const missing = wanted.filter(({ annotation }) => annotation === undefined);
     const has = [...pods.values()].filter(
@@ -198,8 +203,16 @@ export class Player {
     // What was begun for a pod that no policy selects any more stays until it is selected again, or ends.
     const begun = ours.filter((eni) => waiting.has(podOf(eni)) && !selected.has(podOf(eni)));
     // Branches that somebody else has put on the trunk take room as well.
-    const room = LIMIT - this.taken - begun.length;
+    const room = LIMIT - this.taken - begun.length - this.asked(selected, new Set(begun.map(podOf)));
     const without = has >= room ? [] : missing.map(({ uid }) => `${uid} has no branch`);
+    const others = wanted.flatMap(({ uid, namespace, policy, annotation }) => {
+      const eni = interfaces.get(/eni-[0-9a-f]+/.exec(annotation ?? "")?.[0] ?? "");
+      const given = eni?.groups.toSorted().join(" ");
+      const should = groupsOf(`${namespace}/${policy}`).toSorted().join(" ");
+      return given === undefined || given === should
+        ? []
+        : [`${eni?.id} of ${uid} has groups ${given}, not ${should}`];
+    });
     const trunks = ours.filter(({ type }) => type === "trunk");
     const idle = ours
       .filter(({ id, type }) => type !== "trunk" && !used.has(id))
@@ -208,6 +221,7 @@ export class Player {
     const capacity = this.cluster.truth.node?.capacity ?? 0;
     return [
       ...without,
+      ...others,
       ...(capacity > LIMIT || capacity < room ? [`the capacity is ${capacity} of ${room} to ${LIMIT}`] : []),
       ...left,
       ...idle.flatMap((eni) => this.unwanted(eni)),
@@ -216,6 +230,13 @@ export class Player {
         ? []
         : [`there are ${trunks.length} trunks`]),
     ];
+  }
+
+  /** VLAN ids that are kept for pods that no policy selects any more, because nobody knows whether EC2 has made the branch. */
+  private asked(selected: ReadonlySet<string>, begun: ReadonlySet<string>): number {
+    return [...this.worker.ledger.requests].filter(
+      ([uid, { making }]) => making !== undefined && !selected.has(uid) && !begun.has(uid),
+    ).length;
   }
 
   /** A branch without a pod whose groups no policy of its namespace gives. */
@@ -231,14 +252,14 @@ export class Player {
 
   /** Warm branches that nobody has made, although pods are there, and slots, and nobody waits for one. */
   private lacking(warm: number, free: number): string[] {
-    const { pods, policies } = this.cluster.truth;
+    const { pods, policies, unreadable } = this.cluster.truth;
     const isServed = [...pods.values()].every(
       ({ isFinished, annotation }) => isFinished || annotation !== undefined,
     );
-    const isAlive = [...pods.values()].some(
-      ({ isFinished, namespace, policy }) =>
-        !isFinished && (policies.get(`${namespace}/${policy}`) ?? []).length > 0,
-    );
+    const isAlive = [...pods.values()].some(({ isFinished, namespace, policy }) => {
+      const name = `${namespace}/${policy}`;
+      return !isFinished && !unreadable.has(name) && (policies.get(name) ?? []).length > 0;
+    });
     const most = Math.min(this.rules.mostWarm, free);
     return isServed && isAlive && warm < most ? [`${warm} of ${most} branches are warm`] : [];
   }
@@ -274,6 +295,13 @@ export class Player {
         if (!isThere) this.cluster.createPod(name, namespace, policy);
         return;
       }
+      case "replace pod": {
+        const name = `p${pick % NAMES}`;
+        if (!this.cluster.truth.pods.has(name)) return;
+        this.endPod(name, "deleted");
+        const [namespace = "", policy = ""] = this.policyOf(pick >> 1).split("/");
+        return this.cluster.createPod(name, namespace, policy);
+      }
       case "delete pod":
         return this.endPod(`p${pick % NAMES}`, "deleted");
       case "end pod":
@@ -285,6 +313,18 @@ export class Player {
         ]);
       case "delete policy":
         return this.setPolicy(this.policyOf(pick), []);
+      case "revert policy": {
+        const policy = this.policyOf(pick);
+        return this.setPolicy(policy, this.before.get(policy) ?? []);
+      }
+      case "break policy":
+        return this.cluster.changePolicy(({ unreadable }) => void unreadable.add(this.policyOf(pick)));
+      case "relabel pod":
+        return this.cluster.relabelPod(`p${pick % NAMES}`, ["web", "db", "none"][(pick >> 4) % 3] ?? "");
+      case "lose policies":
+        return this.cluster.losePolicies();
+      case "follow policies":
+        return this.cluster.followPolicies();
       case "wait":
         this.time += 100 + (pick % 50) * 100;
         return;
@@ -333,7 +373,7 @@ export class Player {
       eniConfig: undefined,
       pods: this.cluster.podFacts(),
       isComplete: this.isComplete,
-      areGroupsCurrent: true,
+      areGroupsCurrent: this.cluster.arePoliciesFollowed,
       policyGroups: (namespace) =>
         [...this.cluster.cache.policies].flatMap(([policy, groups]) =>
           policy.startsWith(`${namespace}/`) ? [groups] : [],
@@ -442,7 +482,11 @@ export class Player {
   }
 
   private setPolicy(policy: string, groups: readonly string[]): void {
-    this.cluster.change(({ policies }) => void policies.set(policy, groups));
+    this.before.set(policy, this.cluster.truth.policies.get(policy) ?? groups);
+    this.cluster.changePolicy(({ policies, unreadable }) => {
+      policies.set(policy, groups);
+      unreadable.delete(policy);
+    });
   }
 
   /** Somebody else takes a VLAN id of the trunk, without our tags. */
@@ -476,6 +520,7 @@ export class Player {
       cluster: CLUSTER,
       mode: "standalone",
       cooldownMs: COOLDOWN_MS,
+      liveGroups: true,
       warm: {
         target: this.warm.target,
         recycle: this.warm.recycle,

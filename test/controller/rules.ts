@@ -21,6 +21,12 @@ export interface Basis {
   readonly gone: ReadonlyMap<string, number>;
   /** UID of a pod → what policies say, as of the cache. */
   readonly groups: ReadonlyMap<string, string>;
+  /** UIDs of pods that have finished, as of the cache. */
+  readonly finished: ReadonlySet<string>;
+  /** UIDs of pods that have their annotation as of the cache, or as the API server has said. */
+  readonly living: ReadonlySet<string>;
+  /** Changes of policies come as they are made. */
+  readonly arePoliciesFollowed: boolean;
   /** Warm branches as EC2 has them, or is being asked to make: those of which the controller can know that no pod has them. */
   readonly warm: number;
 }
@@ -104,24 +110,31 @@ export class Rules {
 
   /** What the controller goes by as it begins a call. */
   begins(call: HeldCall, underWay: readonly HeldCall[]): Basis {
-    this.warm.begins(call);
+    // A living pod's branch stays its own.
+    const isOfLiving = call.method === "setGroups" && this.livingOf(String(call.args[0])) !== undefined;
+    if (!isOfLiving) this.warm.begins(call);
     if (call.method === "disassociate") {
       const association = this.cloud.simulator.world.associations.get(String(call.args[0]));
       if (association !== undefined) this.removed.add(association.branch);
     }
-    const { pods, policies } = this.cluster.cache;
+    const { pods, policies, unreadable } = this.cluster.cache;
+    const groupsOf = ({ namespace, policy }: SimulatedPod) => {
+      const name = `${namespace}/${policy}`;
+      return unreadable.has(name) ? "unreadable" : sorted(policies.get(name));
+    };
     return {
       at: this.now(),
       made: new Set(this.life.made),
       known: new Set([...this.life.made, ...this.life.seen.keys()]),
       placed: new Set([...this.life.made, ...this.life.placed]),
       gone: new Map(this.life.gone),
-      groups: new Map(
-        [...pods.values()].map(({ uid, namespace, policy }) => [
-          uid,
-          sorted(policies.get(`${namespace}/${policy}`)),
-        ]),
-      ),
+      groups: new Map([...pods.values()].map((pod) => [pod.uid, groupsOf(pod)])),
+      finished: new Set([...pods.values()].filter(({ isFinished }) => isFinished).map(({ uid }) => uid)),
+      living: new Set([
+        ...this.life.living,
+        ...[...pods.values()].filter(({ annotation }) => annotation !== undefined).map(({ uid }) => uid),
+      ]),
+      arePoliciesFollowed: this.cluster.arePoliciesFollowed,
       warm: this.idle().filter(({ isCooled }) => isCooled).length + this.warm.creationsIn(underWay),
     };
   }
@@ -137,7 +150,7 @@ export class Rules {
       case "createBranch":
         return this.createBranch(args[0] as NewInterface, basis);
       case "setGroups":
-        return this.notOfLiving(String(args[0]), "given other groups");
+        return this.setGroups(String(args[0]), args[1] as readonly string[], basis);
       case "disassociate": {
         const association = this.cloud.simulator.world.associations.get(String(args[0]));
         if (association !== undefined) this.removal(association.branch, "disassociated");
@@ -150,13 +163,17 @@ export class Rules {
 
   /** The controller has the answer of a call. */
   answered(method: string, args: readonly unknown[], result: unknown): void {
+    if (method === "annotate") this.life.living.add((args[0] as PodName).uid);
     if (method !== "read") return;
     const now = result as PodNow | undefined;
+    if (now?.annotation !== undefined) this.life.living.add((args[0] as PodName).uid);
     if (now === undefined || now.isFinished) this.life.gone.set((args[0] as PodName).uid, this.now());
   }
 
   /** After each step. */
-  check({ instance, branches, requests, deleted, warm }: Ledger): void {
+  check(ledger: Ledger): void {
+    const { instance, branches, requests, deleted, warm } = ledger;
+    this.groupsAreTrue(ledger);
     for (const { id, type, tags } of this.cloud.simulator.world.interfaces.values()) {
       const uid = tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
       if (!this.madeEver.has(id) || type === "trunk" || branches.has(id)) continue;
@@ -170,7 +187,9 @@ export class Rules {
   }
 
   /** The controller has nothing to do: what it has set is what it means. */
-  rests({ trunk, descriptions, retries, branches }: Ledger): void {
+  rests(ledger: Ledger): void {
+    this.restsWithGroups(ledger);
+    const { trunk, descriptions, retries, branches } = ledger;
     const capacity = this.cluster.truth.node?.capacity;
     const isReady = trunk.state === "attached" && trunk.goesWithInstance && descriptions > 0;
     const waits = (retries.get("capacity")?.notBefore ?? 0) > this.now();
@@ -199,6 +218,36 @@ export class Rules {
       const since = Math.max(goneAt, listedAt ?? 0);
       return [{ id, isCooled: this.now() - since > this.cooldownMs }];
     });
+  }
+
+  /** What it is sure of is so: otherwise a change back to what it believes would change nothing. */
+  private groupsAreTrue({ branches, changes }: Ledger): void {
+    for (const { state, eni, areGroupsSure } of branches.values()) {
+      const change = changes.get(eni.id);
+      const isOpen = change !== undefined && (change.isUnderWay || change.mayBeDone);
+      if (state !== "assigned" || !areGroupsSure || isOpen) continue;
+      const groups = this.cloud.simulator.world.interfaces.get(eni.id)?.groups;
+      if (groups !== undefined && sorted(groups) !== sorted(eni.groups))
+        this.break(
+          `${eni.id} has groups ${sorted(groups)}, and the controller is sure of ${sorted(eni.groups)}`,
+        );
+    }
+  }
+
+  /** Each living pod's branch that it has made itself in this life has the groups of its policies. */
+  private restsWithGroups({ changes }: Ledger): void {
+    const { pods, policies, unreadable } = this.cluster.truth;
+    if (!this.cluster.arePoliciesFollowed || !this.life.isComplete) return;
+    for (const { uid, namespace, policy, annotation, isFinished } of pods.values()) {
+      const id = claimOf(annotation)?.eniId ?? "";
+      const name = `${namespace}/${policy}`;
+      const wanted = unreadable.has(name) ? "" : sorted(policies.get(name));
+      if (isFinished || wanted === "" || !this.life.made.has(id)) continue;
+      const groups = sorted(this.cloud.simulator.world.interfaces.get(id)?.groups);
+      const waits = (changes.get(id)?.retry?.notBefore ?? 0) > this.now();
+      if (groups !== wanted && !waits)
+        this.break(`${id} of ${uid} was left with groups ${groups}, not ${wanted}`);
+    }
   }
 
   /** What EC2 lets nobody have: VLAN ids of pods that the controller has seen gone. */
@@ -283,6 +332,48 @@ export class Rules {
       this.break(`VLAN ${claim.vlanId} was given to ${pod.uid} ${this.now() - ended} ms after its last pod`);
   }
 
+  /** A pod's branch has the groups of the policies that select it, and no others; what no pod has is left as it is. */
+  private setGroups(id: string, groups: readonly string[], basis: Basis): void {
+    const given = sorted(groups);
+    const living = this.livingOf(id);
+    if (living !== undefined) {
+      this.count("live change");
+      this.warm.changed(id, living, given);
+    }
+    // It may have ended, and nobody have heard of it.
+    const last = this.annotated.get(id) ?? "";
+    const isThoughtLiving = basis.groups.has(last) && basis.living.has(last) && !basis.gone.has(last);
+    if (living === undefined && !isThoughtLiving && this.mostWarm > 0) {
+      // A pod that waits may be given a branch that was made for another, or for none.
+      if (![...basis.groups].some(([one, its]) => its === given && !basis.living.has(one)))
+        this.break(`${id} was given groups ${given}, which no pod that waits is to have`);
+      return;
+    }
+    const eni = this.cloud.simulator.world.interfaces.get(id);
+    const tagged = eni?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
+    const uid = living?.uid ?? (isThoughtLiving ? last : (tagged ?? ""));
+    const wanted = basis.groups.get(uid);
+    if (living !== undefined && !basis.living.has(uid))
+      this.break(
+        `${id} of the living pod ${uid} was given groups by whoever did not know that it has its branch`,
+      );
+    if (basis.gone.has(uid) || basis.finished.has(uid))
+      return this.break(`${id} was given groups ${given} while it cooled: its pod ${uid} had ended`);
+    if (wanted === undefined)
+      return this.break(`${id} was given groups ${given}, and its pod ${uid} was not known`);
+    if (wanted === "") return this.break(`${id} was given groups ${given}, and no policy selects ${uid}`);
+    if (given !== wanted) this.break(`${id} of ${uid} was given groups ${given}, not ${wanted}`);
+    if (!basis.arePoliciesFollowed)
+      this.break(`${id} of ${uid} was given groups while nobody knew whether policies had changed`);
+  }
+
+  /** The pod that has the ENI in its annotation. */
+  private livingOf(id: string): SimulatedPod | undefined {
+    return [...this.cluster.truth.pods.values()].find(
+      ({ annotation, isFinished }) => !isFinished && claimOf(annotation)?.eniId === id,
+    );
+  }
+
   private again(id: string, pod: SimulatedPod, other: string): void {
     this.count("recycled");
     const last = [...this.cluster.truth.pods.values()].find(({ uid }) => uid === other);
@@ -337,5 +428,6 @@ function emptyLife() {
     reads: new Map<string, number>(),
     lists: new Map<string, number>(),
     gone: new Map<string, number>(),
+    living: new Set<string>(),
   };
 }

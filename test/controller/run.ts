@@ -65,6 +65,31 @@ const THEMES = {
     wait: 6,
     "wait long": 8,
   },
+  /** Of pods that live: everything, with more of what changes their groups. */
+  "live groups": {
+    pass: 12,
+    "finish call": 34,
+    "lose answer": 8,
+    "lose request": 1,
+    "refuse call": 2,
+    deliver: 12,
+    describe: 8,
+    "complete caches": 2,
+    "create pod": 10,
+    "delete pod": 2,
+    "end pod": 1,
+    "edit policy": 14,
+    "delete policy": 0.7,
+    "revert policy": 10,
+    "replace pod": 5,
+    "break policy": 0.5,
+    "relabel pod": 7,
+    "lose policies": 0.7,
+    "follow policies": 1.5,
+    wait: 8,
+    "wait long": 3,
+    crash: 0.8,
+  },
   /** With warm branches: pods of one namespace or another come and go for a long time. */
   warm: {
     pass: 10,
@@ -125,9 +150,21 @@ const OPTIONAL: readonly StepKind[] = [
   "crash",
   "take a VLAN id",
   "deny annotations",
+  "break policy",
+  "relabel pod",
+  "lose policies",
 ];
 /** Kinds that came after many seeds had become known. */
-const LATER: readonly StepKind[] = ["fail over", "be left alone"];
+const LATER: readonly StepKind[] = [
+  "fail over",
+  "be left alone",
+  "revert policy",
+  "replace pod",
+  "break policy",
+  "relabel pod",
+  "lose policies",
+  "follow policies",
+];
 /** What mostly comes at once after a step of a kind, as for a controller that is not busy. */
 const NEXT: Readonly<Partial<Record<StepKind, StepKind>>> = {
   deliver: "pass",
@@ -138,7 +175,13 @@ const NEXT: Readonly<Partial<Record<StepKind, StepKind>>> = {
   "delete pod": "deliver",
   "end pod": "deliver",
   "edit policy": "deliver",
+  "revert policy": "deliver",
+  "replace pod": "deliver",
+  "relabel pod": "deliver",
+  "follow policies": "pass",
 };
+/** The same of living pods: what is undone before its answer is known, and what is described just after a change. */
+const NEXT_OF_LIVING: typeof NEXT = { ...NEXT, "lose answer": "revert policy", describe: "revert policy" };
 /** Until a trunk is there. */
 const START: readonly StepKind[] = [
   "complete caches",
@@ -150,6 +193,12 @@ const START: readonly StepKind[] = [
   "wait",
 ];
 const STARTS = 8;
+/** Until some pods have their branch: each takes a few calls, one after another. */
+const LIVING: readonly StepKind[] = [
+  ...(["create pod", "create pod", "create pod", "deliver", "deliver", "deliver", "pass"] as const),
+  ...Array.from({ length: 6 }, () => ["finish call", "finish call", "finish call", "pass"] as const).flat(),
+  ...(["deliver", "deliver", "deliver", "pass"] as const),
+];
 
 export interface Run {
   readonly seed: number;
@@ -165,21 +214,24 @@ export function runOf(seed: number, length: number, given?: Theme): Run {
   const random = new Random(seed);
   const others = ["policies", "restarts", "churn"] as const;
   const theme = given ?? others[Math.floor(random.next() * 6)] ?? "everything";
-  const isWarm = theme === "warm" || theme === "recycling";
-  const isMixed = theme === "everything" || theme === "warm";
+  const nexts = theme === "live groups" ? NEXT_OF_LIVING : NEXT;
+  // Of living pods that have had a warm branch, or leave one: each second run.
+  const isWarm = theme === "warm" || theme === "recycling" || (theme === "live groups" && seed % 2 === 1);
+  const isMixed = theme === "everything" || theme === "warm" || theme === "live groups";
   const draw = drawing(THEMES[theme], isMixed ? OPTIONAL : [], random);
   const lag = {
     describe: random.next() < 0.5 ? 0 : Math.floor(random.next() * 20),
     create: random.next() < 0.7 ? 0 : Math.floor(random.next() * 5),
   };
   // Most runs are about branches, and have their trunk soon.
-  const start = random.next() < 0.8 ? Array.from({ length: STARTS }, () => START).flat() : [];
+  const trunk = random.next() < 0.8 ? Array.from({ length: STARTS }, () => START).flat() : [];
+  const start = theme === "live groups" ? [...trunk, ...LIVING, ...LIVING] : trunk;
   const steps: Step[] = [];
   let next: StepKind | undefined;
   while (steps.length < length) {
     const what: StepKind = next ?? start[steps.length] ?? draw();
     steps.push({ what, pick: Math.floor(random.next() * 2 ** 20) });
-    next = steps.length >= start.length && random.next() < 0.7 ? NEXT[what] : undefined;
+    next = steps.length >= start.length && random.next() < 0.7 ? nexts[what] : undefined;
   }
   return isWarm ? { seed, lag, warm: warmPlay(random), steps } : { seed, lag, steps };
 }
@@ -195,9 +247,9 @@ function warmPlay(random: Random): WarmPlay {
 
 /** Each run has weights of its own, so that some have much of what is seldom. */
 function drawing(weights: Weights, optional: readonly StepKind[], random: Random): () => StepKind {
-  const left = new Set(optional.filter(() => random.next() < 0.3));
   // A kind that came later draws nothing where there is none of it: seeds mean what they did.
   const had = STEP_KINDS.filter((kind) => kind in weights || !LATER.includes(kind));
+  const left = new Set(optional.filter((kind) => had.includes(kind) && random.next() < 0.3));
   const own = had
     .filter((kind) => !left.has(kind))
     .map((kind) => [kind, (weights[kind] ?? 0) * 3 ** (random.next() * 2 - 1)] as const);

@@ -51,6 +51,13 @@ export class WarmRules {
     }).length;
   }
 
+  /** Its pod has other groups from now on: what these allow is tracked as well. */
+  changed(eni: string, { namespace }: PodName, groups: string): void {
+    const tracked = this.tracked.get(eni) ?? new Map();
+    tracked.set(`${namespace} ${groups}`, { namespace, groups });
+    this.tracked.set(eni, tracked);
+  }
+
   /** What is wrong with a branch that a pod is given. */
   given(eni: string, { namespace, uid }: PodName, groups: string): readonly string[] {
     const tracked = this.tracked.get(eni) ?? new Map();

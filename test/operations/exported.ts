@@ -54,6 +54,7 @@ export function exportedByController(): Promise<Exported> {
       trunks: () => 0,
       budgets: () => [["DescribeInstances", { calls: 0, waitedSeconds: 0, throttled: 0, waiting: 0 }]],
       evicted: () => 0,
+      policyStatuses: () => 0,
     },
     failing,
   );

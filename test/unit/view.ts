@@ -8,6 +8,7 @@ export const SETTINGS: Settings = {
   cluster: "one",
   mode: "standalone",
   cooldownMs: 60_000,
+  liveGroups: true,
   warm: { target: 0, recycle: "same-groups", life: "one", room: () => 1_000 },
   limitsOf: (type) =>
     new Map([

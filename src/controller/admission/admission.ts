@@ -30,7 +30,7 @@ const LOOK_MS = 10_000;
 
 export interface AdmissionOptions {
   readonly client: KubernetesClient;
-  readonly policies: Cache<SecurityGroupPolicyObject>;
+  readonly policies: Pick<Cache<SecurityGroupPolicyObject>, "state" | "values">;
   /** Of all namespaces. One that it lacks is read from the API server. */
   readonly serviceAccounts: Cache<KubernetesObject>;
   readonly metrics: Metrics;

@@ -13,7 +13,7 @@ export type AnswerKind = "asks" | "unchanged" | "undecided";
 
 export interface ReviewerOptions {
   readonly client: KubernetesClient;
-  readonly policies: Cache<SecurityGroupPolicyObject>;
+  readonly policies: Pick<Cache<SecurityGroupPolicyObject>, "state" | "values">;
   readonly serviceAccounts: Cache<KubernetesObject>;
   readonly warn: (message: string) => void;
 }

@@ -1,4 +1,5 @@
 import { type Ledger, withEntry, withRequest } from "../ledger.ts";
+import { withoutEndedChanges } from "./group-change.ts";
 import type { View } from "../view.ts";
 
 /**
@@ -22,6 +23,7 @@ export function tidied(
     // The answer of one that is under way is waited for: its VLAN id is not free.
     if (!waiting.has(uid) && !busy.has(`pod ${uid}`)) result = withRequest(result, uid, undefined);
   }
+  result = withoutEndedChanges(result);
   for (const [vlan, until] of ledger.blocked) {
     if (until <= now) result = { ...result, blocked: withEntry(result.blocked, vlan, undefined) };
   }

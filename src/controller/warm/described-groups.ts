@@ -22,6 +22,9 @@ export function withDescribedGroups(branch: Branch, one: DescribedBranch, askedA
     const isWarm = branch.state === "warm";
     return { ...branch, home: undefined, areGroupsSure: branch.areGroupsSure && !isWarm };
   }
+  // A controller before us has changed them under a living pod, and its tag was not shown at first.
+  if (branch.seen !== "own" && one.home === undefined && branch.home !== undefined)
+    return { ...branch, home: undefined };
   // Of our own changes we know more; those under a living pod take the home.
   const isFound = branch.seen !== "own" && branch.home?.isOpen === false;
   const isSettled = isFound && askedAt - branch.knownAt >= SETTLED_MS;

@@ -1,0 +1,69 @@
+import type { Action } from "../../action.ts";
+import type { PodFacts } from "../../facts.ts";
+import { type Branch, changeBranch } from "../../ledger.ts";
+import { type Failure, retryAfter } from "../../moment.ts";
+import { homeAfter } from "../../warm/home.ts";
+import { NO_CHANGE, withChange } from "../group-change.ts";
+
+/** EC2 ModifyNetworkInterfaceAttribute: the groups that a living pod's policies say, in place of those that its branch has. */
+export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
+  const { id } = eni;
+  const { groups } = pod.groups;
+  const name = `${pod.namespace}/${pod.name}`;
+  return {
+    kind: "ChangeGroups",
+    subject: `pod ${pod.uid}`,
+    priority: "changing",
+    fields: { pod: name, eni: id, groups: groups.join(" "), before: eni.groups.join(" ") },
+    begin: (ledger) => {
+      const before = ledger.changes.get(id) ?? NO_CHANGE;
+      const begun = withChange(ledger, id, { ...before, groups, isUnderWay: true });
+      return changeBranch(begun, id, (branch) => ({ ...branch, home: homeAfter(branch) }));
+    },
+    async run(ports, call) {
+      await ports.ec2.setGroups(id, groups, call);
+      return (ledger, { now }) =>
+        changeBranch(
+          withChange(ledger, id, {
+            ...(ledger.changes.get(id) ?? NO_CHANGE),
+            groups,
+            isUnderWay: false,
+            mayBeDone: false,
+            doneAt: now,
+            retry: undefined,
+          }),
+          id,
+          (branch) => ({ ...branch, eni: { ...branch.eni, groups }, areGroupsSure: true }),
+        );
+    },
+    told: {
+      about: pod,
+      type: "Normal",
+      reason: "GroupsChanged",
+      message: wordsOf(id, eni.groups, groups),
+    },
+    failed: (ledger, failure, moment) => {
+      const change = ledger.changes.get(id);
+      if (change === undefined) return ledger;
+      return withChange(ledger, id, {
+        ...change,
+        isUnderWay: false,
+        // Without an answer it is not known which it has. A refusal says nothing of an earlier try.
+        mayBeDone: change.mayBeDone || failure.kind === "unknown",
+        retry: retryAfter(change.retry, { ...failure, message: refusalOf(failure) }, moment),
+      });
+    },
+  };
+}
+
+/** Names the permission that is missing, which EC2's own words may not. */
+export function refusalOf({ kind, action, message }: Failure): string {
+  return kind === "denied" && action !== undefined ? `${action} is missing: ${message}` : message;
+}
+
+function wordsOf(id: string, before: readonly string[], groups: readonly string[]): string {
+  const taken = before.filter((group) => !groups.includes(group));
+  const now = `its branch ${id} has the groups ${groups.join(", ")} now`;
+  if (taken.length === 0) return now;
+  return `${now}; ${taken.join(", ")} ${taken.length === 1 ? "was" : "were"} taken away: established connections stay as long as EC2 tracks them`;
+}

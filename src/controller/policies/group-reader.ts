@@ -1,0 +1,92 @@
+import { backOffMs } from "../../ec2/budget.ts";
+import { Ec2CallError } from "../../ec2/error.ts";
+import type { CallOptions, Ec2Port } from "../../ec2/port.ts";
+import { type Timer, pause } from "../../sys/timer.ts";
+import { messageOf } from "../../text/error-words.ts";
+import { type GroupFacts, groupStates, isGroupId } from "./groups.ts";
+
+/** All groups are described anew after so long. */
+const AGAIN_MS = 60_000;
+/** A permission that is missing is not asked for sooner. */
+const DENIED_MS = 60_000;
+/** From a policy's change to the call: several come at once. */
+const GATHER_MS = 250;
+/** EC2 takes no more values in a filter. */
+const VALUES = 200;
+
+export interface GroupReaderOptions {
+  readonly port: Pick<Ec2Port, "groups">;
+  readonly vpc: (call: CallOptions) => Promise<string | undefined>;
+  /** Ids that policies name. */
+  readonly wanted: () => ReadonlySet<string>;
+  /** Something is known otherwise than before. */
+  readonly changed: () => void;
+  readonly timer: Timer;
+  readonly random: () => number;
+  readonly log: (level: "warn", message: string) => void;
+}
+
+/** Keeps what EC2 says of the groups that policies name: DescribeSecurityGroups by id, in pages, once a minute at most unless a policy names another. */
+export class GroupReader {
+  private readonly options: GroupReaderOptions;
+  private known: GroupFacts = { of: groupStates(new Set(), []), vpc: undefined, problem: undefined };
+  private asked: ReadonlySet<string> = new Set();
+  private woken = Promise.withResolvers<void>();
+
+  constructor(options: GroupReaderOptions) {
+    this.options = options;
+  }
+
+  get facts(): GroupFacts {
+    return this.known;
+  }
+
+  /** Policies have changed. */
+  policiesChanged(): void {
+    const isNew = [...this.options.wanted()].some((id) => isGroupId(id) && !this.asked.has(id));
+    if (isNew) this.woken.resolve();
+  }
+
+  /** Until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { timer, random, log, changed } = this.options;
+    let failures = 0;
+    while (!signal.aborted) {
+      this.woken = Promise.withResolvers();
+      let next = AGAIN_MS;
+      const before = this.known;
+      try {
+        await this.read({ signal, priority: "changing" });
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        const isDenied = error instanceof Ec2CallError && error.kind === "denied";
+        next = isDenied ? DENIED_MS : backOffMs(failures, random);
+        const problem = isDenied
+          ? `ec2:DescribeSecurityGroups is missing: ${messageOf(error)}`
+          : messageOf(error);
+        if (problem !== before.problem)
+          log("warn", `which security groups there are is not known: ${problem}`);
+        this.known = { ...before, problem };
+      }
+      changed();
+      const isBad = this.known.problem !== undefined;
+      await Promise.race([pause(timer, next, signal), ...(isBad ? [] : [this.woken.promise])]);
+      if (!signal.aborted) await pause(timer, GATHER_MS, signal);
+    }
+  }
+
+  private async read(call: CallOptions): Promise<void> {
+    const { port, vpc, wanted } = this.options;
+    const asked = new Set([...wanted()].filter(isGroupId));
+    const ids = [...asked];
+    const answered = [];
+    for (let at = 0; at < ids.length; at += VALUES)
+      answered.push(...(await port.groups({ "group-id": ids.slice(at, at + VALUES) }, call)));
+    // A cluster without policies needs no VPC for them.
+    const own = ids.length === 0 ? this.known.vpc : await vpc(call);
+    this.asked = asked;
+    this.known = { of: groupStates(asked, answered), vpc: own, problem: undefined };
+  }
+}

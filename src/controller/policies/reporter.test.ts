@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemTimer } from "../../sys/timer.ts";
+import { groupsOfPod } from "../../policy/groups-of-pod.ts";
+import { KubernetesError } from "../../kubernetes/error.ts";
+import { SEEN_PODS, SEEN_POLICIES, type SeenPod, type SeenPolicy } from "../objects.ts";
+import { groupStates } from "./groups.ts";
+import { PolicyReporter, type PolicyReporterOptions } from "./reporter.ts";
+import type { PolicyStatus } from "./status.ts";
+
+/** As many as a cluster may have. */
+const PODS = 50_000;
+const GROUP = "sg-0123456789abcdef0";
+
+let ending: AbortController;
+let written: { name: string; status: PolicyStatus }[];
+let events: string[];
+let reporter: PolicyReporter;
+let isLeader: boolean;
+let hasStatus: boolean;
+let refusal: KubernetesError | undefined;
+/** Called for each pod that is counted. */
+let counted: () => undefined;
+
+const policy = (name: string, app: string, more: object = {}): SeenPolicy =>
+  SEEN_POLICIES.read({
+    metadata: { namespace: "shop", name, uid: name, generation: 2 },
+    spec: { podSelector: { matchLabels: { app } }, securityGroups: { groupIds: [GROUP] } },
+    ...more,
+  });
+const pod = (name: string, app: string): SeenPod =>
+  SEEN_PODS.read({
+    metadata: { namespace: "shop", name, uid: name, labels: { app, index: String(name.length) } },
+    spec: {},
+  });
+const add = (object: SeenPod) => reporter.podChanged({ type: "added", object });
+const put = (object: SeenPolicy) => reporter.policyChanged({ type: "added", object });
+
+beforeEach(() => {
+  ending = new AbortController();
+  written = [];
+  events = [];
+  isLeader = true;
+  hasStatus = true;
+  refusal = undefined;
+  counted = () => undefined;
+  const options: PolicyReporterOptions = {
+    port: {
+      hasStatus: () => Promise.resolve(hasStatus),
+      setStatus({ metadata: { name } }, status) {
+        if (refusal !== undefined) return Promise.reject(refusal);
+        written.push({ name, status: status as PolicyStatus });
+        return Promise.resolve();
+      },
+    },
+    groupsOf: ({ metadata: { namespace, labels }, serviceAccount }, policies) =>
+      groupsOfPod(
+        policies.map((one) => one.policy),
+        { namespace, labels, serviceAccount },
+        {},
+      ),
+    areGroupsCurrent: () => true,
+    branchOf: () => counted(),
+    groups: () => ({ of: groupStates(new Set([GROUP]), []), vpc: undefined, problem: undefined }),
+    quota: 5,
+    liveGroups: true,
+    say: ({ metadata }, { reason }) => void events.push(`${metadata.name} ${reason}`),
+    mayAct: () => isLeader,
+    timer: systemTimer,
+    log: () => undefined,
+  };
+  reporter = new PolicyReporter(options);
+});
+
+afterEach(() => ending.abort());
+
+it("50,000 pods are counted without keeping decisions waiting, and are no write each", async () => {
+  put(policy("web", "web"));
+  put(policy("none", "none"));
+  for (let i = 0; i < PODS; i += 1) add(pod(`web-${i}`, "web"));
+  // Pods that are counted in one turn of the event loop.
+  let turns = 0;
+  const inTurn = new Map<number, number>();
+  counted = () => void inTurn.set(turns, (inTurn.get(turns) ?? 0) + 1);
+  const over = new AbortController();
+  const watch = (async () => {
+    for (; !over.signal.aborted; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  })();
+  void reporter.run(ending.signal);
+  await expect.poll(() => written.length, { timeout: 20_000 }).toBe(2);
+  // They all come again, as after a rollout.
+  for (let i = 0; i < PODS; i += 1) add(pod(`web-${i}`, "web"));
+  await sleep(2_000);
+  over.abort();
+  await watch;
+  expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(500);
+  expect(written).toHaveLength(2);
+  expect(Object.fromEntries(written.map(({ name, status }) => [name, status.matched]))).toEqual({
+    web: PODS,
+    none: 0,
+  });
+}, 60_000);
+
+it("what is there already is not written, and no policy more often than every 5 s", async () => {
+  put(policy("web", "web"));
+  void reporter.run(ending.signal);
+  await expect.poll(() => written.length, { timeout: 5_000 }).toBe(1);
+  put({ ...policy("web", "web"), status: JSON.stringify(written[0]?.status) });
+  const until = performance.now() + 3_000;
+  for (let i = 0; performance.now() < until; i += 1) {
+    add(pod(`web-${i}`, "web"));
+    await sleep(50);
+  }
+  expect(written).toHaveLength(1);
+  await expect.poll(() => written.length, { timeout: 8_000 }).toBe(2);
+  expect(written[1]?.status.matched).toBeGreaterThan(10);
+}, 30_000);
+
+it("statuses of many policies are written at a bounded rate, after a burst", async () => {
+  for (let i = 0; i < 40; i += 1) put(policy(`p-${i}`, `app-${i}`));
+  void reporter.run(ending.signal);
+  await sleep(3_000);
+  expect(written.length).toBeGreaterThanOrEqual(20);
+  expect(written.length).toBeLessThan(30);
+}, 30_000);
+
+it("only the leader writes, and nothing is written where policies have no status: events tell", async () => {
+  put(policy("web", "web"));
+  isLeader = false;
+  void reporter.run(ending.signal);
+  await sleep(800);
+  expect([written, events]).toEqual([[], []]);
+  hasStatus = false;
+  isLeader = true;
+  await expect.poll(() => events, { timeout: 5_000 }).toEqual(["web GroupMissing"]);
+  reporter.markAll();
+  await sleep(1_500);
+  // Once in the same words.
+  expect([written, events]).toEqual([[], ["web GroupMissing"]]);
+});
+
+it("what the API server refuses is tried again", async () => {
+  put(policy("web", "web"));
+  refusal = new KubernetesError("retry", "PATCH", "no answer");
+  void reporter.run(ending.signal);
+  await sleep(1_000);
+  refusal = undefined;
+  await expect.poll(() => written.length, { timeout: 20_000 }).toBe(1);
+}, 30_000);
