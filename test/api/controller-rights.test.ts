@@ -2,12 +2,10 @@
 // what it may do it does.
 import path from "node:path";
 import { it } from "vitest";
-import { Budgets } from "../../src/ec2/budget.ts";
-import { Ec2Port } from "../../src/ec2/port.ts";
-import { systemTimer } from "../../src/sys/timer.ts";
 import { eventually } from "../ground/run.ts";
 import { policyUse } from "../simulator/policy-use.ts";
 import { ControlledCluster, POD_ENI } from "./support/controlled-cluster.ts";
+import { attachTrunk, giveBranch } from "./support/eks-controller.ts";
 import { Rights, asked } from "./support/rights.ts";
 
 const IAM = path.resolve(import.meta.dirname, "../../deploy/iam");
@@ -155,6 +153,12 @@ it.concurrent(
     expect((await branchOf(cluster, "one"))?.groups).toEqual([db]);
     await cluster.annotated("two", "shop", SOON_MS);
 
+    // And under a pod that lives.
+    await admin.patch(`${POLICIES}/web`, "merge", { spec: { securityGroups: { groupIds: [web, db] } } });
+    await soon("two has both", async () =>
+      (await branchOf(cluster, "two"))?.groups.length === 2 ? true : undefined,
+    );
+
     // A pod that its agent has refused.
     const uid = await cluster.createPod("bare", { node: "n1", wantsBranch: false, owner: true });
     await refuse(cluster, "bare", uid);
@@ -191,37 +195,13 @@ it.concurrent(
   TEST_MS,
 );
 
-const call = { signal: new AbortController().signal, priority: "waiting" } as const;
-
-/** As EKS's controller does it. */
-async function attachTrunk(cluster: ControlledCluster, instance: string): Promise<string> {
-  const credentials = { accessKeyId: "AKIAADMIN", secretAccessKey: "any" };
-  const budgets = new Budgets(systemTimer);
-  const port = new Ec2Port({ budgets, region: "us-east-1", endpoint: cluster.ec2, credentials });
-  try {
-    const [subnet] = await port.subnets({}, call);
-    const group = await cluster.groupId("node");
-    const wanted = {
-      subnet: subnet?.id ?? "",
-      groups: [group],
-      description: "",
-      tags: { "eks:eni:owner": "eks-vpc-resource-controller" },
-      token: "trunk",
-    };
-    const { id } = await port.createTrunk(wanted, call);
-    await port.attach(id, instance, 2, call);
-    return id;
-  } finally {
-    port.close();
-  }
-}
-
 it.concurrent(
-  "eks: it tells the agent of the trunk, evicts, and needs no more of EC2 than to look",
+  "eks: it tells the agent of the trunk, evicts, changes the groups of living pods, and needs no more of EC2",
   async ({ expect }) => {
     await using cluster = await limitedCluster("controller-eks.json");
     const { admin } = cluster;
-    await cluster.createPolicy("web", { app: "web" }, [await cluster.groupId("web")]);
+    const [web, db] = [await cluster.groupId("web"), await cluster.groupId("db")];
+    await cluster.createPolicy("web", { app: "web" }, [web]);
     const instance = await cluster.addNode("n1", 0);
     await admin.patch("/api/v1/nodes/n1", "merge", {
       metadata: { annotations: { "of.its/kubelet": "x" } },
@@ -235,6 +215,14 @@ it.concurrent(
       metadata: { name: "n1" },
       spec: { features: [{ name: "SecurityGroupsForPods", value: "" }] },
     });
+    const branch = await giveBranch(cluster, {
+      pod: "one",
+      node: "n1",
+      instance,
+      trunk,
+      vlan: 1,
+      groups: [web],
+    });
     const kubeconfig = await cluster.server.kubeconfigOf("kube-system", "branchline-controller");
     cluster.controller(["--mode", "eks", ...LEASE], kubeconfig);
 
@@ -246,6 +234,12 @@ it.concurrent(
     const uid = await cluster.createPod("bare", { node: "n1", wantsBranch: false, owner: true });
     await refuse(cluster, "bare", uid);
     await soon("it is evicted", async () => ((await cluster.pod("bare")) === undefined ? true : undefined));
+
+    await admin.patch(`${POLICIES}/web`, "merge", { spec: { securityGroups: { groupIds: [db] } } });
+    await soon("its branch has the new groups", async () => {
+      const { interfaces } = await cluster.dump();
+      return interfaces.find(({ id }) => id === branch)?.groups.join(" ") === db ? true : undefined;
+    });
 
     const { used, forbidden } = asked(cluster.server, USER);
     expect(forbidden).toEqual([]);

@@ -9,7 +9,7 @@ export interface OwnBranch {
 }
 
 /**
- * Makes the namespace, and in it eth0: a device on the node's eth1 of the type that `ip link add` is told, in a /24 whose
+ * Makes the namespace, and in it eth0: a device on the node's trunk of the type that `ip link add` is told, in a /24 whose
  * router has its first address.
  */
 export async function createBranchPod(
@@ -17,10 +17,11 @@ export async function createBranchPod(
   netns: string,
   { mac, ipv4, ipv6 }: OwnBranch,
   type: string,
+  trunk = "eth1",
 ): Promise<void> {
   await createNetns(netns);
   // Not created as "eth0": kernels before 6.15 look the name up where the request comes from, and the node has one.
-  await ipBatch(node, [`link add link eth1 name branch netns ${netns} mtu 9001 address ${mac} ${type}`]);
+  await ipBatch(node, [`link add link ${trunk} name branch netns ${netns} mtu 9001 address ${mac} ${type}`]);
   const lease = { address: ipv4, length: 24, router: ipv4.replace(/\d+$/, "1") };
   await ipBatch(netns, ["link set branch name eth0 up", ...leaseLines("eth0", lease, ipv6)]);
 }

@@ -233,6 +233,17 @@ export function suites(piece: number): readonly Suite[] {
       why: "the same, with the agent cut at every operation on files and at every request, and all 12 start orders",
     },
     {
+      part: "controller",
+      name: "live-groups",
+      secondTry: true,
+      tiers: both,
+      place: "here",
+      projects: ["node"],
+      args: ["test/node/live-groups.test.ts"],
+      bound: 5,
+      why: "policies and labels change under real connections in the simulator's data plane, with the running controller",
+    },
+    {
       part: "agent",
       name: "migration",
       tiers: all,
