@@ -64,13 +64,9 @@ export class Churn {
     await this.running;
   }
 
-  /** Whether the policy may have said so from one moment to another. */
-  maySay(app: string, groups: readonly string[], from: number, to: number): boolean {
-    const all = this.said.filter((one) => one.app === app);
-    return all.some((one, i) => {
-      const until = all[i + 1]?.since ?? Infinity;
-      return one.since <= to && until >= from && one.groups.toSorted().join() === groups.toSorted().join();
-    });
+  /** What the policy says now. */
+  groupsOf(app: string): readonly string[] {
+    return this.said.findLast((one) => one.app === app)?.groups ?? [];
   }
 
   /** The Node, its pods and its instance, as a drain and a node group leave them. */

@@ -72,6 +72,8 @@ export interface PodOptions {
   readonly owner?: boolean;
 }
 
+const EC2_TRIES = 5;
+
 /** A map as a snapshot writes it. */
 interface Mapped {
   readonly map: readonly (readonly [string, unknown])[];
@@ -171,13 +173,15 @@ export class ControlledCluster implements AsyncDisposable {
     await fetch(`${this.control}/holds`, { method: "DELETE" });
   }
 
-  /** A call of EC2 by whoever runs the cluster, not by its controller. */
+  /** A call of EC2 by whoever runs the cluster, not by its controller; as the AWS CLI it tries again what EC2 failed to do. */
   async callEc2(action: string, params: Readonly<Record<string, string>>): Promise<string> {
     const body = new URLSearchParams({ Action: action, Version: "2016-11-15", ...params });
-    const answer = await fetch(this.ec2, { method: "POST", body });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${action}: ${answer.status} ${text}`);
-    return text;
+    for (let tries = 1; ; tries += 1) {
+      const answer = await fetch(this.ec2, { method: "POST", body });
+      const text = await answer.text();
+      if (answer.ok) return text;
+      if (answer.status < 500 || tries === EC2_TRIES) throw new Error(`${action}: ${answer.status} ${text}`);
+    }
   }
 
   async groupId(name: string): Promise<string> {
