@@ -77,6 +77,9 @@ test: ground ## The gate, some 20 minutes: checks, executable, kernel suite nati
 test-all: ground dist/arm64/branchline ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
 	@test/setup/containerd.sh
 	@test/setup/prometheus.sh promtool
+	@test/setup/packages.sh vm-arm64
+	@test/setup/kernels.sh 6.12-arm64
+	@test/setup/root.sh arm64
 	node test/suites/run.ts all --report docs/test-all.md $(addprefix --only ,$(SUITES))
 
 test-kernel: build guest ## Test files in each kernel's guest (KERNELS="6.1 6.12" FILES= PROJECT=kernel CONTAINERD=1.6), or NATIVE=1

@@ -13,6 +13,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/test/setup/cache.sh"
+. "$here/test/setup/foreign-apt.sh"
 
 libraries="libc6 libgcc-s1 libstdc++6 gcc-12-base"
 
@@ -50,19 +51,8 @@ if ! is_whole "$sysroot"; then
     work=$(mktemp -d "$cache/sysroot/.incomplete.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     echo "parts.sh: fetching Debian's $(echo "$versions" | tr '\n' ' ')for $arch"
-    # An apt of its own, which knows this architecture alone: the machine's is not changed.
-    mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/root/var/lib/dpkg/info"
-    : >"$work/apt/status"
-    cat >"$work/apt.conf" <<CONF
-APT::Architecture "$arch";
-APT::Architectures { "$arch"; };
-APT::Sandbox::User "root";
-Dir::State "$work/apt";
-Dir::State::status "$work/apt/status";
-Dir::Cache "$work/apt";
-CONF
-    export APT_CONFIG="$work/apt.conf"
-    apt-get -q=2 update
+    mkdir -p "$work/root/var/lib/dpkg/info"
+    use_foreign_apt "$arch" "$work"
     # shellcheck disable=SC2086 # a list of words
     (cd "$work" && apt-get -q=2 download $versions) ||
       fail "these versions are not to be had any more: install Debian's updates on this machine first"

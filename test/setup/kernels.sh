@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches stock Debian kernels for the guests: kernels.sh SERIES... (such as 6.1 6.12)
+# Fetches stock Debian kernels for the guests: kernels.sh SERIES... (such as 6.1 6.12, or 6.12-arm64)
 #
 # Each lands in ~/.cache/branchline/kernels/<release>/ (below XDG_CACHE_HOME if set), unpacked and never installed, with
 # a link <series> to it:
@@ -12,6 +12,7 @@
 set -eu
 
 . "$(dirname "$0")/cache.sh"
+. "$(dirname "$0")/foreign-apt.sh"
 cache=$cache/kernels
 
 # What no guest has hardware for, which is nine tenths of it.
@@ -23,9 +24,17 @@ fail() {
   exit 1
 }
 
+# The architecture of a series.
+arch_of() {
+  case $1 in
+    *-*) echo "${1#*-}" ;;
+    *) echo amd64 ;;
+  esac
+}
+
 # The newest package of a series; the signed one where there is one.
 newest_package() {
-  name="linux-image-$(echo "$1" | sed 's/\./\\./g')\\.[0-9]+(-[0-9]+)?(\\+deb[0-9]+)?-amd64"
+  name="linux-image-$(echo "${1%-*}" | sed 's/\./\\./g')\\.[0-9]+(-[0-9]+)?(\\+deb[0-9]+)?-$(arch_of "$1")"
   for suffix in "" "-unsigned"; do
     found=$(apt-cache --names-only search "^$name$suffix\$" | cut -d' ' -f1 | sort -V | tail -n 1)
     if [ -n "$found" ]; then
@@ -51,7 +60,7 @@ download() {
     fi
     [ "$attempt" = last ] || update_lists "$1"
   done
-  fail "no linux-image-$1.*-amd64 to be had: is this Debian 12 or newer, with its security archive?"
+  fail "no linux-image-${1%-*}.*-$(arch_of "$1") to be had: is this Debian 12 or newer, with its security archive?"
 }
 
 # Keeps the modules a guest can use.
@@ -68,6 +77,7 @@ prune() {
 # Builds the series' directory beside its final place, and moves it there once it is whole.
 fetch() {
   work=$(mktemp -d "$cache/.incomplete.XXXXXX")
+  [ "$(arch_of "$1")" = amd64 ] || use_foreign_apt "$(arch_of "$1")" "$work"
   download "$1" "$work"
   mkdir "$work/package" "$work/kernel"
   dpkg -x "$work"/*.deb "$work/package"
@@ -89,12 +99,14 @@ fetch() {
   mv -T "$work/kernel" "$cache/$release"
   ln -sfn "$release" "$cache/$1"
   rm -rf "$work"
+  unset APT_CONFIG
   echo "kernels.sh: $1 is $release"
 }
 
-[ $# -gt 0 ] || fail "usage: kernels.sh SERIES... (such as 6.1 6.12)"
+[ $# -gt 0 ] || fail "usage: kernels.sh SERIES... (such as 6.1 6.12, or 6.12-arm64)"
 for series in "$@"; do
-  expr "$series" : '[0-9]\{1,\}\.[0-9]\{1,\}$' >/dev/null || fail "\"$series\" is no series: say 6.1 or 6.12"
+  expr "${series%-arm64}" : '[0-9]\{1,\}\.[0-9]\{1,\}$' >/dev/null ||
+    fail "\"$series\" is no series: say 6.1, 6.12 or 6.12-arm64"
 done
 
 work=""

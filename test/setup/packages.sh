@@ -5,6 +5,7 @@
 #   build    strips the executable, certificates of the image: build.mjs, deploy/image
 #   arm64    builds for arm64:    build/parts.sh, build.mjs --arch arm64
 #   vm       boots guests:        test/vm, test/kernel, test/runtime
+#   vm-arm64 boots such guests:   test/arm64
 #   net      reads the network:   test/kernel, test/binary, test/runtime, bench
 #   runtime  runs pods:           test/runtime, test/cluster
 #   api      certificates, capabilities: test/ground/kubernetes, test/api
@@ -18,6 +19,7 @@ set -eu
 build="binutils ca-certificates"
 arm64="qemu-user-static binutils-aarch64-linux-gnu"
 vm="qemu-system-x86 busybox-static kmod xz-utils"
+vm_arm64="qemu-system-arm mmdebstrap"
 net="iproute2 iputils-ping nftables iptables tcpdump strace procps conntrack containernetworking-plugins"
 runtime="containerd runc busybox-static"
 api="openssl libcap2-bin"
@@ -39,13 +41,14 @@ packages_of() {
     build) echo "$build" ;;
     arm64) echo "$arm64" ;;
     vm) echo "$vm" ;;
+    vm-arm64) echo "$vm_arm64" ;;
     net) echo "$net" ;;
     runtime) echo "$runtime" ;;
     api) echo "$api" ;;
     bench) echo "$bench" ;;
     demo) echo "$demo" ;;
     browser) echo "$browser" ;;
-    *) fail "unknown group \"$1\": it is build, arm64, vm, net, runtime, api, bench, demo or browser" ;;
+    *) fail "unknown group \"$1\": it is build, arm64, vm, vm-arm64, net, runtime, api, bench, demo or browser" ;;
   esac
 }
 

@@ -5,6 +5,7 @@ import { untilBegun } from "./boots.ts";
 import { Console } from "./console.ts";
 import { initramfs } from "./initramfs.ts";
 import type { Kernel } from "./kernel.ts";
+import { findRoot } from "./root.ts";
 import { runMachine } from "./machine.ts";
 import { qemuCommand } from "./qemu.ts";
 import { sharedCache } from "../setup/cache.ts";
@@ -58,7 +59,7 @@ const baseEnv: Readonly<Record<string, string>> = {
 };
 
 /**
- * Boots a kernel over the host's own root, runs one command in it as root, and brings back the exit status.
+ * Boots a kernel over the host's own root, or over one for its architecture, runs one command in it as root, and brings back the exit status.
  * Throws a GuestError when the guest did not start, panicked, hung, ended without a status or was aborted.
  * Whichever way it goes, its process is gone and its files are removed when the promise settles.
  */
@@ -74,19 +75,25 @@ export function runInGuest(run: GuestRun): Promise<GuestResult> {
 
 async function bootOnce(run: GuestRun): Promise<GuestResult> {
   const cwd = realpathSync(run.cwd);
+  const modules = join(run.kernel.base, "lib/modules");
+  const { root, env, mounts } = findRoot(run.kernel.architecture, [repository, modules]);
   using share = new Share({
     command: run.command,
     cwd,
-    env: { ...baseEnv, ...run.env },
-    modules: join(run.kernel.base, "lib/modules"),
+    env: { ...baseEnv, ...env, ...run.env },
+    modules,
+    mounts,
     visible: [repository, realpathSync(join(repository, "node_modules")), sharedCache, cwd],
   });
   const image = join(share.path, "initramfs");
-  writeFileSync(image, initramfs(run.kernel));
+  writeFileSync(image, initramfs(run.kernel, root));
   const nonce = randomBytes(16).toString("hex");
   const console = new Console(run.onLine);
   const command = qemuCommand({
+    architecture: run.kernel.architecture,
     image: run.kernel.image,
+    root,
+    mounts,
     initramfs: image,
     share: share.path,
     nonce,

@@ -38,12 +38,12 @@ function script(name: string): Buffer {
   return readFileSync(join(import.meta.dirname, "guest", name));
 }
 
-/** Builds the initramfs: a static busybox, the modules that reach the root, and the scripts of guest/. */
-export function initramfs(kernel: Kernel): Buffer {
+/** Builds the initramfs: the static busybox of a root, the modules that reach the root, and the scripts of guest/. */
+export function initramfs(kernel: Kernel, root: string): Buffer {
   const paths = loadOrder(kernel);
   return cpio([
     ...["bin", "dev", "modules", "proc", "sys"].map(directory),
-    program("bin/busybox", readFileSync("/bin/busybox")),
+    program("bin/busybox", readFileSync(join(root, "bin/busybox"))),
     link("bin/sh", "busybox"),
     program("init", script("init.sh")),
     file("main.sh", script("main.sh")),

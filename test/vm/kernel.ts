@@ -2,9 +2,13 @@ import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { sharedCache } from "../setup/cache.ts";
 
+/** By Debian's names. */
+export type Architecture = "amd64" | "arm64";
+
 /** A kernel that a guest can boot, as test/setup/kernels.sh unpacks it. */
 export interface Kernel {
   readonly series: string;
+  readonly architecture: Architecture;
   /** What uname -r says in the guest. */
   readonly release: string;
   /** Path of the compressed kernel. */
@@ -13,7 +17,7 @@ export interface Kernel {
   readonly base: string;
 }
 
-/** Finds the kernel of a series such as "6.1" in the shared cache; throws when it was not fetched. */
+/** Finds the kernel of a series such as "6.1", or "6.12-arm64", in the shared cache; throws when it was not fetched. */
 export function findKernel(series: string): Kernel {
   const kernels = join(sharedCache, "kernels");
   let base: string;
@@ -27,5 +31,6 @@ export function findKernel(series: string): Kernel {
       cause,
     });
   }
-  return { series, release, image: join(base, "vmlinuz"), base };
+  const architecture = release.endsWith("-arm64") ? "arm64" : "amd64";
+  return { series, architecture, release, image: join(base, "vmlinuz"), base };
 }

@@ -26,7 +26,14 @@ test("paths below directories that are fresh in the guest are kept, each once", 
 test("a job's words survive the shell, and its environment is all there is", () => {
   const print = 'printf "%s|" "$PWD" "$WORD" "${OTHER-unset}" "$@"';
   const command = ["/bin/sh", "-c", print, "sh", "a b", "it's", '$HOME "`', "line\nbreak"];
-  const script = jobScript({ command, cwd: "/", env: { WORD: "x y" }, modules: "/m", visible: [] });
+  const script = jobScript({
+    command,
+    cwd: "/",
+    env: { WORD: "x y" },
+    modules: "/m",
+    visible: [],
+    mounts: new Map(),
+  });
   const output = execFileSync("sh", ["-c", script], { encoding: "utf8", env: { OTHER: "host" } });
   expect(output).toBe(`/|x y|unset|a b|it's|$HOME "\`|line\nbreak|`);
 });
@@ -35,7 +42,14 @@ test("what comes back is files and directories, never a link to the host's", () 
   using target = new TemporaryDirectory("branchline-out-");
   let path: string;
   {
-    using share = new Share({ command: ["true"], cwd: "/", env: {}, modules: "/m", visible: [] });
+    using share = new Share({
+      command: ["true"],
+      cwd: "/",
+      env: {},
+      modules: "/m",
+      visible: [],
+      mounts: new Map(),
+    });
     path = share.path;
     mkdirSync(join(path, "out/sub"));
     writeFileSync(join(path, "out/sub/report.json"), "{}");

@@ -12,6 +12,8 @@ export interface Job {
   readonly modules: string;
   /** Paths the guest must see even below a directory that is fresh in it. */
   readonly visible: readonly string[];
+  /** Directories of the host that are not in the guest's root and get there at the same path, by their tags. */
+  readonly mounts: ReadonlyMap<string, string>;
 }
 
 /** One line of the guest's: the boot it belongs to, a status, the kernel's release. */
@@ -63,7 +65,11 @@ export class Share implements Disposable {
   constructor(job: Job) {
     this.path = this.#directory.path;
     mkdirSync(join(this.path, "out"));
-    writeFileSync(join(this.path, "keep"), lines(hiddenPaths([...job.visible, job.modules])));
+    writeFileSync(
+      join(this.path, "keep"),
+      lines(hiddenPaths(job.mounts.size > 0 ? [] : [...job.visible, job.modules])),
+    );
+    writeFileSync(join(this.path, "mounts"), lines([...job.mounts].map(([tag, path]) => `${tag} ${path}`)));
     writeFileSync(join(this.path, "modules"), lines([job.modules]));
     writeFileSync(join(this.path, "job.sh"), jobScript(job));
   }

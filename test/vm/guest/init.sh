@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # First half of the guest's boot, from the initramfs: builds the root it will live in.
 #
-# The root is the host's own, read-only, under an overlay in memory: the guest sees every installed program
+# The root is the host's own (or, for another architecture, one made for it), read-only, under an overlay in memory: the guest sees every installed program
 # and the checkout, and nothing it writes survives. The one way back is the share, a directory made for this
 # run. When a step fails this script ends, the kernel panics over its missing init, and the host sees that.
 set -eu
@@ -58,6 +58,12 @@ while read -r path; do
   mkdir -p "/root$path"
   mount -o move "/kept/$count" "/root$path"
 done </share/keep
+
+step="mounting what is not in the root"
+while read -r tag path; do
+  mkdir -p "/root$path"
+  mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,ro,cache=loose "$tag" "/root$path"
+done </share/mounts
 
 step="pointing /lib/modules at this kernel"
 mkdir -p /root/lib/modules
