@@ -42,6 +42,8 @@ export const EXPECTATIONS = [
   { id: "stranger", what: "a workload without a policy asks it", expected: timedOut },
   { id: "rule taken", what: "its rule is taken away: the pod that runs", expected: timedOut },
   { id: "rule given", what: "its rule is given back: the same pod", expected: rows(4, "its branch") },
+  { id: "groups taken", what: "its policy names another group: the same pod", expected: timedOut },
+  { id: "groups given", what: "its policy names the first one again", expected: rows(4, "its branch") },
   {
     id: "killed",
     what: "controller and agent are killed: the pod that runs",

@@ -103,6 +103,8 @@ describe("what EC2 has", () => {
   test("of a pod's branch", () => {
     const other = eni("eni-0", "interface", "cluster", "10.0.0.9");
     expect(judge.branch(withBranch, other + eni("eni-1", "branch"))).toBe(words.branch(["catalog"]));
+    expect(judge.groupIds(withBranch, other + eni("eni-1", "branch"))).toEqual(["sg-1"]);
+    expect(judge.groupIds(pod(), other)).toEqual([]);
     expect(judge.branch(withBranch, eni("eni-1", "interface"))).toBe("an interface of type interface");
     expect(judge.branch(withBranch, other)).toBe("EC2 does not know eni-1");
     expect(judge.branch(pod(), other)).toBe("no branch");

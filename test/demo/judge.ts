@@ -68,21 +68,25 @@ export function late(meanwhile: string, events: string, log: string): string {
 export function branch(pod: string, interfaces: string): string {
   const eni = branchOf(JSON.parse(pod) as PodJson)?.eniId;
   if (eni === undefined) return "no branch";
-  const item = interfaceItems(interfaces).find((text) => text.includes(`<networkInterfaceId>${eni}<`));
+  const item = itemOf(eni, interfaces);
   if (item === undefined) return `EC2 does not know ${eni}`;
   const type = /<interfaceType>(.*?)</.exec(item)?.[1];
   if (type !== "branch") return `an interface of type ${type}`;
-  const set = /<groupSet>(.*?)<\/groupSet>/s.exec(item)?.[1] ?? "";
-  return words.branch([...set.matchAll(/<groupName>(.*?)</g)].map(([, name = ""]) => name));
+  return words.branch(groupsOf(item, "groupName"));
+}
+
+/** The ids of the groups that the interface of the pod's annotation has. */
+export function groupIds(pod: string, interfaces: string): readonly string[] {
+  const eni = branchOf(JSON.parse(pod) as PodJson)?.eniId;
+  const item = eni === undefined ? undefined : itemOf(eni, interfaces);
+  return item === undefined ? [] : groupsOf(item, "groupId");
 }
 
 export function annotation(pod: string, interfaces: string): string {
   const { metadata, status } = JSON.parse(pod) as PodJson;
   const named = branchOf({ metadata });
   if (named === undefined) return "none";
-  const item = interfaceItems(interfaces).find((text) =>
-    text.includes(`<networkInterfaceId>${named.eniId}<`),
-  );
+  const item = itemOf(named.eniId, interfaces);
   const address = /<privateIpAddress>(.*?)</.exec(item ?? "")?.[1];
   if (named.privateIp !== address)
     return `names ${named.privateIp}, EC2 has ${address ?? "no such interface"}`;
@@ -134,6 +138,15 @@ function hasStarted({ status: { podIP, containerStatuses = [] } }: PodJson): boo
 
 function restartsOf(pod: PodJson | undefined): number | undefined {
   return pod?.status.containerStatuses?.[0]?.restartCount;
+}
+
+function itemOf(eni: string, interfaces: string): string | undefined {
+  return interfaceItems(interfaces).find((text) => text.includes(`<networkInterfaceId>${eni}<`));
+}
+
+function groupsOf(item: string, field: "groupId" | "groupName"): readonly string[] {
+  const set = /<groupSet>(.*?)<\/groupSet>/s.exec(item)?.[1] ?? "";
+  return [...set.matchAll(new RegExp(`<${field}>(.*?)<`, "g"))].map(([, text = ""]) => text);
 }
 
 /** Each interface of an answer, but for what is nested in it: an item that has an id of its own. */

@@ -7,6 +7,8 @@ import { inShop, type SeenPod, type Stage } from "../stage.ts";
 
 /** The call of EC2 that is slow. */
 const SLOW = "AssociateTrunkInterface";
+/** Until a living pod's branch has other groups: two seconds, and what a busy machine takes. */
+const FOLLOWED_MS = 20_000;
 
 /** Gives the catalogue's pod, unless it has no branch: then what follows makes no sense. */
 export async function withPolicy(stage: Stage): Promise<SeenPod | undefined> {
@@ -92,34 +94,47 @@ async function heldBack(stage: Stage, name: string) {
 
 interface Edit {
   readonly id: RowId;
-  /** The command by which people do it. */
-  readonly command: string;
+  /** Says the command by which people do it, and does it. */
   readonly act: () => Promise<unknown>;
 }
 
 /** What is changed under the pod that runs, one after the other. */
-async function edits(stage: Stage): Promise<readonly Edit[]> {
-  const [database = "", catalog = ""] = await stage.cluster.groupIds(GROUPS.database, GROUPS.catalog);
-  const rule = {
-    GroupId: database,
+async function edits(stage: Stage, pod: SeenPod): Promise<readonly Edit[]> {
+  const names = [GROUPS.database, GROUPS.catalog, GROUPS.nodes] as const;
+  const [database = "", catalog = "", nodes = ""] = await stage.cluster.groupIds(...names);
+  return [
+    { id: "rule taken", act: () => editRule(stage, "revoke", database, catalog) },
+    { id: "rule given", act: () => editRule(stage, "authorize", database, catalog) },
+    { id: "groups taken", act: () => editPolicy(stage, pod, nodes) },
+    { id: "groups given", act: () => editPolicy(stage, pod, catalog) },
+  ];
+}
+
+/** The database's rule that admits the catalogue. */
+async function editRule(stage: Stage, verb: "revoke" | "authorize", group: string, source: string) {
+  const options = `--group-id ${group} --protocol tcp --port 5432 --source-group ${source}`;
+  stage.story.step(`$ aws ec2 ${verb}-security-group-ingress ${options}`);
+  await stage.ec2(verb === "revoke" ? "RevokeSecurityGroupIngress" : "AuthorizeSecurityGroupIngress", {
+    GroupId: group,
     "IpPermissions.1.IpProtocol": "tcp",
     "IpPermissions.1.FromPort": "5432",
     "IpPermissions.1.ToPort": "5432",
-    "IpPermissions.1.Groups.1.GroupId": catalog,
+    "IpPermissions.1.Groups.1.GroupId": source,
+  });
+}
+
+/** Waits until EC2 shows it, or has had its time: then what the pod is answered tells. */
+async function editPolicy(stage: Stage, { metadata: { name } }: SeenPod, group: string): Promise<void> {
+  const patch = JSON.stringify({ spec: { securityGroups: { groupIds: [group] } } });
+  const args = inShop("patch sgp catalogue --type=merge -p");
+  stage.story.step(`$ kubectl ${args} '${patch}'`);
+  stage.story.shown("", (await stage.kubectl(`${args} ${patch}`)).printed);
+  const isFollowed = async () => {
+    const [pod, interfaces] = [await stage.pod(name), await stage.ec2("DescribeNetworkInterfaces")];
+    return judge.groupIds(pod.printed, interfaces.printed).join() === group ? true : undefined;
   };
-  const rest = `security-group-ingress --group-id ${database} --protocol tcp --port 5432 --source-group ${catalog}`;
-  return [
-    {
-      id: "rule taken",
-      command: `aws ec2 revoke-${rest}`,
-      act: () => stage.ec2("RevokeSecurityGroupIngress", rule),
-    },
-    {
-      id: "rule given",
-      command: `aws ec2 authorize-${rest}`,
-      act: () => stage.ec2("AuthorizeSecurityGroupIngress", rule),
-    },
-  ];
+  await eventually(`${group} at ${name}`, isFollowed, FOLLOWED_MS).catch(() => undefined);
+  await stage.show(inShop("get sgp catalogue"));
 }
 
 /** Asks the database after each edit. */
@@ -128,8 +143,7 @@ export async function editGroups(stage: Stage, pod: SeenPod): Promise<void> {
   story.heading("Groups are edited while the pod runs");
   const { name } = pod.metadata;
   const before = await stage.pod(name);
-  for (const { id, command, act } of await edits(stage)) {
-    story.step(`$ ${command}`);
+  for (const { id, act } of await edits(stage, pod)) {
     await act();
     // Answers when the kernel has followed.
     await cluster.site.control("GET", "data-plane");
