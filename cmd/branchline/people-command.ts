@@ -55,7 +55,8 @@ export function withCommonFlags(yargs: Argv): Argv<CommonFlags> {
     region: {
       type: "string",
       requiresArg: true,
-      describe: "Of EC2; otherwise AWS_REGION, or what the nodes say",
+      describe:
+        "Of EC2; otherwise AWS_REGION, AWS_DEFAULT_REGION, an EKS kubeconfig's, or what the nodes say",
     },
     clusterName: {
       alias: "cluster-name",

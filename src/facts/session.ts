@@ -1,8 +1,10 @@
 import { Budgets } from "../ec2/budget.ts";
 import { Ec2Port } from "../ec2/port.ts";
+import { RegionError, saidRegion } from "../ec2/region.ts";
 import { KubernetesClient } from "../kubernetes/client.ts";
 import { connectTo } from "../kubernetes/connect.ts";
 import { loadKubeconfig } from "../kubernetes/kubeconfig.ts";
+import { UsageError } from "../sys/command-line.ts";
 import { systemTimer } from "../sys/timer.ts";
 import type { Api } from "./api.ts";
 import type { Around, CommonFlags } from "./around.ts";
@@ -20,13 +22,14 @@ export interface Session extends Disposable {
   readonly clusterName: string | undefined;
 }
 
-/** KubeconfigError when no API server is named. Asks nobody anything. */
+/** KubeconfigError when no API server is named, UsageError when the Region that is given is none. Asks nobody anything. */
 export function openSession(flags: CommonFlags, { env, version, signal }: Around): Session {
   const config = loadKubeconfig({ path: flags.kubeconfig, context: flags.context }, env);
   const eks = eksCluster(config.getCurrentCluster()?.name ?? "");
   const ownNamespace = config.getContextObject(config.getCurrentContext())?.namespace;
   const connection = connectTo(config, `branchline/${version}`);
   const api = { client: new KubernetesClient(connection, { compressed: true }), signal };
+  const said = flags.ec2 ? regionSaid(flags.region, env) : undefined;
   let port: Ec2Port | undefined;
   return {
     api,
@@ -34,7 +37,7 @@ export function openSession(flags: CommonFlags, { env, version, signal }: Around
     clusterName: flags.clusterName ?? eks?.name,
     ec2(ofNodes) {
       if (!flags.ec2) return skipped("EC2", "--no-ec2 was given");
-      const region = flags.region ?? regionOfEnv(env) ?? eks?.region ?? ofNodes;
+      const region = said ?? eks?.region ?? ofNodes;
       const message = "the Region is not known: give --region or AWS_REGION";
       if (region === undefined) return unknown({ what: "EC2", reason: "failed", message });
       port ??= new Ec2Port({ budgets: new Budgets(systemTimer), region });
@@ -51,7 +54,11 @@ export function eksCluster(name: string): { readonly region: string; readonly na
   return region === undefined || cluster === undefined ? undefined : { region, name: cluster };
 }
 
-/** The AWS CLI's own variable counts as well: whoever uses both has set that one. */
-export function regionOfEnv(env: Around["env"]): string | undefined {
-  return env["AWS_REGION"] || env["AWS_DEFAULT_REGION"] || undefined;
+function regionSaid(given: string | undefined, env: Around["env"]): string | undefined {
+  try {
+    return saidRegion(given, env);
+  } catch (error) {
+    if (error instanceof RegionError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
 }

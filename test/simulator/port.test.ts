@@ -240,7 +240,7 @@ test("pods go before what is made ahead; each call is told with its outcome", as
   ]);
 });
 
-test("the Region is what was given, AWS_REGION, or what instance metadata says", async () => {
+test("the Region is what was given, what the environment says, or what instance metadata says", async () => {
   const { running } = await ground();
   const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT: running.metadata };
   const { world } = running.simulator();
@@ -248,6 +248,13 @@ test("the Region is what was given, AWS_REGION, or what instance metadata says",
   expect(await findRegion(undefined, env)).toBe("eu-south-2");
   expect(await findRegion(undefined, { ...env, AWS_REGION: "" })).toBe("eu-south-2");
   expect(await findRegion(undefined, { ...env, AWS_REGION: "us-gov-west-1" })).toBe("us-gov-west-1");
+  expect(await findRegion(undefined, { ...env, AWS_DEFAULT_REGION: "us-east-2" })).toBe("us-east-2");
+  expect(
+    await findRegion(undefined, { ...env, AWS_REGION: "us-east-1", AWS_DEFAULT_REGION: "us-east-2" }),
+  ).toBe("us-east-1");
+  await expect(findRegion(undefined, { ...env, AWS_DEFAULT_REGION: "nowhere" })).rejects.toThrow(
+    'AWS_DEFAULT_REGION says "nowhere", which is no Region',
+  );
   expect(await findRegion("ap-southeast-7", { ...env, AWS_REGION: "us-east-1" })).toBe("ap-southeast-7");
   await expect(findRegion("us-east-1a", env)).rejects.toThrow(
     '--region says "us-east-1a", which is no Region',
