@@ -2,7 +2,7 @@ import { type ExplainFlags, explain as run } from "../../src/explain/command.ts"
 import type { PeopleCommand } from "./people-command.ts";
 
 export const explain: PeopleCommand<ExplainFlags> = {
-  command: "explain <kind> [name]",
+  command: "explain [kind] [name]",
   summary: "Which groups a pod has and why, and why it does or does not reach something",
   description: `says which SecurityGroupPolicies
 select a pod and why the others do not, which groups follow, which groups its
@@ -19,7 +19,7 @@ that the resolver of this machine knows. explain only reads: the API server by
 your kubeconfig, and EC2 by the AWS SDK's credentials. It sends no packets.`,
   build: (yargs) =>
     yargs
-      .positional("kind", { type: "string", demandOption: true, describe: "pod, or pod/NAME" })
+      .positional("kind", { type: "string", describe: "pod, or pod/NAME" })
       .positional("name", { type: "string", describe: "The pod's name" })
       .options({
         to: {

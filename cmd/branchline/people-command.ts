@@ -20,6 +20,8 @@ export interface PeopleCommand<T> {
   readonly run: (flags: T, around: Around) => Promise<number>;
 }
 
+export const OUTPUTS = ["text", "json"] as const;
+
 /** kubectl's flags, and those for EC2. */
 export function withCommonFlags(yargs: Argv): Argv<CommonFlags> {
   return yargs.options({
@@ -42,7 +44,7 @@ export function withCommonFlags(yargs: Argv): Argv<CommonFlags> {
     },
     output: {
       alias: "o",
-      choices: ["text", "json"] as const,
+      choices: OUTPUTS,
       default: "text" as const,
       requiresArg: true,
       describe: "json: for scripts, in a form that stays",

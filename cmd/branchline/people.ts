@@ -9,11 +9,14 @@ import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
 import { architecture, runtime } from "../../src/sys/runtime.ts";
 import { messageOf } from "../../src/text/error-words.ts";
+import { quote } from "../../src/text/json.ts";
 import { styleOf } from "../../src/text/style.ts";
+import { valuesFor } from "./complete.ts";
 import { doctor as doctorCommand } from "./doctor.ts";
 import { explain as explainCommand } from "./explain.ts";
 import { outcomeOf, type PeopleCommand, withCommonFlags } from "./people-command.ts";
 import { status as statusCommand } from "./status.ts";
+import { commandIn, meantBy } from "./words.ts";
 
 /** The command line for people: commands that only read, help, completion. A script of its own, which cli.ts loads. */
 
@@ -43,6 +46,8 @@ const PLUGIN_COMPLETION = "kubectl_complete-branchline";
 /** What kubectl is told after the candidates: they are no files (cobra's ShellCompDirectiveNoFileComp). */
 const NO_FILES = ":4";
 const COMPLETION = "completion";
+/** Whoever does not know that it is a flag. */
+const VERSION = "version";
 /** How a completion script asks for candidates; the program's name follows, and what stands on the line. */
 const ASK_FOR_CANDIDATES = "--get-yargs-completions";
 /** Widest help, in columns. */
@@ -58,7 +63,10 @@ export async function commandLine(args: readonly string[]): Promise<number> {
     process.stderr.write(`branchline: ${words.trim().replaceAll(/\s*\n\s*/g, "; ")}\n`);
   };
   const around = aroundOf(program);
-  const root = withCommonFlags(yargs([...args]))
+  // The shell's own script gives the flag and the program's name first.
+  const line = args[0] === ASK_FOR_CANDIDATES ? args.slice(2) : args;
+  const isVersion = args.length === 1 && args[0] === VERSION;
+  const root = withCommonFlags(yargs(isVersion ? [`--${VERSION}`] : [...args]))
     .scriptName(program)
     .usage(`${DESCRIPTION}\n\n  $0 COMMAND`)
     .epilogue(`${EXIT_STATUS}\n\nSupported CNI versions: ${SUPPORTED_VERSIONS.join(", ")}.`)
@@ -68,14 +76,22 @@ export async function commandLine(args: readonly string[]): Promise<number> {
     .strict()
     .wrap(Math.min(WIDEST, process.stdout.columns ?? WIDEST))
     .parserConfiguration({ "duplicate-arguments-array": false })
-    .completion(COMPLETION, "Prints a script by which bash or zsh complete commands and flags", complete)
+    .completion(
+      COMPLETION,
+      "Prints a script by which bash or zsh complete commands and flags",
+      completeIn(line),
+    )
     .exitProcess(false)
     .fail((message, error) => {
-      if (status === undefined) fail(`${message ?? messageOf(error)}; see ${program} --help`, EXIT.usage);
+      if (status !== undefined) return;
+      const words = wrongCommand(args) ?? `${message ?? messageOf(error)};`;
+      fail(`${words} see ${program} --help`, EXIT.usage);
     })
     .command("$0", false, {}, () => {
       // yargs also runs this after it has rejected the arguments.
-      if (status === undefined) fail(`CNI_COMMAND is not set; see ${program} --help`, EXIT.usage);
+      if (status !== undefined) return;
+      const such = "no command is given, such as status, explain or doctor, and CNI_COMMAND is not set";
+      fail(`${such}; see ${program} --help`, EXIT.usage);
     });
   const register = <T>(command: PeopleCommand<T>) =>
     root.command(
@@ -96,7 +112,12 @@ export async function commandLine(args: readonly string[]): Promise<number> {
   register(statusCommand);
   register(explainCommand);
   register(doctorCommand);
-  for (const [name, summary] of OTHERS) root.command(name, summary);
+  for (const [name, summary] of OTHERS) {
+    // cli.ts runs its script where it is the first argument.
+    root.command(name, summary, {}, () => {
+      if (status === undefined) fail(`${name} is to come first: ${program} ${name} --help`, EXIT.usage);
+    });
+  }
   if (called === PLUGIN_COMPLETION) {
     await root.parseAsync([ASK_FOR_CANDIDATES, program, ...args]);
     around.write(`${NO_FILES}\n`);
@@ -111,16 +132,34 @@ export async function commandLine(args: readonly string[]): Promise<number> {
   return status ?? EXIT.fine;
 }
 
+const PEOPLES = [statusCommand, explainCommand, doctorCommand].map(
+  ({ command }) => command.split(" ")[0] ?? "",
+);
+
+/** What is said of a command that there is not; undefined when there is one, or none was given. */
+function wrongCommand(args: readonly string[]): string | undefined {
+  const commands = [...PEOPLES, ...OTHERS.map(([name]) => name), COMPLETION];
+  const word = commandIn(args);
+  if (word === undefined || commands.includes(word)) return undefined;
+  const meant = meantBy(word, commands);
+  return `there is no command ${quote(word)}${meant === undefined ? ":" : `; did you mean ${meant}?`}`;
+}
+
+type Defaults = (done: (error: Error | null, candidates: string[] | undefined) => void) => void;
+
 /** What may stand at the end of the line: yargs gives flags of one letter two dashes. */
-function complete(
-  current: string,
-  _argv: unknown,
-  defaults: (done: (error: Error | null, candidates: string[] | undefined) => void) => void,
-  done: (candidates: string[]) => void,
-): void {
-  defaults((_error, candidates = []) =>
-    done(candidates.map((one) => one.replace(/^--(?=.$)/, "-")).filter((one) => one.startsWith(current))),
-  );
+function completeIn(words: readonly string[]) {
+  const values = valuesFor(words);
+  return (
+    current: string,
+    _argv: unknown,
+    defaults: Defaults,
+    done: (candidates: string[]) => void,
+  ): void => {
+    const tell = (all: readonly string[]) => done(all.filter((one) => one.startsWith(current)));
+    if (values !== undefined) tell(values);
+    else defaults((_error, candidates = []) => tell(candidates.map((one) => one.replace(/^--(?=.$)/, "-"))));
+  };
 }
 
 /** A command's own help, as a manual page has it. */

@@ -24,15 +24,15 @@ import { targetsOf } from "./targets/index.ts";
 import { linesOf } from "./text.ts";
 
 export interface ExplainFlags extends CommonFlags, QuestionFlags {
-  /** `pod`, or `pod/NAME`. */
-  readonly kind: string;
+  /** `pod`, or `pod/NAME`. Absent: nobody knows yet what to ask. */
+  readonly kind?: string | undefined;
   /** Absent with `pod/NAME`. */
   readonly name?: string | undefined;
 }
 
 /** `branchline explain`. Gives the exit status. UsageError, KubeconfigError, CannotLookError. */
 export async function explain(flags: ExplainFlags, around: Around): Promise<number> {
-  const wanted = nameIn(flags);
+  const wanted = nameIn(flags, around.program);
   if (flags.allNamespaces)
     throw new UsageError("explain looks at one pod: give its namespace with -n instead of -A");
   // What cannot be meant is said before anybody is asked.
@@ -127,13 +127,16 @@ function asksForPaths({ to, toPod, fromNode, fromPod }: QuestionFlags): boolean 
 }
 
 /** `pod NAME`, or `pod/NAME` as kubectl prints it. UsageError. */
-function nameIn({ kind, name: given }: ExplainFlags): PodName["name"] {
-  const [what = "", own, ...more] = kind.split("/");
+function nameIn({ kind, name: given }: ExplainFlags, program: string): PodName["name"] {
+  const [what = "", own, ...more] = (kind ?? "pod").split("/");
   const name = own ?? given;
-  if (!["pod", "pods", "po"].includes(what) || more.length > 0)
-    throw new UsageError(`${quote(kind)} cannot be explained, only a pod: explain pod NAME`);
+  if (!["pod", "pods", "po"].includes(what) || more.length > 0) {
+    // Whoever gives one word has left the other out.
+    const meant = given === undefined && own === undefined && isName(what) ? what : "NAME";
+    throw new UsageError(`${quote(kind)} cannot be explained, only a pod: ${program} explain pod ${meant}`);
+  }
   if (name === undefined || (own !== undefined && given !== undefined))
-    throw new UsageError("which pod? explain pod NAME");
+    throw new UsageError(`which pod? such as: ${program} explain pod web-0 -n shop --to db.example.com:5432`);
   const [namespace, rest] = name.split("/");
   if (rest !== undefined)
     throw new UsageError(`${quote(name)} is no name of a pod: give the namespace with -n ${namespace ?? ""}`);

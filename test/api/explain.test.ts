@@ -58,7 +58,7 @@ const pod = (name: string, ...more: readonly string[]) => ["pod", name, "-n", na
 
 describe("what cannot be meant", () => {
   it.each<[readonly string[], string]>([
-    [["pod"], "which pod? explain pod NAME"],
+    [["pod"], "which pod? such as: branchline explain pod web-0"],
     [["svc", "cart"], '"svc" cannot be explained, only a pod'],
     [["pod", "shop/cart-0"], '"shop/cart-0" is no name of a pod: give the namespace with -n shop'],
     [["pod/a", "b"], "which pod?"],

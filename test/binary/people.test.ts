@@ -56,6 +56,32 @@ it.each([
     ["-n", "-A", "--output"],
   ],
   [["status", "-o", "j"], ["json"]],
+  [
+    ["status", "-o", ""],
+    ["text", "json"],
+  ],
+  [
+    ["explain", "pod", "web-0", "-o", ""],
+    ["text", "json"],
+  ],
+  [
+    ["status", "--output="],
+    ["--output=text", "--output=json"],
+  ],
+  [["doctor", "--output=j"], ["--output=json"]],
+  [["status", "-oj"], ["-ojson"]],
+  // As bash splits a word at the equals sign.
+  [["status", "--output", "=", "j"], ["json"]],
+  [
+    ["doctor", "--check", "BL02"],
+    ["BL020", "BL022"],
+  ],
+  [["doctor", "--check", "BL004,BL018"], ["BL004,BL018"]],
+  [
+    ["doctor", "--local", "--check", "BL03"],
+    ["BL030", "BL038"],
+  ],
+  [["explain", "p"], ["pod"]],
   [["nonsense", "x"], []],
 ])("completes %j by %j", async (args, expected) => {
   const bash = await told(OURS, "--get-yargs-completions", "branchline", ...args);
@@ -68,6 +94,45 @@ it.each([
   expect(kubectls.lines.at(-1)).toBe(":4");
   const current = args.at(-1) ?? "";
   expect(kubectls.lines.slice(0, -1).filter((line) => !line.startsWith(current))).toEqual([]);
+});
+
+it("offers values, and nothing else, where a flag takes one", async () => {
+  const offered = async (...args: string[]) =>
+    (await told(OURS, "--get-yargs-completions", "branchline", ...args)).lines;
+  expect(await offered("explain", "pod", "web-0", "-o", "")).toEqual(["text", "json"]);
+  expect(await offered("status", "-oj")).toEqual(["-ojson"]);
+  expect(await offered("doctor", "--local", "--check", "BL00")).toEqual([""]);
+});
+
+it("is told its version by a word as well", async () => {
+  const { status, lines } = await told(OURS, "version");
+  expect([status, lines]).toEqual([0, (await told(OURS, "--version")).lines]);
+});
+
+it.each([
+  [["stats"], 'there is no command "stats"; did you mean status? see branchline --help'],
+  [["-n", "shop", "-A", "doctr"], 'there is no command "doctr"; did you mean doctor? see branchline --help'],
+  [["pods"], 'there is no command "pods"; did you mean status? see branchline --help'],
+  [
+    ["describe", "pod", "web-0"],
+    'there is no command "describe"; did you mean explain? see branchline --help',
+  ],
+  [["trace"], 'there is no command "trace"; did you mean explain, or simulate trace? see branchline --help'],
+  [["frobnicate"], 'there is no command "frobnicate": see branchline --help'],
+  [["-n", "shop", "agent"], "agent is to come first: branchline agent --help"],
+  [[], "no command is given, such as status, explain or doctor"],
+  [["explain"], "which pod? such as: branchline explain pod web-0 -n shop --to db.example.com:5432"],
+  [["explain", "pod"], "which pod? such as: branchline explain pod web-0 -n shop --to db.example.com:5432"],
+  [["explain", "web-0"], '"web-0" cannot be explained, only a pod: branchline explain pod web-0'],
+  [
+    ["explain", "deployment", "web"],
+    '"deployment" cannot be explained, only a pod: branchline explain pod NAME',
+  ],
+])("answers %j by %j", async (args, words) => {
+  const { status, lines, stderr } = await told(OURS, ...args);
+  expect([status, lines]).toEqual([2, [""]]);
+  expect(stderr).toContain(words);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
 });
 
 it.each([
