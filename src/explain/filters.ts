@@ -7,7 +7,7 @@ import type { RouteTable, SecurityGroupRule } from "../ec2/types.ts";
 import type { Labels } from "../policy/label-selector.ts";
 import type { Filters, Interface, Known, NetworkPolicy, Policies } from "../verdict/facts.ts";
 import type { Place } from "../verdict/places.ts";
-import { enforcementIn } from "./enforcement.ts";
+import { enforcementIn } from "../facts/enforcement.ts";
 import type { PodFacts } from "./facts.ts";
 import { asKnown } from "./places.ts";
 

@@ -14,7 +14,7 @@ import { readDaemonSets } from "../facts/workloads.ts";
 import type { Labels } from "../policy/label-selector.ts";
 import { quote } from "../text/json.ts";
 import { editDistance, nearest } from "../text/nearest.ts";
-import { enforcementIn } from "./enforcement.ts";
+import { enforcementIn } from "../facts/enforcement.ts";
 import type { PodFacts } from "./facts.ts";
 import { type ExplainedPod, readExplainedPod } from "./pod.ts";
 import { EXPLAINED_POLICIES, type ExplainedPolicy } from "./policy.ts";

@@ -13,6 +13,7 @@ import {
   NOW,
   WAITING,
 } from "../../test/unit/status.ts";
+import type { PodOverview } from "../facts/pod-overviews.ts";
 import { assemble } from "./assemble.ts";
 import type { ClusterFacts } from "./facts.ts";
 import type { PodStatus } from "./status.ts";
@@ -72,6 +73,65 @@ describe("a pod", () => {
       clusterOf({ ...facts, settings: bound, pods: [aPod("web-0", { datapath: "direct" })] }),
     );
     expect(kept.datapath).toBe("routed");
+  });
+
+  const chosenBy = {
+    from: "",
+    datapath: "auto",
+    mode: "strict",
+    mayOverride: true,
+    managesEarlyDemux: false,
+    serviceCidrs: undefined,
+    hostRoutes: undefined,
+    networkPolicies: "auto",
+  } as const;
+  const np = (app: string, namespace = "shop") => ({
+    namespace,
+    name: app,
+    podSelector: { matchLabels: { app } },
+    types: [],
+    ingress: [],
+    egress: [],
+  });
+  const router = { by: "kube-router", hasOwnKinds: false };
+
+  it.each<[string, Parameters<typeof clusterOf>[0], Partial<PodOverview>, string, string | undefined]>([
+    ["nothing enforces NetworkPolicies", {}, {}, "direct", undefined],
+    ["none selects it", { enforcement: router, networkPolicies: [np("db")] }, {}, "direct", undefined],
+    [
+      "one of another namespace",
+      { enforcement: router, networkPolicies: [np("web", "b")] },
+      {},
+      "direct",
+      undefined,
+    ],
+    ["one selects it", { enforcement: router, networkPolicies: [np("web")] }, {}, "routed", "strict"],
+    [
+      "policies of kinds that nobody reads",
+      { enforcement: { by: "cilium", hasOwnKinds: true } },
+      {},
+      "routed",
+      "strict",
+    ],
+    [
+      "its annotation",
+      { enforcement: router, networkPolicies: [np("web")] },
+      { datapath: "direct" },
+      "direct",
+      undefined,
+    ],
+    ["what enforces is not known", { enforcement: DENIED }, {}, "auto", undefined],
+    ["policies are not known", { enforcement: router, networkPolicies: DENIED }, {}, "auto", undefined],
+  ])("with auto has the datapath that the agent gives it: %s", (_what, given, more, datapath, mode) => {
+    const pod = podIn(clusterOf({ policies, settings: chosenBy, pods: [aPod("web-0", more)], ...given }));
+    expect([pod.datapath, pod.mode]).toEqual([datapath, mode]);
+  });
+
+  it("has a datapath that is not known where nobody says", () => {
+    for (const settings of [undefined, DENIED]) {
+      const pod = podIn(clusterOf({ policies, settings, pods: [aPod("web-0")] }));
+      expect([pod.datapath, pod.mode]).toEqual([undefined, undefined]);
+    }
   });
 
   it.each<[string, Parameters<typeof aPod>[1], PodStatus["state"], string | undefined]>([

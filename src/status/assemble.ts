@@ -41,7 +41,19 @@ function once(gaps: readonly Gap[]): readonly Gap[] {
 }
 
 function lookedAt(facts: ClusterFacts) {
-  const { nodes, cniNodes, pods, agents, policies, accounts, settings, events, interfaces, groupNames } =
-    facts;
-  return [nodes, cniNodes, pods, agents, policies, accounts, settings, events, interfaces, groupNames];
+  const { nodes, cniNodes, pods, agents, policies, accounts, settings, networkPolicies, events } = facts;
+  const { interfaces, groupNames } = facts;
+  return [
+    nodes,
+    cniNodes,
+    pods,
+    agents,
+    policies,
+    accounts,
+    settings,
+    networkPolicies,
+    events,
+    interfaces,
+    groupNames,
+  ];
 }

@@ -1,7 +1,9 @@
 import type { CniNodeFact } from "../facts/cni-nodes.ts";
 import type { BranchInterface } from "../facts/ec2.ts";
+import type { Enforcement } from "../facts/enforcement.ts";
 import type { EventFact } from "../facts/events.ts";
 import type { Fact } from "../facts/fact.ts";
+import type { NetworkPolicyFact } from "../facts/network-policies.ts";
 import type { NodeFact } from "../facts/nodes.ts";
 import type { PluginSettings } from "../facts/plugin-settings.ts";
 import type { PolicyFact } from "../facts/policies.ts";
@@ -35,6 +37,10 @@ export interface ClusterFacts {
   readonly accounts: Fact<ReadonlyMap<string, Labels>>;
   /** Undefined: nobody says. */
   readonly settings: Fact<PluginSettings | undefined>;
+  /** Undefined: nothing enforces NetworkPolicies on nodes. */
+  readonly enforcement: Fact<Enforcement | undefined>;
+  /** Of the scope's pods; empty where they do not decide the datapath. */
+  readonly networkPolicies: Fact<readonly NetworkPolicyFact[]>;
   /** ConfigMap kube-system/branchline-instance-types; empty without it. */
   readonly typeOverrides: Fact<Readonly<Record<string, string>>>;
   /** What was said last of a pod, by NAMESPACE/NAME; empty when no pod waits. */

@@ -1,6 +1,7 @@
 import type { CniNodeFact } from "../facts/cni-nodes.ts";
-import { type Fact, valueOr } from "../facts/fact.ts";
-import type { PluginSettings } from "../facts/plugin-settings.ts";
+import { connectionOf } from "../facts/connection.ts";
+import { type Fact, known, valueOr } from "../facts/fact.ts";
+import type { NetworkPolicyFact } from "../facts/network-policies.ts";
 import type { PodBranch } from "../facts/pods.ts";
 import { groupsOfPod, type PodGroups } from "../policy/groups-of-pod.ts";
 import type { Labels } from "../policy/label-selector.ts";
@@ -28,6 +29,7 @@ export function podsOf(facts: ClusterFacts): readonly SeenPod[] {
   );
   const groups = new GroupsOnce(facts.accounts);
   const branches = groupsInCniNodes(facts.cniNodes);
+  const networkPolicies = Map.groupBy(valueOr(facts.networkPolicies, []), (policy) => policy.namespace);
   const { namespace } = facts.scope;
   return valueOr(facts.pods, [])
     .flatMap((pod) => {
@@ -35,7 +37,7 @@ export function podsOf(facts: ClusterFacts): readonly SeenPod[] {
       if (namespace !== undefined && pod.namespace !== namespace) return [];
       const own = policies.get(pod.namespace) ?? [];
       if (own.length === 0 && pod.branch === undefined && !pod.asksForBranch) return [];
-      return seen(pod, groups.of(pod, own), branches, facts);
+      return seen(pod, groups.of(pod, own), branches, facts, networkPolicies.get(pod.namespace) ?? []);
     })
     .toSorted((a, b) => byNamespaceAndName(a.status, b.status));
 }
@@ -45,12 +47,12 @@ function seen(
   { selecting, groups, undecided }: PodGroups,
   branches: ReadonlyMap<string, readonly string[]>,
   facts: ClusterFacts,
+  networkPolicies: readonly NetworkPolicyFact[],
 ): readonly SeenPod[] {
   const isOurs = fact.branch !== undefined || fact.asksForBranch || selecting.length > 0;
   if (!isOurs && undecided.length === 0) return [];
   const branch = fact.branch?.readable === true ? fact.branch : undefined;
   const { state, why } = stateOf(fact, selecting, facts);
-  const settings = valueOr(facts.settings, undefined);
   const status: PodStatus = {
     namespace: fact.namespace,
     name: fact.name,
@@ -62,7 +64,7 @@ function seen(
     ...groupsOf(state === "uncovered" ? undefined : branch, branches, facts),
     wantedGroups: facts.policies.known && undecided.length === 0 ? groups.toSorted() : undefined,
     policies: selecting.map((name) => name.slice(fact.namespace.length + 1)),
-    ...datapathOf(fact, settings),
+    ...datapathOf(fact, facts, networkPolicies),
     waitedS: waitedS(fact, facts.now),
   };
   return [{ fact, status, undecided }];
@@ -154,14 +156,25 @@ function groupsInCniNodes(cniNodes: Fact<readonly CniNodeFact[]>): ReadonlyMap<s
   );
 }
 
+/** The one that follows from what is configured, or the configured word where that leaves more than one. */
 function datapathOf(
-  { branch, datapath: own }: PodOverview,
-  settings: PluginSettings | undefined,
+  pod: PodOverview,
+  { settings, enforcement, networkPolicies }: ClusterFacts,
+  policies: readonly NetworkPolicyFact[],
 ): Pick<PodStatus, "datapath" | "mode"> {
-  if (branch === undefined || settings === undefined) return { datapath: undefined, mode: undefined };
-  const isChoice = settings.mayOverride && (own === "direct" || own === "routed");
-  const datapath = isChoice ? own : settings.datapath;
-  return { datapath, mode: datapath === "direct" ? undefined : settings.mode };
+  const said = valueOr(settings, undefined);
+  if (pod.branch === undefined || said === undefined) return { datapath: undefined, mode: undefined };
+  const { attachments } = connectionOf(
+    { ...pod, wantedDatapath: pod.datapath },
+    settings,
+    enforcement,
+    networkPolicies.known ? known(policies) : networkPolicies,
+  );
+  const [attachment, ...others] = attachments;
+  if (others.length > 0) return { datapath: said.datapath, mode: undefined };
+  return attachment === "direct"
+    ? { datapath: "direct", mode: undefined }
+    : { datapath: "routed", mode: said.mode };
 }
 
 /** Clocks of nodes and API server differ, so it may come out negative: then it is nothing. */

@@ -1,8 +1,10 @@
 import type { Api } from "../facts/api.ts";
 import { readCniNode, readCniNodes } from "../facts/cni-nodes.ts";
 import { readConfigMap } from "../facts/config-maps.ts";
+import { enforcementIn } from "../facts/enforcement.ts";
 import { type EventFact, readBranchEvents } from "../facts/events.ts";
 import { type Fact, known, mapFact, unknown, valueOr } from "../facts/fact.ts";
+import { readNetworkPolicies } from "../facts/network-policies.ts";
 import { readNode, readNodes } from "../facts/nodes.ts";
 import { readPluginSettings } from "../facts/plugin-settings.ts";
 import { type PolicyFact, readPolicies, readServiceAccounts } from "../facts/policies.ts";
@@ -33,12 +35,12 @@ export async function readAboutNodes(api: Api, scope: Scope): Promise<AboutNodes
 
 /** Rejects with the signal's reason only. */
 export async function readOthers(api: Api, scope: Scope): Promise<Omit<ApiFacts, keyof AboutNodes>> {
-  const [pods, policies, agents, types, settings] = await Promise.all([
+  const [pods, policies, agents, types, datapaths] = await Promise.all([
     podsIn(api, scope),
     readPolicies(api, scope.namespace),
     agentsBeside(api, scope),
     readConfigMap(api, ...TYPES),
-    readDaemonSets(api).then((daemonSets) => readPluginSettings(api, daemonSets)),
+    readDatapaths(api, scope),
   ]);
   const [accounts, events] = await Promise.all([
     accountsFor(api, policies, scope),
@@ -50,10 +52,25 @@ export async function readOthers(api: Api, scope: Scope): Promise<Omit<ApiFacts,
     policies,
     agents: agents ?? mapFact(pods, (all) => all.filter(isAgent)),
     accounts,
-    settings,
+    ...datapaths,
     typeOverrides: mapFact(types, (data) => data ?? {}),
     events,
   };
+}
+
+type Datapaths = Pick<ApiFacts, "settings" | "enforcement" | "networkPolicies">;
+
+/** What the datapaths of pods follow from. */
+async function readDatapaths(api: Api, { namespace, node }: Scope): Promise<Datapaths> {
+  const daemonSets = await readDaemonSets(api);
+  const settings = await readPluginSettings(api, daemonSets);
+  const said = valueOr(settings, undefined);
+  const enforcement = mapFact(daemonSets, (all) => enforcementIn(all, said));
+  const decides = said?.datapath === "auto" && enforcement.known && enforcement.value?.hasOwnKinds === false;
+  const networkPolicies = decides
+    ? await readNetworkPolicies(api, node === undefined ? namespace : undefined)
+    : known([]);
+  return { settings, enforcement, networkPolicies };
 }
 
 function podsIn(api: Api, { namespace, node }: Scope): Promise<Fact<readonly PodOverview[]>> {

@@ -101,7 +101,10 @@ export interface PodStatus {
   readonly wantedGroups: readonly string[] | undefined;
   /** Names of the policies that select it, in its namespace. */
   readonly policies: readonly string[];
-  /** As it is configured now, which need not be what it was when the pod started. Undefined: nobody says. */
+  /**
+   * As what is configured now gives it, which need not be what it was when the pod started. `auto`: the agent has chosen, and
+   * what it chooses by could not be read. Undefined: nobody says.
+   */
   readonly datapath: "direct" | "routed" | "auto" | undefined;
   /** Of the datapath `routed`. */
   readonly mode: "standard" | "strict" | undefined;

@@ -35,6 +35,8 @@ export function clusterOf(given: Given = {}): ClusterFacts {
     policies: [],
     accounts: new Map(),
     settings: undefined,
+    enforcement: undefined,
+    networkPolicies: [],
     typeOverrides: {},
     events: new Map(),
     interfaces: new Map(),

@@ -1,6 +1,6 @@
 import { newestOf, oneLine } from "../events.ts";
-import { connectionOf, selectingPolicies } from "../connection.ts";
-import { enforcementIn } from "../enforcement.ts";
+import { connectionOf, selectingPolicies } from "../../facts/connection.ts";
+import { enforcementIn } from "../../facts/enforcement.ts";
 import { mapFact } from "../../facts/fact.ts";
 import type { Finder } from "../situation.ts";
 import { restart } from "./words.ts";

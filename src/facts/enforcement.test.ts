@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { settings } from "../../test/unit/explained.ts";
-import type { WorkloadFact } from "../facts/workloads.ts";
+import type { WorkloadFact } from "./workloads.ts";
 import { enforcementIn } from "./enforcement.ts";
 
 const daemonSet = (name: string, labels: object = {}, args: readonly string[] = []) =>

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { aPod, aPodWithout, settings } from "../../test/unit/explained.ts";
-import { type Fact, known, unknown } from "../facts/fact.ts";
-import type { NetworkPolicyFact } from "../facts/network-policies.ts";
-import type { PluginSettings } from "../facts/plugin-settings.ts";
+import { type Fact, known, unknown } from "./fact.ts";
+import type { NetworkPolicyFact } from "./network-policies.ts";
+import type { PluginSettings } from "./plugin-settings.ts";
 import { connectionOf } from "./connection.ts";
 import type { Enforcement } from "./enforcement.ts";
 

@@ -1,5 +1,5 @@
-import type { PluginSettings } from "../facts/plugin-settings.ts";
-import type { WorkloadFact } from "../facts/workloads.ts";
+import type { PluginSettings } from "./plugin-settings.ts";
+import type { WorkloadFact } from "./workloads.ts";
 
 /** What enforces NetworkPolicies on the veths of nodes, by the DaemonSets of a cluster. Pure. */
 

@@ -1,12 +1,23 @@
-import { type Fact, gapLine } from "../facts/fact.ts";
-import type { NetworkPolicyFact } from "../facts/network-policies.ts";
-import type { PluginSettings } from "../facts/plugin-settings.ts";
-import { matchLabels } from "../policy/label-selector.ts";
-import type { Attachment } from "../verdict/places.ts";
+import { type Fact, gapLine } from "./fact.ts";
+import type { NetworkPolicyFact } from "./network-policies.ts";
+import type { PluginSettings } from "./plugin-settings.ts";
+import { type Labels, matchLabels } from "../policy/label-selector.ts";
 import type { Enforcement } from "./enforcement.ts";
-import type { ExplainedPod } from "./pod.ts";
 
 /** By which datapath a pod is connected. No object of the API server has it: it follows from what is configured. Pure. */
+
+/** How a pod is connected: `none` has an address of its node's interfaces, the others have a branch. */
+export type Attachment = "none" | "direct" | "routed standard" | "routed strict";
+
+/** What of a pod it follows from. */
+export interface ConnectedPod {
+  readonly namespace: string;
+  readonly labels: Labels;
+  /** Undefined: it has none. */
+  readonly branch: unknown;
+  /** The annotation branchline.dev/datapath. */
+  readonly wantedDatapath: string | undefined;
+}
 
 export interface Connection {
   /** One, or all that it may be, the likeliest first. */
@@ -18,7 +29,7 @@ export interface Connection {
 const ALL = ["direct", "routed strict", "routed standard"] as const;
 
 export function connectionOf(
-  pod: Pick<ExplainedPod, "branch" | "wantedDatapath" | "namespace" | "labels">,
+  pod: ConnectedPod,
   settings: Fact<PluginSettings | undefined>,
   enforcement: Fact<Enforcement | undefined>,
   policies: Fact<readonly NetworkPolicyFact[]>,
@@ -50,7 +61,7 @@ export function connectionOf(
 
 /** As the agent chooses. */
 function automatic(
-  pod: Pick<ExplainedPod, "namespace" | "labels">,
+  pod: Pick<ConnectedPod, "namespace" | "labels">,
   {
     enforcement,
     policies,
@@ -80,7 +91,7 @@ function automatic(
 
 /** NetworkPolicies that select a pod, or may: a selector that cannot be evaluated counts. */
 export function selectingPolicies(
-  { namespace, labels }: Pick<ExplainedPod, "namespace" | "labels">,
+  { namespace, labels }: Pick<ConnectedPod, "namespace" | "labels">,
   policies: readonly NetworkPolicyFact[],
 ): readonly NetworkPolicyFact[] {
   return policies.filter(
