@@ -1,4 +1,4 @@
-import { editDistance, nearest } from "../../src/text/nearest.ts";
+import { closeTo } from "../../src/text/nearest.ts";
 
 /** What is said to whoever gives a command that there is not. Pure. */
 
@@ -39,8 +39,5 @@ export function commandIn(args: readonly string[]): string | undefined {
 /** The command that was meant by another word; undefined: nobody can say. */
 export function meantBy(word: string, commands: readonly string[]): string | undefined {
   if (Object.hasOwn(MEANT, word)) return MEANT[word];
-  const close = nearest(word, commands);
-  return editDistance(word.toLowerCase(), close) <= Math.max(1, Math.floor(close.length / 3))
-    ? close
-    : undefined;
+  return closeTo(word, commands);
 }

@@ -1,7 +1,8 @@
 import type { Around, CommonFlags } from "../facts/around.ts";
 import { EXIT } from "../facts/exit-status.ts";
 import { gapLine } from "../facts/fact.ts";
-import { openSession } from "../facts/session.ts";
+import { requireNamespace } from "../facts/namespaces.ts";
+import { openSession, type Session } from "../facts/session.ts";
 import { UsageError } from "../sys/command-line.ts";
 import { quote } from "../text/json.ts";
 import { messageOf } from "../text/error-words.ts";
@@ -33,6 +34,8 @@ const PLUGIN_LOG = "/var/log/branchline/plugin.log";
 /** `branchline doctor`. Gives the exit status. UsageError, KubeconfigError. */
 export async function doctor(flags: DoctorFlags, around: Around): Promise<number> {
   const place = flags.local ? "node" : "cluster";
+  if (flags.local && flags.namespace !== undefined)
+    throw new UsageError("-n names a namespace of the cluster, and --local is one node");
   const checks = chosen(flags.check, place);
   const now = around.now();
   const { facts, logs } = flags.local ? lookHere(flags, around) : await lookAtCluster(flags, around, now);
@@ -83,6 +86,7 @@ function chosen(given: string | undefined, place: Check["place"]): readonly Chec
 
 async function lookAtCluster(flags: DoctorFlags, around: Around, now: number): Promise<Looked> {
   using session = openSession(flags, around);
+  await sayOfNamespace(flags, session, around);
   const { facts, clusterName } = await readApi(session.api, now);
   const nodes = "value" in facts.nodes ? facts.nodes.value : [];
   const pods = "value" in facts.pods ? facts.pods.value : [];
@@ -92,6 +96,14 @@ async function lookAtCluster(flags: DoctorFlags, around: Around, now: number): P
     : withoutEc2(gapLine(ec2.gap));
   const logs = flags.bundle === undefined ? {} : await readLogs(session.api, pods);
   return { facts: { ...facts, ...ofEc2 }, logs };
+}
+
+/** That it leaves nothing out. CannotLookError when the namespace is not there: something else was meant. */
+async function sayOfNamespace({ namespace }: DoctorFlags, { api }: Session, { warn }: Around): Promise<void> {
+  if (namespace === undefined) return;
+  const unsure = await requireNamespace(api, namespace);
+  warn("branchline: doctor looks at the whole cluster, whatever -n says");
+  if (unsure !== undefined) warn(`branchline: ${unsure}`);
 }
 
 function placeOf({ stateDir, cniBinDir, cniConfDir }: DoctorFlags): Place {

@@ -5,6 +5,7 @@ import { CannotLookError } from "../facts/exit-status.ts";
 import { type Fact, gapLine, known, mapFact, skipped } from "../facts/fact.ts";
 import { readProxyMode } from "../facts/kube-proxy.ts";
 import { readLeases } from "../facts/leases.ts";
+import { requireNamespace } from "../facts/namespaces.ts";
 import { readNetworkPolicies } from "../facts/network-policies.ts";
 import { readNode } from "../facts/nodes.ts";
 import { readPluginSettings } from "../facts/plugin-settings.ts";
@@ -13,7 +14,7 @@ import { readServiceAccount } from "../facts/policies.ts";
 import { readDaemonSets } from "../facts/workloads.ts";
 import type { Labels } from "../policy/label-selector.ts";
 import { quote } from "../text/json.ts";
-import { editDistance, nearest } from "../text/nearest.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { enforcementIn } from "../facts/enforcement.ts";
 import type { PodFacts } from "./facts.ts";
 import { type ExplainedPod, readExplainedPod } from "./pod.ts";
@@ -29,27 +30,33 @@ export async function lookForPod(api: Api, name: PodName): Promise<ExplainedPod>
   const pod = await readExplainedPod(api, name);
   if (!pod.known) throw new CannotLookError(gapLine(pod.gap));
   if (pod.value !== undefined) return pod.value;
-  throw new CannotLookError(
-    `there is no pod ${quote(name.name)} in namespace ${quote(name.namespace)}${await hintFor(api, name)}`,
-  );
+  const { namespace } = name;
+  const { elsewhere, here } = await hintsFor(api, name);
+  const more = elsewhere === undefined ? "" : `; there is a pod ${quote(name.name)} in ${elsewhere}`;
+  await requireNamespace(api, namespace, more);
+  throw new CannotLookError(`there is no pod ${quote(name.name)} in namespace ${quote(namespace)}${here}`);
 }
 
 /** Whoever has forgotten the namespace, or half of the name: most of one is made up by controllers. */
-async function hintFor(api: Api, { namespace, name }: PodName): Promise<string> {
-  const [here, elsewhere] = await Promise.all([
+async function hintsFor(
+  api: Api,
+  { namespace, name }: PodName,
+): Promise<{ readonly elsewhere?: string; readonly here: string }> {
+  const [own, all] = await Promise.all([
     readPods(api, namespace),
     readPodsOf(api, { fieldSelector: `metadata.name=${name}` }),
   ]);
-  const [other] = elsewhere.known ? elsewhere.value : [];
-  if (other !== undefined)
-    return `; there is one in namespace ${other.namespace}: give -n ${other.namespace}`;
-  if (!here.known) return "";
-  const names = here.value.map((one) => one.name);
-  if (names.length === 0) return ", which has none";
+  const [other] = all.known ? all.value : [];
+  if (other !== undefined) {
+    const where = `namespace ${other.namespace}: give -n ${other.namespace}`;
+    return { elsewhere: where, here: `; there is one in ${where}` };
+  }
+  if (!own.known) return { here: "" };
+  const names = own.value.map((one) => one.name);
+  if (names.length === 0) return { here: ", which has none" };
   const beginning = names.filter((one) => one.startsWith(`${name}-`)).slice(0, 3);
-  if (beginning.length > 0) return `; there is ${beginning.map(quote).join(", ")}`;
-  const close = nearest(name, names);
-  return editDistance(name, close) <= Math.max(3, close.length / 3) ? `; did you mean ${quote(close)}?` : "";
+  if (beginning.length > 0) return { here: `; there is ${beginning.map(quote).join(", ")}` };
+  return { here: didYouMean(name, names) };
 }
 
 export async function lookAtPod(api: Api, pod: ExplainedPod, now: number): Promise<PodFacts> {

@@ -1,10 +1,14 @@
 import type { Around, CommonFlags } from "../facts/around.ts";
 import { CannotLookError } from "../facts/exit-status.ts";
 import { gapLine, gapsOf, valueOr } from "../facts/fact.ts";
-import { openSession } from "../facts/session.ts";
+import type { Api } from "../facts/api.ts";
+import { requireNamespace } from "../facts/namespaces.ts";
+import { readNodes } from "../facts/nodes.ts";
+import { openSession, type Session } from "../facts/session.ts";
 import { collectGarbageSoon, keepHeapSmall } from "../sys/heap.ts";
 import { UsageError } from "../sys/command-line.ts";
 import { quote } from "../text/json.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { assemble } from "./assemble.ts";
 import { exitOf } from "./exit.ts";
 import type { ClusterFacts } from "./facts.ts";
@@ -45,8 +49,10 @@ export async function status(flags: StatusFlags, around: Around): Promise<number
   return exitOf(found.problems, found.gaps);
 }
 
-function localStatus({ stateDir, output, node }: StatusFlags, around: Around): number {
+function localStatus({ stateDir, output, node, namespace }: StatusFlags, around: Around): number {
   if (node !== undefined) throw new UsageError("--node names a node of the cluster, and --local is this one");
+  if (namespace !== undefined)
+    throw new UsageError("-n names a namespace of the cluster, and --local is one node");
   const found = assembleNode(readNode(stateDir, around.now()));
   const { style, width, version } = around;
   writeAll(
@@ -73,18 +79,43 @@ async function look(flags: StatusFlags, around: Around): Promise<ClusterFacts> {
   const ahead = readAhead(ec2, { nodes, cniNodes }, scope);
   ahead.catch(() => {});
   const api = { ...(await others), nodes, cniNodes };
-  requireSomething(api, node);
+  requireSomething(api);
+  await requireNode(session.api, api.nodes, node);
+  await requireNamespaceOf(api, flags, session, around);
   const ofEc2 = await readEc2(ec2, api, await ahead);
   return { ...api, ...ofEc2, now: session.api.client.serverTime ?? around.now() };
 }
 
-/** CannotLookError when nothing at all could be read, UsageError when the node is none of the cluster's. */
-function requireSomething({ pods, nodes, policies }: ApiFacts, node: string | undefined): void {
+/** CannotLookError when nothing at all could be read. */
+function requireSomething({ pods, nodes, policies }: ApiFacts): void {
   const [gap] = gapsOf([pods, nodes, policies]);
   if (gap !== undefined && !pods.known && !nodes.known && !policies.known)
     throw new CannotLookError(gapLine(gap));
-  if (node !== undefined && nodes.known && nodes.value.length === 0)
-    throw new UsageError(`--node ${quote(node)}: the cluster has no such node`);
+}
+
+/** CannotLookError when the node is none of the cluster's; `nodes`: those of its name. */
+async function requireNode(api: Api, nodes: ApiFacts["nodes"], node: string | undefined): Promise<void> {
+  if (node === undefined || !nodes.known || nodes.value.length > 0) return;
+  const names = valueOr(await readNodes(api), []).map(({ name }) => name);
+  throw new CannotLookError(`there is no node ${quote(node)}${didYouMean(node, names)}`);
+}
+
+/** CannotLookError when the namespace that was asked for is not there: one with something in it is. */
+async function requireNamespaceOf(
+  { pods, policies, scope }: ApiFacts,
+  flags: StatusFlags,
+  session: Session,
+  { warn }: Around,
+): Promise<void> {
+  const { namespace } = scope;
+  if (namespace === undefined || !pods.known || !policies.known) return;
+  if (policies.value.length > 0 || pods.value.some((pod) => pod.namespace === namespace)) return;
+  const hint =
+    flags.namespace === undefined
+      ? ", which the kubeconfig's context names; -n gives another one, -A all"
+      : "";
+  const unsure = await requireNamespace(session.api, namespace, hint);
+  if (unsure !== undefined) warn(`branchline: ${unsure}`);
 }
 
 function* ended(lines: Iterable<string>): Generator<string, void, undefined> {

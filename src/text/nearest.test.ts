@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { editDistance, nearest } from "./nearest.ts";
+import { closeTo, editDistance, nearest } from "./nearest.ts";
 
 describe("editDistance", () => {
   it.each([
@@ -27,5 +27,18 @@ describe("nearest", () => {
     ["x".repeat(100_000), "mtu"],
   ])("of %j", (word, expected) => {
     expect(nearest(word, ["mtu", "serviceCIDRs", "hostRoutes"])).toBe(expected);
+  });
+});
+
+describe("closeTo", () => {
+  it.each([
+    ["crat-0", "cart-0"],
+    ["wbe-0", "web-0"],
+    ["n9", "n1"],
+    ["abc", undefined],
+    ["nothing-like-it", undefined],
+  ])("of %j", (word, expected) => {
+    expect(closeTo(word, ["cart-0", "web-0", "n1", "xyz"])).toBe(expected);
+    expect(closeTo(word, [])).toBeUndefined();
   });
 });

@@ -1,3 +1,5 @@
+import { quote } from "./json.ts";
+
 /** The known word closest to a mistyped one, by edit distance and ignoring case. */
 export function nearest(word: string, known: readonly string[]): string {
   let best = "";
@@ -7,6 +9,19 @@ export function nearest(word: string, known: readonly string[]): string {
     if (distance < least) [best, least] = [candidate, distance];
   }
   return best;
+}
+
+/** The known word that was meant by a mistyped one; undefined when none is like it. */
+export function closeTo(word: string, known: readonly string[]): string | undefined {
+  const close = nearest(word, known);
+  const isClose = editDistance(word.toLowerCase(), close.toLowerCase()) <= Math.ceil(close.length / 3);
+  return close !== "" && isClose ? close : undefined;
+}
+
+/** The end of a sentence about a name that there is not: `; did you mean "web-0"?`, or nothing when none is like it. */
+export function didYouMean(name: string, names: readonly string[]): string {
+  const close = closeTo(name, names);
+  return close === undefined ? "" : `; did you mean ${quote(close)}?`;
 }
 
 /** Levenshtein distance, computed row by row. */

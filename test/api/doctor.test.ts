@@ -289,6 +289,21 @@ it("says which permission is missing, only reads, and asks no EC2 when told", as
   expect(used.filter((words) => !/^(get|list) /.test(words))).toEqual([]);
 });
 
+it("says of a namespace that it looks at all, or that it is not there", async () => {
+  const none = await doctor(["-n", "nope", "--check", "BL027", "--no-ec2"]);
+  expect([none.status, none.stdout]).toEqual([3, ""]);
+  expect(none.stderr).toBe('branchline: there is no namespace "nope"\n');
+  const all = "branchline: doctor looks at the whole cluster, whatever -n says\n";
+  const some = await doctor(["-n", "shop", "--check", "BL027", "--no-ec2"]);
+  expect([some.stdout.slice(0, 2), some.stderr]).toEqual(["ok", all]);
+  const unsure = await doctor(["-n", "nope", "--check", "BL027", "--no-ec2"], kubeconfig);
+  expect([unsure.status, unsure.stderr]).toEqual([
+    expect.any(Number),
+    `${all}branchline: whether there is a namespace "nope" is not known: no permission for get namespaces\n`,
+  ]);
+  expect(unsure.stdout).toContain("BL027");
+});
+
 it("leaves secrets out of a bundle", async () => {
   const file = path.join(scratch, "bundle.json");
   const { status, stderr } = await doctor(["--bundle", file]);

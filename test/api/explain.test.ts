@@ -101,6 +101,20 @@ describe("what cannot be looked at", () => {
     );
   });
 
+  it("a namespace that is not there, of the pod or of another one", async () => {
+    const none = await explain(["pod", "cart-1", "-n", "nope", "--no-ec2"]);
+    expect([none.status, none.stdout]).toEqual([3, ""]);
+    expect(none.stderr).toBe(
+      `branchline: there is no namespace "nope"; there is a pod "cart-1" in namespace ${namespace}: give -n ${namespace}\n`,
+    );
+    const other = await explain(pod("cart-1", "--to-pod", "nope/nobody:80"));
+    expect([other.status, other.stdout, other.stderr]).toEqual([
+      3,
+      "",
+      'branchline: there is no namespace "nope"\n',
+    ]);
+  });
+
   it("an API server that does not answer", async () => {
     const away = path.join(scratch, "away.yaml");
     writeFileSync(

@@ -21,7 +21,7 @@ const merge = { "content-type": "application/merge-patch+json" };
  * Each command as people call it, with all that it may look at. Another command is a line here.
  */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
-  status: ["status -A", "status -n shop", "status --node n1"],
+  status: ["status -A", "status -n shop", "status --node n1", "status --node n9", "status -n nope"],
   explain: [
     "explain pod web-0 -n shop",
     "explain pod web-0 -n shop --from-node --port 8080",
@@ -32,9 +32,11 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "explain pod waits -n shop",
     "explain pod nowhere -n shop",
     "explain pod wbe-0 -n shop",
+    "explain pod web-0 -n nope",
   ],
   doctor: [
     `doctor --cluster-name ${CLUSTER}`,
+    `doctor --cluster-name ${CLUSTER} -n nope`,
     `doctor --cluster-name ${CLUSTER} --bundle ${scratch}/bundle.json`,
   ],
 };

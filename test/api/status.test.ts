@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kubectl } from "../ground/kubernetes/tools.ts";
 import { eventually, run } from "../ground/run.ts";
 import { type AnnotatedBranch, ControlledCluster } from "./support/controlled-cluster.ts";
 import { asked } from "./support/rights.ts";
@@ -105,6 +106,7 @@ beforeAll(async () => {
   web = await cluster.groupId("web");
   await cluster.createPolicy("web", { app: "web" }, [web]);
   await cluster.createPolicy("none", { app: "nobody" }, [web]);
+  await cluster.admin.create("/api/v1/namespaces", { metadata: { name: "nothing" } });
   await addEntry();
   await addAgent("n1", true);
   await addAgent("n2", false);
@@ -263,9 +265,33 @@ it("shows one node and what is on it, of whatever namespace", async () => {
   expect(said.nodes[0]).toMatchObject({ slots: { total: 9, used: 3, cooling: 0, warm: 0, free: 6 } });
   expect(said.pods.map(({ name }) => name)).toEqual(["bare", "late", "own", "web-0"]);
   expect(said.policies).toBeUndefined();
-  const none = await status(["--node", "n9"]);
-  expect([none.status, none.stdout]).toEqual([2, ""]);
-  expect(none.stderr).toContain('--node "n9": the cluster has no such node');
+});
+
+it("of what is not there says so, and that it could not look", async () => {
+  for (const [args, words] of [
+    [["--node", "n9"], 'there is no node "n9"; did you mean "n1"?'],
+    [["--node", "database"], 'there is no node "database"'],
+    [["-n", "nope"], 'there is no namespace "nope"'],
+    [["-n", "nope", "--node", "n1"], 'there is no namespace "nope"'],
+    [["-n", "nope", "--no-ec2", "-o", "json"], 'there is no namespace "nope"'],
+  ] as const) {
+    const none = await status(args);
+    expect([args, none.status, none.stdout]).toEqual([args, 3, ""]);
+    expect(none.stderr).toBe(`branchline: ${words}\n`);
+  }
+});
+
+it("of a namespace that the kubeconfig names, and that is not there, says who names it", async () => {
+  const kubeconfig = path.join(scratch, "elsewhere");
+  const text = readFileSync(cluster.server.adminKubeconfig, "utf8");
+  writeFileSync(kubeconfig, text);
+  const args = ["config", "set-context", "--current", "--namespace=gone"];
+  expect((await kubectl(args, { kubeconfig })).status).toBe(0);
+  const none = await status([], { kubeconfig });
+  expect([none.status, none.stderr]).toEqual([
+    3,
+    'branchline: there is no namespace "gone", which the kubeconfig\'s context names; -n gives another one, -A all\n',
+  ]);
 });
 
 it("of nothing says that there is nothing", async () => {
@@ -302,6 +328,9 @@ describe("without EC2", () => {
   it("has no Region, and says how to give one", async () => {
     const { stdout } = await status(["-A"], { env: { AWS_REGION: "" } });
     expect(stdout).toContain("the Region is not known: give --region or AWS_REGION");
+    const odd = await status(["-A", "--region", "us-east-1a"]);
+    expect([odd.status, odd.stdout]).toEqual([2, ""]);
+    expect(odd.stderr).toContain('--region says "us-east-1a", which is no Region');
   });
 });
 
@@ -348,8 +377,22 @@ describe("for people who may not see all", () => {
     expect(all.stderr).toContain("pods not read: no permission for list pods");
   });
 
+  it("fails for no namespace of which nobody may say whether it is there, and says so", async () => {
+    const rules = [list("", "pods"), list("vpcresources.k8s.aws", "securitygrouppolicies")];
+    const kubeconfig = await userWith("lister", [...rules, list("", "nodes")]);
+    const said = await status(["-n", "nope", "--no-ec2"], { kubeconfig });
+    // The nodes' agents are everybody's.
+    expect([said.status, said.stderr]).toEqual([
+      1,
+      'branchline: whether there is a namespace "nope" is not known: no permission for get namespaces\n',
+    ]);
+    expect(said.stdout).toContain("0 pods with a branch, or to have one, 0 policies in namespace nope");
+    // What is there says that it is.
+    expect((await status(["-n", "shop", "--no-ec2"], { kubeconfig })).stderr).toBe("");
+  });
+
   it("only reads", async () => {
-    for (const user of ["no-pods", "shopper"]) {
+    for (const user of ["no-pods", "shopper", "lister"]) {
       const { used } = asked(cluster.server, user);
       expect(used.filter((words) => !/^(get|list) /.test(words))).toEqual([]);
     }

@@ -142,6 +142,8 @@ it.each([
   [["status", "--node"], "Not enough arguments following: node"],
   [["status", "--kubeconfig", "/nowhere"], "no kubeconfig: ENOENT"],
   [["status", "--local", "--node", "n1"], "--node names a node of the cluster, and --local is this one"],
+  [["status", "--local", "-n", "shop"], "-n names a namespace of the cluster, and --local is one node"],
+  [["doctor", "--local", "-n", "shop"], "-n names a namespace of the cluster, and --local is one node"],
 ])("refuses %j in one line", async (args, words) => {
   const { status, lines, stderr } = await told(OURS, ...args);
   expect([status, lines]).toEqual([2, [""]]);
