@@ -20,9 +20,9 @@ table(unprotected, {
     result: "problem",
     found: "3 pods with the node's groups instead of a branch",
     items: [
-      "pod shop/web-0: SecurityGroupPolicy shop/web selects it",
-      "pod shop/web-1: it asks for a branch, and has none",
-      "pod shop/web-2: it is older than shop/web",
+      "pod shop/web-0: SecurityGroupPolicy shop/web selects it, and it was made without asking for a branch",
+      "pod shop/web-1: it asks for a branch, and runs without one",
+      "pod shop/web-2: it is older than SecurityGroupPolicy shop/web, which selects it",
     ],
   },
 });
