@@ -13,6 +13,7 @@ DATAPATH ?= direct
 KUBERNETES := etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl helm
 VITEST := node node_modules/vitest/vitest.mjs run
 ARCH ?= amd64
+RUNTIME ?= node
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
 .PHONY: help build image check fuzz ground test test-all test-kernel chaos cluster demo demo-node demo-plan bench bench-floor clean packages guest kubernetes
@@ -25,7 +26,7 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-build: dist/$(if $(filter-out amd64,$(ARCH)),$(ARCH)/)branchline ## Build dist/branchline, or dist/arm64/branchline (ARCH=arm64)
+build: dist/$(if $(filter-out node,$(RUNTIME)),$(RUNTIME)/)$(if $(filter-out amd64,$(ARCH)),$(ARCH)/)branchline ## Build dist/branchline, or dist/arm64/branchline (ARCH=arm64), or dist/bun/... (RUNTIME=bun, an experiment)
 
 dist/branchline: node_modules/.package-lock.json $(SOURCES)
 	@test/setup/packages.sh build
@@ -36,6 +37,19 @@ dist/arm64/branchline: node_modules/.package-lock.json $(SOURCES) $(wildcard par
 	@test/setup/packages.sh build arm64
 	build/parts.sh arm64
 	node build.mjs --arch arm64
+
+# The second runtime: docs/decisions/second-runtime.md.
+dist/bun/branchline: node_modules/.package-lock.json $(SOURCES) $(wildcard parts/bun/package*.json)
+	build/parts.sh bun
+	node build.mjs --runtime bun
+
+dist/bun/macvlan/branchline: dist/bun/branchline $(wildcard test/ground/macvlan/*)
+	node build.mjs --runtime bun --macvlan
+
+dist/bun/arm64/branchline: node_modules/.package-lock.json $(SOURCES) $(wildcard parts/bun*/package*.json)
+	build/parts.sh bun
+	build/parts.sh bun-arm64
+	node build.mjs --runtime bun --arch arm64
 
 image: dist/branchline dist/arm64/branchline ## Write dist/image, an OCI image layout for amd64 and arm64 (deploy/image)
 	node deploy/image/build.mjs
@@ -74,7 +88,7 @@ kubernetes:
 test: ground ## The gate, some 20 minutes: checks, executable, kernel suite natively, guests for the rest
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
 
-test-all: ground dist/arm64/branchline ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
+test-all: ground dist/arm64/branchline dist/bun/macvlan/branchline dist/bun/arm64/branchline ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
 	@test/setup/containerd.sh
 	@test/setup/prometheus.sh promtool
 	@test/setup/packages.sh vm-arm64
@@ -121,7 +135,10 @@ cluster: build dist/macvlan/branchline packages kubernetes ## A cluster to play 
 dist/floor: dist/branchline $(wildcard test/ground/macvlan/*)
 	node build.mjs --bench
 
-bench: dist/floor guest ## Start-up, ADD and DEL, scale, traffic, EC2, agent, controller, status: bench/results/latest.json (ROUNDS=30 PART=native, guest, simulator, agent, controller or status)
+dist/bun/floor: dist/bun/branchline $(wildcard test/ground/macvlan/*)
+	node build.mjs --runtime bun --bench
+
+bench: dist/floor dist/bun/floor guest ## Start-up, ADD and DEL, scale, traffic, EC2, agent, controller, status: bench/results/latest.json (ROUNDS=30 PART=native, guest, simulator, agent, controller or status)
 	@test/setup/packages.sh bench
 	node bench/run.ts --rounds $(or $(ROUNDS),30) --kernel $(or $(KERNEL),6.12) --part $(or $(PART),all) --share $(or $(SHARE),1)
 

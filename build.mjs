@@ -4,6 +4,8 @@
 //
 // `--arch arm64` builds dist/arm64/branchline instead; build/parts.sh fetches what that is made of.
 //
+// `--runtime bun` builds dist/bun/branchline, or dist/bun/arm64/branchline, and with the flags below what they make in dist/bun (docs/decisions/second-runtime.md).
+//
 // Fails if the plugin exceeds its budget or contains a module of the command line, or if a file imports what its folder
 // may not (build/imports.mjs). `node build.mjs --check` stops after these checks and writes nothing; `--macvlan` also builds
 // dist/macvlan/branchline, and `--bench` that and the executables for the benchmark.
@@ -11,7 +13,8 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
-import { makeBenchmarks, makeMacvlan, standInScripts } from "./build/bench.mjs";
+import { FOR_BUN, bunPlugin, makeBunExecutable } from "./build/bun.mjs";
+import { makeBenchmarks, makeBunFloor, makeBunMacvlan, makeMacvlan, standInScripts } from "./build/bench.mjs";
 import { bundleOf, pluginScripts } from "./build/bundle.mjs";
 import { PLUGIN_BUDGET, checkEvaluated, checkScripts, sizeOf } from "./build/checks.mjs";
 import { asFunction, codeCaches, commandCache, makeExecutable } from "./build/executable.mjs";
@@ -24,6 +27,7 @@ import { HOST, targetOf } from "./build/target.mjs";
 const { values: flags } = parseArgs({
   options: {
     arch: { type: "string", default: HOST.arch },
+    runtime: { type: "string", default: "node" },
     check: { type: "boolean" },
     macvlan: { type: "boolean" },
     bench: { type: "boolean" },
@@ -34,17 +38,22 @@ const { dist } = target;
 if (target !== HOST && (flags.macvlan || flags.bench))
   throw new Error(`only ${HOST.arch} has a stand-in or a benchmark`);
 
+if (!["node", "bun"].includes(flags.runtime))
+  throw new Error(`"${flags.runtime}" is no runtime: it is node or bun`);
+/** What bundles are made with. */
+const how = { target, ...(flags.runtime === "bun" && FOR_BUN) };
+
 const plugin = await pluginScripts({ target });
 const boot = await bundleOf("cmd/branchline/boot.ts", { target });
 /** Scripts that the plugin never loads: the command line, and one for each long command. */
 const commands = {
-  cli: await bundleOf("cmd/branchline/cli.ts", { target }),
-  simulate: await bundleOf("cmd/branchline/simulate.ts", { target }),
-  agent: await bundleOf("cmd/branchline/agent.ts", { target }),
-  uninstall: await bundleOf("cmd/branchline/uninstall.ts", { target }),
-  cleanup: await bundleOf("cmd/branchline/cleanup.ts", { ...WITH_PORT, target }),
-  controller: await bundleOf("cmd/branchline/controller.ts", { ...WITH_PORT, target }),
-  people: await bundleOf("cmd/branchline/people.ts", { ...WITH_PORT, target }),
+  cli: await bundleOf("cmd/branchline/cli.ts", how),
+  simulate: await bundleOf("cmd/branchline/simulate.ts", how),
+  agent: await bundleOf("cmd/branchline/agent.ts", how),
+  uninstall: await bundleOf("cmd/branchline/uninstall.ts", how),
+  cleanup: await bundleOf("cmd/branchline/cleanup.ts", { ...WITH_PORT, ...how }),
+  controller: await bundleOf("cmd/branchline/controller.ts", { ...WITH_PORT, ...how }),
+  people: await bundleOf("cmd/branchline/people.ts", { ...WITH_PORT, ...how }),
 };
 
 const defects = [...checkScripts(plugin), ...checkEvaluated(plugin), ...checkImports(import.meta.dirname)];
@@ -61,6 +70,11 @@ console.log(
 );
 if (flags.check) {
   await standInScripts();
+  process.exit(0);
+}
+
+if (flags.runtime === "bun") {
+  await buildWithBun();
   process.exit(0);
 }
 
@@ -98,4 +112,21 @@ try {
   if (flags.bench) await makeBenchmarks({ main, assets: common, scratch });
 } finally {
   rmSync(scratch, { recursive: true });
+}
+
+/** dist/bun/branchline, or dist/bun/arm64/branchline; and what the other flags ask for. */
+async function buildWithBun() {
+  mkdirSync(`${root}/dist`, { recursive: true });
+  const folder = mkdtempSync(`${root}/dist/.build-`);
+  const own = { scratch: folder };
+  try {
+    const scripts = Object.fromEntries(Object.entries(commands).map(([name, { code }]) => [name, code]));
+    const { code } = await bunPlugin({ target });
+    makeBunExecutable("branchline", { arch: target.arch, main: code, scripts, ...own });
+    console.log(`${target.arch}, by Bun: branchline ${version}`);
+    if (flags.macvlan || flags.bench) await makeBunMacvlan({ scripts, ...own });
+    if (flags.bench) makeBunFloor(own);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

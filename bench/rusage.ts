@@ -1,4 +1,4 @@
-import { koffi } from "../src/sys/koffi.ts";
+import { koffi } from "../src/sys/runtime/node.ts";
 
 /** CPU time of ended children, to the microsecond: Node has no call for it. `struct rusage`, sys/resource.h. */
 

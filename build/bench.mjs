@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { isRenamed, sourceOf } from "../test/ground/macvlan/facade.ts";
+import { FOR_BUN, bunPlugin, makeBunExecutable } from "./bun.mjs";
 import { bundleOf, pluginScripts } from "./bundle.mjs";
 import { asFunction, codeCaches, makeExecutable } from "./executable.mjs";
 import { dist } from "./paths.mjs";
@@ -40,6 +41,29 @@ export async function makeMacvlan({ main, assets, scratch }) {
     assets: { ...codeCaches(scripts, scratch), ...assets, ...commands },
     scratch,
     directory,
+  });
+}
+
+/** dist/bun/floor: the second runtime, doing nothing. */
+export function makeBunFloor({ scratch }) {
+  makeBunExecutable("floor", { arch: "amd64", main: NOTHING, scratch });
+}
+
+/** dist/bun/macvlan/branchline: the same as dist/macvlan/branchline, by the second runtime. */
+export async function makeBunMacvlan({ scripts, scratch }) {
+  const how = { ...FOR_BUN, plugins: [macvlan] };
+  const commands = {};
+  for (const name of WITH_DEVICES) {
+    const { code } = await bundleOf(`cmd/branchline/${name}.ts`, how);
+    commands[name] = code;
+  }
+  const { code } = await bunPlugin(how);
+  makeBunExecutable("branchline", {
+    arch: "amd64",
+    main: code,
+    scripts: { ...scripts, ...commands },
+    scratch,
+    directory: `${dist}/bun/macvlan`,
   });
 }
 

@@ -60,6 +60,7 @@ const ALLOWED = {
 /** Each package and the only folder that may import it. */
 const PACKAGES = {
   koffi: "src/sys",
+  "bun:ffi": "src/sys",
   yargs: "cmd",
   yaml: "src/simulator",
   "@aws-sdk/client-ec2": "src/ec2",
@@ -69,6 +70,19 @@ const PACKAGES = {
   "reflect-metadata": "src/controller",
   "prom-client": "src/telemetry",
 };
+
+/** The runtime that the executable has: package.json says which file that is. */
+const RUNTIME = "#runtime";
+
+/** Words by which one would be told from another, and the files that may know: what differs is in one file for each. */
+const RUNTIMES = /\bbun\b|koffi|node:(?:sea|v8|vm)\b|\bV8\b|process\.versions|Node\.js/i;
+const KNOW_THE_RUNTIME = [
+  "src/sys/runtime/node.ts",
+  "src/sys/runtime/bun.ts",
+  "src/sys/runtime/bun-ffi.d.ts",
+  // The first script of the default runtime's executable.
+  "cmd/branchline/boot.ts",
+];
 
 /** Where HTTP is served. */
 const SERVERS = ["src/controller/admission/", "src/telemetry/", "src/simulator/"];
@@ -103,7 +117,11 @@ export function checkImports(root) {
       file,
       names.filter((to) => to.startsWith(".")).map((to) => normalize(join(dirname(file), to))),
     );
-    return [...names.flatMap((to) => defectOf(file, to) ?? []), ...serverIn(file, text)];
+    return [
+      ...names.flatMap((to) => defectOf(file, to) ?? []),
+      ...serverIn(file, text),
+      ...runtimeIn(file, text),
+    ];
   });
   return [...defects, ...APART.flatMap((pair) => togetherIn(imports, pair))];
 }
@@ -143,18 +161,25 @@ function serverIn(file, text) {
   return [`${file} serves HTTP: only ${SERVERS.join(", ")} may`];
 }
 
+/** A runtime's name where there is to be none. */
+function runtimeIn(file, text) {
+  const found = KNOW_THE_RUNTIME.includes(file) ? null : RUNTIMES.exec(text);
+  if (found === null) return [];
+  return [`${file} says "${found[0]}": what differs between runtimes is in src/sys/runtime`];
+}
+
 function defectOf(file, to) {
   const from = folderOf(file);
   if (!Object.hasOwn(ALLOWED, from)) return `${file} is not in a folder that build/imports.mjs lists`;
   if (to.startsWith("node:")) {
     return PURE.includes(from) ? `${file} imports ${to}: ${from} is pure` : undefined;
   }
-  if (!to.startsWith(".")) {
+  if (!to.startsWith(".") && to !== RUNTIME) {
     const name = to.split("/", to.startsWith("@") ? 2 : 1).join("/");
     if (PACKAGES[name] === from) return undefined;
     return `${file} imports the package ${name}: ${PACKAGES[name] === undefined ? "nothing may" : `only ${PACKAGES[name]} may`}`;
   }
-  const path = normalize(join(dirname(file), to));
+  const path = to === RUNTIME ? "src/sys/runtime" : normalize(join(dirname(file), to));
   const folder = folderOf(path);
   if (folder === from || ALLOWED[from].some((name) => folder === `src/${name}`)) return undefined;
   return `${file} imports ${path}: ${from} may import ${["itself", ...ALLOWED[from]].join(", ")}`;

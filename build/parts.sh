@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches what an executable for another architecture is made of: parts.sh arm64
+# Fetches what an executable for another architecture is made of: parts.sh arm64, bun or bun-arm64
 #
 #   parts/<arch>/node_modules                     its Node and native library, from the npm registry
 #   ~/.cache/branchline/sysroot/<arch>-<hash>/    Debian's libraries for it, unpacked and not installed; `sysroot` in
@@ -22,18 +22,27 @@ fail() {
   exit 1
 }
 
-[ $# = 1 ] || fail "usage: parts.sh ARCH (such as arm64)"
+[ $# = 1 ] || fail "usage: parts.sh PARTS (such as arm64)"
 arch=$1
 parts=$here/parts/$arch
-[ -e "$parts/package.json" ] || fail "\"$arch\" is not an architecture that there are parts for: $(ls -d "$here"/parts/*/ | xargs -n 1 basename | tr '\n' ' ')"
+[ -e "$parts/package.json" ] || fail "\"$arch\" is not one of the parts: $(ls -d "$here"/parts/*/ | xargs -n 1 basename | tr '\n' ' ')"
 
 # npm leaves its own copy of the lock file once everything is there.
 lock=$parts/node_modules/.package-lock.json
 if [ ! -e "$lock" ] || [ "$parts/package-lock.json" -nt "$lock" ]; then
   echo "parts.sh: installing the packages of parts/$arch/package-lock.json from the npm registry"
-  npm ci --prefix "$parts" --os=linux --cpu="$arch" --no-bin-links --no-audit --no-fund --loglevel=error
+  case $arch in
+    *arm64) cpu=arm64 ;;
+    *) cpu=x64 ;;
+  esac
+  npm ci --prefix "$parts" --os=linux --cpu="$cpu" --no-bin-links --no-audit --no-fund --loglevel=error
   touch "$lock"
 fi
+
+# Bun needs nothing else: its own file makes executables for both architectures, and runs none of them.
+case $arch in
+  bun*) exit 0 ;;
+esac
 
 # A line for each: name=version.
 wanted() {

@@ -5,7 +5,7 @@ import { RunningAgent } from "../../test/api/support/running-agent.ts";
 import { startApiServer, type ApiServer } from "../../test/ground/api-server.ts";
 import { must, podEni, type Branch } from "../../test/ground/index.ts";
 import { applyCrds } from "../../test/ground/kubernetes/crds.ts";
-import { distDirectory } from "../../test/ground/macvlan/iproute.ts";
+import { distDirectory } from "../../test/ground/executable.ts";
 import { listOf } from "../../test/runtime/containerd/lists.ts";
 import { defaultHandler, KubeNode } from "../../test/runtime/containerd/node.ts";
 import type { Pod } from "../../test/runtime/containerd/pods.ts";

@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { basename } from "node:path";
+import { runtime } from "#runtime";
 import yargs, { type Argv } from "yargs";
 import { SUPPORTED_VERSIONS } from "../../src/cni/versions.ts";
 import type { Around } from "../../src/facts/around.ts";
@@ -7,7 +8,7 @@ import { EXIT } from "../../src/facts/exit-status.ts";
 import { endedBySignal } from "../../src/sys/command-line.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
-import { architecture, runtime } from "../../src/sys/runtime.ts";
+import { architecture } from "../../src/sys/architecture.ts";
 import { messageOf } from "../../src/text/error-words.ts";
 import { quote } from "../../src/text/json.ts";
 import { styleOf } from "../../src/text/style.ts";

@@ -1,9 +1,10 @@
 import { Errno, SysError } from "./errno.ts";
-import { type NativeFunction, koffi } from "./koffi.ts";
+import { runtime } from "#runtime";
+import type { NativeFunction } from "./runtime/runtime.ts";
 
 /**
- * The C library functions that Node does not expose. Each throws SysError with the errno.
- * EINTR is retried, since Node's signal handlers may interrupt a receive; but not for poll, where a retry would restart
+ * The C library functions that node:fs and its like do not have. Each throws SysError with the errno.
+ * EINTR is retried, since the runtime's signal handlers may interrupt a receive; but not for poll, where a retry would restart
  * the timeout.
  */
 
@@ -23,11 +24,10 @@ const prototypes = {
 const bound = new Map<string, NativeFunction>();
 
 function call(name: keyof typeof prototypes, ...args: (number | Uint8Array | null)[]): number {
-  const library = koffi();
+  const library = runtime.library();
   let native = bound.get(name);
   if (native === undefined) {
-    // null: the C library that Node is linked with.
-    native = library.load(null).func(prototypes[name]);
+    native = library.func(prototypes[name]);
     bound.set(name, native);
   }
   for (;;) {
@@ -40,7 +40,7 @@ function call(name: keyof typeof prototypes, ...args: (number | Uint8Array | nul
 
 /** Loads the native library now, so that the caller gets the error here rather than later. */
 export function probeLibc(): void {
-  koffi();
+  runtime.library();
 }
 
 export function socket(domain: number, type: number, protocol: number): number {
@@ -107,7 +107,7 @@ export function flock(fd: number, operation: number): void {
 }
 
 /**
- * Ends the process, by _exit(2) if the C library is loaded already: Node's own shutdown (joining threads, freeing the
+ * Ends the process, by _exit(2) if the C library is loaded already: the runtime's own shutdown (joining threads, freeing the
  * heap) takes a millisecond, and the kernel cleans up anyway. Buffered output is lost.
  */
 export function exitAtOnce(status: number): never {

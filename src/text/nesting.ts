@@ -1,5 +1,5 @@
 /**
- * Most levels of arrays and objects in JSON; real configurations have about ten. V8 parses any depth, but walks and
+ * Most levels of arrays and objects in JSON; real configurations have about ten. The runtime parses any depth, but walks and
  * serialises recursively and overflows its stack at about 4,000 levels (RangeError).
  */
 export const MAX_NESTING = 100;

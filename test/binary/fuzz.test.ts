@@ -12,9 +12,11 @@ import { systemClock } from "../../src/sys/clock.ts";
 import { type Asked, judge } from "../fuzz/answers.ts";
 import { askedBy, environments, stdins } from "../fuzz/configurations.ts";
 import { Tally, patience, runs } from "../fuzz/runs.ts";
-import { eventually } from "../ground/index.ts";
+import { distDirectory, eventually } from "../ground/index.ts";
 
-const OURS = resolve(process.env["BRANCHLINE"] ?? join(import.meta.dirname, "../../dist/branchline"));
+const OURS = resolve(
+  process.env["BRANCHLINE"] ?? join(import.meta.dirname, "../..", distDirectory, "branchline"),
+);
 
 /**
  * The node: network, mounts and processes of its own. Nothing outside /run and /tmp can be written, whatever a log file

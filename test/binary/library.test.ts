@@ -9,9 +9,10 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { distDirectory, testedRuntime } from "../ground/executable.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, "dist/branchline"));
+const OURS = resolve(process.env["BRANCHLINE"] ?? join(ROOT, distDirectory, "branchline"));
 const KOFFI_PATH = join(ROOT, "node_modules/@koromix/koffi-linux-x64/linux_x64/koffi.node");
 const KOFFI = readFileSync(KOFFI_PATH);
 const HASH = createHash("sha256").update(KOFFI).digest("hex").slice(0, 16);
@@ -60,9 +61,19 @@ function inPrivate(script: string): string[] {
   return stdout.split("\n").filter((line) => line !== "");
 }
 
+const isNode = testedRuntime === "node";
+
+it.runIf(!isNode)("is not there with Bun, which needs none: nothing is written, wherever it could be", () => {
+  expect(
+    inPrivate(`
+      for d in ${FALLBACKS.join(" ")}; do noexec $d; done
+      start; ls -A ${[BESIDE, ...FALLBACKS].join(" ")}; read_only ${BESIDE}; start`),
+  ).toEqual([`${BESIDE}:`, "branchline", ...FALLBACKS.toSorted().map((directory) => `${directory}:`)]);
+});
+
 const whole = (directory: string) => `${directory}/${NAME} 755 0 ${KOFFI.length}`;
 
-it("is put beside the executable, named by its hash, for its owner to write only", () => {
+it.runIf(isNode)("is put beside the executable, named by its hash, for its owner to write only", () => {
   expect(inPrivate(`umask 077; start; ls -A ${BESIDE} /var/lib; facts ${BESIDE}/.b*`)).toEqual([
     `${BESIDE}:`,
     NAME,
@@ -75,7 +86,7 @@ it("is put beside the executable, named by its hash, for its owner to write only
   );
 });
 
-it("is there for the second start, which leaves it alone", () => {
+it.runIf(isNode)("is there for the second start, which leaves it alone", () => {
   const [first, second, ...rest] = inPrivate(`
     start; stat -c '%i %y %z' ${BESIDE}/.b*
     start; stat -c '%i %y %z' ${BESIDE}/.b*`);
@@ -84,7 +95,7 @@ it("is there for the second start, which leaves it alone", () => {
   expect(rest).toEqual([]);
 });
 
-it("is put elsewhere when the executable's directory is read-only", () => {
+it.runIf(isNode)("is put elsewhere when the executable's directory is read-only", () => {
   const [second, third] = FALLBACKS;
   expect(inPrivate(`read_only ${BESIDE}; start; start; facts ${second}/.b*; ls -A /run/branchline`)).toEqual([
     whole(second),
@@ -98,7 +109,7 @@ it("is put elsewhere when the executable's directory is read-only", () => {
   ]);
 });
 
-it("cannot be had where every directory is read-only: code 50, naming each", () => {
+it.runIf(isNode)("cannot be had where every directory is read-only: code 50, naming each", () => {
   const lines = inPrivate(`
     for d in ${BESIDE} ${FALLBACKS.join(" ")}; do read_only $d; done
     start && echo succeeded || echo status $?`);
@@ -109,7 +120,7 @@ it("cannot be had where every directory is read-only: code 50, naming each", () 
   for (const directory of [BESIDE, ...FALLBACKS]) expect(msg).toContain(`${directory}: EROFS`);
 });
 
-it.each([
+it.runIf(isNode).each([
   ["writable by everybody", 'cp "$KOFFI" $f; chmod 757 $f'],
   ["writable by its group", 'cp "$KOFFI" $f; chmod 775 $f'],
   ["another user's", 'cp "$KOFFI" $f; chmod 755 $f; chown 65534 $f'],
@@ -136,7 +147,7 @@ it.each([
   expect(msg).not.toContain("\n");
 });
 
-it("replaces a file that is not whole", () => {
+it.runIf(isNode)("replaces a file that is not whole", () => {
   expect(
     inPrivate(`
       head -c 1000 "$KOFFI" >${BESIDE}/${NAME}; chmod 755 ${BESIDE}/${NAME}
@@ -144,7 +155,7 @@ it("replaces a file that is not whole", () => {
   ).toEqual([whole(BESIDE), HASH]);
 });
 
-it("removes what a start that was killed had begun to write, not what one is writing", () => {
+it.runIf(isNode)("removes what a start that was killed had begun to write, not what one is writing", () => {
   // Process 1 lives; no process has a number this large.
   expect(
     inPrivate(`
@@ -153,7 +164,7 @@ it("removes what a start that was killed had begun to write, not what one is wri
   ).toEqual([`${BESIDE}:`, NAME, `${NAME}.1`, "branchline", "/var/lib:"]);
 });
 
-it("is written by 30 first starts at once, and all of them load it from there", () => {
+it.runIf(isNode)("is written by 30 first starts at once, and all of them load it from there", () => {
   const lines = inPrivate(`
     : >${BESIDE}/${NAME}.99999999
     for i in $(seq 30); do { start && echo fine || echo failed $?; } & done
@@ -162,7 +173,7 @@ it("is written by 30 first starts at once, and all of them load it from there", 
   expect(lines).toEqual([...Array.from({ length: 30 }, () => "fine"), whole(BESIDE)]);
 });
 
-it("is written once more when its content is damaged, at its size", () => {
+it.runIf(isNode)("is written once more when its content is damaged, at its size", () => {
   expect(
     inPrivate(`
       head -c ${KOFFI.length} /dev/zero >${BESIDE}/${NAME}; chmod 755 ${BESIDE}/${NAME}
@@ -173,16 +184,19 @@ it("is written once more when its content is damaged, at its size", () => {
   ).toEqual([whole(BESIDE), HASH, HASH]);
 });
 
-it("is loaded from the third directory where the first is read-only and the second mounted noexec", () => {
-  const [second, third] = FALLBACKS;
-  expect(
-    inPrivate(`
+it.runIf(isNode)(
+  "is loaded from the third directory where the first is read-only and the second mounted noexec",
+  () => {
+    const [second, third] = FALLBACKS;
+    expect(
+      inPrivate(`
       read_only ${BESIDE}; noexec ${second}
       start; ls -A ${second}; stat -c %y ${third}/.b*; start; facts ${third}/.b*; stat -c %y ${third}/.b*`),
-  ).toEqual([expect.stringMatching(/^2/), whole(third), expect.stringMatching(/^2/)]);
-});
+    ).toEqual([expect.stringMatching(/^2/), whole(third), expect.stringMatching(/^2/)]);
+  },
+);
 
-describe("where it cannot be loaded from anywhere", () => {
+describe.runIf(isNode)("where it cannot be loaded from anywhere", () => {
   const [second, third] = FALLBACKS;
   const NOWHERE = `read_only ${BESIDE}; for d in ${second} ${third}; do noexec $d; done`;
   const entry = {

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, expect, it } from "vitest";
+import { distDirectory } from "../ground/executable.ts";
 import { run } from "../ground/run.ts";
 
-const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
+const OURS = path.resolve(import.meta.dirname, "../..", distDirectory, "branchline");
 const scratch = mkdtempSync(path.join(tmpdir(), "branchline-people-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
 

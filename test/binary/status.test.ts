@@ -6,10 +6,11 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/sys/clock.ts";
 import { formatRecord } from "../../src/state/record.ts";
 import { AttachmentStore } from "../../src/state/store.ts";
+import { distDirectory } from "../ground/executable.ts";
 import { run } from "../ground/run.ts";
 import { recordOf } from "../unit/record.ts";
 
-const OURS = path.resolve(import.meta.dirname, "../../dist/branchline");
+const OURS = path.resolve(import.meta.dirname, "../..", distDirectory, "branchline");
 let scratch: string;
 
 beforeEach(() => {

@@ -10,7 +10,7 @@ import { NETLINK_NETFILTER, type Transport, openTransport } from "../../src/netl
 import type * as Find from "../../src/netns/find.ts";
 import type * as Namespaces from "../../src/netns/namespace.ts";
 import { Errno, SysError } from "../../src/sys/errno.ts";
-import { koffi } from "../../src/sys/koffi.ts";
+import { koffi } from "../../src/sys/runtime/node.ts";
 import { setns } from "../../src/sys/libc.ts";
 import type * as Sysctls from "../../src/sys/sysctl.ts";
 import { overMacvlan } from "../ground/macvlan/transport.ts";

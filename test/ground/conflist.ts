@@ -1,7 +1,7 @@
 // The network configuration list a runtime would find: a primary plugin, and branchline behind it.
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { distDirectory } from "./macvlan/iproute.ts";
+import { distDirectory } from "./executable.ts";
 import { vpcMtu } from "./vpc.ts";
 
 const root = path.join(import.meta.dirname, "..", "..");

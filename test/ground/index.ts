@@ -17,7 +17,7 @@ export {
   writeConflist,
 } from "./conflist.ts";
 export type { ConflistOptions, Network } from "./conflist.ts";
-export { distDirectory } from "./macvlan/iproute.ts";
+export { distDirectory } from "./executable.ts";
 export * from "./netns.ts";
 export { createPod, podEni, Pod, type PodOptions } from "./pods.ts";
 export { eventually, must, run, sleep, type Outcome, type RunOptions } from "./run.ts";

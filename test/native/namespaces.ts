@@ -2,7 +2,7 @@
 // files can run beside each other and touch nothing of this machine. Later threads and processes inherit them.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
-import { koffi } from "../../src/sys/koffi.ts";
+import { koffi } from "../../src/sys/runtime/node.ts";
 
 // linux/sched.h
 const CLONE_NEWNS = 0x00020000;

@@ -432,6 +432,7 @@ export function suites(piece: number): readonly Suite[] {
       bound: 40,
       why: "the executable and the image for arm64: what they are made of, and what the executable does on Debian's kernel for arm64",
     },
+    ...withBun(all),
     {
       ...plugin,
       name: "fuzz",
@@ -451,6 +452,70 @@ export function suites(piece: number): readonly Suite[] {
       projects: ["harness"],
       bound: 15,
       why: "the virtual machines themselves",
+    },
+  ];
+}
+
+/** The same tests with the second runtime's executable (docs/decisions/second-runtime.md). */
+function withBun(tiers: readonly Tier[]): Suite[] {
+  const bun = { part: "plugin", tiers, env: { RUNTIME: "bun" } } as const;
+  return [
+    {
+      ...bun,
+      name: "binary-bun",
+      place: "here",
+      projects: ["binary"],
+      bound: 20,
+      why: "the second runtime's executable, and what needs namespaces only",
+    },
+    {
+      ...bun,
+      name: "native-bun",
+      secondTry: true,
+      place: "here",
+      projects: ["native"],
+      args: NATIVE,
+      bound: 20,
+      why: "the kernel suite on this kernel with the second runtime's executable",
+    },
+    {
+      ...bun,
+      name: "vlan-bun",
+      secondTry: true,
+      place: "6.12",
+      projects: ["kernel"],
+      args: VLAN,
+      bound: 30,
+      why: "what needs real VLAN ids, with the second runtime's executable; native-bun has the rest of the kernel suite",
+    },
+    {
+      ...bun,
+      name: "chaos-bun",
+      place: "6.12",
+      projects: ["chaos"],
+      args: ["test/chaos/guest/chaos.test.ts"],
+      env: { ...bun.env, CHAOS_ROUNDS: "2000" },
+      bound: 60,
+      why: "2,000 rounds of chaos with the second runtime's executable",
+    },
+    {
+      ...bun,
+      name: "smp-bun",
+      secondTry: true,
+      place: "6.12",
+      projects: ["smp"],
+      cpus: 2,
+      bound: 20,
+      why: "thirty calls at once with the second runtime's executable",
+    },
+    {
+      ...bun,
+      name: "arm64-bun",
+      place: "here",
+      projects: ["arm64"],
+      args: ["executable", "kernel"].map((name) => `test/arm64/${name}.test.ts`),
+      bound: 40,
+      why: "the second runtime's executable for arm64: what it is made of, and what it does on Debian's kernel for arm64",
     },
   ];
 }

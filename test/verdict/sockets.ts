@@ -1,7 +1,8 @@
 // Sockets in many namespaces from one process, without blocking: Node opens its own where it runs, and a process in each
 // namespace would take the emulated machine minutes.
 import { closeSync, openSync } from "node:fs";
-import { koffi, type NativeFunction } from "../../src/sys/koffi.ts";
+import { koffi } from "../../src/sys/runtime/node.ts";
+import type { NativeFunction } from "../../src/sys/runtime/runtime.ts";
 import { ipBytes, familyOf } from "../../src/values/ip.ts";
 
 const prototypes = {

@@ -18,7 +18,7 @@ const MODE = 0o755;
 const CHUNK = 1024 * 1024;
 
 /** The plugin writes its native library beside itself (src/sys/asset.ts). */
-const LIBRARY = /^\.branchline-[0-9a-f]+-koffi\.node$/;
+const LIBRARY = /^\.branchline-[0-9a-f]+-\w+\.node$/;
 
 /** It was written and reads back as something else. */
 export class InstallError extends Error {

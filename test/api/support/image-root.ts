@@ -1,7 +1,7 @@
 import { copyFileSync, linkSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { distDirectory } from "../../ground/macvlan/iproute.ts";
+import { distDirectory } from "../../ground/executable.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const FILES = path.join(ROOT, "deploy/image/files.mjs");

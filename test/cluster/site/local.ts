@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { exec } from "../../ground/netns.ts";
-import { distDirectory } from "../../ground/macvlan/iproute.ts";
+import { distDirectory } from "../../ground/executable.ts";
 import { run, type Outcome } from "../../ground/run.ts";
 import { callEc2, control, SimulatedEc2 } from "../../ground/simulated-ec2.ts";
 import { RunningNode } from "../node/running-node.ts";

@@ -3,9 +3,6 @@
 /** Set by the project `native`: this kernel has no VLAN devices, and macvlans stand for them (messages.ts). */
 export const isMacvlan = process.env["VLAN_STAND_IN"] === "macvlan";
 
-/** Where the executable is that goes with this kernel, as `branchline`. */
-export const distDirectory = isMacvlan ? "dist/macvlan" : "dist";
-
 /** A line of `ip -batch`, or what would follow `ip`. */
 export function ipLine(line: string): string {
   return isMacvlan ? line.replace(/\btype vlan id (\d+)/, "group $1 type macvlan") : line;

@@ -1,5 +1,5 @@
 // ptrace(2) and waitpid(2), for a process that does nothing but trace. linux/ptrace.h
-import { koffi } from "../../../src/sys/koffi.ts";
+import { koffi } from "../../../src/sys/runtime/node.ts";
 
 const PTRACE_SYSCALL = 24;
 const PTRACE_SEIZE = 0x4206;

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { debianPlugins } from "../../ground/index.ts";
-import { distDirectory } from "../../ground/macvlan/iproute.ts";
+import { distDirectory } from "../../ground/executable.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 

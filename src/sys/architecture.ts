@@ -1,6 +1,3 @@
-/** What runs this: the JavaScript runtime inside the executable. Its name occurs nowhere else. */
-export const runtime = { name: "Node.js", version: process.versions.node };
-
 /** The processor's architecture by Kubernetes' and Go's name, such as amd64. */
 export function architecture(): string {
   return process.arch === "x64" ? "amd64" : process.arch;
