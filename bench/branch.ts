@@ -7,8 +7,10 @@ import { listNamespaces } from "../src/simulator/data-plane/execute.ts";
 import { deleteNamespaces } from "../src/simulator/data-plane/vpc-plane.ts";
 import { STATE_DIRECTORY } from "../src/state/store.ts";
 import { cniCommand } from "./cni.ts";
+import { goMacvlan } from "./go-macvlan.ts";
 import { type BenchPod, addressOf, configFor, createNode, createPod, deletePod } from "./guest/sandbox.ts";
-import { type Measured, type Point, measure, run } from "./measure.ts";
+import { type Command, type Measured, type Point, measure, run } from "./measure.ts";
+import { type Built, builtIn } from "./runtimes.ts";
 
 const VLAN = 7;
 
@@ -22,20 +24,30 @@ async function main(dist: string, rounds: number): Promise<Measured[]> {
     if (pod === undefined) throw new Error("no pod");
     return pod;
   };
-  const add = (datapath: "direct" | "routed"): Point => ({
-    name: `branchline ${datapath} ADD`,
+  const add = (name: string, command: (pod: BenchPod) => Command): Point => ({
+    name,
     before: () => {
       pod = createPod("a", VLAN);
     },
-    command: () => cniCommand(`${dist}/macvlan/branchline`, "ADD", configFor(living(), datapath), living()),
+    command: () => command(living()),
     after: () => {
-      // DEL looks for a VLAN device; what ADD made on the node for this pod goes by hand.
+      // What ADD made on the node for this pod goes by hand: a DEL would take as long again.
       forget(living());
       deletePod(living());
     },
   });
+  const ours = ({ by, directory }: Built): Point[] =>
+    (["direct", "routed"] as const).map((datapath) =>
+      add(`branchline ${datapath} ADD${by}`, (one) =>
+        cniCommand(`${directory}/macvlan/branchline`, "ADD", configFor(one, datapath), one),
+      ),
+    );
   return measure(
-    [{ name: "floor", command: () => ({ argv: [`${dist}/floor`] }) }, add("direct"), add("routed")],
+    [
+      { name: "floor", command: () => ({ argv: [`${dist}/floor`] }) },
+      ...builtIn(dist).flatMap(ours),
+      add("macvlan + static ADD (Go)", (one) => goMacvlan("ADD", one)),
+    ],
     rounds,
     3,
   );

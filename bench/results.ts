@@ -5,6 +5,7 @@ import type { TrafficPoint } from "./guest/traffic.ts";
 import type { Measured } from "./measure.ts";
 import type { Started } from "./startup.ts";
 import type { Figures } from "./stats.ts";
+import type { Together } from "./together.ts";
 
 /** Where and when a part was measured, and in how many rounds. */
 export interface Setting {
@@ -189,6 +190,7 @@ export interface Results {
   readonly native: Setting & {
     readonly startup: readonly Started[];
     readonly branch: readonly Measured[];
+    readonly together: readonly Together[];
     readonly netlink: { readonly oursUs: Figures; readonly ipBatchUs: Figures };
   };
   readonly simulator: Setting & Simulated;

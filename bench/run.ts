@@ -31,10 +31,11 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 
 function native(): Omit<Results["native"], keyof Setting> {
-  process.stdout.write("native: start-up, an ADD, netlink\n");
+  process.stdout.write("native: start-up, an ADD, thirty at once, netlink\n");
   return {
     startup: inNamespace(NETNS, () => script("startup.ts", dist, String(rounds), `/run/netns/${NETNS}`)),
     branch: inNamespace(NETNS, () => script("branch.ts", dist, String(rounds))),
+    together: inNamespace(NETNS, () => script("together.ts", dist, String(Math.ceil(rounds / 3)))),
     netlink: inNamespace(NETNS, () => script("netlink.ts", String(rounds))),
   };
 }

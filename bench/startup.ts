@@ -7,6 +7,7 @@ import { STATE_DIRECTORY } from "../src/state/store.ts";
 import { poll, systemClock } from "../src/sys/clock.ts";
 import { cniCommand } from "./cni.ts";
 import { type Measured, type Point, measure, peakMiB, run } from "./measure.ts";
+import { builtIn } from "./runtimes.ts";
 
 const PASS_THROUGH = {
   cniVersion: "1.0.0",
@@ -26,24 +27,32 @@ const PASS_THROUGH = {
 
 export type Started = Measured & { readonly peakMiB: number };
 
-/** Everything is compared with the first: the same runtime, packed the same way, that does nothing. */
+/** Everything is compared with the first: Node, packed the same way, that does nothing. */
 function startup(dist: string, rounds: number, netns: string): Started[] {
   const passThrough = (plugin: string, type: string, missingAnnotation: "ask" | "pass") =>
     cniCommand(plugin, "ADD", { ...PASS_THROUGH, missingAnnotation, type }, { netns });
   const points: Point[] = [
-    { name: "floor", command: () => ({ argv: [`${dist}/floor`] }) },
+    ...builtIn(dist).map(({ by, directory }) => ({
+      name: `floor${by}`,
+      command: () => ({ argv: [`${directory}/floor`] as const }),
+    })),
     { name: "floor with Node's defaults", command: () => ({ argv: [`${dist}/floor-stock`] }) },
     { name: "node -e 0 (not packed)", command: () => ({ argv: [process.execPath, "-e", "0"] }) },
-    { name: "branchline VERSION", command: () => cniCommand(`${dist}/branchline`, "VERSION", {}) },
-    {
-      name: "branchline ADD, pass-through",
-      command: () => passThrough(`${dist}/branchline`, "branchline", "pass"),
-    },
-    // The agent here answers at once: what it takes to ask, and not what it takes to know.
-    {
-      name: "branchline ADD, pass-through, asking an agent",
-      command: () => passThrough(`${dist}/branchline`, "branchline", "ask"),
-    },
+    ...builtIn(dist).flatMap(({ by, directory }): Point[] => {
+      const plugin = `${directory}/branchline`;
+      return [
+        { name: `branchline VERSION${by}`, command: () => cniCommand(plugin, "VERSION", {}) },
+        {
+          name: `branchline ADD, pass-through${by}`,
+          command: () => passThrough(plugin, "branchline", "pass"),
+        },
+        // The agent here answers at once: what it takes to ask, and not what it takes to know.
+        {
+          name: `branchline ADD, pass-through, asking an agent${by}`,
+          command: () => passThrough(plugin, "branchline", "ask"),
+        },
+      ];
+    }),
     // It opens the namespace that it is told.
     {
       name: "tuning ADD, pass-through (Go)",

@@ -16,6 +16,15 @@ export function tablesOf(results: Results): string {
     ),
     "### ADD with a branch, native, macvlan in place of the VLAN device",
     table(PROCESS, processRows(native.branch)),
+    "### 30 at once, native, macvlan",
+    table(
+      ["", "wall ms: median", "min", "p90", "× Go's", "slowest ms", "memory MiB"],
+      native.together.map(({ name, wallMs, wallRatio, slowestMs, memoryMiB }) => [
+        name,
+        ...spread(wallMs),
+        ...[wallRatio, slowestMs.median, memoryMiB.median].map(String),
+      ]),
+    ),
     "### ADD and DEL without process start, native, macvlan",
     table(
       ["", "µs: median", "min", "p90"],

@@ -42,6 +42,11 @@ export function addressOf({ vlanId }: Pick<BenchPod, "vlanId">): string {
   return `10.0.1.${vlanId}`;
 }
 
+/** What a plugin with an IPAM of its own gives it on the trunk. */
+export function addressInVpc({ vlanId }: Pick<BenchPod, "vlanId">): string {
+  return `10.0.2.${vlanId}/24`;
+}
+
 export function createPod(name: string, vlanId: number): BenchPod {
   const address = addressOf({ vlanId });
   const netns = `bench-${name}`;
