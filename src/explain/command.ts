@@ -8,6 +8,7 @@ import { regionOfEnv } from "../ec2/region.ts";
 import { primaryOf } from "../ec2/types.ts";
 import { UsageError } from "../sys/command-line.ts";
 import { quote } from "../text/json.ts";
+import { withAlternatives } from "./alternatives/look.ts";
 import { assemble, noPathsOf } from "./assemble.ts";
 import type { PodFacts } from "./facts.ts";
 import { lookAtPod, lookForPod } from "./look.ts";
@@ -69,7 +70,8 @@ async function explained(
   const { targets, notes } = isFollowed
     ? await lookForTargets(api, facts, questions)
     : { targets: [], notes: [] };
-  const paths = await lookAtPaths(api, ec2, facts, { node: facts.node, ...own }, targets);
+  const followed = await lookAtPaths(api, ec2, facts, { node: facts.node, ...own }, targets);
+  const paths = await withAlternatives(ec2, situation, followed);
   return assemble({
     situation: { ...situation, ec2: { ...situation.ec2, groups: await withOthers(ec2, situation, paths) } },
     problems,
@@ -162,7 +164,8 @@ function groupsOfPath(path: Path): readonly string[] {
     ...(way.kind === "vpc" ? [way.from, way.to] : []),
     ...[from, to].flatMap((place) => (place.kind === "node-local" ? [] : [place.end])),
   ];
-  return ends.flatMap(({ interface: eni }) => (eni.known ? (eni.value?.groups ?? []) : []));
+  const offered = (path.alternatives ?? []).flatMap(({ groups }) => groups);
+  return [...ends.flatMap(({ interface: eni }) => (eni.known ? (eni.value?.groups ?? []) : [])), ...offered];
 }
 
 /** What the AWS CLI would not take from the same environment. */

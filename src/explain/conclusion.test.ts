@@ -12,6 +12,7 @@ const path = (title: string, answer: ReportedPath["answer"], why = ""): Reported
   way: [],
   hops: [],
   commands: [],
+  alternatives: [],
   notes: [],
 });
 const PROBLEM = { code: "subnet-full", line: "the subnet is full", todo: "" } as const;

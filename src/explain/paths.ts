@@ -2,6 +2,7 @@ import type { Api } from "../facts/api.ts";
 import type { Ec2 } from "../facts/ec2.ts";
 import { type Fact, type Gap, gapsOf, skipped } from "../facts/fact.ts";
 import type { PodFacts } from "./facts.ts";
+import type { Filters } from "../verdict/facts.ts";
 import { cidrsIn, crossesSubnets, lookAtFilters, lookAtRouteTables } from "./filters.ts";
 import { type Judged, judgeAll } from "./judged.ts";
 import { lookAtNetwork, type Network, type Own } from "./network.ts";
@@ -16,6 +17,8 @@ export interface Paths {
   /** In the order of the targets. */
   readonly paths: readonly Path[];
   readonly gaps: readonly Gap[];
+  /** By what they were judged; absent when none was. */
+  readonly filters?: Filters;
 }
 
 export async function lookAtPaths(
@@ -48,6 +51,7 @@ export async function lookAtPaths(
     paths: targets.flatMap((target): readonly Path[] =>
       target.kind === "settled" ? [target] : [judged.get(target) ?? []].flat(),
     ),
+    filters,
     gaps: gapsOf([...nodes.values(), branches, byAddress, instances, ...looked]),
   };
 }

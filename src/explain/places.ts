@@ -4,7 +4,7 @@ import { envOf } from "../facts/plugin-settings.ts";
 import { canonicalIp, contains, familyOf, networkOf, parsePrefix } from "../values/ip.ts";
 import type { End, Interface, Known } from "../verdict/facts.ts";
 import type { AddressPlace, NodePlace, Place, PodPlace } from "../verdict/places.ts";
-import { type Connection, connectionOf } from "../facts/connection.ts";
+import { type ConnectedPod, type Connection, connectionOf } from "../facts/connection.ts";
 import { enforcementIn } from "../facts/enforcement.ts";
 import type { PodFacts } from "./facts.ts";
 import type { Network } from "./network.ts";
@@ -53,7 +53,7 @@ function only(place: Place): Places {
   return { places: [place], doubt: "" };
 }
 
-export function connectionIn(pod: ExplainedPod, { facts }: Pick<Around, "facts">): Connection {
+export function connectionIn(pod: ConnectedPod, { facts }: Pick<Around, "facts">): Connection {
   const { settings, daemonSets, networkPolicies } = facts;
   const enforcement = mapFact(daemonSets, (all) => enforcementIn(all, valueOr(settings, undefined)));
   return connectionOf(pod, settings, enforcement, networkPolicies);

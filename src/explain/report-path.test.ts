@@ -75,6 +75,31 @@ it("commands have the flags that the AWS CLI needs besides", () => {
   expect(bare[0]?.commands[0]).toMatch(/'$/);
 });
 
+it("what gives the pod a group of its own says which, and who makes it anew", () => {
+  const offer = (kind: "label" | "policy", isByHand: boolean) => {
+    const policy = { namespace: "shop", name: "clients" };
+    const made = { policy, labels: { a: "1", b: "2" }, groups: ["sg-client"], commands: ["x"] };
+    const [path] = reportPaths(
+      [{ ...judged(machine("sg-other")), alternatives: [{ kind, isByHand, ...made }] }],
+      NAMES,
+    );
+    return path?.alternatives;
+  };
+  expect(offer("label", false)).toEqual([
+    {
+      kind: "label",
+      line: "with the label a=1 and b=2 it would reach: SecurityGroupPolicy shop/clients then gives it sg-client (client) instead of its node's groups",
+      policy: "shop/clients",
+      labels: { a: "1", b: "2" },
+      groups: [{ id: "sg-client", name: "client", exists: true }],
+      commands: ["x"],
+    },
+  ]);
+  expect(offer("policy", true)?.[0]?.line).toBe(
+    "with a SecurityGroupPolicy it would reach: one that gives pods with a=1 and b=2 sg-client (client) instead of their node's groups; create the pod again, as no controller does",
+  );
+});
+
 it("a path over the node says so, and has no hops", () => {
   const [path] = reportPaths([judged({ ...node("n1"), kind: "node" })], NAMES);
   expect(path).toMatchObject({ answer: expect.any(String), to: { name: "node n1" } });

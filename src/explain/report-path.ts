@@ -6,7 +6,9 @@ import { wordsOfHop } from "./hop-words.ts";
 import type { Judged } from "./judged.ts";
 import type { Settled } from "./party.ts";
 import type { Path } from "./paths.ts";
-import type { ReportedEnd, ReportedGroup, ReportedHop, ReportedPath } from "./report.ts";
+import type { Alternative } from "./alternatives/alternative.ts";
+import { listed } from "./problems/words.ts";
+import type { ReportedAlternative, ReportedEnd, ReportedGroup, ReportedHop, ReportedPath } from "./report.ts";
 
 /** Paths as a report has them. Pure. */
 
@@ -53,11 +55,12 @@ function reportSettled({ asked, title, protocol, port, answer, why, notes }: Set
     way: [],
     hops: [],
     commands: [],
+    alternatives: [],
     notes,
   };
 }
 
-function reportJudged({ wanted, path, verdict }: Judged, names: Names): ReportedPath {
+function reportJudged({ wanted, path, verdict, alternatives = [] }: Judged, names: Names): ReportedPath {
   const { way, hops } = verdict;
   const isVpc = way.kind === "vpc";
   return {
@@ -72,8 +75,25 @@ function reportJudged({ wanted, path, verdict }: Judged, names: Names): Reported
     way: wordsOfWay(way),
     hops: hops.map((hop) => reportHop(hop, names)),
     commands: verdict.remedies.map((command) => (names.flags === "" ? command : `${command} ${names.flags}`)),
+    alternatives: alternatives.map((one) => reportAlternative(one, names)),
     notes: wanted.notes,
   };
+}
+
+function reportAlternative(
+  { kind, policy, labels, groups, commands, isByHand }: Alternative,
+  { group }: Names,
+): ReportedAlternative {
+  const name = `${policy.namespace}/${policy.name}`;
+  const its = groups.map(group);
+  const has = listed(its.map(wordsOfGroup));
+  const pairs = listed(Object.entries(labels).map(([key, value]) => `${key}=${value}`));
+  const anew = isByHand ? "; create the pod again, as no controller does" : "";
+  const line =
+    kind === "label"
+      ? `with the label ${pairs} it would reach: SecurityGroupPolicy ${name} then gives it ${has} instead of its node's groups${anew}`
+      : `with a SecurityGroupPolicy it would reach: one that gives pods with ${pairs} ${has} instead of their node's groups${anew}`;
+  return { kind, line, policy: name, labels, groups: its, commands };
 }
 
 function wordsOfWay(way: Way): readonly string[] {

@@ -129,7 +129,24 @@ export interface ReportedPath {
   readonly hops: readonly ReportedHop[];
   /** Commands of the AWS CLI that, all together, would let it pass as far as groups go. */
   readonly commands: readonly string[];
+  /** What would let it pass without a rule, to be tried before the commands. */
+  readonly alternatives: readonly ReportedAlternative[];
   readonly notes: readonly string[];
+}
+
+/** It was judged with these groups, and reaches then. */
+export interface ReportedAlternative {
+  /** `label`: a policy that there is would select the pod. `policy`: one that is to be made. */
+  readonly kind: "label" | "policy";
+  readonly line: string;
+  /** NAMESPACE/NAME. */
+  readonly policy: string;
+  /** Those that the pod lacks, or those of the new policy's selector. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** All that the pod has then. */
+  readonly groups: readonly ReportedGroup[];
+  /** Of kubectl, in their order; some have several lines. */
+  readonly commands: readonly string[];
 }
 
 export interface ReportedEnd {

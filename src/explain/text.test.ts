@@ -58,6 +58,7 @@ const path = (answer: ReportedPath["answer"], ...hops: readonly ReportedHop[]): 
   way: [],
   hops,
   commands: [],
+  alternatives: [],
   notes: [],
 });
 
@@ -116,6 +117,43 @@ it("says of answers once that groups know the connection, and only where they co
     "  route           ok  route passes",
     "  answer acl out  no  acl refused",
   ]);
+});
+
+it("offers a group of its own before the node's rule, as it is to be typed, and says for whom that rule is", () => {
+  const from = {
+    name: "shop/web-0",
+    address: "10.0.0.7",
+    interface: "eni-node",
+    groups: [{ id: "sg-node" }],
+  };
+  const one: ReportedPath = { ...path("does not reach"), from, commands: ["aws ec2 x"] };
+  const alternative = {
+    kind: "policy",
+    line: "with a SecurityGroupPolicy it would reach",
+    policy: "shop/web",
+    labels: {},
+    groups: [],
+    commands: ["kubectl apply -f - <<EOF\na: b\nEOF", "kubectl rollout restart x"],
+  } as const;
+  const pod = { ...REPORT.pod, network: "node-interfaces" } as const;
+  expect(lines({ pod, paths: [{ ...one, alternatives: [alternative] }] }).slice(-9, -2)).toEqual([
+    "  with a SecurityGroupPolicy it would reach:",
+    "kubectl apply -f - <<EOF",
+    "a: b",
+    "EOF",
+    "kubectl rollout restart x",
+    "  Or these rules would let it pass, and all that the node and its other pods send with these groups:",
+    "    aws ec2 x",
+  ]);
+  const head = (more: Partial<Report>, its: Partial<ReportedPath> = {}) =>
+    lines({ paths: [{ ...one, ...its }], ...more }).find((line) => line.startsWith("  These rules"));
+  const alone = "  These rules would let it pass:";
+  expect(head({ pod })).not.toBe(alone);
+  // A direct pod calls Services by its node's interface.
+  const branch = { eni: "eni-b", mac: "", vlan: 1, addresses: [], datapaths: [], because: "" };
+  expect(head({ branch })).not.toBe(alone);
+  expect(head({ branch: { ...branch, eni: "eni-node" } })).toBe(alone);
+  expect(head({ pod }, { asked: "from-pod" })).toBe(alone);
 });
 
 it("says what was not looked at, with the permission that is missing", () =>

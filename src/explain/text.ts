@@ -4,6 +4,7 @@ import { wordsOfGroup } from "./report-path.ts";
 import type {
   NetworkKind,
   Report,
+  ReportedAlternative,
   ReportedEnd,
   ReportedGap,
   ReportedGroup,
@@ -23,7 +24,7 @@ export function linesOf(report: Report, style: Style): readonly string[] {
     section("Policies", policyLines(report), style),
     section("Groups", groupLines(report), style),
     section("Problems", problemLines(report, style), style),
-    ...report.paths.map((path) => pathLines(path, style)),
+    ...report.paths.map((path) => pathLines(path, report, style)),
     section("Events", eventLines(report), style),
     section("Notes", report.notes.map(indented), style),
     section(
@@ -137,8 +138,8 @@ function eventLines({ events }: Report): readonly string[] {
   );
 }
 
-function pathLines(path: ReportedPath, style: Style): readonly string[] {
-  const { title, from, to, way, commands, notes } = path;
+function pathLines(path: ReportedPath, report: Report, style: Style): readonly string[] {
+  const { title, from, to, way, commands, alternatives, notes } = path;
   const fields: (readonly [string, string])[] = [
     ...(from === undefined ? [] : [["from", wordsOfEnd(from)] as const]),
     ...(to === undefined ? [] : [["to", `${wordsOfEnd(to)}, ${path.protocol} ${path.port}`] as const]),
@@ -150,9 +151,30 @@ function pathLines(path: ReportedPath, style: Style): readonly string[] {
     style.bold(`Path: ${title}`),
     ...fieldLines(fields, INDENT),
     indented(paintAnswer(path.answer, path.line, style)),
-    ...(commands.length === 0 ? [] : [indented("These rules would let it pass:")]),
+    ...alternatives.flatMap(alternativeLines),
+    ...(commands.length === 0 ? [] : [indented(headOfRules(path, report))]),
     ...commands.map((command) => indented(indented(command))),
   ];
+}
+
+/** Commands begin with the line, so that a here-document ends where it should when it is copied. */
+function alternativeLines({ line, commands }: ReportedAlternative): readonly string[] {
+  const end = commands.length === 0 ? "" : ":";
+  return [indented(`${line}${end}`), ...commands.flatMap((command) => command.split("\n"))];
+}
+
+/** A rule for the groups of the node is not for this pod alone. */
+function headOfRules({ asked, from, alternatives }: ReportedPath, { pod, branch }: Report): string {
+  const rules = alternatives.length > 0 ? "Or these rules" : "These rules";
+  const isSent = asked === "dns" || asked === "to" || asked === "to-pod";
+  const isOfNode =
+    isSent &&
+    from?.interface !== undefined &&
+    from.interface !== branch?.eni &&
+    (pod.network === "node-interfaces" || pod.network === "branch");
+  return isOfNode
+    ? `${rules} would let it pass, and all that the node and its other pods send with these groups:`
+    : `${rules} would let it pass:`;
 }
 
 /** That groups know the connection is said of answers once, and of those that come. */

@@ -29,6 +29,18 @@ export function passGroups(
   return doubt === undefined ? { passes: "no" } : { passes: "unknown", why: doubt };
 }
 
+/** Groups that rules of these name as a source for such a connection, in the order of the rules. */
+export function admittedGroups(
+  rules: readonly GroupRule[],
+  flow: Flow,
+  groups: readonly string[],
+): readonly string[] {
+  const admitted = rules
+    .filter((rule) => !rule.isEgress && groups.includes(rule.group) && takesService(rule, flow))
+    .flatMap(({ peer }) => (peer.kind === "group" ? [peer.id] : []));
+  return [...new Set(admitted)];
+}
+
 const NAMES: Readonly<Record<string, string>> = { "1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6" };
 
 /** EC2 gives some protocols a name, and takes their numbers as well. */

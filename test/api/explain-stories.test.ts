@@ -6,6 +6,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Report } from "../../src/explain/report.ts";
 import { ApiClient, type KubernetesObject } from "../ground/kubernetes/client.ts";
+import { kubectl } from "../ground/kubernetes/tools.ts";
 import { eventually, sleep } from "../ground/run.ts";
 import { askForBranch } from "./support/ask.ts";
 import { RunningAgent } from "./support/running-agent.ts";
@@ -211,6 +212,27 @@ it("a database does not let a pod in, and the command that is printed mends it",
   await obeyAll(before);
   const after = await told.tell("branchline explain pod web-0 -n shop --to-pod db-0:5432 | tail -1");
   await expectStory("A database does not answer", [before, 1], [after, 0]);
+});
+
+it("a pod without a policy is not let in, and the policy that is printed mends it", async () => {
+  const billing = { node: "node-1", namespace: "shop", labels: { app: "billing" } };
+  await told.createPod("billing-0", billing);
+  const address = await told.takeAddress(instance);
+  await told.runs("billing-0", address);
+  const question = "branchline explain pod billing-0 -n shop --to-pod db-0:5432";
+  const before = await told.tell(question);
+  // With what it offers, which it does only now.
+  await expectShape(question);
+  const [, manifest = ""] = /^kubectl apply -f - <<EOF\n(.*)^EOF$/ms.exec(before.stdout) ?? [];
+  const kubeconfig = told.cluster.server.adminKubeconfig;
+  const applied = await kubectl(["apply", "-f", "-"], { kubeconfig, input: manifest });
+  expect([applied.status, applied.stderr]).toEqual([0, ""]);
+  await isSelected("shop", { app: "billing" });
+  // What the restart comes to: there is no StatefulSet, nor who would make its pods.
+  await told.cluster.deletePod("billing-0", "shop");
+  await told.createRunning("billing-0", billing);
+  const after = await told.tell(`${question} | tail -1`);
+  await expectStory("A database admits one group", [before, 1], [after, 0]);
 });
 
 it("a probe of a strict pod is not let in, and the command that is printed mends it", async () => {
