@@ -4,14 +4,14 @@
  *     node test/cluster/up.ts [--nodes 1]
  *
  * Needs root, and what `make cluster` builds and installs. It is in a network and mounts of its own; the only things outside
- * are a port on loopback that leads to the API server, and a directory with the kubeconfig, which both go with it.
+ * are two ports on loopback that lead to the API server and to EC2, and a directory with the kubeconfig and the variables of a
+ * shell, which all go with it.
  */
-import { once } from "node:events";
-import { connect, createServer } from "node:net";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { keptDirectory } from "../ground/kubernetes/scratch.ts";
 import { runApart } from "./apart.ts";
+import { openDoor, portOf } from "./door.ts";
 
 const { values } = parseArgs({ options: { nodes: { type: "string", default: "1" } } });
 if (!/^[1-9]$/.test(values.nodes)) {
@@ -20,21 +20,16 @@ if (!/^[1-9]$/.test(values.nodes)) {
 }
 
 const directory = keptDirectory("cluster", 0);
-const door = path.join(directory.path, "api.sock");
-// A unix socket leads from one network to the other.
-const relay = createServer((client) => {
-  const server = connect(door);
-  client.pipe(server).pipe(client);
-  for (const socket of [client, server]) socket.on("error", () => socket.destroy());
-}).listen(0, "127.0.0.1");
-await once(relay, "listening");
-const { port } = relay.address() as { readonly port: number };
+const leadTo = (name: string) =>
+  openDoor({ port: 0, host: "127.0.0.1" }, { path: path.join(directory.path, `${name}.sock`) });
+const [api, ec2] = [await leadTo("api"), await leadTo("ec2")];
 
 const status = await runApart(path.join(import.meta.dirname, "inside.ts"), [
   directory.path,
-  String(port),
   values.nodes,
+  String(portOf(api)),
+  String(portOf(ec2)),
 ]);
-relay.close();
+for (const door of [api, ec2]) door.close();
 await directory.remove();
 process.exit(status);

@@ -209,7 +209,7 @@ export function suites(piece: number): readonly Suite[] {
       args: ["kills"],
       env: { KILLS: "100", WARM: "4" },
       bound: 30,
-      why: "the same 100 times, with warm and recycled branches",
+      why: "the controller that leads killed 100 times under churn, with warm and recycled branches",
     },
     {
       part: "agent",
@@ -274,7 +274,7 @@ export function suites(piece: number): readonly Suite[] {
       args: WORLDS,
       env: { WORLDS: "1000" },
       bound: 40,
-      why: "the same of 1,000",
+      why: "what src/verdict says of 1,000 random worlds, against real packets",
     },
     {
       part: "command line",
@@ -302,9 +302,9 @@ export function suites(piece: number): readonly Suite[] {
       tiers: all,
       place: "here",
       projects: ["cluster"],
-      args: ["nodes", "strict"].map((name) => `test/cluster/${name}.test.ts`),
+      args: ["nodes", "strict", "up"].map((name) => `test/cluster/${name}.test.ts`),
       bound: 25,
-      why: "nodes rebooted and deleted, evictions, a rolling restart of twenty pods, strict mode's probes",
+      why: "nodes rebooted and deleted, evictions, a rolling restart of twenty pods, strict mode's probes, make cluster by what it prints",
     },
     {
       part: "cluster",
@@ -421,7 +421,7 @@ export function suites(piece: number): readonly Suite[] {
       projects: ["runtime"],
       env: { CONTAINERD: "2" },
       bound: 55,
-      why: "the same pods by containerd 2, which asks STATUS and loads no list during an ADD",
+      why: "the pods of runtime-6.12 by containerd 2, which asks STATUS and loads no list during an ADD",
     },
     {
       ...plugin,
