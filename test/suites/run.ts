@@ -187,7 +187,7 @@ async function main(): Promise<number> {
     })),
   });
   if (values.report !== undefined && chosen.length === ofTier.length && !interrupt.signal.aborted)
-    writeTierReport(values.report, repository, tier, summary.lines);
+    writeTierReport(values.report, repository, { tier, lines: summary.lines, manifest });
   process.stdout.write(`\n${summary.lines.join("\n")}\n`);
   return interrupt.status ?? (summary.ok ? 0 : 1);
 }
