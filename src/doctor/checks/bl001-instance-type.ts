@@ -6,7 +6,7 @@ export const instanceType = defineCheck({
   code: "BL001",
   title: "Instance types of the nodes have trunks",
   why: "A node whose instance type has no trunk gives no pod a branch. Pods that ask for one are never scheduled there.",
-  todo: "Use instance types with trunks (not t2, t3, t3a, t4g). If EC2 gives a type more than is known here, say so in the ConfigMap kube-system/branchline-instance-types.",
+  todo: "Use instance types with trunks (not t2, t3, t3a, t4g). A type that is not known here, or that EC2 has changed, may be told: in the ConfigMap kube-system/branchline-instance-types, by its interfaces and branches (docs/controller.md).",
   place: "cluster",
   needs: ["nodes"],
   uses: ["typeOverrides"],

@@ -4,9 +4,9 @@ import { isNodeOfOurs } from "../nodes.ts";
 
 export const trunkSlot = defineCheck({
   code: "BL002",
-  title: "A slot is left for the trunk",
-  why: "A trunk takes one of the interfaces that an instance may have. With ENABLE_POD_ENI off, aws-node keeps none for it, and a node that runs many pods fills them all.",
-  todo: "Set MAX_ENI of aws-node to one less than the instance type has (for several types: than the smallest has), and replace the nodes that are full.",
+  title: "An interface of each instance is left for the trunk",
+  why: "The trunk is one of the network interfaces that an instance may have, and aws-node attaches more of them as pods come. Unless it is told to leave one out, a node that runs many pods has none left, and gets no trunk and no branches.",
+  todo: "Set MAX_ENI of aws-node to one less than the instance type has interfaces (with several types: than the smallest has), such as kubectl set env daemonset/aws-node -n kube-system -c aws-node MAX_ENI=3. With EKS's add-on set it in the add-on's configuration. Then replace the nodes that are full.",
   place: "cluster",
   needs: ["nodes", "daemonSets"],
   uses: ["typeOverrides", "interfaces"],

@@ -4,8 +4,8 @@ import { FEATURE, asksForTrunk, isAgent, isNodeOfOurs } from "../nodes.ts";
 export const feature = defineCheck({
   code: "BL003",
   title: "Nodes with an agent ask for a trunk",
-  why: "The controller gives a trunk only to nodes whose CNINode has the feature SecurityGroupsForPods. The agent adds it once its list stands; without a CNINode it cannot.",
-  todo: "No CNINode: see whether the controller runs (EKS's makes them by itself). No feature: the agent's log on that node says what it waits for, and its ServiceAccount needs the right to patch cninodes.",
+  why: "A node asks for a trunk by the feature SecurityGroupsForPods in the CNINode of its name. The agent adds it when the plugin is in place on the node; without a CNINode it has nowhere to add it.",
+  todo: "No CNINode: see whether the controller runs, which makes them (EKS's does so by itself). No feature: the agent's log says what it waits for, or that its ServiceAccount may not patch cninodes.",
   place: "cluster",
   needs: ["nodes", "pods", "cniNodes"],
   judge({ nodes, pods, cniNodes }) {

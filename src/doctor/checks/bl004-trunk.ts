@@ -6,8 +6,8 @@ import { asksForTrunk, isNodeOfOurs } from "../nodes.ts";
 export const trunk = defineCheck({
   code: "BL004",
   title: "Nodes that ask for a trunk have one",
-  why: "Without a trunk a node has no branches: pods that ask for one are not scheduled there, or wait until their ADD gives up.",
-  todo: "Act by the reason at the node. None given: look at the controller's log, or on EKS whether the cluster's role has AmazonEKSVPCResourceController.",
+  why: "Branches are made on a node's trunk. Pods that ask for a branch are not scheduled to a node without one, or wait there for nothing.",
+  todo: "The lines above say why for each node, if the controller has said so. If they do not: the controller's log, or on EKS whether the cluster's IAM role has the policy AmazonEKSVPCResourceController.",
   place: "cluster",
   needs: ["nodes", "cniNodes"],
   uses: ["interfaces", "typeOverrides"],

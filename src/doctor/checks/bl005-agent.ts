@@ -4,8 +4,8 @@ import { isAgent, isAlive, isNodeOfOurs } from "../nodes.ts";
 export const agent = defineCheck({
   code: "BL005",
   title: "Every node has an agent that is ready",
-  why: "Once our list stands on a node, no pod starts there without its agent. On a node that never had one, pods run with the node's groups.",
-  todo: "kubectl describe the agent's pod, or on the node curl 127.0.0.1:61680/readyz, which names the condition that is missing. No pod: look at the DaemonSet's nodeSelector and tolerations.",
+  why: "The agent tells the plugin which pods have a branch. Where it has been, no pod starts while it is away. On a node that never had one nothing calls the plugin: pods run with the node's groups, whatever the policies say.",
+  todo: "kubectl describe the agent's pod; on the node, curl 127.0.0.1:61680/readyz names what it waits for. If the node has no such pod: see the nodeSelector and the tolerations of the DaemonSet.",
   place: "cluster",
   needs: ["nodes", "pods"],
   judge({ nodes, pods }) {

@@ -10,7 +10,7 @@ table(listRepairs, {
       ],
     },
     result: "ok",
-    found: "no list was repaired more than once in the last hour",
+    found: "on no node was it put back more than once in the last hour",
   },
   "again and again": {
     given: {
@@ -20,7 +20,7 @@ table(listRepairs, {
       ],
     },
     result: "warning",
-    found: "our list was repaired again and again on 1 node",
+    found: "branchline's file had to be put back again and again on 1 node",
     items: ["Node n1: 7 times, the last time: it is not there"],
   },
   "long ago": {
@@ -37,6 +37,6 @@ table(listRepairs, {
       ],
     },
     result: "ok",
-    found: "no list was repaired more than once in the last hour",
+    found: "on no node was it put back more than once in the last hour",
   },
 });

@@ -8,8 +8,8 @@ const OF_EKS = "vpc-resource-mutating-webhook";
 export const webhook = defineCheck({
   code: "BL007",
   title: "The webhook that makes pods ask for a branch can be reached",
-  why: "It gives a selected pod the limit by which it asks for its branch. While it is away such pods are denied or refused, and without guard and agent they run with the node's groups.",
-  todo: "Look at the pods behind its Service, and at the controller's condition AdmissionServes. On EKS the webhook is AWS's: a network policy or a group of the control plane may be in its way.",
+  why: "A pod asks for a branch by a limit of vpc.amazonaws.com/pod-eni, which this webhook adds when a policy selects the pod. While it cannot be reached, selected pods are denied by the guards (BL008) or refused by their node's agent; where there are neither, they run with their node's groups.",
+  todo: "See whether the pods behind its Service are ready, and what the line AdmissionServes of their /readyz says. On EKS the webhook is AWS's: a security group of the control plane, or a network policy, may keep the API server from it.",
   place: "cluster",
   needs: ["webhooks", "policies", "guards", "now"],
   uses: ["endpoints", "mutators"],

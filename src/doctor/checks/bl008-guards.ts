@@ -11,8 +11,8 @@ const GUARDS = [
 
 export const guards = defineCheck({
   code: "BL008",
-  title: "The guards in the API server are there",
-  why: "They deny what would give a pod other groups than its policies: a forged annotation, a selected pod that asks for no branch, the CNINode of another node.",
+  title: "The guards of branchline are in the API server",
+  why: "The guards are ValidatingAdmissionPolicies. They deny what would give a pod other groups than its policies say: a forged annotation, a selected pod that asks for no branch, the CNINode of another node.",
   todo: "Set controller.enabled in the chart, which installs them; or kubectl apply -f each deploy/admission/guard-*.yaml (docs/security.md says what each refuses).",
   place: "cluster",
   needs: ["guards", "policies", "cniNodes"],

@@ -6,8 +6,8 @@ const NAME = "branchline-uninstall";
 export const uninstallGuard = defineCheck({
   code: "BL009",
   title: "No uninstallation is left half-way",
-  why: "branchline uninstall makes a guard that denies every new pod that asks for a branch. It stays until somebody deletes it.",
-  todo: "When the agents are to stay: kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy branchline-uninstall. When they are to go: run branchline uninstall again.",
+  why: "branchline uninstall begins with a ValidatingAdmissionPolicy that denies every new pod that asks for a branch. It stays until somebody deletes it.",
+  todo: "If the agents are to stay: take the label branchline.dev/uninstall from their DaemonSet (kubectl label daemonset -n kube-system branchline-agent branchline.dev/uninstall-), and when they are ready, kubectl delete validatingadmissionpolicybinding,validatingadmissionpolicy branchline-uninstall. If they are to go: run branchline uninstall again.",
   place: "cluster",
   needs: ["guards", "pods", "daemonSets"],
   judge({ guards, pods, daemonSets }) {

@@ -9,9 +9,9 @@ const PORT = 53;
 
 export const dns = defineCheck({
   code: "BL012",
-  title: "Every group set in use reaches CoreDNS",
-  why: "A pod with a branch asks CoreDNS by its own groups: without the rules its first lookup times out, and everything after it.",
-  todo: "Let the pods' groups out to port 53, udp and tcp, and let them in at the groups that CoreDNS has: those of its nodes, or of its own branch.",
+  title: "Pods with a branch reach CoreDNS",
+  why: "What a pod with a branch asks CoreDNS is under the pod's own groups. If their rules, or those of CoreDNS, do not let it pass, each lookup of a name times out.",
+  todo: "Let the pods' groups out to port 53 by udp and tcp, and let them in at the groups of CoreDNS: those of the nodes on which it runs, or of its own branch. branchline explain pod NAME prints the rules as commands.",
   place: "cluster",
   needs: ["pods", "nodes", "interfaces", "rules"],
   uses: ["entry"],

@@ -6,8 +6,8 @@ import { lets } from "../rules.ts";
 export const probes = defineCheck({
   code: "BL013",
   title: "kubelet's probes reach strict pods",
-  why: "In strict mode a probe by TCP, HTTP or gRPC goes through the VPC: the pod's groups have to let the node in, and the node's tcp_early_demux has to be off. Otherwise kubelet restarts the pod again and again.",
-  todo: "Let the node's group in at the probe's port, and set manageEarlyDemux in the plugin's entry (docs/configuration.md). Or probe by a command, which needs neither.",
+  why: "With the datapath routed in strict mode, kubelet's probes by TCP, HTTP or gRPC go through the VPC: the pod's groups have to let its node in, and the node's sysctl tcp_early_demux has to be off. Otherwise the probes fail, and kubelet restarts the pod again and again.",
+  todo: "Let the node's group in at the probe's port, and set manageEarlyDemux in the plugin's entry (in the chart entry.manageEarlyDemux). Or probe by a command, which needs neither.",
   place: "cluster",
   needs: ["pods", "nodes", "entry"],
   uses: ["interfaces", "rules", "daemonSets"],

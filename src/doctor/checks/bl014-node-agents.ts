@@ -10,8 +10,8 @@ const AGENTS: Readonly<Record<string, string>> = {
 
 export const nodeAgents = defineCheck({
   code: "BL014",
-  title: "No strict pod depends on an agent of its node",
-  why: "A pod in strict mode sends everything into the VPC, and an agent of its node is not there: NodeLocal DNS and EKS Pod Identity do not answer it.",
+  title: "No strict pod needs what only its node has",
+  why: "A pod in strict mode sends everything into the VPC. What each node serves for itself is not there: NodeLocal DNS (169.254.20.10) and EKS Pod Identity (169.254.170.23) do not answer it.",
   todo: "For these pods use the cluster's DNS Service (dnsConfig) and IAM roles for service accounts (IRSA). Or let them have the datapath direct, which reaches both.",
   place: "cluster",
   needs: ["pods", "daemonSets", "entry"],

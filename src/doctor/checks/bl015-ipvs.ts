@@ -5,7 +5,7 @@ import { podName } from "../nodes.ts";
 export const ipvs = defineCheck({
   code: "BL015",
   title: "kube-proxy's mode suits the datapath",
-  why: "In IPVS mode kube-proxy sends packets of Services by the node's end of the veth. A direct pod drops them over IPv4, so other pods of its node cannot call it through a Service; over IPv6 they arrive past its groups.",
+  why: "In IPVS mode kube-proxy sends packets of Services over the link between node and pod, and not through the VPC. A direct pod drops them over IPv4, so other pods of its node cannot call it through a Service; over IPv6 they arrive past its groups.",
   todo: "Use kube-proxy's mode iptables or nftables, or the datapath routed. strictARP alone does not help.",
   place: "cluster",
   needs: ["proxyMode", "entry"],

@@ -6,7 +6,7 @@ import { isAlive, podName } from "../nodes.ts";
 export const networkPolicies = defineCheck({
   code: "BL016",
   title: "No NetworkPolicy is lost on a direct pod",
-  why: "NetworkPolicies are enforced on the node's end of the veth, which a direct pod's traffic does not pass. The policy is there, and does nothing.",
+  why: "NetworkPolicies are enforced on the link between node and pod. The traffic of a direct pod goes by its branch and does not pass there: the policy is there, and does nothing.",
   todo: "Set the plugin's datapath to auto, or to routed, and delete the pods: their successors are routed. If security groups are to be enough, set networkPolicies: ignore in the chart.",
   place: "cluster",
   needs: ["pods", "networkPolicies", "entry"],

@@ -3,7 +3,7 @@ import { counted, defineCheck, ok, skipped, warning } from "../check.ts";
 export const nat = defineCheck({
   code: "BL017",
   title: "Branch subnets have a way out of the VPC",
-  why: "A branch has no public address, and the node does not translate what a direct or strict pod sends: beyond the VPC it gets only by a NAT gateway or the like. The node itself may reach the internet all the same.",
+  why: "A branch has no public address, and the node does not lend its own to what a direct or strict pod sends. So such a pod reaches the internet only by a NAT gateway or the like, even where the node itself needs none.",
   todo: "Give the subnet's route table 0.0.0.0/0 to a NAT gateway, or put the nodes into private subnets. If pods need nothing beyond the VPC, nothing is to be done.",
   place: "cluster",
   needs: ["routes", "subnets"],

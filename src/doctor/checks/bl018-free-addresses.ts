@@ -6,7 +6,7 @@ const FEW = 16;
 export const freeAddresses = defineCheck({
   code: "BL018",
   title: "Branch subnets have free addresses",
-  why: "Each branch takes an address of the subnet. When there is none, EC2 makes no branch, and pods wait.",
+  why: "Each branch takes an address of its subnet. When there is none left, EC2 makes no branch, and pods wait.",
   todo: "Use larger subnets for the nodes, or let aws-node keep fewer warm addresses (WARM_IP_TARGET). BL019 finds branches that nobody uses.",
   place: "cluster",
   needs: ["subnets"],

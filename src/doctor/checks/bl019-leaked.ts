@@ -7,7 +7,7 @@ const YOUNG_MS = 5 * 60_000;
 export const leaked = defineCheck({
   code: "BL019",
   title: "No branch is left over in EC2",
-  why: "A branch that nobody uses keeps an address, a VLAN id of its trunk and its security groups: the groups, the subnet and the VPC cannot be deleted.",
+  why: "A branch that nobody uses still takes an address and one of the trunk's VLAN ids. As long as it is there, its security groups, its subnet and the VPC cannot be deleted.",
   todo: "The controller deletes what it has made, within some ten minutes. What stays: branchline cleanup --cluster NAME shows and deletes it (docs/cleanup.md).",
   place: "cluster",
   needs: ["pods", "cniNodes", "interfaces", "now"],

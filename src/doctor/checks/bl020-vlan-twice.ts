@@ -4,8 +4,8 @@ import { isAlive, podName } from "../nodes.ts";
 export const vlanTwice = defineCheck({
   code: "BL020",
   title: "No VLAN id and no branch is held twice",
-  why: "Two pods with one VLAN id of a node, or with one ENI, would get each other's packets. The second one's ADD is refused (code 102, 106), so it does not start.",
-  todo: "Delete the pod that is wrong: its successor gets a branch of its own. On EKS the ids are given by AWS's controller, which is known to give one twice when many pods come and go.",
+  why: "Two pods of a node with one VLAN id, or with one ENI, would get each other's packets. So the plugin refuses the second one, which does not start: its event has code 102 or 106.",
+  todo: "Delete the pod that does not start: its successor gets a branch of its own. On EKS the ids are given by AWS's controller, which is known to give one twice when many pods come and go.",
   place: "cluster",
   needs: ["pods"],
   uses: ["interfaces"],

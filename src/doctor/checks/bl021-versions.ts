@@ -5,8 +5,8 @@ import { isAgent, isAlive, isController, podName } from "../nodes.ts";
 export const versions = defineCheck({
   code: "BL021",
   title: "All parts are of one version",
-  why: "Agents and controllers of different versions are meant for the minutes of an upgrade. When they stay, some nodes miss what was corrected.",
-  todo: "helm upgrade with one image.tag for all. A pod that keeps the old image: see why it is not replaced (a node that is not ready, an updateStrategy OnDelete).",
+  why: "Agents and controllers of different versions are meant for the minutes of an upgrade. If it stays so, some of them lack what the newer ones have corrected.",
+  todo: "helm upgrade with one image.tag for all. If a pod keeps the old image: see why it is not replaced (its node is not ready, or the updateStrategy is OnDelete).",
   place: "cluster",
   needs: ["pods"],
   judge({ pods }) {

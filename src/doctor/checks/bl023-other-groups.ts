@@ -5,8 +5,8 @@ import { isAlive, podName } from "../nodes.ts";
 export const otherGroups = defineCheck({
   code: "BL023",
   title: "Branches have the groups that the policies say",
-  why: "A policy that is changed does not change the branches of pods that run: they keep the groups of their start.",
-  todo: "Restart the pods (kubectl rollout restart), or give the ENI its groups by aws ec2 modify-network-interface-attribute.",
+  why: "Our controller gives the branches of running pods the groups of their policies within seconds of a change. Where a branch has others, either EC2 refuses, or the change is not made (controller.liveGroups is false, or there is no controller of ours), or somebody has changed the interface. A pod that no policy selects any more keeps its groups on purpose.",
+  todo: "kubectl describe the pod and its policy: the event GroupsNotChanged has EC2's reason, such as a missing permission. If nobody is to change groups while pods run, make the pods anew: kubectl rollout restart.",
   place: "cluster",
   needs: ["pods", "policies", "interfaces"],
   uses: ["accounts"],

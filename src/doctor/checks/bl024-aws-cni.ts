@@ -3,8 +3,8 @@ import { defineCheck, ok, problem, skipped, warning } from "../check.ts";
 export const awsCni = defineCheck({
   code: "BL024",
   title: "One program attaches branches, not two",
-  why: "With ENABLE_POD_ENI on, aws-cni attaches the branch itself, and our plugin refuses such a pod unless its entry says alreadyAttached: pass.",
-  todo: "Switch ENABLE_POD_ENI of aws-node off. During a migration set alreadyAttached to pass first (docs/install.md).",
+  why: "With ENABLE_POD_ENI aws-node attaches the branches itself. branchline refuses a pod that has been attached already, so such pods do not start, unless alreadyAttached in the plugin's entry is pass.",
+  todo: "Switch ENABLE_POD_ENI of aws-node off. If you are migrating from it, set alreadyAttached to pass until that is done (docs/install.md).",
   place: "cluster",
   needs: ["daemonSets", "entry"],
   judge({ daemonSets, entry }) {

@@ -5,9 +5,9 @@ const NAME = "branchline-controller";
 
 export const controller = defineCheck({
   code: "BL025",
-  title: "A controller acts",
-  why: "While no controller holds the Lease, no pod gets a branch and none is released. Pods that have their branch are not touched.",
-  todo: "kubectl logs of the controller's pods says why none leads: no right to the Lease, or no answer from the API server.",
+  title: "A controller is at work",
+  why: "Of the controller's pods the one that holds the Lease branchline-controller works. While none does, no pod gets a branch, and no branch is taken back. Pods that have their branch go on.",
+  todo: "kubectl logs of the controller's pods says why none has the Lease: a missing right, or no answer from the API server.",
   place: "cluster",
   needs: ["leases", "pods", "now"],
   judge({ leases, pods, now }) {

@@ -8,7 +8,7 @@ export const waiting = defineCheck({
   code: "BL026",
   title: "No pod waits long for its branch",
   why: "A pod that asked for a branch and has none yet does not start. Seconds are normal, minutes are not.",
-  todo: "Act by the event at the pod. None: the controller has not seen the pod; look at its log, and at BL004 and BL025.",
+  todo: "kubectl describe the pod: its events say what it waits for. If they do not, the controller has not seen it: look at the controller's log, and at BL004 and BL025.",
   place: "cluster",
   needs: ["pods", "now"],
   uses: ["events"],

@@ -5,8 +5,8 @@ import { isAlive } from "../nodes.ts";
 
 export const policiesDecide = defineCheck({
   code: "BL027",
-  title: "Every policy can be evaluated",
-  why: "A policy whose selector is invalid may select a pod or not: every pod that it may concern is refused.",
+  title: "Every SecurityGroupPolicy can be evaluated",
+  why: "If a policy's selector is not valid, nobody can say which pods it selects. Every pod that it may select is refused rather than run with the wrong groups.",
   todo: "Correct the policy at the place that is named. A policy without groups, or without a selector, selects nothing: delete it, or complete it.",
   place: "cluster",
   needs: ["policies", "pods"],

@@ -5,7 +5,7 @@ import { isAgent, isNodeOfOurs } from "../nodes.ts";
 export const platform = defineCheck({
   code: "BL028",
   title: "Nodes are of a kind that the plugin runs on",
-  why: "There are executables for amd64 and arm64 alone, and a runtime that passes no annotations (Docker) fails every pod.",
+  why: "There are executables for amd64 and arm64 only. And the plugin learns of a pod's branch by its annotations: a runtime that does not pass them on (Docker, containerd before 1.5, CRI-O before 1.29) makes every pod fail.",
   todo: "Keep the agents off these nodes by nodeSelector, or use others (docs/compatibility.md).",
   place: "cluster",
   needs: ["nodes", "pods"],

@@ -6,9 +6,9 @@ const SUFFIXES = [".conf", ".conflist", ".json"];
 
 export const list = defineCheck({
   code: "BL029",
-  title: "The runtime uses the list with our plugin",
-  why: "A runtime takes the first list by name. If that is not ours, or lacks our entry, every pod of the node starts with the node's groups.",
-  todo: "Remove the file that comes first, or rename ours by --list-name of the agent. The agent repairs its own list within 30 seconds: see whether it runs.",
+  title: "The runtime uses branchline's file in /etc/cni/net.d",
+  why: "Of the files in that directory a runtime uses the first by name, and calls the plugins that it lists. If branchline is not among them, every pod of the node starts with the node's groups.",
+  todo: "Remove the file that sorts before branchline's, or give branchline's a name that sorts first (in the chart cni.listName). If branchline's is missing or changed: the agent puts it back within 30 seconds, so see whether it runs.",
   place: "node",
   needs: ["lists"],
   judge({ lists: { directory, files } }) {

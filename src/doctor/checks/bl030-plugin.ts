@@ -3,8 +3,8 @@ import { defineCheck, ok, problem, warning } from "../check.ts";
 export const plugin = defineCheck({
   code: "BL030",
   title: "The plugin is installed",
-  why: "The runtime calls it for every pod. If it is not there, or not executable, no pod starts; another version than the agent's does not know what was corrected.",
-  todo: "The agent puts it there when it starts: see its condition ExecutableInstalled at 127.0.0.1:61680/readyz.",
+  why: "The runtime calls the plugin for every pod. If it is not there, or cannot be executed, no pod starts. If it is of another version than this command, it may lack what that one has corrected.",
+  todo: "The agent puts it there when it starts: curl 127.0.0.1:61680/readyz on the node, and see the line ExecutableInstalled.",
   place: "node",
   needs: ["plugin"],
   judge({ plugin: { path, isExecutable, version, ours } }) {

@@ -2,8 +2,8 @@ import { defineCheck, ok, problem } from "../check.ts";
 
 export const state = defineCheck({
   code: "BL031",
-  title: "/run/branchline can be trusted",
-  why: "The records of attachments are there. Where others may write them, or links lead elsewhere, the plugin refuses every branch (code 105).",
+  title: "Only root can write /run/branchline",
+  why: "The plugin keeps there which pod has which branch. If others may write it, or if links lead elsewhere, it trusts nothing of it, and refuses every branch (code 105).",
   todo: "Do what the message says: chown root and chmod 0700, or remove what is in the way. Nothing but branchline belongs there.",
   place: "node",
   needs: ["stateProblem"],

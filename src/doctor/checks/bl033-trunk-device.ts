@@ -3,8 +3,8 @@ import { defineCheck, ok, problem, warning } from "../check.ts";
 export const trunkDevice = defineCheck({
   code: "BL033",
   title: "The trunk's device is there and up",
-  why: "Branches are VLANs of the trunk's device. While it is down, pods with a branch reach nobody.",
-  todo: "Not recorded: the agent has not found the trunk yet (its condition TrunkFound says what it asked). No device: the ENI is not attached, or its driver has failed; see dmesg. Down: ip link set DEVICE up.",
+  why: "A branch is a VLAN on the network device of the trunk. While that is missing or down, pods with a branch reach nobody.",
+  todo: "No trunk.json: the agent has not found the trunk yet; the line TrunkFound of 127.0.0.1:61680/readyz says what it asked. No device: the ENI is not attached, or its driver has failed; see dmesg. Down: ip link set DEVICE up.",
   place: "node",
   needs: ["trunk"],
   judge({ trunk: { mac, devices } }) {

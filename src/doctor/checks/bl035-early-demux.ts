@@ -5,8 +5,8 @@ const KEY = "net/ipv4/tcp_early_demux";
 export const earlyDemux = defineCheck({
   code: "BL035",
   title: "tcp_early_demux is off where pods are strict",
-  why: "With it on, the node takes the answers to its own probes of strict pods for another connection's, and probes over TCP fail.",
-  todo: "Set manageEarlyDemux in the plugin's entry, or DISABLE_TCP_EARLY_DEMUX of aws-node, or sysctl -w net.ipv4.tcp_early_demux=0.",
+  why: "With it on, the node drops what its strict pods answer to its own calls, which is to go through the VPC: kubelet's probes over TCP fail.",
+  todo: "Set manageEarlyDemux in the plugin's entry (in the chart entry.manageEarlyDemux), or DISABLE_TCP_EARLY_DEMUX of aws-node, or on the node sysctl -w net.ipv4.tcp_early_demux=0.",
   place: "node",
   needs: ["sysctls", "attachments"],
   judge({ sysctls, attachments }) {

@@ -4,8 +4,8 @@ const KEYS = ["ManageForeignRoutingPolicyRules", "ManageForeignRoutes"];
 
 export const localRule = defineCheck({
   code: "BL036",
-  title: "Nobody removes the node's rules",
-  why: "Without its rule for table local the node accepts no packets. systemd-networkd removes rules and routes of others when it restarts, aws-cni's as well as ours, and cuts the pods off.",
+  title: "Nobody removes the node's routing rules",
+  why: "Without its rule for the table local the node accepts no packets at all. systemd-networkd removes rules and routes that it has not made when it restarts: those of aws-node and of branchline too, which cuts pods off.",
   todo: "ip rule add priority 0 table local protocol kernel (for IPv6: ip -6). Set ManageForeignRoutingPolicyRules=no and ManageForeignRoutes=no in [Network] of /etc/systemd/networkd.conf, and restart systemd-networkd.",
   place: "node",
   needs: ["localRulesMissing"],

@@ -3,8 +3,8 @@ import { defineCheck, ok, skipped, warning } from "../check.ts";
 export const awsNodeHere = defineCheck({
   code: "BL037",
   title: "aws-node on this node is set as branchline needs it",
-  why: "With ENABLE_POD_ENI aws-cni attaches branches itself. Without MAX_ENI it may take the trunk's slot.",
-  todo: "Set them in aws-node's DaemonSet, or in EKS's add-on, which would undo it otherwise (docs/install.md).",
+  why: "With ENABLE_POD_ENI aws-node attaches branches itself. Without MAX_ENI it may take the last interface of the instance, which the trunk needs.",
+  todo: "Switch ENABLE_POD_ENI off, and set MAX_ENI to one less than the instance type has interfaces: in aws-node's DaemonSet, or in the configuration of EKS's add-on, which would undo it otherwise (docs/install.md).",
   place: "node",
   needs: ["awsNode"],
   judge({ awsNode }) {

@@ -2,9 +2,9 @@ import { counted, defineCheck, ok, problem } from "../check.ts";
 
 export const records = defineCheck({
   code: "BL038",
-  title: "The node's records can be read, and none clash",
-  why: "A record that cannot be read keeps DEL from undoing its attachment. Two of one VLAN id or one ENI mean that two pods claim one branch.",
-  todo: "Delete the pods that are named. A record of a pod that is gone, and that cannot be read, may be removed.",
+  title: "The records of attached pods can be read, and none clash",
+  why: "For each pod with a branch there is a record in /run/branchline/attachments, by which the plugin takes everything away when the pod ends. It cannot do so by one that cannot be read. Two records with one VLAN id or one ENI mean that two pods claim one branch.",
+  todo: "Delete the pods that are named. A record that cannot be read may be removed once its pod is gone.",
   place: "node",
   needs: ["attachments"],
   judge({ attachments }) {
