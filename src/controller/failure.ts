@@ -34,3 +34,8 @@ export function failureOf(error: unknown): Failure {
   }
   return { kind: "invalid", code: "Bug", message: stackOf(error) };
 }
+
+/** Its words for people: with the permission that is missing, which EC2's own may not name. */
+export function refusalOf({ kind, action, message }: Failure): string {
+  return kind === "denied" && action !== undefined ? `${action} is missing: ${message}` : message;
+}

@@ -1,7 +1,7 @@
 import type { Around, CommonFlags } from "../facts/around.ts";
 import { EXIT } from "../facts/exit-status.ts";
 import { gapLine } from "../facts/fact.ts";
-import { requireNamespace } from "../facts/namespaces.ts";
+import { refuseNamespace, requireNamespace } from "../facts/namespaces.ts";
 import { openSession, type Session } from "../facts/session.ts";
 import { UsageError } from "../sys/command-line.ts";
 import { quote } from "../text/json.ts";
@@ -34,8 +34,7 @@ const PLUGIN_LOG = "/var/log/branchline/plugin.log";
 /** `branchline doctor`. Gives the exit status. UsageError, KubeconfigError. */
 export async function doctor(flags: DoctorFlags, around: Around): Promise<number> {
   const place = flags.local ? "node" : "cluster";
-  if (flags.local && flags.namespace !== undefined)
-    throw new UsageError("-n names a namespace of the cluster, and --local is one node");
+  if (flags.local) refuseNamespace(flags.namespace);
   const checks = chosen(flags.check, place);
   const now = around.now();
   const { facts, logs } = flags.local ? lookHere(flags, around) : await lookAtCluster(flags, around, now);

@@ -1,6 +1,7 @@
 import { readMetadata } from "../kubernetes/metadata.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import type { Labels } from "../policy/label-selector.ts";
+import { UsageError } from "../sys/command-line.ts";
 import { quote } from "../text/json.ts";
 import { type Api, getFact } from "./api.ts";
 import { CannotLookError } from "./exit-status.ts";
@@ -9,6 +10,12 @@ import type { Fact } from "./fact.ts";
 /** The labels of a namespace; undefined: there is none of that name. */
 export function readNamespaceLabels(api: Api, name: string): Promise<Fact<Labels | undefined>> {
   return getFact(api, NAMESPACE_LABELS, { name });
+}
+
+/** UsageError when a namespace is given with `--local`. */
+export function refuseNamespace(given: string | undefined): void {
+  if (given !== undefined)
+    throw new UsageError("-n names a namespace of the cluster, and --local is one node");
 }
 
 /**

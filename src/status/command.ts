@@ -2,7 +2,7 @@ import type { Around, CommonFlags } from "../facts/around.ts";
 import { CannotLookError } from "../facts/exit-status.ts";
 import { gapLine, gapsOf, valueOr } from "../facts/fact.ts";
 import type { Api } from "../facts/api.ts";
-import { requireNamespace } from "../facts/namespaces.ts";
+import { refuseNamespace, requireNamespace } from "../facts/namespaces.ts";
 import { readNodes } from "../facts/nodes.ts";
 import { openSession, type Session } from "../facts/session.ts";
 import { collectGarbageSoon, keepHeapSmall } from "../sys/heap.ts";
@@ -51,8 +51,7 @@ export async function status(flags: StatusFlags, around: Around): Promise<number
 
 function localStatus({ stateDir, output, node, namespace }: StatusFlags, around: Around): number {
   if (node !== undefined) throw new UsageError("--node names a node of the cluster, and --local is this one");
-  if (namespace !== undefined)
-    throw new UsageError("-n names a namespace of the cluster, and --local is one node");
+  refuseNamespace(namespace);
   const found = assembleNode(readNode(stateDir, around.now()));
   const { style, width, version } = around;
   writeAll(

@@ -1,6 +1,6 @@
 import type { CniNodeFact } from "../facts/cni-nodes.ts";
 import { connectionOf } from "../facts/connection.ts";
-import { type Fact, known, valueOr } from "../facts/fact.ts";
+import { type Fact, mapFact, valueOr } from "../facts/fact.ts";
 import type { NetworkPolicyFact } from "../facts/network-policies.ts";
 import type { PodBranch } from "../facts/pods.ts";
 import { groupsOfPod, type PodGroups } from "../policy/groups-of-pod.ts";
@@ -168,7 +168,7 @@ function datapathOf(
     { ...pod, wantedDatapath: pod.datapath },
     settings,
     enforcement,
-    networkPolicies.known ? known(policies) : networkPolicies,
+    mapFact(networkPolicies, () => policies),
   );
   const [attachment, ...others] = attachments;
   if (others.length > 0) return { datapath: said.datapath, mode: undefined };

@@ -47,8 +47,10 @@ export function withGroupsOfLiving(
   return { ...branch, eni: { ...branch.eni, groups }, areGroupsSure: true };
 }
 
-export function withChange(ledger: Ledger, id: string, change: GroupChange): Ledger {
-  return { ...ledger, changes: withEntry(ledger.changes, id, change) };
+/** The ledger with these fields of the change of an ENI's groups; the others stay. */
+export function withChange(ledger: Ledger, id: string, fields: Partial<GroupChange>): Ledger {
+  const before = ledger.changes.get(id) ?? NO_CHANGE;
+  return { ...ledger, changes: withEntry(ledger.changes, id, { ...before, ...fields }) };
 }
 
 /** The ledger without changes of branches that are no living pod's any more. */

@@ -1,8 +1,8 @@
 import { backOffMs } from "../../ec2/budget.ts";
-import { Ec2CallError } from "../../ec2/error.ts";
 import type { CallOptions, Ec2Port } from "../../ec2/port.ts";
 import { type Timer, pause } from "../../sys/timer.ts";
 import { messageOf } from "../../text/error-words.ts";
+import { failureOf, refusalOf } from "../failure.ts";
 import { type GroupFacts, groupStates, isGroupId } from "./groups.ts";
 
 /** All groups are described anew after so long. */
@@ -61,11 +61,9 @@ export class GroupReader {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        const isDenied = error instanceof Ec2CallError && error.kind === "denied";
-        next = isDenied ? DENIED_MS : backOffMs(failures, random);
-        const problem = isDenied
-          ? `ec2:DescribeSecurityGroups is missing: ${messageOf(error)}`
-          : messageOf(error);
+        const failure = failureOf(error);
+        next = failure.kind === "denied" ? DENIED_MS : backOffMs(failures, random);
+        const problem = refusalOf({ ...failure, message: messageOf(error) });
         if (problem !== before.problem)
           log("warn", `which security groups there are is not known: ${problem}`);
         this.known = { ...before, problem };

@@ -7,11 +7,12 @@ import { type Timer, pause } from "../../sys/timer.ts";
 import { messageOf } from "../../text/error-words.ts";
 import { canonical } from "../canonical.ts";
 import type { SeenPod, SeenPolicy } from "../objects.ts";
+import { SaidOnce } from "../said-once.ts";
 import type { GroupFacts } from "./groups.ts";
 import { Pace } from "./pace.ts";
 import { PodsByNamespace } from "./pods-by-namespace.ts";
 import type { PolicyPort } from "./policy-port.ts";
-import { type PolicyCondition, type PolicyStatus, statusOf } from "./status.ts";
+import { NOT_ASKED, type PolicyCondition, type PolicyStatus, statusOf } from "./status.ts";
 import { type SeenBranch, Tallies } from "./tally.ts";
 
 /** So often it is looked for namespaces that have changed. */
@@ -37,8 +38,6 @@ const EVENTS: ReadonlySet<string> = new Set([
   "PodOtherGroups",
   "PodsNotKnown",
 ]);
-/** Policies of which it is remembered what was said. */
-const MAX_SAID = 10_000;
 
 export interface PolicyReporterOptions {
   readonly port: PolicyPort;
@@ -68,7 +67,7 @@ export class PolicyReporter {
   private readonly resting = new Map<string, number>();
   private readonly pace = new Pace(PACE);
   /** By UID and type of condition. */
-  private readonly said = new Map<string, string>();
+  private readonly said = new SaidOnce();
   /** By UID: what was written last, for an API server that does not keep all of it. */
   private readonly written = new Map<string, string>();
   private served: { readonly at: number; readonly hasStatus: boolean } | undefined;
@@ -219,30 +218,23 @@ export class PolicyReporter {
     for (const { type, reason, message, status } of conditions) {
       const key = `${policy.metadata.uid} ${type}`;
       const isBad = status !== "True" && EVENTS.has(reason) && message !== NOT_ASKED;
-      const text = isBad ? `${reason} ${message}` : "";
-      if ((this.said.get(key) ?? "") === text) continue;
-      this.said.delete(key);
-      if (isBad) this.said.set(key, text);
-      const [oldest] = this.said.size > MAX_SAID ? this.said.keys() : [];
-      if (oldest !== undefined) this.said.delete(oldest);
-      if (isBad) this.options.say(policy, { type: "Warning", reason, message });
+      if (!isBad) this.said.forget(key);
+      else if (this.said.isNew(key, `${reason} ${message}`))
+        this.options.say(policy, { type: "Warning", reason, message });
     }
   }
 
   private forget(uid: string): void {
     this.pace.forget(uid);
     this.written.delete(uid);
-    this.said.delete(`${uid} GroupsFound`);
-    this.said.delete(`${uid} Applied`);
+    this.said.forget(`${uid} GroupsFound`);
+    this.said.forget(`${uid} Applied`);
   }
 }
 
 function isSettled({ reason }: PolicyCondition): boolean {
   return reason !== "PodOtherGroups";
 }
-
-/** At the start, for a moment. */
-const NOT_ASKED = "EC2 has not been asked yet";
 
 /** Pods of one Deployment have the same labels and ServiceAccount, and so the same groups: they are worked out once. */
 class GroupsOnce {

@@ -6,6 +6,9 @@ import type { Some, Tally } from "./tally.ts";
 
 /** What a policy's status says: in the words of `branchline status` where that knows the same. Pure. */
 
+/** At the start, for a moment. */
+export const NOT_ASKED = "EC2 has not been asked yet";
+
 export interface PolicyCondition {
   readonly type: "GroupsFound" | "Applied";
   readonly status: "True" | "False" | "Unknown";
@@ -74,7 +77,7 @@ function groupsFound({ policy, groups, quota }: PolicyFacts): Verdict {
       );
   }
   if (groups.problem !== undefined || ids.some((id) => groups.of(id).state === "unknown")) {
-    const message = groups.problem ?? "EC2 has not been asked yet";
+    const message = groups.problem ?? NOT_ASKED;
     return { status: "Unknown", reason: "GroupsNotRead", message };
   }
   const message = `EC2 has ${ids.length === 1 ? "its group" : `all ${ids.length} groups`}`;

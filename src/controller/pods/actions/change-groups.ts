@@ -1,9 +1,10 @@
 import type { Action } from "../../action.ts";
 import type { PodFacts } from "../../facts.ts";
 import { type Branch, changeBranch } from "../../ledger.ts";
-import { type Failure, retryAfter } from "../../moment.ts";
+import { refusalOf } from "../../failure.ts";
+import { retryAfter } from "../../moment.ts";
 import { homeAfter } from "../../warm/home.ts";
-import { NO_CHANGE, withChange } from "../group-change.ts";
+import { withChange } from "../group-change.ts";
 
 /** EC2 ModifyNetworkInterfaceAttribute: the groups that a living pod's policies say, in place of those that its branch has. */
 export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
@@ -16,8 +17,7 @@ export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
     priority: "changing",
     fields: { pod: name, eni: id, groups: groups.join(" "), before: eni.groups.join(" ") },
     begin: (ledger) => {
-      const before = ledger.changes.get(id) ?? NO_CHANGE;
-      const begun = withChange(ledger, id, { ...before, groups, isUnderWay: true });
+      const begun = withChange(ledger, id, { groups, isUnderWay: true });
       return changeBranch(begun, id, (branch) => ({ ...branch, home: homeAfter(branch) }));
     },
     async run(ports, call) {
@@ -25,7 +25,6 @@ export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
       return (ledger, { now }) =>
         changeBranch(
           withChange(ledger, id, {
-            ...(ledger.changes.get(id) ?? NO_CHANGE),
             groups,
             isUnderWay: false,
             mayBeDone: false,
@@ -46,7 +45,6 @@ export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
       const change = ledger.changes.get(id);
       if (change === undefined) return ledger;
       return withChange(ledger, id, {
-        ...change,
         isUnderWay: false,
         // Without an answer it is not known which it has. A refusal says nothing of an earlier try.
         mayBeDone: change.mayBeDone || failure.kind === "unknown",
@@ -54,11 +52,6 @@ export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
       });
     },
   };
-}
-
-/** Names the permission that is missing, which EC2's own words may not. */
-export function refusalOf({ kind, action, message }: Failure): string {
-  return kind === "denied" && action !== undefined ? `${action} is missing: ${message}` : message;
 }
 
 function wordsOf(id: string, before: readonly string[], groups: readonly string[]): string {

@@ -1,11 +1,11 @@
 import type { Action } from "../../action.ts";
 import type { PodFacts } from "../../facts.ts";
 import { type Branch, changeBranch } from "../../ledger.ts";
+import { refusalOf } from "../../failure.ts";
 import { retryAfter } from "../../moment.ts";
 import { CHANGED_TAG } from "../../tags.ts";
 import { homeAfter } from "../../warm/home.ts";
-import { NO_CHANGE, withChange } from "../group-change.ts";
-import { refusalOf } from "./change-groups.ts";
+import { withChange } from "../group-change.ts";
 
 /**
  * EC2 CreateTags, before a living pod's groups are changed: connections that the groups of before allowed are tracked from
@@ -22,15 +22,14 @@ export function markChanged(pod: PodFacts, { eni: { id } }: Branch): Action {
     async run(ports, call) {
       await ports.ec2.tag(id, { [CHANGED_TAG]: "true" }, call);
       return (ledger) => {
-        const before = ledger.changes.get(id) ?? NO_CHANGE;
-        const marked = withChange(ledger, id, { ...before, retry: undefined, isMarked: true });
+        const marked = withChange(ledger, id, { retry: undefined, isMarked: true });
         return changeBranch(marked, id, (branch) => ({ ...branch, home: homeAfter(branch) }));
       };
     },
     failed: (ledger, failure, moment) => {
-      const before = ledger.changes.get(id) ?? NO_CHANGE;
-      const retry = retryAfter(before.retry, { ...failure, message: refusalOf(failure) }, moment);
-      return withChange(ledger, id, { ...before, groups, retry });
+      const before = ledger.changes.get(id)?.retry;
+      const retry = retryAfter(before, { ...failure, message: refusalOf(failure) }, moment);
+      return withChange(ledger, id, { groups, retry });
     },
   };
 }
