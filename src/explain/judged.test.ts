@@ -1,25 +1,12 @@
 import { expect, it } from "vitest";
+import { aWanted } from "../../test/unit/explained.ts";
 import { filters, machine, node, pod } from "../../test/unit/network.ts";
 import type { Place } from "../verdict/places.ts";
 import { judgeAll } from "./judged.ts";
-import type { Wanted } from "./party.ts";
 
 const OUT = "sg-p out -1 0.0.0.0/0";
-const WANTED: Wanted = {
-  kind: "wanted",
-  asked: "to",
-  title: "",
-  protocol: "tcp",
-  port: 5432,
-  from: { kind: "node", name: "n1" },
-  to: { kind: "node", name: "n1" },
-  service: undefined,
-  family: 4,
-  notes: [],
-};
-
 const judged = (rules: readonly string[], from: readonly Place[], to: readonly Place[]) =>
-  judgeAll(filters(rules), WANTED, { places: from, doubt: "its datapath" }, { places: to, doubt: "" })
+  judgeAll(filters(rules), aWanted(), { places: from, doubt: "its datapath" }, { places: to, doubt: "" })
     .verdict;
 
 const strict = pod("p", "routed strict");
@@ -46,7 +33,7 @@ it("where they differ it depends, and no rule is recommended", () => {
 
 it("a Service is called by its address", () => {
   const direct = { ...pod("p", "direct"), serviceCidrs: ["172.20.0.0/16"] };
-  const wanted = { ...WANTED, service: "10.96.0.1" };
+  const wanted = { ...aWanted(), service: "10.96.0.1" };
   const { verdict } = judgeAll(
     filters([]),
     wanted,

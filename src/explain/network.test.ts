@@ -1,5 +1,13 @@
 import { expect, it } from "vitest";
-import { aBranch, aNode, anInstance, anInterface, aPod, aPodWithout } from "../../test/unit/explained.ts";
+import {
+  aBranch,
+  aNode,
+  anInstance,
+  anInterface,
+  aPod,
+  aPodWithout,
+  aWanted,
+} from "../../test/unit/explained.ts";
 import { ReadApi } from "../../test/unit/read-api.ts";
 import type { Instance, NetworkInterface } from "../ec2/types.ts";
 import type { Ec2 } from "../facts/ec2.ts";
@@ -43,18 +51,7 @@ function ec2(interfaces: readonly NetworkInterface[] = [], instances: readonly I
   };
 }
 
-const path = (from: Party, to: Party): Wanted => ({
-  kind: "wanted",
-  asked: "to",
-  title: "",
-  protocol: "tcp",
-  port: 1,
-  from,
-  to,
-  service: undefined,
-  family: 4,
-  notes: [],
-});
+const path = (from: Party, to: Party) => aWanted({ port: 1, from, to });
 const pod = (one: ReturnType<typeof aPod>): Party => ({ kind: "pod", pod: one });
 const look = (given: Fact<Ec2>, ...paths: readonly Wanted[]) =>
   lookAtNetwork(new ReadApi(NODES).api, given, OWN, paths);

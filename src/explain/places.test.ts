@@ -9,6 +9,7 @@ import {
   onInstance,
   podFacts,
   settings,
+  aWanted,
 } from "../../test/unit/explained.ts";
 import type { Instance, NetworkInterface } from "../ec2/types.ts";
 import { type Fact, known, unknown } from "../facts/fact.ts";
@@ -52,20 +53,7 @@ function around(given: Given): Around {
 }
 
 function places(party: Party, given: Given = {}, path: Partial<Wanted> = {}) {
-  const wanted: Wanted = {
-    kind: "wanted",
-    asked: "to",
-    title: "",
-    protocol: "tcp",
-    port: 80,
-    from: party,
-    to: EXTERNAL,
-    service: undefined,
-    family: 4,
-    notes: [],
-    ...path,
-  };
-  return placesOf(party, wanted, around(given));
+  return placesOf(party, aWanted({ port: 80, from: party, to: EXTERNAL, ...path }), around(given));
 }
 
 const ofPod = (pod: ExplainedPod, given?: Given, path?: Partial<Wanted>) =>

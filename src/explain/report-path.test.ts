@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { filters, machine, node, pod } from "../../test/unit/network.ts";
 import type { Place } from "../verdict/places.ts";
 import { judgeAll } from "./judged.ts";
+import { aWanted } from "../../test/unit/explained.ts";
 import type { Settled, Wanted } from "./party.ts";
 import { reportPaths, wordsOfGroup } from "./report-path.ts";
 
@@ -12,19 +13,7 @@ const NAMES = {
 const RULES = ["sg-p out -1 0.0.0.0/0", "sg-db in tcp 5432 sg-p", "sg-db in tcp 5433 sg-p"];
 
 function judged(to: Place, more: Partial<Wanted> = {}, rules: readonly string[] = RULES) {
-  const wanted: Wanted = {
-    kind: "wanted",
-    asked: "to",
-    title: "to db:5432",
-    protocol: "tcp",
-    port: 5432,
-    from: { kind: "node", name: "n1" },
-    to: { kind: "node", name: "n1" },
-    service: undefined,
-    family: 4,
-    notes: ["Service shop/db is 172.20.0.20"],
-    ...more,
-  };
+  const wanted = aWanted({ title: "to db:5432", notes: ["Service shop/db is 172.20.0.20"], ...more });
   const from = { places: [pod("p", "routed strict")], doubt: "" };
   return judgeAll(filters(rules), wanted, from, { places: [to], doubt: "" });
 }

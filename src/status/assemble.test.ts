@@ -13,6 +13,7 @@ import {
   NOW,
   WAITING,
 } from "../../test/unit/status.ts";
+import { settings } from "../../test/unit/explained.ts";
 import type { PodOverview } from "../facts/pod-overviews.ts";
 import { assemble } from "./assemble.ts";
 import type { ClusterFacts } from "./facts.ts";
@@ -38,17 +39,8 @@ const NAMES = new Map([
 
 describe("a pod", () => {
   it("has its branch, groups, datapath, and how long its network took", () => {
-    const settings = {
-      from: "",
-      datapath: "routed",
-      mode: "strict",
-      mayOverride: true,
-      managesEarlyDemux: false,
-      serviceCidrs: undefined,
-      hostRoutes: undefined,
-      networkPolicies: "auto",
-    } as const;
-    const facts = { policies, interfaces: interfaces({ "eni-web-0": ["sg-web"] }), settings };
+    const routed = settings({ datapath: "routed", mode: "strict", mayOverride: true });
+    const facts = { policies, interfaces: interfaces({ "eni-web-0": ["sg-web"] }), settings: routed };
     expect(podIn(clusterOf({ ...facts, pods: [aPod("web-0")] }))).toEqual({
       namespace: "shop",
       name: "web-0",
@@ -68,23 +60,14 @@ describe("a pod", () => {
     expect([own.datapath, own.mode]).toEqual(["direct", undefined]);
     const odd = podIn(clusterOf({ ...facts, pods: [aPod("web-0", { datapath: "odd" })] }));
     expect([odd.datapath, odd.mode]).toEqual(["routed", "strict"]);
-    const bound = { ...settings, mayOverride: false };
+    const bound = { ...routed, mayOverride: false };
     const kept = podIn(
       clusterOf({ ...facts, settings: bound, pods: [aPod("web-0", { datapath: "direct" })] }),
     );
     expect(kept.datapath).toBe("routed");
   });
 
-  const chosenBy = {
-    from: "",
-    datapath: "auto",
-    mode: "strict",
-    mayOverride: true,
-    managesEarlyDemux: false,
-    serviceCidrs: undefined,
-    hostRoutes: undefined,
-    networkPolicies: "auto",
-  } as const;
+  const chosenBy = settings({ datapath: "auto", mode: "strict", mayOverride: true });
   const np = (app: string, namespace = "shop") => ({
     namespace,
     name: app,
@@ -128,8 +111,8 @@ describe("a pod", () => {
   });
 
   it("has a datapath that is not known where nobody says", () => {
-    for (const settings of [undefined, DENIED]) {
-      const pod = podIn(clusterOf({ policies, settings, pods: [aPod("web-0")] }));
+    for (const none of [undefined, DENIED]) {
+      const pod = podIn(clusterOf({ policies, settings: none, pods: [aPod("web-0")] }));
       expect([pod.datapath, pod.mode]).toEqual([undefined, undefined]);
     }
   });

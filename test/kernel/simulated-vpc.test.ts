@@ -4,7 +4,6 @@ import { once } from "node:events";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { claimNamespaces } from "../../src/simulator/data-plane/claim.ts";
-import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
 import {
   emptyNetwork,
   type AclRule,
@@ -18,15 +17,14 @@ import { textAt } from "../../src/simulator/model/operation.ts";
 import type { ParamTree } from "../../src/simulator/model/params.ts";
 import { Random } from "../../src/simulator/model/random.ts";
 import type { Answer } from "../../src/simulator/model/types.ts";
-import { emptyWorld } from "../../src/simulator/model/world.ts";
-import { start, type Running } from "../../src/simulator/start.ts";
-import { applyWorldFile } from "../../src/simulator/world-file.ts";
+import type { Running } from "../../src/simulator/start.ts";
 import { createBranchPod } from "../ground/branch-pod.ts";
 import { Conversation } from "../ground/conversation.ts";
 import { distDirectory } from "../ground/executable.ts";
 import { branchDevice, isMacvlan } from "../ground/macvlan/iproute.ts";
 import { createNetns, deleteNetns, ipBatch, mustExec } from "../ground/netns.ts";
 import { eventually, sleep } from "../ground/run.ts";
+import { startSimulatedVpc } from "../ground/simulated-vpc.ts";
 import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
 import { connect, ping } from "../ground/traffic.ts";
 
@@ -162,25 +160,7 @@ const reachesSoon = (from: Pod, to: Pod, family?: Family): Promise<string> => re
 
 beforeAll(async () => {
   before = await snapshot();
-  running = await start({
-    listen: "127.0.0.1:0",
-    metadataListen: "127.0.0.1:0",
-    log: ({ msg, error }) => {
-      if (String(msg).startsWith("the data plane")) console.error(msg, error);
-    },
-    makeWorld: (now) => {
-      const world = emptyWorld(1);
-      applyWorldFile(world, WORLD, now);
-      return world;
-    },
-    makeDataPlane: (world) =>
-      new DataPlane({
-        prefix: "simtest",
-        world,
-        log: ({ msg, error }) => console.error(msg, error),
-        branchType: branchDevice,
-      }),
-  });
+  running = await startSimulatedVpc({ prefix: "simtest", world: WORLD });
 });
 
 beforeEach(async () => {

@@ -1,17 +1,14 @@
 // Policies and labels change under traffic: what a connection may do is what the policies say, in the simulator's data plane.
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
-import { emptyWorld } from "../../src/simulator/model/world.ts";
-import { type Running, start } from "../../src/simulator/start.ts";
-import { applyWorldFile } from "../../src/simulator/world-file.ts";
+import type { Running } from "../../src/simulator/start.ts";
 import { RunningPart } from "../api/support/running-part.ts";
 import { type ApiServer, startApiServer } from "../ground/api-server.ts";
 import { createBranchPod } from "../ground/branch-pod.ts";
 import { Conversation } from "../ground/conversation.ts";
 import { applyCrds } from "../ground/kubernetes/crds.ts";
-import { branchDevice } from "../ground/macvlan/iproute.ts";
 import { deleteNetns } from "../ground/netns.ts";
 import { eventually } from "../ground/run.ts";
+import { startSimulatedVpc } from "../ground/simulated-vpc.ts";
 import { connect } from "../ground/traffic.ts";
 
 const PREFIX = "live";
@@ -157,25 +154,7 @@ beforeAll(async () => {
   await server.admin.create("/api/v1/namespaces", { metadata: { name: "shop" } });
   for (const name of ["default", "till"])
     await server.admin.create(`${SHOP}/serviceaccounts`, { metadata: { name } });
-  simulator = await start({
-    listen: "127.0.0.1:0",
-    metadataListen: "127.0.0.1:0",
-    log: ({ msg, error }) => {
-      if (String(msg).startsWith("the data plane")) console.error(msg, error);
-    },
-    makeWorld: (now) => {
-      const world = emptyWorld(1);
-      applyWorldFile(world, WORLD, now);
-      return world;
-    },
-    makeDataPlane: (world) =>
-      new DataPlane({
-        prefix: PREFIX,
-        world,
-        log: ({ msg, error }) => console.error(msg, error),
-        branchType: branchDevice,
-      }),
-  });
+  simulator = await startSimulatedVpc({ prefix: PREFIX, world: WORLD });
   const [instance = ""] = simulator.simulator().world.instances.keys();
   await server.admin.create("/api/v1/nodes", {
     metadata: {

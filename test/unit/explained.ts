@@ -1,5 +1,6 @@
 import type { Instance, InstanceInterface, NetworkInterface } from "../../src/ec2/types.ts";
 import type { PodFacts } from "../../src/explain/facts.ts";
+import type { Wanted } from "../../src/explain/party.ts";
 import type { ExplainedPod } from "../../src/explain/pod.ts";
 import { selectedBy } from "../../src/explain/policies.ts";
 import type { ExplainedPolicy } from "../../src/explain/policy.ts";
@@ -251,5 +252,22 @@ export function situation(facts: PodFacts, more: Partial<Ec2Facts> = {}): Situat
       subnet: known(undefined),
       ...more,
     },
+  };
+}
+
+/** A path from and to the node n1, where nothing else is said. */
+export function aWanted(more: Partial<Wanted> = {}): Wanted {
+  return {
+    kind: "wanted",
+    asked: "to",
+    title: "",
+    protocol: "tcp",
+    port: 5432,
+    from: { kind: "node", name: "n1" },
+    to: { kind: "node", name: "n1" },
+    service: undefined,
+    family: 4,
+    notes: [],
+    ...more,
   };
 }

@@ -1,5 +1,6 @@
 import type { CniNodeFacts, NodeFacts, PodFacts } from "../../src/controller/facts.ts";
 import { type Branch, emptyLedger, type InstanceFacts, type Ledger } from "../../src/controller/ledger.ts";
+import { type GroupChange, NO_CHANGE } from "../../src/controller/pods/group-change.ts";
 import type { Settings, View } from "../../src/controller/view.ts";
 
 /** What the controller decides by, of a node n1 on an instance i-1 with a trunk that is ready; each with these fields in place of the usual ones. */
@@ -128,6 +129,11 @@ export function ledgerOf({
     branches: new Map(branches.map((branch) => [branch.eni.id, branch])),
     ...fields,
   };
+}
+
+/** A change of groups to sg-b, once its branch is marked. */
+export function changeOf(fields: Partial<GroupChange> = {}): GroupChange {
+  return { ...NO_CHANGE, groups: ["sg-b"], isMarked: true, ...fields };
 }
 
 export function viewOf(fields: Partial<View> = {}): View {

@@ -5,10 +5,8 @@ import { DataPlane } from "../../src/simulator/data-plane/data-plane.ts";
 import { textAt } from "../../src/simulator/model/operation.ts";
 import type { ParamTree } from "../../src/simulator/model/params.ts";
 import type { Answer } from "../../src/simulator/model/types.ts";
-import { emptyWorld } from "../../src/simulator/model/world.ts";
-import { start, type Running } from "../../src/simulator/start.ts";
-import { applyWorldFile } from "../../src/simulator/world-file.ts";
-import { branchDevice } from "../ground/macvlan/iproute.ts";
+import type { Running } from "../../src/simulator/start.ts";
+import { startSimulatedVpc } from "../ground/simulated-vpc.ts";
 import {
   groups,
   isOutside,
@@ -113,25 +111,7 @@ export class Cloud {
 
   /** `Plane`: the simulator's data plane, unless it is another's turn (planted-worlds.test.ts). */
   static async open(Plane: typeof DataPlane = DataPlane): Promise<Cloud> {
-    const running = await start({
-      listen: "127.0.0.1:0",
-      metadataListen: "127.0.0.1:0",
-      log: ({ msg, error, script }) => {
-        if (String(msg).startsWith("the data plane")) console.error(msg, error, script);
-      },
-      makeWorld: (now) => {
-        const world = emptyWorld(1);
-        applyWorldFile(world, FILE, now);
-        return world;
-      },
-      makeDataPlane: (world) =>
-        new Plane({
-          prefix: PREFIX,
-          world,
-          log: ({ msg, error, script }) => console.error(msg, error, script),
-          branchType: branchDevice,
-        }),
-    });
+    const running = await startSimulatedVpc({ prefix: PREFIX, world: FILE, Plane });
     const cloud = new Cloud(running);
     for (const machine of [...nodes, ...machines]) cloud.#launch(machine);
     for (const node of nodes) cloud.#plugTrunk(node);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { branchOf, ledgerOf } from "../../../test/unit/view.ts";
+import { branchOf, changeOf, ledgerOf } from "../../../test/unit/view.ts";
 import {
   areGroupsUncertain,
   type GroupChange,
@@ -7,28 +7,19 @@ import {
   withoutEndedChanges,
 } from "./group-change.ts";
 
-const change = (fields: Partial<GroupChange> = {}): GroupChange => ({
-  groups: ["sg-b"],
-  isUnderWay: false,
-  mayBeDone: false,
-  doneAt: undefined,
-  retry: undefined,
-  isMarked: true,
-  ...fields,
-});
 const described = (askedAt: number, of?: GroupChange, branch = branchOf()) =>
   withGroupsOfLiving(branch, ["sg-x"], of, askedAt).eni.groups;
 
 it("takes the groups that EC2 describes, once nothing of ours is newer", () => {
   expect(described(30_000)).toEqual(["sg-x"]);
   expect(described(29_999)).toEqual(["sg-a"]);
-  expect(described(60_000, change({ doneAt: 40_000 }))).toEqual(["sg-a"]);
-  expect(described(70_000, change({ doneAt: 40_000 }))).toEqual(["sg-x"]);
+  expect(described(60_000, changeOf({ doneAt: 40_000 }))).toEqual(["sg-a"]);
+  expect(described(70_000, changeOf({ doneAt: 40_000 }))).toEqual(["sg-x"]);
 });
 
 it("leaves a change alone that is under way, or whose answer was lost, and what is no living pod's", () => {
-  expect(described(90_000, change({ isUnderWay: true }))).toEqual(["sg-a"]);
-  expect(described(90_000, change({ mayBeDone: true }))).toEqual(["sg-a"]);
+  expect(described(90_000, changeOf({ isUnderWay: true }))).toEqual(["sg-a"]);
+  expect(described(90_000, changeOf({ mayBeDone: true }))).toEqual(["sg-a"]);
   expect(described(90_000, undefined, branchOf({ state: "cooling" }))).toEqual(["sg-a"]);
 });
 
@@ -42,9 +33,9 @@ it("is sure of them then", () => {
 
 it("forgets changes of branches that are no living pod's", () => {
   const changes = new Map([
-    ["eni-1", change()],
-    ["eni-2", change()],
-    ["eni-3", change()],
+    ["eni-1", changeOf()],
+    ["eni-2", changeOf()],
+    ["eni-3", changeOf()],
   ]);
   const branches = [branchOf(), branchOf({ id: "eni-2", state: "cooling" })];
   expect([...withoutEndedChanges(ledgerOf({ branches, changes })).changes.keys()]).toEqual(["eni-1"]);

@@ -1,5 +1,13 @@
 import { expect, it } from "vitest";
-import { branchOf, cniNodeFacts, ledgerOf, podFacts, SETTINGS, viewOf } from "../../../test/unit/view.ts";
+import {
+  branchOf,
+  changeOf,
+  cniNodeFacts,
+  ledgerOf,
+  podFacts,
+  SETTINGS,
+  viewOf,
+} from "../../../test/unit/view.ts";
 import type { PodFacts } from "../facts.ts";
 import type { View } from "../view.ts";
 import type { GroupChange } from "./group-change.ts";
@@ -15,17 +23,8 @@ const groupsOf = (...groups: string[]) => ({
 const pod = (fields: Partial<PodFacts> = {}) => podFacts({ claim, groups: groupsOf("sg-b"), ...fields });
 const view = (fields: Partial<View> = {}) =>
   viewOf({ pods: [pod()], ledger: ledgerWith({ groups: [] }), ...fields });
-const change = (fields: Partial<GroupChange>): GroupChange => ({
-  groups: ["sg-b"],
-  isUnderWay: false,
-  mayBeDone: false,
-  doneAt: undefined,
-  retry: undefined,
-  isMarked: true,
-  ...fields,
-});
 const ledgerWith = (fields: Partial<GroupChange>) =>
-  ledgerOf({ branches: [branchOf()], changes: new Map([["eni-1", change(fields)]]) });
+  ledgerOf({ branches: [branchOf()], changes: new Map([["eni-1", changeOf(fields)]]) });
 const retry = { failures: 1, notBefore: 5_000, why: "ModifyNetworkInterfaceAttribute: no" };
 
 const told = (of: View, now = 1_000) => {

@@ -1,9 +1,8 @@
 import { expect, it } from "vitest";
-import { aPod, aPolicy, podFacts, settings, situation } from "../../../test/unit/explained.ts";
+import { aPod, aPolicy, aWanted, podFacts, settings, situation } from "../../../test/unit/explained.ts";
 import { filters, machine, node, pod } from "../../../test/unit/network.ts";
 import { known } from "../../facts/fact.ts";
 import { judgeAll } from "../judged.ts";
-import type { Wanted } from "../party.ts";
 import { candidatesOf, findAlternatives } from "./find.ts";
 
 const SUBJECT = aPod({
@@ -49,18 +48,12 @@ function offered({
     settings: known(settings({ datapath })),
   });
   const all = situation(facts);
-  const wanted: Wanted = {
-    kind: "wanted",
-    asked: "to",
+  const wanted = aWanted({
     title: "to db:5432",
-    protocol: "tcp",
-    port: 5432,
     from: { kind: "pod", pod: subject },
     to: { kind: "address", name: "db", address: "10.0.2.9" },
     service,
-    family: 4,
-    notes: [],
-  };
+  });
   const from = { ...pod("p", "none", node("n1")), labels: subject.labels };
   const by = filters(rules);
   const judged = judgeAll(by, wanted, { places: [from], doubt: "" }, { places: [to], doubt: "" });

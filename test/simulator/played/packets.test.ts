@@ -40,7 +40,6 @@ beforeAll(async () => {
         world,
         log: ({ msg, error }) => console.error(msg, error),
         // A kernel without 8021q may be asked too: macvlans stand for VLAN devices.
-        // A kernel without 8021q may be asked too.
         branchType: macvlanDevice,
       }),
   });
