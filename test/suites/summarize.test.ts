@@ -7,7 +7,15 @@ const manifest = suites(3);
 const unit = manifest.find(({ name }) => name === "unit") as Suite;
 const binary = manifest.find(({ name }) => name === "binary") as Suite;
 
-const report = { passed: 5, failed: 0, skipped: 0, success: true, seconds: 60, kernel: undefined };
+const report = {
+  passed: 5,
+  failed: 0,
+  skipped: 0,
+  success: true,
+  seconds: 60,
+  kernel: undefined,
+  failures: [] as readonly string[],
+};
 
 function outcome(fields: Partial<Outcome> = {}): Outcome {
   return { suite: unit, report, seconds: 90, kernel: undefined, retried: [], defect: undefined, ...fields };
@@ -82,6 +90,18 @@ it("names the one test that needed a second try, and is a success", () => {
   const { lines, ok } = summarize(run({ outcomes: [outcome({ retried: ["f > t"] })] }));
   expect(ok).toBe(true);
   expect(lines).toContain("second try: unit: f > t");
+});
+
+it("names what failed just before the total, and of very much the beginning", () => {
+  const failing = (failures: readonly string[]) =>
+    summarize(run({ outcomes: [outcome({ report: { ...report, failed: failures.length, failures } })] }))
+      .lines;
+  expect(failing(["a", "b"]).slice(-3)).toEqual(["failed: unit: a", "failed: unit: b", "5 passed, 2 failed"]);
+  expect(failing(Array.from({ length: 25 }, (_, i) => String(i))).slice(-3)).toEqual([
+    "failed: unit: 19",
+    "failed: 5 more",
+    "5 passed, 25 failed",
+  ]);
 });
 
 it("counts the guests that were booted again, and is a success", () => {

@@ -25,6 +25,9 @@ export interface Summary {
 /** How many tests of a run may pass in a second try only. */
 const RETRIES = 1;
 
+/** Of a run in which everything fails, so many lines say which; the reports have the rest. */
+const NAMED = 20;
+
 function entry({ suite, report, kernel, seconds, defect }: Outcome): string {
   const counts =
     report === undefined
@@ -46,6 +49,9 @@ export function summarize(run: Run): Summary {
   const { outcomes, manifest, tier, piece } = run;
   const retried = outcomes.flatMap(({ suite, retried: names }) =>
     names.map((name) => `${suite.name}: ${name}`),
+  );
+  const named = outcomes.flatMap(({ suite, report }) =>
+    (report?.failures ?? []).map((failure) => `failed: ${suite.name}: ${failure}`),
   );
   const notRun = manifest.filter((suite) => !suite.tiers.includes(tier));
   const problems = [
@@ -81,6 +87,9 @@ export function summarize(run: Run): Summary {
           ? `${part}: ${minutes.toFixed(1)} min of its ${SHARES[part as keyof typeof SHARES]} on two cores`
           : `${part}: ${minutes.toFixed(1)} min`,
       ),
+      // Last, for who is shown only the end of the output.
+      ...named.slice(0, NAMED),
+      ...(named.length > NAMED ? [`failed: ${named.length - NAMED} more`] : []),
       ...problems.map((problem) => `NOT OK: ${problem}`),
       `${passed} passed, ${failed} failed`,
     ],

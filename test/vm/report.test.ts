@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { defectOf, parseReport, readReport, type Report } from "./report.ts";
+import { repository } from "./repository.ts";
 
 const json = {
   numPassedTests: 3,
@@ -11,11 +12,42 @@ const json = {
   startTime: 1000,
   testResults: [{ endTime: 3500 }, { endTime: 2000 }],
 };
-const report: Report = { passed: 3, failed: 0, skipped: 2, success: true, seconds: 2.5, kernel: undefined };
+const report: Report = {
+  passed: 3,
+  failed: 0,
+  skipped: 2,
+  success: true,
+  seconds: 2.5,
+  kernel: undefined,
+  failures: [],
+};
 
 test("vitest's report is read", () => {
   expect(parseReport(JSON.stringify(json))).toEqual(report);
   expect(parseReport(JSON.stringify({ ...json, kernel: "6.1.0" })).kernel).toBe("6.1.0");
+});
+
+test("each test that failed is named with what it said first; a file that did not load, too", () => {
+  const passed = { status: "passed", fullName: "a passes", failureMessages: [] };
+  const failed = {
+    status: "failed",
+    fullName: "a fails",
+    failureMessages: ["Error: 1 is not 2\n    at x", "more"],
+  };
+  const testResults = [
+    { name: join(repository, "test/a.test.ts"), status: "failed", assertionResults: [passed, failed] },
+    {
+      name: join(repository, "test/b.test.ts"),
+      status: "failed",
+      assertionResults: [],
+      message: "No such module\n",
+    },
+    { name: join(repository, "test/c.test.ts"), status: "passed", assertionResults: [passed] },
+  ];
+  expect(parseReport(JSON.stringify({ ...json, testResults })).failures).toEqual([
+    "test/a.test.ts > a fails: Error: 1 is not 2",
+    "test/b.test.ts: No such module",
+  ]);
 });
 
 test.each([

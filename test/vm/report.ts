@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { repository } from "./repository.ts";
 
 /** What a vitest JSON report says, as far as we look. */
 export interface Report {
@@ -11,6 +13,8 @@ export interface Report {
   readonly seconds: number;
   /** The kernel the tests ran on, where the harness noted it. */
   readonly kernel: string | undefined;
+  /** What failed, a line each: "test/unit/x.test.ts > name of the test: first line of the message". */
+  readonly failures: readonly string[];
 }
 
 function count(fields: Readonly<Record<string, unknown>>, name: string): number {
@@ -29,6 +33,28 @@ function endTime(result: unknown): number {
   return isRecord(result) && typeof result["endTime"] === "number" ? result["endTime"] : 0;
 }
 
+function firstLine(text: unknown): string {
+  return typeof text === "string" ? (text.split("\n")[0] ?? "").trim() : "";
+}
+
+/** The tests of a file that failed; the file itself when it could not be loaded. */
+function failuresOf(result: unknown): string[] {
+  if (!isRecord(result) || result["status"] !== "failed") return [];
+  const file =
+    typeof result["name"] === "string" ? relative(repository, result["name"]) : "a file without a name";
+  const tests: readonly unknown[] = Array.isArray(result["assertionResults"])
+    ? result["assertionResults"]
+    : [];
+  const failed = tests.flatMap((test) => {
+    if (!isRecord(test) || test["status"] !== "failed") return [];
+    const messages: readonly unknown[] = Array.isArray(test["failureMessages"])
+      ? test["failureMessages"]
+      : [];
+    return [`${file} > ${String(test["fullName"])}: ${firstLine(messages[0])}`];
+  });
+  return failed.length > 0 ? failed : [`${file}: ${firstLine(result["message"])}`];
+}
+
 /** Reads a vitest JSON report; throws when it is none. */
 export function parseReport(text: string): Report {
   const fields: unknown = JSON.parse(text);
@@ -45,6 +71,7 @@ export function parseReport(text: string): Report {
     success: fields["success"] === true,
     seconds: (end - start) / 1000,
     kernel: typeof kernel === "string" ? kernel : undefined,
+    failures: results.flatMap(failuresOf),
   };
 }
 

@@ -10,6 +10,7 @@ const report: Report = {
   success: true,
   seconds: 57.84,
   kernel: undefined,
+  failures: [],
 };
 const outcome = { status: 0, release: "6.12.117+deb12-amd64", seconds: 76.6 };
 const green: SuiteRun = { name: "6.12", outcome, report };

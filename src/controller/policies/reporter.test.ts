@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { systemTimer } from "../../sys/timer.ts";
+import { ManualTimer, settle } from "../../../test/unit/manual-timer.ts";
 import { groupsOfPod } from "../../policy/groups-of-pod.ts";
 import { KubernetesError } from "../../kubernetes/error.ts";
 import { SEEN_PODS, SEEN_POLICIES, type SeenPod, type SeenPolicy } from "../objects.ts";
@@ -16,11 +15,12 @@ let ending: AbortController;
 let written: { name: string; status: PolicyStatus }[];
 let events: string[];
 let reporter: PolicyReporter;
+let timer: ManualTimer;
 let isLeader: boolean;
 let hasStatus: boolean;
 let refusal: KubernetesError | undefined;
 /** Called for each pod that is counted. */
-let counted: () => undefined;
+let counted: () => void;
 
 const policy = (name: string, app: string, more: object = {}): SeenPolicy =>
   SEEN_POLICIES.read({
@@ -44,6 +44,7 @@ beforeEach(() => {
   hasStatus = true;
   refusal = undefined;
   counted = () => undefined;
+  timer = new ManualTimer();
   const options: PolicyReporterOptions = {
     port: {
       hasStatus: () => Promise.resolve(hasStatus),
@@ -60,13 +61,13 @@ beforeEach(() => {
         {},
       ),
     areGroupsCurrent: () => true,
-    branchOf: () => counted(),
+    branchOf: () => void counted(),
     groups: () => ({ of: groupStates(new Set([GROUP]), []), vpc: undefined, problem: undefined }),
     quota: 5,
     liveGroups: true,
     say: ({ metadata }, { reason }) => void events.push(`${metadata.name} ${reason}`),
     mayAct: () => isLeader,
-    timer: systemTimer,
+    timer,
     log: () => undefined,
   };
   reporter = new PolicyReporter(options);
@@ -80,17 +81,28 @@ it("50,000 pods are counted without keeping decisions waiting, and are no write 
   for (let i = 0; i < PODS; i += 1) add(pod(`web-${i}`, "web"));
   // Pods that are counted in one turn of the event loop.
   let turns = 0;
+  let total = 0;
   const inTurn = new Map<number, number>();
-  counted = () => void inTurn.set(turns, (inTurn.get(turns) ?? 0) + 1);
+  counted = () => {
+    total += 1;
+    inTurn.set(turns, (inTurn.get(turns) ?? 0) + 1);
+  };
   const over = new AbortController();
   const watch = (async () => {
-    for (; !over.signal.aborted; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    for (; !over.signal.aborted; turns += 1) await new Promise((done) => setImmediate(done));
   })();
+  /** Until so many have been counted in all. */
+  const count = async (wanted: number) => {
+    await timer.advance(5_000);
+    await expect.poll(() => total).toBe(wanted);
+    await settle();
+  };
   void reporter.run(ending.signal);
-  await expect.poll(() => written.length, { timeout: 20_000 }).toBe(2);
+  await count(PODS);
+  expect(written).toHaveLength(2);
   // They all come again, as after a rollout.
   for (let i = 0; i < PODS; i += 1) add(pod(`web-${i}`, "web"));
-  await sleep(2_000);
+  await count(2 * PODS);
   over.abort();
   await watch;
   expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(500);
@@ -99,42 +111,47 @@ it("50,000 pods are counted without keeping decisions waiting, and are no write 
     web: PODS,
     none: 0,
   });
-}, 60_000);
+});
 
 it("what is there already is not written, and no policy more often than every 5 s", async () => {
   put(policy("web", "web"));
   void reporter.run(ending.signal);
-  await expect.poll(() => written.length, { timeout: 5_000 }).toBe(1);
+  await timer.advance(250);
+  expect(written).toHaveLength(1);
   put({ ...policy("web", "web"), status: JSON.stringify(written[0]?.status) });
-  const until = performance.now() + 3_000;
-  for (let i = 0; performance.now() < until; i += 1) {
+  for (let i = 0; i < 49; i += 1) {
     add(pod(`web-${i}`, "web"));
-    await sleep(50);
+    await timer.advance(100);
   }
   expect(written).toHaveLength(1);
-  await expect.poll(() => written.length, { timeout: 8_000 }).toBe(2);
-  expect(written[1]?.status.matched).toBeGreaterThan(10);
-}, 30_000);
+  await timer.advance(1_500);
+  expect(written.map(({ status }) => status.matched)).toEqual([0, 49]);
+});
 
 it("statuses of many policies are written at a bounded rate, after a burst", async () => {
   for (let i = 0; i < 40; i += 1) put(policy(`p-${i}`, `app-${i}`));
   void reporter.run(ending.signal);
-  await sleep(3_000);
-  expect(written.length).toBeGreaterThanOrEqual(20);
-  expect(written.length).toBeLessThan(30);
-}, 30_000);
+  await timer.advance(250);
+  expect(written).toHaveLength(20);
+  await timer.advance(5_000);
+  expect(written.length).toBeGreaterThanOrEqual(26);
+  expect(written.length).toBeLessThanOrEqual(30);
+  await timer.advance(10_000);
+  expect(written).toHaveLength(40);
+});
 
 it("only the leader writes, and nothing is written where policies have no status: events tell", async () => {
   put(policy("web", "web"));
   isLeader = false;
   void reporter.run(ending.signal);
-  await sleep(800);
+  await timer.advance(60_000);
   expect([written, events]).toEqual([[], []]);
   hasStatus = false;
   isLeader = true;
-  await expect.poll(() => events, { timeout: 5_000 }).toEqual(["web GroupMissing"]);
+  await timer.advance(250);
+  expect(events).toEqual(["web GroupMissing"]);
   reporter.markAll();
-  await sleep(1_500);
+  await timer.advance(60_000);
   // Once in the same words.
   expect([written, events]).toEqual([[], ["web GroupMissing"]]);
 });
@@ -143,7 +160,10 @@ it("what the API server refuses is tried again", async () => {
   put(policy("web", "web"));
   refusal = new KubernetesError("retry", "PATCH", "no answer");
   void reporter.run(ending.signal);
-  await sleep(1_000);
+  await timer.advance(1_000);
   refusal = undefined;
-  await expect.poll(() => written.length, { timeout: 20_000 }).toBe(1);
-}, 30_000);
+  await timer.advance(8_000);
+  expect(written).toEqual([]);
+  await timer.advance(1_500);
+  expect(written).toHaveLength(1);
+});
