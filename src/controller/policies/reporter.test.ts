@@ -20,7 +20,7 @@ let isLeader: boolean;
 let hasStatus: boolean;
 let refusal: KubernetesError | undefined;
 /** Called for each pod that is counted. */
-let counted: () => void;
+let counted: () => undefined;
 
 const policy = (name: string, app: string, more: object = {}): SeenPolicy =>
   SEEN_POLICIES.read({
@@ -61,7 +61,7 @@ beforeEach(() => {
         {},
       ),
     areGroupsCurrent: () => true,
-    branchOf: () => void counted(),
+    branchOf: () => counted(),
     groups: () => ({ of: groupStates(new Set([GROUP]), []), vpc: undefined, problem: undefined }),
     quota: 5,
     liveGroups: true,
@@ -86,6 +86,7 @@ it("50,000 pods are counted without keeping decisions waiting, and are no write 
   counted = () => {
     total += 1;
     inTurn.set(turns, (inTurn.get(turns) ?? 0) + 1);
+    return undefined;
   };
   const over = new AbortController();
   const watch = (async () => {
