@@ -314,7 +314,8 @@ describe("the same ENI", () => {
   test("another pod whose namespace is gone: taken", async () => {
     const first = await sandboxOf("first");
     await first.mustAdd({ branch });
-    await deleteNetns(first.netns);
+    // The stand-in is not told to wait for its MAC, as the plugin waits for a VLAN id.
+    await deleteNetns(first.netns, "eni-first");
     const second = await sandboxOf("second");
     await second.mustAdd({ branch });
     expect((await second.check()).failure).toBeUndefined();
