@@ -1,4 +1,4 @@
-import { fieldsOf } from "../kubernetes/fields.ts";
+import { fieldsOf, itemsOf } from "../kubernetes/fields.ts";
 import { readMetadata } from "../kubernetes/metadata.ts";
 import { SECURITY_GROUP_POLICIES, SERVICE_ACCOUNTS } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
@@ -14,7 +14,7 @@ export interface PolicyFact {
   readonly policy: SecurityGroupPolicy;
   /** RFC 3339, to the second. */
   readonly createdAt: string;
-  /** None on EKS, whose policies have no status. */
+  /** Of the policy as it is now. None on EKS, whose policies have no status. */
   readonly conditions: readonly Condition[];
 }
 
@@ -50,7 +50,9 @@ export const POLICY_FACTS: Resource<PolicyFact> = {
   read(object) {
     const { metadata, policy } = SECURITY_GROUP_POLICIES.read(object);
     const { conditions } = fieldsOf(fieldsOf(object)["status"]);
-    return { policy, createdAt: metadata.creationTimestamp, conditions: conditionsOf(conditions) };
+    const { generation } = fieldsOf(fieldsOf(object)["metadata"]);
+    const current = itemsOf(conditions).filter((one) => fieldsOf(one)["observedGeneration"] === generation);
+    return { policy, createdAt: metadata.creationTimestamp, conditions: conditionsOf(current) };
   },
 };
 

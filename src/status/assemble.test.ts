@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   aBranch,
   aCniNode,
+  aCondition,
   anAgent,
   aNode,
   aPod,
@@ -470,6 +471,23 @@ describe("problems", () => {
       "a group that is gone",
       { groupNames: new Map() },
       ["problem", "GroupMissing", "web", "EC2 has no security group sg-web"],
+    ],
+    [
+      "a group of another VPC, by the policy's status",
+      { policies: [aPolicy("web", {}, [aCondition("False", "GroupOfOtherVpc", "sg-web is of vpc-2")])] },
+      ["problem", "GroupOfOtherVpc", "web", "sg-web is of vpc-2"],
+    ],
+    [
+      "too many groups, by the policy's status",
+      {
+        policies: [
+          aPolicy("web", {}, [
+            aCondition("True", "GroupsFound", "EC2 has its group"),
+            aCondition("False", "TooManyGroups", "pod shop/web-0 has 6 groups"),
+          ]),
+        ],
+      },
+      ["problem", "TooManyGroups", "web", "pod shop/web-0 has 6 groups"],
     ],
   ])("%s", (_what, more, expected) => {
     expect(problemsIn(clusterOf({ ...fine, ...more }))).toEqual([expected]);

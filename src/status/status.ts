@@ -38,6 +38,8 @@ export type ProblemKind =
   | "AgentNotReady"
   | "PolicyWithoutEffect"
   | "GroupMissing"
+  | "GroupOfOtherVpc"
+  | "TooManyGroups"
   | "NodeFull"
   | "PolicyCoversNothing";
 

@@ -21,6 +21,8 @@ const HEADINGS: Readonly<Record<ProblemKind, readonly [heading: string, todo: st
   AgentNotReady: ["Nodes without a ready agent", "$0 doctor --check BL005"],
   PolicyWithoutEffect: ["Policies without effect, or impossible to evaluate", "correct the policy"],
   GroupMissing: ["Policies with groups that do not exist", "correct the policy"],
+  GroupOfOtherVpc: ["Policies with groups of another VPC", "name groups of the cluster's VPC"],
+  TooManyGroups: ["Policies with more groups than an interface can have", "fewer groups, or a larger quota"],
   NodeFull: ["Nodes without a free slot", "more nodes, or larger ones"],
   PolicyCoversNothing: ["Policies that select no pod", "compare their selectors with the pods' labels"],
 };

@@ -160,7 +160,11 @@ export function aCniNode(
   };
 }
 
-export function aPolicy(name: string, more: Partial<SecurityGroupPolicy> = {}): PolicyFact {
+export function aPolicy(
+  name: string,
+  more: Partial<SecurityGroupPolicy> = {},
+  conditions: PolicyFact["conditions"] = [],
+): PolicyFact {
   return {
     policy: {
       namespace: "shop",
@@ -170,8 +174,17 @@ export function aPolicy(name: string, more: Partial<SecurityGroupPolicy> = {}): 
       ...more,
     },
     createdAt: "2026-11-01T00:00:00Z",
-    conditions: [],
+    conditions,
   };
+}
+
+/** Of a policy's status. */
+export function aCondition(
+  status: string,
+  reason: string,
+  message: string,
+): PolicyFact["conditions"][number] {
+  return { type: "GroupsFound", status, reason, message, since: "" };
 }
 
 export function interfaces(groups: Readonly<Record<string, readonly string[]>>) {

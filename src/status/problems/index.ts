@@ -8,6 +8,7 @@ import { podsWaiting } from "./pods-waiting.ts";
 import { podsWithOtherGroups } from "./pods-with-other-groups.ts";
 import { podsWithoutBranch } from "./pods-without-branch.ts";
 import { policiesCoveringNothing } from "./policies-covering-nothing.ts";
+import { policiesRefused } from "./policies-refused.ts";
 import { policiesWithoutEffect } from "./policies-without-effect.ts";
 import type { FindProblems, View } from "./view.ts";
 
@@ -21,6 +22,7 @@ const ALL: readonly FindProblems[] = [
   agentsNotReady,
   policiesWithoutEffect,
   groupsMissing,
+  policiesRefused,
   nodesFull,
   policiesCoveringNothing,
 ];
