@@ -60,6 +60,7 @@ export class Controller {
   private readonly queue: Queue;
   private readonly workers: Workers;
   private readonly freeAddresses: FreeAddresses;
+  private readonly book: WarmBook;
   private readonly recorder: Recorder;
   private readonly groups: GroupReader;
   private readonly reporter: PolicyReporter;
@@ -89,7 +90,8 @@ export class Controller {
     this.freeAddresses = new FreeAddresses(port, timer);
     const { share, quota, target, recycle } = options.warm;
     const freeAddresses = (subnet: string) => this.freeAddresses.of(subnet);
-    const book = new WarmBook({ share, quota, freeAddresses });
+    const book = new WarmBook({ share, quota, freeAddresses, now: () => timer.now() });
+    this.book = book;
     const settings: Settings = {
       cluster,
       mode,
@@ -417,8 +419,21 @@ export class Controller {
     if (namespace !== undefined) this.reporter.mark(namespace);
     this.figures.actionEnded(action.kind, failure === undefined ? "ok" : failure.kind, milliseconds);
     const fields = { instance, ...action.fields, ms: Math.round(milliseconds) };
-    if (failure === undefined) this.options.log("info", action.kind, fields);
-    else this.options.log("warn", `${action.kind}: ${failure.message}`, { ...fields, kind: failure.kind });
+    if (failure === undefined) return this.options.log("info", action.kind, fields);
+    this.options.log("warn", `${action.kind}: ${failure.message}`, { ...fields, kind: failure.kind });
+    const isNeeded = action.priority !== "warming";
+    if (failure.code === "NetworkInterfaceLimitExceeded" && isNeeded) this.giveUpWarm();
+  }
+
+  /** What is needed now comes before what may be needed: warm branches make room, on every node. */
+  private giveUpWarm(): void {
+    if (!this.book.quotaUsedUp() || this.book.count === 0) return;
+    const why = "the account's quota of network interfaces is used up";
+    this.options.log(
+      "warn",
+      `${why}: ${this.book.count} warm branches are released, and none made for a while`,
+    );
+    for (const instance of this.book.withWarm()) this.queue.add(instance);
   }
 
   private makeFigures(warn: (message: string) => void): ControllerMetrics {

@@ -142,3 +142,26 @@ it("what no policy gives any more is released", { timeout: 2 * FILLED_MS }, asyn
   await eventually("none of the old groups", async () => ((await old()).length === 0 ? true : undefined));
   expect(await old()).toEqual([]);
 });
+
+it(
+  "a pod that the account's quota keeps waiting gets the room of what is warm",
+  { timeout: 3 * FILLED_MS },
+  async () => {
+    await cluster.makeNamespace("mall");
+    await cluster.createPolicy("web", { app: "web" }, [web], "mall");
+    await filled();
+    const setQuota = async (interfaces: number) => {
+      const body = JSON.stringify({ quotas: { interfaces } });
+      expect((await fetch(`${cluster.control}/settings`, { method: "POST", body })).status).toBe(200);
+    };
+    await setQuota((await cluster.dump()).interfaces.length);
+    calls.length = 0;
+    await cluster.createPod("late", { node: "n1", namespace: "mall" });
+    await cluster.annotated("late", "mall", FILLED_MS);
+    expect(await warm()).toEqual([]);
+    expect(calls.filter((action) => action === "DeleteNetworkInterface")).toHaveLength(2);
+    expect(controller.lines.map(({ message }) => message)).toContain(
+      "the account's quota of network interfaces is used up: 2 warm branches are released, and none made for a while",
+    );
+  },
+);

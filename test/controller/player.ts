@@ -515,7 +515,12 @@ export class Player {
 
   private newWorker(): Worker {
     // A tenth of ten times as many, as the account's share is.
-    const book = new WarmBook({ share: 0.1, quota: this.warm.share * 10, freeAddresses: () => 1_000 });
+    const book = new WarmBook({
+      share: 0.1,
+      quota: this.warm.share * 10,
+      freeAddresses: () => 1_000,
+      now: () => this.time,
+    });
     const settings: Settings = {
       cluster: CLUSTER,
       mode: "standalone",

@@ -1,6 +1,9 @@
 import type { Ledger } from "../ledger.ts";
 import { isWarm } from "./pool.ts";
 
+/** For so long none are warm once EC2 has refused an interface that is needed now: others of the account need them too. */
+const USED_UP_MS = 600_000;
+
 export interface WarmBounds {
   /** Of the account's interfaces and of a subnet's free addresses: from 0 to 1. */
   readonly share: number;
@@ -8,6 +11,8 @@ export interface WarmBounds {
   readonly quota: number;
   /** Of a subnet, as EC2 has said lately; undefined: it has not yet. */
   readonly freeAddresses: (subnet: string) => number | undefined;
+  /** Monotonic, in milliseconds. */
+  readonly now: () => number;
 }
 
 /** The warm branches of all instances, and how many more there may be. */
@@ -17,6 +22,7 @@ export class WarmBook {
   private readonly instances = new Map<string, ReadonlyMap<string, number>>();
   private readonly subnets = new Map<string, number>();
   private total = 0;
+  private usedUpUntil = -Infinity;
 
   constructor(bounds: WarmBounds) {
     this.bounds = bounds;
@@ -39,12 +45,26 @@ export class WarmBook {
     else this.instances.set(instance, now);
   }
 
+  /** EC2 has refused an interface for the account's quota. Whether that is news. */
+  quotaUsedUp(): boolean {
+    const now = this.bounds.now();
+    const isNews = now >= this.usedUpUntil;
+    this.usedUpUntil = now + USED_UP_MS;
+    return isNews;
+  }
+
+  /** Those that have any. */
+  withWarm(): Iterable<string> {
+    return this.instances.keys();
+  }
+
   /** How many more there may be in a subnet; below 0: so many less. Undefined: its free addresses are not known. */
   room(subnet: string): number | undefined {
-    const { share, quota, freeAddresses } = this.bounds;
+    const { share, quota, freeAddresses, now } = this.bounds;
+    const here = this.subnets.get(subnet) ?? 0;
+    if (now() < this.usedUpUntil) return -here;
     const free = freeAddresses(subnet);
     if (free === undefined) return undefined;
-    const here = this.subnets.get(subnet) ?? 0;
     // What is warm is not free: it counts as if it were.
     return Math.min(Math.floor(share * quota) - this.total, Math.floor(share * (free + here)) - here);
   }

@@ -124,7 +124,7 @@ function create(view: View, draft: Draft, trunk: AttachedTrunk, now: number): vo
 }
 
 function limited(subnet: string, lack: number): Note {
-  const message = `${lack} warm branches lack: the share of the account's interfaces, or of the free addresses of ${subnet}, is used up (--warm-share, --eni-quota)`;
+  const message = `${lack} warm branches lack: the share of the account's interfaces, or of the free addresses of ${subnet}, is used up (--warm-share, --eni-quota), or EC2 has refused an interface for the account's quota`;
   return { about: "node", type: "Normal", reason: "WarmLimited", message };
 }
 
