@@ -11,6 +11,8 @@ let wanted: Set<string>;
 let refusal: Ec2CallError | undefined;
 let reader: GroupReader;
 let timer: ManualTimer;
+let told: number;
+let gone: string;
 
 beforeEach(() => {
   ending = new AbortController();
@@ -18,18 +20,19 @@ beforeEach(() => {
   wanted = new Set();
   refusal = undefined;
   timer = new ManualTimer();
+  [told, gone] = [0, idOf(7)];
   reader = new GroupReader({
     port: {
       groups(filters) {
         asked.push(filters["group-id"] ?? []);
         if (refusal !== undefined) return Promise.reject(refusal);
-        const found = (filters["group-id"] ?? []).filter((id) => id !== idOf(7));
+        const found = (filters["group-id"] ?? []).filter((id) => id !== gone);
         return Promise.resolve(found.map((id) => ({ id, name: "", vpc: "vpc-1", tags: {} })));
       },
     },
     vpc: () => Promise.resolve("vpc-1"),
     wanted: () => wanted,
-    changed: () => undefined,
+    changed: () => void (told += 1),
     timer,
     random: () => 0.5,
     log: () => undefined,
@@ -99,4 +102,21 @@ it("names the permission that is missing, keeps what it knew, and leaves EC2 alo
   await timer.advance(250);
   expect(asked).toHaveLength(3);
   expect(reader.facts.problem).toBeUndefined();
+});
+
+it("tells what is news, and not each minute what it was", async () => {
+  wanted.add(idOf(1));
+  await start();
+  expect(told).toBe(1);
+  await timer.advance(300_000);
+  expect([asked.length, told]).toEqual([5, 1]);
+  gone = idOf(1);
+  await timer.advance(61_000);
+  expect([reader.facts.of(idOf(1)).state, told]).toEqual(["missing", 2]);
+  refusal = new Ec2CallError("denied", "DescribeSecurityGroups", "UnauthorizedOperation", "no");
+  await timer.advance(180_000);
+  expect(told).toBe(3);
+  refusal = undefined;
+  await timer.advance(61_000);
+  expect([reader.facts.problem, told]).toEqual([undefined, 4]);
 });

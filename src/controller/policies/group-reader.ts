@@ -31,6 +31,8 @@ export class GroupReader {
   private readonly options: GroupReaderOptions;
   private known: GroupFacts = { of: groupStates(new Set(), []), vpc: undefined, problem: undefined };
   private asked: ReadonlySet<string> = new Set();
+  /** What it was said that is known; undefined: nothing was said yet. */
+  private said: string | undefined;
   private woken = Promise.withResolvers<void>();
 
   constructor(options: GroupReaderOptions) {
@@ -49,7 +51,7 @@ export class GroupReader {
 
   /** Until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { timer, random, log, changed } = this.options;
+    const { timer, random, log } = this.options;
     let failures = 0;
     while (!signal.aborted) {
       this.woken = Promise.withResolvers();
@@ -68,11 +70,20 @@ export class GroupReader {
           log("warn", `which security groups there are is not known: ${problem}`);
         this.known = { ...before, problem };
       }
-      changed();
+      this.tell();
       const isBad = this.known.problem !== undefined;
       await Promise.race([pause(timer, next, signal), ...(isBad ? [] : [this.woken.promise])]);
       if (!signal.aborted) await pause(timer, GATHER_MS, signal);
     }
+  }
+
+  /** Whoever is told counts every pod of a policy: not each minute, but when it is news. */
+  private tell(): void {
+    const { vpc, problem, of } = this.known;
+    const text = JSON.stringify([vpc, problem, [...this.asked].toSorted().map((id) => [id, of(id)])]);
+    if (text === this.said) return;
+    this.said = text;
+    this.options.changed();
   }
 
   private async read(call: CallOptions): Promise<void> {
