@@ -7,7 +7,8 @@ import { round } from "../stats.ts";
 import { BenchCluster } from "./bench-cluster.ts";
 
 /** After the start, until nothing of it is under way any more and what it left is collected. */
-const SETTLE_MS = 30_000;
+/** A new process looks at branches and their groups a second time, up to a minute after the first. */
+const SETTLE_MS = 120_000;
 const IDLE_MS = 60_000;
 const START_MS = 600_000;
 
