@@ -18,6 +18,7 @@ import {
   type Snapshot,
 } from "../ground/index.ts";
 import { callPlugin, type Answer } from "./support/plugin.ts";
+import { vethOf } from "./support/routed.ts";
 import {
   annotationOf,
   createSandbox,
@@ -315,7 +316,7 @@ describe("the same ENI", () => {
     const first = await sandboxOf("first");
     await first.mustAdd({ branch });
     // The stand-in is not told to wait for its MAC, as the plugin waits for a VLAN id.
-    await deleteNetns(first.netns, "eni-first");
+    await deleteNetns(first.netns, vethOf(first));
     const second = await sandboxOf("second");
     await second.mustAdd({ branch });
     expect((await second.check()).failure).toBeUndefined();

@@ -1,6 +1,4 @@
 // The simulator's prefix lists and network ACLs: requests to EC2 on one side, packets between two subnets on the other.
-import { spawn } from "node:child_process";
-import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { textAt } from "../../src/simulator/model/operation.ts";
 import type { ParamTree } from "../../src/simulator/model/params.ts";
@@ -8,9 +6,9 @@ import type { Answer, Subnet } from "../../src/simulator/model/types.ts";
 import type { Running } from "../../src/simulator/start.ts";
 import { createBranchPod } from "../ground/branch-pod.ts";
 import { Conversation } from "../ground/conversation.ts";
-import { distDirectory } from "../ground/executable.ts";
 import { deleteNetns, exec } from "../ground/netns.ts";
 import { eventually } from "../ground/run.ts";
+import { startTrace } from "../ground/simulated-trace.ts";
 import { startSimulatedVpc } from "../ground/simulated-vpc.ts";
 import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
 import { connect, ping } from "../ground/traffic.ts";
@@ -343,23 +341,13 @@ describe("a network ACL", () => {
 
 /** What `simulate trace` says of what is sent, until it has said all of that. */
 async function traced(wanted: readonly string[], send: () => Promise<void>): Promise<string> {
-  const executable = path.resolve(import.meta.dirname, "../..", distDirectory, "branchline");
-  const argv = ["simulate", "trace", "--namespace-prefix", PREFIX, "--protocol", "tcp"];
-  const child = spawn(executable, argv, { stdio: "pipe" });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (text: string) => (said += text));
-  try {
-    // A process of Node: seconds where the processor is emulated.
-    await eventually("the trace to begin", () => (said.includes("following") ? true : undefined), 60_000);
-    await send();
-    // Who connects may have tried twice.
-    const isSaid = () => (wanted.every((line) => said.includes(line)) ? true : undefined);
-    await eventually("the trace to say it", isSaid, 60_000);
-  } finally {
-    child.kill("SIGTERM");
-  }
-  return said;
+  // A process of Node: seconds where the processor is emulated.
+  using trace = await startTrace(["--namespace-prefix", PREFIX, "--protocol", "tcp"], 60_000);
+  await send();
+  // Who connects may have tried twice.
+  const isSaid = () => (wanted.every((line) => trace.said().includes(line)) ? true : undefined);
+  await eventually("the trace to say it", isSaid, 60_000);
+  return trace.said();
 }
 
 describe("a prefix list", () => {

@@ -1,7 +1,4 @@
 // The simulator's data plane: requests to EC2 on one side, packets on the other.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { claimNamespaces } from "../../src/simulator/data-plane/claim.ts";
 import {
@@ -20,10 +17,10 @@ import type { Answer } from "../../src/simulator/model/types.ts";
 import type { Running } from "../../src/simulator/start.ts";
 import { createBranchPod } from "../ground/branch-pod.ts";
 import { Conversation } from "../ground/conversation.ts";
-import { distDirectory } from "../ground/executable.ts";
 import { branchDevice, isMacvlan } from "../ground/macvlan/iproute.ts";
 import { createNetns, deleteNetns, ipBatch, mustExec } from "../ground/netns.ts";
 import { eventually, sleep } from "../ground/run.ts";
+import { startTrace } from "../ground/simulated-trace.ts";
 import { startSimulatedVpc } from "../ground/simulated-vpc.ts";
 import { settled, snapshot, type Snapshot } from "../ground/snapshot.ts";
 import { connect, ping } from "../ground/traffic.ts";
@@ -475,17 +472,11 @@ test("a trace says which groups were asked of a packet, and by which rule it pas
   const client = await pod("client", 0, 5);
   const db = await pod("db", 1, 5);
   await serve(db.netns);
-  const executable = path.resolve(import.meta.dirname, "../..", distDirectory, "branchline");
-  const argv = ["simulate", "trace", "--namespace-prefix", "simtest", "--to", db.ipv4, "--count", "2"];
-  const child = spawn(executable, argv, { stdio: "pipe" });
-  let said = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (text: string) => (said += text));
-  const ended = once(child, "close");
-  await eventually("the trace to begin", () => (said.includes("following") ? true : undefined));
+  using trace = await startTrace(["--namespace-prefix", "simtest", "--to", db.ipv4, "--count", "2"]);
   expect((await connect(client.netns, db.ipv4, { port: 81, timeout: 1 })).reach).toBe("timed out");
   expect(await reachesSoon(client, db)).toBe("reached");
-  expect(await ended).toEqual([0, null]);
+  expect(await trace.ended).toEqual([0, null]);
+  const said = trace.said();
   expect(said).toContain(`${client.ipv4}:`);
   expect(said).toContain(`sent by ${client.eni}`);
   expect(said).toContain(`in:  none of ${groupId("db")} allows it`);
