@@ -6,8 +6,10 @@ import type { LargeFigures, RestartFigures } from "../results.ts";
 import { round } from "../stats.ts";
 import { BenchCluster } from "./bench-cluster.ts";
 
-/** After the start, until nothing of it is under way any more and what it left is collected. */
-/** A new process looks at branches and their groups a second time, up to a minute after the first. */
+/**
+ * After the start, until nothing of it is under way any more and what it left is collected: a new process looks at branches
+ * and their groups a second time, up to a minute after the first.
+ */
 const SETTLE_MS = 120_000;
 const IDLE_MS = 60_000;
 const START_MS = 600_000;

@@ -90,8 +90,7 @@ export class Controller {
     this.freeAddresses = new FreeAddresses(port, timer);
     const { share, quota, target, recycle } = options.warm;
     const freeAddresses = (subnet: string) => this.freeAddresses.of(subnet);
-    const book = new WarmBook({ share, quota, freeAddresses, now: () => timer.now() });
-    this.book = book;
+    this.book = new WarmBook({ share, quota, freeAddresses, now: () => timer.now() });
     const settings: Settings = {
       cluster,
       mode,
@@ -99,7 +98,7 @@ export class Controller {
         return configMaps.cooldownMs;
       },
       liveGroups: options.liveGroups,
-      warm: { target, recycle, life: identity, room: (subnet) => book.room(subnet) },
+      warm: { target, recycle, life: identity, room: (subnet) => this.book.room(subnet) },
       limitsOf: (type) => configMaps.limitsOf(type),
     };
     this.observed = new Observed(cache, (instance) => this.queue.add(instance));
@@ -128,7 +127,7 @@ export class Controller {
       moment: () => ({ now: timer.now(), random }),
       changed: () => this.queue.add(instance),
       note: (note) => this.note(instance, note),
-      learned: (ledger) => book.note(ledger),
+      learned: (ledger) => this.book.note(ledger),
       ended: (action, milliseconds, failure) => this.actionEnded(instance, action, milliseconds, failure),
       mayAct: () => this.mayAct(),
       signal,
