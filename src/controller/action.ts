@@ -1,5 +1,6 @@
 import type { CallOptions } from "../ec2/port.ts";
 import type { Priority } from "../ec2/waiting-line.ts";
+import type { PodName } from "./facts.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Failure, Moment } from "./moment.ts";
 import type { Ports } from "./ports.ts";
@@ -15,7 +16,9 @@ export interface Action {
   readonly subject: string;
   /** In EC2's budget. */
   readonly priority: Priority;
-  /** For the log. */
+  /** The pod it is about: the log names it, and the status of its namespace's policies follows. */
+  readonly pod?: PodName | undefined;
+  /** What else the log says. */
   readonly fields: Readonly<Record<string, string | number | undefined>>;
   begin(ledger: Ledger): Ledger;
   /** Carries it out; gives what is known then. Rejects with an Ec2CallError, a KubernetesError or the signal's reason. */

@@ -414,10 +414,11 @@ export class Controller {
     milliseconds: number,
     failure: Failure | undefined,
   ): void {
-    const [namespace] = String(action.fields["pod"] ?? "").split("/");
-    if (namespace !== undefined) this.reporter.mark(namespace);
+    const { pod } = action;
+    if (pod !== undefined) this.reporter.mark(pod.namespace);
     this.figures.actionEnded(action.kind, failure === undefined ? "ok" : failure.kind, milliseconds);
-    const fields = { instance, ...action.fields, ms: Math.round(milliseconds) };
+    const about = pod && { pod: `${pod.namespace}/${pod.name}` };
+    const fields = { instance, ...about, ...action.fields, ms: Math.round(milliseconds) };
     if (failure === undefined) return this.options.log("info", action.kind, fields);
     this.options.log("warn", `${action.kind}: ${failure.message}`, { ...fields, kind: failure.kind });
     const isNeeded = action.priority !== "warming";

@@ -13,7 +13,8 @@ export function annotate(pod: PodFacts, branch: Branch): Action {
     kind: "AnnotatePod",
     subject: `pod ${uid}`,
     priority: "waiting",
-    fields: { pod: `${namespace}/${name}`, eni: id, vlan: branch.vlan },
+    pod,
+    fields: { eni: id, vlan: branch.vlan },
     // Whatever the answer, or without one, it may have been written.
     begin: (ledger) => changeBranch(ledger, id, (known) => ({ ...known, mayBeAnnotated: true })),
     async run(ports, call) {

@@ -23,7 +23,8 @@ export function associate(view: View, pod: PodFacts, branch: Branch, trunk: stri
     kind: "AssociateBranch",
     subject: `pod ${pod.uid}`,
     priority: "waiting",
-    fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, vlan },
+    pod,
+    fields: { eni: id, vlan },
     begin: (ledger) => ledger,
     async run(ports, call) {
       const association = await ports.ec2.associate({ branch: id, trunk, vlan, token }, call);

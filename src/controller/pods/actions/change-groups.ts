@@ -10,12 +10,12 @@ import { withChange } from "../group-change.ts";
 export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
   const { id } = eni;
   const { groups } = pod.groups;
-  const name = `${pod.namespace}/${pod.name}`;
   return {
     kind: "ChangeGroups",
     subject: `pod ${pod.uid}`,
     priority: "changing",
-    fields: { pod: name, eni: id, groups: groups.join(" "), before: eni.groups.join(" ") },
+    pod,
+    fields: { eni: id, groups: groups.join(" "), before: eni.groups.join(" ") },
     begin: (ledger) => {
       const begun = withChange(ledger, id, { groups, isUnderWay: true });
       return changeBranch(begun, id, (branch) => ({ ...branch, home: homeAfter(branch) }));

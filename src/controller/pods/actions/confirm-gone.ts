@@ -20,7 +20,8 @@ export function confirmGone({ settings: { cooldownMs }, node }: View, branch: Br
     kind: "ConfirmGone",
     subject: `eni ${id}`,
     priority: "releasing",
-    fields: { eni: id, pod: branch.pod && `${branch.pod.namespace}/${branch.pod.name}` },
+    pod: branch.pod,
+    fields: { eni: id },
     begin: (ledger) => ledger,
     async run(ports, call) {
       const isGone = await isUnused(ports, branch, node?.name, call);

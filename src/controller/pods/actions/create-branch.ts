@@ -24,7 +24,8 @@ export function createBranch(view: View, { pod, trunk, vlan, groups }: Wanted): 
     kind: "CreateBranch",
     subject: `pod ${uid}`,
     priority: "waiting",
-    fields: { pod: `${namespace}/${name}`, vlan },
+    pod,
+    fields: { vlan },
     begin: (now) => {
       const request = now.requests.get(uid);
       return request === undefined ? now : withRequest(now, uid, { ...request, making: { vlan, groups } });

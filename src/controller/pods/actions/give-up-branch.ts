@@ -14,7 +14,8 @@ export function giveUpBranch(pod: PodFacts, branch: Branch, other: Branch): Acti
     kind: "GiveUpBranch",
     subject: `pod ${pod.uid}`,
     priority: "waiting",
-    fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, vlan: branch.vlan },
+    pod,
+    fields: { eni: id, vlan: branch.vlan },
     begin: (ledger) => ledger,
     run: async () => (ledger, moment) => {
       const known = ledger.branches.get(id);

@@ -15,7 +15,8 @@ export function lookAtPod({ settings: { cooldownMs } }: View, pod: PodFacts, bra
     kind: "LookAtPod",
     subject: `pod ${uid}`,
     priority: "waiting",
-    fields: { pod: `${namespace}/${name}`, eni: id },
+    pod,
+    fields: { eni: id },
     begin: (ledger) => ledger,
     async run(ports, call) {
       return learned(id, await ports.pods.read({ namespace, name, uid }, call.signal), cooldownMs);

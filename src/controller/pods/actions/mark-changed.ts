@@ -17,7 +17,8 @@ export function markChanged(pod: PodFacts, { eni: { id } }: Branch): Action {
     kind: "MarkChanged",
     subject: `pod ${pod.uid}`,
     priority: "changing",
-    fields: { pod: `${pod.namespace}/${pod.name}`, eni: id },
+    pod,
+    fields: { eni: id },
     begin: (ledger) => ledger,
     async run(ports, call) {
       await ports.ec2.tag(id, { [CHANGED_TAG]: "true" }, call);

@@ -21,7 +21,8 @@ export function prove(pod: PodFacts): Action {
     kind: "ProveAnnotation",
     subject: `pod ${uid}`,
     priority: "waiting",
-    fields: { pod: `${namespace}/${name}` },
+    pod,
+    fields: {},
     begin: (ledger) => ledger,
     async run(ports, call) {
       await ports.pods.prove({ namespace, name, uid }, hasAnnotations, call.signal);

@@ -11,7 +11,8 @@ export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
     kind: "SetGroups",
     subject: `pod ${pod.uid}`,
     priority: "waiting",
-    fields: { pod: `${pod.namespace}/${pod.name}`, eni: id, groups: groups.join(" ") },
+    pod,
+    fields: { eni: id, groups: groups.join(" ") },
     // Without an answer it is not known which it has.
     begin: (ledger) =>
       changeBranch(ledger, id, (branch) => ({ ...branch, areGroupsSure: false, home: homeAfter(branch) })),
