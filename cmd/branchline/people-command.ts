@@ -23,50 +23,51 @@ export interface PeopleCommand<T> {
 export const OUTPUTS = ["text", "json"] as const;
 
 /** kubectl's flags, and those for EC2. */
+export const COMMON_FLAGS = {
+  namespace: {
+    alias: "n",
+    type: "string",
+    requiresArg: true,
+    describe: "Of which namespace; otherwise that of the kubeconfig's context",
+  },
+  allNamespaces: { alias: ["A", "all-namespaces"], type: "boolean", default: false, describe: "Of all" },
+  kubeconfig: {
+    type: "string",
+    requiresArg: true,
+    describe: "Otherwise KUBECONFIG, what a pod has, or ~/.kube/config",
+  },
+  context: {
+    type: "string",
+    requiresArg: true,
+    describe: "A context of the kubeconfig, not its current one",
+  },
+  output: {
+    alias: "o",
+    choices: OUTPUTS,
+    default: "text",
+    requiresArg: true,
+    describe: "json: for scripts, in a form that stays",
+  },
+  ec2: {
+    type: "boolean",
+    default: true,
+    describe: "Ask EC2, with the AWS SDK's credentials; --no-ec2: do not",
+  },
+  region: {
+    type: "string",
+    requiresArg: true,
+    describe: "Of EC2; otherwise AWS_REGION, AWS_DEFAULT_REGION, an EKS kubeconfig's, or what the nodes say",
+  },
+  clusterName: {
+    alias: "cluster-name",
+    type: "string",
+    requiresArg: true,
+    describe: "In EC2's tags; otherwise the controller's, or an EKS kubeconfig's",
+  },
+} as const;
+
 export function withCommonFlags(yargs: Argv): Argv<CommonFlags> {
-  return yargs.options({
-    namespace: {
-      alias: "n",
-      type: "string",
-      requiresArg: true,
-      describe: "Of which namespace; otherwise that of the kubeconfig's context",
-    },
-    allNamespaces: { alias: ["A", "all-namespaces"], type: "boolean", default: false, describe: "Of all" },
-    kubeconfig: {
-      type: "string",
-      requiresArg: true,
-      describe: "Otherwise KUBECONFIG, what a pod has, or ~/.kube/config",
-    },
-    context: {
-      type: "string",
-      requiresArg: true,
-      describe: "A context of the kubeconfig, not its current one",
-    },
-    output: {
-      alias: "o",
-      choices: OUTPUTS,
-      default: "text" as const,
-      requiresArg: true,
-      describe: "json: for scripts, in a form that stays",
-    },
-    ec2: {
-      type: "boolean",
-      default: true,
-      describe: "Ask EC2, with the AWS SDK's credentials; --no-ec2: do not",
-    },
-    region: {
-      type: "string",
-      requiresArg: true,
-      describe:
-        "Of EC2; otherwise AWS_REGION, AWS_DEFAULT_REGION, an EKS kubeconfig's, or what the nodes say",
-    },
-    clusterName: {
-      alias: "cluster-name",
-      type: "string",
-      requiresArg: true,
-      describe: "In EC2's tags; otherwise the controller's, or an EKS kubeconfig's",
-    },
-  });
+  return yargs.options(COMMON_FLAGS);
 }
 
 /** The exit status, and what is to be said on stderr, if anything. `signal` is the command's own. */

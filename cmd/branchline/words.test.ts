@@ -7,6 +7,7 @@ it.each([
   [["stats"], "stats"],
   [["-n", "shop", "stats"], "stats"],
   [["-A", "--no-ec2", "stats", "x"], "stats"],
+  [["--cluster-name", "prod", "--clusterName", "prod", "--output", "json", "stats"], "stats"],
   [["--region=eu-west-1", "-o", "json", "stats"], "stats"],
   [["-A"], undefined],
   [[], undefined],

@@ -1,19 +1,15 @@
+import type { Options } from "yargs";
 import { closeTo } from "../../src/text/nearest.ts";
+import { COMMON_FLAGS } from "./people-command.ts";
 
 /** What is said to whoever gives a command that there is not. Pure. */
 
 /** Flags of people's commands that take the next word. */
-const WITH_VALUE: ReadonlySet<string> = new Set([
-  "-n",
-  "--namespace",
-  "--kubeconfig",
-  "--context",
-  "-o",
-  "--output",
-  "--region",
-  "--cluster-name",
-  "--clusterName",
-]);
+const WITH_VALUE: ReadonlySet<string> = new Set(
+  Object.entries<Options>(COMMON_FLAGS).flatMap(([name, { alias = [], requiresArg }]) =>
+    requiresArg === true ? [name, ...[alias].flat()].map(dashed) : [],
+  ),
+);
 
 /** What other programs call what ours do. */
 const MEANT: Readonly<Record<string, string>> = {
@@ -40,4 +36,8 @@ export function commandIn(args: readonly string[]): string | undefined {
 export function meantBy(word: string, commands: readonly string[]): string | undefined {
   if (Object.hasOwn(MEANT, word)) return MEANT[word];
   return closeTo(word, commands);
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
 }
