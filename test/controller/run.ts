@@ -154,17 +154,8 @@ const OPTIONAL: readonly StepKind[] = [
   "relabel pod",
   "lose policies",
 ];
-/** Kinds that came after many seeds had become known. */
-const LATER: readonly StepKind[] = [
-  "fail over",
-  "be left alone",
-  "revert policy",
-  "replace pod",
-  "break policy",
-  "relabel pod",
-  "lose policies",
-  "follow policies",
-];
+/** Kinds that came after many seeds had become known: the last of the list. */
+const LATER: readonly StepKind[] = STEP_KINDS.slice(STEP_KINDS.indexOf("fail over"));
 /** What mostly comes at once after a step of a kind, as for a controller that is not busy. */
 const NEXT: Readonly<Partial<Record<StepKind, StepKind>>> = {
   deliver: "pass",
