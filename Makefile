@@ -16,7 +16,7 @@ ARCH ?= amd64
 RUNTIME ?= node
 SOURCES := $(shell find cmd src -name '*.ts' -not -name '*.test.ts') build.mjs $(wildcard build/*) package-lock.json
 
-.PHONY: help build image check fuzz ground test test-all test-kernel chaos cluster demo demo-node demo-plan bench bench-floor clean packages guest kubernetes
+.PHONY: help build image image-is-of-node check fuzz ground test test-all test-kernel chaos cluster demo demo-node demo-plan bench bench-floor clean packages guest kubernetes
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,7 +51,14 @@ dist/bun/arm64/branchline: node_modules/.package-lock.json $(SOURCES) $(wildcard
 	build/parts.sh bun-arm64
 	node build.mjs --runtime bun --arch arm64
 
-image: dist/branchline dist/arm64/branchline ## Write dist/image, an OCI image layout for amd64 and arm64 (deploy/image)
+# Any other value of ARCH or RUNTIME ends here.
+dist/%/branchline:
+	@echo "there is no $@ to build: ARCH is amd64 or arm64, RUNTIME is node or bun" >&2; exit 1
+
+image-is-of-node:
+	@[ -z "$(filter-out node,$(RUNTIME))" ] || { echo "the image is of Node, for both architectures: there is none with RUNTIME=$(RUNTIME)" >&2; exit 1; }
+
+image: image-is-of-node dist/branchline dist/arm64/branchline ## Write dist/image, an OCI image layout for amd64 and arm64 (deploy/image)
 	node deploy/image/build.mjs
 
 check: node_modules/.package-lock.json ## Types, lint, format, import direction, unit tests

@@ -40,11 +40,11 @@ if (target !== HOST && (flags.macvlan || flags.bench))
 
 if (!["node", "bun"].includes(flags.runtime))
   throw new Error(`"${flags.runtime}" is no runtime: it is node or bun`);
-/** What bundles are made with. */
-const how = { target, ...(flags.runtime === "bun" && FOR_BUN) };
+/** What bundles are made with. Bun's have no native library in them: they are the same for all, and need no other's parts. */
+const how = flags.runtime === "bun" ? { target: HOST, ...FOR_BUN } : { target };
 
-const plugin = await pluginScripts({ target });
-const boot = await bundleOf("cmd/branchline/boot.ts", { target });
+const plugin = await pluginScripts({ target: how.target });
+const boot = await bundleOf("cmd/branchline/boot.ts", { target: how.target });
 /** Scripts that the plugin never loads: the command line, and one for each long command. */
 const commands = {
   cli: await bundleOf("cmd/branchline/cli.ts", how),
@@ -121,7 +121,7 @@ async function buildWithBun() {
   const own = { scratch: folder };
   try {
     const scripts = Object.fromEntries(Object.entries(commands).map(([name, { code }]) => [name, code]));
-    const { code } = await bunPlugin({ target });
+    const { code } = await bunPlugin();
     makeBunExecutable("branchline", { arch: target.arch, main: code, scripts, ...own });
     console.log(`${target.arch}, by Bun: branchline ${version}`);
     if (flags.macvlan || flags.bench) await makeBunMacvlan({ scripts, ...own });

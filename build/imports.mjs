@@ -76,9 +76,9 @@ const RUNTIME = "#runtime";
 
 /** Words by which one would be told from another, and the files that may know: what differs is in one file for each. */
 const RUNTIMES = /\bbun\b|koffi|node:(?:sea|v8|vm)\b|\bV8\b|process\.versions|Node\.js/i;
+const OF_ONE_RUNTIME = ["src/sys/runtime/node.ts", "src/sys/runtime/bun.ts"];
 const KNOW_THE_RUNTIME = [
-  "src/sys/runtime/node.ts",
-  "src/sys/runtime/bun.ts",
+  ...OF_ONE_RUNTIME,
   "src/sys/runtime/bun-ffi.d.ts",
   // The first script of the default runtime's executable.
   "cmd/branchline/boot.ts",
@@ -180,6 +180,7 @@ function defectOf(file, to) {
     return `${file} imports the package ${name}: ${PACKAGES[name] === undefined ? "nothing may" : `only ${PACKAGES[name]} may`}`;
   }
   const path = to === RUNTIME ? "src/sys/runtime" : normalize(join(dirname(file), to));
+  if (OF_ONE_RUNTIME.includes(path)) return `${file} imports ${path}: only by ${RUNTIME}`;
   const folder = folderOf(path);
   if (folder === from || ALLOWED[from].some((name) => folder === `src/${name}`)) return undefined;
   return `${file} imports ${path}: ${from} may import ${["itself", ...ALLOWED[from]].join(", ")}`;

@@ -354,6 +354,12 @@ describe("build.mjs --check", () => {
       /src\/agent\/agent\.ts says "node:vm": what differs between runtimes is in src\/sys\/runtime\n/,
     ],
     [
+      "what is one runtime's, without its name",
+      "src/cni/run.ts",
+      'import "../sys/runtime/node.ts";',
+      /src\/cni\/run\.ts imports src\/sys\/runtime\/node\.ts: only by #runtime\n/,
+    ],
+    [
       "more than the budget",
       "src/cni/run.ts",
       `Object.assign(globalThis, { x: "${"x".repeat(150 * 1024)}" });`,
@@ -374,6 +380,11 @@ describe("build.mjs --check", () => {
   ])("fails for %s", (_what, file, line, said) => {
     const { status, stderr } = withLine(file, line, build);
     expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringMatching(said) });
+  });
+
+  it("needs nothing of arm64's to bundle for the second runtime, which is the same for each", () => {
+    const forBun = [...build, "--runtime", "bun", "--arch", "arm64"];
+    expect(withLine("src/cni/run.ts", "", forBun)).toMatchObject({ status: 0, stderr: "" });
   });
 
   it("fails for a file that no bundle reaches, too", () => {
