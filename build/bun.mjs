@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { bundleOf } from "./bundle.mjs";
 import { dist, root } from "./paths.mjs";
+import { withoutNames } from "./switches.mjs";
 import { quietly } from "./tool.mjs";
 
 /** Bun's file for each architecture; `sha256` is that of the file in npm's package. */
@@ -54,7 +55,7 @@ export function makeBunExecutable(
     return `./${script}.cjs`;
   });
   const runtime = `${scratch}/bun`;
-  writeFileSync(runtime, withoutSwitches(readFileSync(file)), { mode: 0o755 });
+  writeFileSync(runtime, withoutNames(readFileSync(file), SWITCHES, isRead), { mode: 0o755 });
   mkdirSync(directory, { recursive: true });
   const building = `${scratch}/executable`;
   quietly(
@@ -82,29 +83,26 @@ export function makeBunExecutable(
 }
 
 /**
- * Variables by which an environment makes a compiled executable something else: another program, one with a script before it, one
- * that listens for a debugger or writes a file of its own. Bun has no option that makes it ignore them, as Node has for
- * NODE_OPTIONS.
+ * Names by which an environment makes a compiled executable something else: another program, one with a script before it, one
+ * that listens for a debugger, writes a file of its own or sends a report of its crash. Bun has no option that makes it ignore
+ * them, as Node has for NODE_OPTIONS. test/binary/executable.test.ts tries each.
  */
-const SWITCHES = ["BUN_OPTIONS", "BUN_BE_BUN", "BUN_INSPECT", "BUN_BYTECODE_ORDER_OUT"];
+const SWITCHES = [
+  "BUN_OPTIONS",
+  "BUN_BE_BUN",
+  // With BUN_INSPECT_PRELOAD and others.
+  "BUN_INSPECT",
+  // BUN_BYTECODE_ORDER_OUT, BUN_BYTECODE_DIGEST_OUT.
+  "BUN_BYTECODE_",
+  "BUN_ENABLE_CRASH_REPORTING",
+  // BUN_JSC_functionOverrides is a file with other bodies for functions. Without it those settings run nothing that is not in
+  // the executable. That prefix is in the machine code, so they are there to stay.
+  "functionOverrides",
+];
 
-/**
- * Bun, for which there is none of these variables: the first letter of each name is NUL, which no name in an environment can
- * have. Those that begin with one of them (BUN_INSPECT_PRELOAD) go with it. Throws if one is not there: it has another name
- * now, or none. test/binary/executable.test.ts tries each.
- */
-function withoutSwitches(bun) {
-  for (const name of SWITCHES) {
-    let found = 0;
-    for (let at = bun.indexOf(name); at >= 0; at = bun.indexOf(name, at + 1)) {
-      // In messages and in Bun's own JavaScript it stays: there it follows a blank, a point or a bracket.
-      if (!/[\0\w]/.test(String.fromCharCode(bun[at - 1]))) continue;
-      bun[at] = 0;
-      found += 1;
-    }
-    if (found === 0) throw new Error(`Bun has no ${name} any more: see SWITCHES in build/bun.mjs`);
-  }
-  return bun;
+/** In messages and in Bun's own JavaScript a name stays: there it follows a blank, a point or a bracket. */
+function isRead(bun, at) {
+  return /[\0\w]/.test(String.fromCharCode(bun[at - 1]));
 }
 
 /** Throws unless the file is the pinned Bun for this architecture. */

@@ -1,7 +1,8 @@
 // Single executables: a script and its assets, injected into a stripped copy of the pinned Node.
 
-import { chmodSync, copyFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { node, root } from "./paths.mjs";
+import { withoutNames } from "./switches.mjs";
 import { HOST } from "./target.mjs";
 import { quietly } from "./tool.mjs";
 
@@ -23,6 +24,17 @@ export const NODE_OPTIONS = [
   // Do not read the node's OpenSSL configuration: we do not use OpenSSL, and a faulty file would stop Node.
   "--openssl-config=/dev/null",
 ];
+
+/**
+ * By this variable Node takes the code of its main script from a directory: whatever stands there with the right name and
+ * checksums runs instead. No setting of a single executable turns it off. test/binary/executable.test.ts tries it.
+ */
+const SWITCHES = ["NODE_COMPILE_CACHE"];
+
+/** In Node's own JavaScript a name stays, and in its snapshot, which has a checksum: there its length stands before it. */
+function isCString(file, at, length) {
+  return file[at - 1] === 0 && file[at + length] === 0 && file.readUInt32LE(at - 4) !== length;
+}
 
 /**
  * Builds the executable NAME in `directory` (by default the target's). `scratch` is a directory for intermediate files; `assets`
@@ -62,8 +74,7 @@ export function makeExecutable(
   const sea = [SAME_BYTES, ...flags, "--experimental-sea-config", scratchFile(`${name}.json`, settings)];
   // Without Node's own code cache or snapshot the blob is the same for all architectures.
   quietly(node, sea, scratch);
-  copyFileSync(target.node, building);
-  chmodSync(building, 0o755);
+  writeFileSync(building, withoutNames(readFileSync(target.node), SWITCHES, isCString), { mode: 0o755 });
   if (strip) quietly(target.strip, ["-s", building]);
   const postject = `${root}/node_modules/postject/dist/cli.js`;
   quietly(node, [postject, building, "NODE_SEA_BLOB", blob, "--sentinel-fuse", SENTINEL]);

@@ -10,6 +10,7 @@ import {
   constants,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -423,6 +424,13 @@ describe("the environment", () => {
     expect(run([], { ...VERSION, NODE_OPTIONS: options })).toEqual(answer);
   });
 
+  // Node's own executables take code from there: build/executable.mjs.
+  it("a cache of compiled code is neither made nor read", () => {
+    const directory = join(scratch, "compiled");
+    expect(run([], { ...VERSION, NODE_COMPILE_CACHE: directory })).toEqual(answer);
+    expect(existsSync(directory)).toBe(false);
+  });
+
   // Bun's own executables obey them: build/bun.mjs.
   describe("variables of Bun's have no influence", () => {
     const before = join(scratch, "before.cjs");
@@ -438,10 +446,32 @@ describe("the environment", () => {
       expect(run(["--version"], env)).toEqual(run(["--version"]));
     });
 
-    it("a file to be written: it is not there", () => {
-      const file = join(scratch, "order");
-      expect(run([], { ...VERSION, BUN_BYTECODE_ORDER_OUT: file })).toEqual(answer);
+    it.each(["BUN_BYTECODE_ORDER_OUT", "BUN_BYTECODE_DIGEST_OUT"])("a file to be written by %s", (name) => {
+      const file = join(scratch, name);
+      expect(run([], { ...VERSION, [name]: file })).toEqual(answer);
       expect(existsSync(file)).toBe(false);
+    });
+
+    it("other bodies for functions: with Bun, it does not start", () => {
+      const file = join(scratch, "bodies");
+      writeFileSync(file, "override %%%{return 1}%%%\nwith %%%{return 2}%%%\n");
+      const outcome = run([], { ...VERSION, BUN_JSC_functionOverrides: file });
+      const refused = { status: 1, stdout: "", stderr: expect.stringContaining("invalid JSC environment") };
+      expect(outcome).toEqual(isNode ? answer : refused);
+    });
+
+    it("a report of a crash: no program is called for it", async () => {
+      const [bin, called] = [join(scratch, "bin"), join(scratch, "called")];
+      mkdirSync(bin);
+      writeFileSync(join(bin, "curl"), `#!/bin/sh\n: >${called}\n`, { mode: 0o755 });
+      const child = spawn(OURS, ["simulate", "--listen", "127.0.0.1:0"], {
+        env: { PATH: bin, BUN_ENABLE_CRASH_REPORTING: "1" },
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      await once(child.stdout, "data");
+      child.kill("SIGSEGV");
+      await once(child, "close");
+      expect(existsSync(called)).toBe(false);
     });
 
     it("a debugger: nobody listens for one", async () => {
