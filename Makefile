@@ -11,6 +11,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 KERNELS ?= 6.1 6.12
 DATAPATH ?= direct
 KUBERNETES := etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl helm
+# What tests run on kernels without 8021q: of the runtime that is asked for.
+MACVLAN := dist/$(if $(filter-out node,$(RUNTIME)),$(RUNTIME)/)macvlan/branchline
 VITEST := node node_modules/vitest/vitest.mjs run
 ARCH ?= amd64
 RUNTIME ?= node
@@ -83,7 +85,7 @@ guest: packages
 dist/macvlan/branchline: dist/branchline $(wildcard test/ground/macvlan/*)
 	node build.mjs --macvlan
 
-ground: build dist/macvlan/branchline guest
+ground: build $(MACVLAN) guest
 	@test/setup/packages.sh runtime api
 	@$(MAKE) kubernetes
 	@test/setup/prometheus.sh operator-crds.yaml
@@ -119,7 +121,7 @@ chaos: build guest ## A random sequence of calls, kills and accidents (SEED= ROU
 # Says what is expected, or that there is no such break, before anything is installed.
 demo: node_modules/.package-lock.json ## The exercise of a catalogue and its database on a cluster, natively: a table of expectations and outcomes (BREAK=policy, group or agent)
 	@node test/demo/demo.ts --plan $(if $(BREAK),--break $(BREAK))
-	@$(MAKE) build dist/macvlan/branchline packages kubernetes
+	@$(MAKE) build $(MACVLAN) packages kubernetes
 	@test/setup/packages.sh runtime api demo
 	node test/demo/demo.ts $(if $(BREAK),--break $(BREAK))
 
@@ -135,7 +137,7 @@ demo-node: demo-plan build guest ## One node without a cluster: groups that deci
 	@echo "booting Linux $(firstword $(KERNELS)) in QEMU: some 10 s"
 	node test/vm/exec.ts --kernel $(firstword $(KERNELS)) -- $(DEMO_NODE)
 
-cluster: build dist/macvlan/branchline packages kubernetes ## A cluster to play with, natively, until Ctrl-C (NODES=1)
+cluster: build $(MACVLAN) packages kubernetes ## A cluster to play with, natively, until Ctrl-C (NODES=1)
 	@test/setup/packages.sh runtime api
 	node test/cluster/up.ts --nodes $(or $(NODES),1)
 

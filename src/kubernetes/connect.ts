@@ -6,7 +6,8 @@ import { urlToHttpOptions } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
 import { KubernetesError } from "./error.ts";
-import { messageOf } from "../text/error-words.ts";
+import { connectionWords, credentialsWords } from "./failure-words.ts";
+import { errorCode } from "../sys/errno.ts";
 
 /** The real connection to an API server. */
 
@@ -36,8 +37,8 @@ export function connectTo(config: KubeConfig, userAgent: string): Connection {
         await config.applyToHTTPSOptions(given);
         if (!isProxied) way = { auth: given.auth, agent: agents.of(given) };
       } catch (cause) {
-        const said = messageOf(cause);
-        throw new KubernetesError("denied", words, `the kubeconfig gives no credentials: ${said}`, { cause });
+        const said = `the kubeconfig gives no credentials: ${credentialsWords(config, cause)}`;
+        throw new KubernetesError("denied", words, said, { cause });
       }
       // The library sets a header as a key of an object, never as a list.
       const headers = {
@@ -147,10 +148,8 @@ async function* bodyOf(
 
 function failureOf(error: unknown, signal: AbortSignal, words: string): unknown {
   if (signal.aborted) return signal.reason;
-  const { code, message } =
-    error instanceof Error ? (error as NodeJS.ErrnoException) : { code: "", message: String(error) };
-  return new KubernetesError("retry", words, message === "" ? String(code) : message, {
-    reason: code ?? "",
+  return new KubernetesError("retry", words, connectionWords(error), {
+    reason: errorCode(error) ?? "",
     cause: error,
   });
 }
