@@ -97,7 +97,7 @@ kubernetes:
 test: ground ## The gate, some 20 minutes: checks, executable, kernel suite natively, guests for the rest
 	node test/suites/run.ts gate $(addprefix --only ,$(SUITES))
 
-test-all: ground dist/arm64/branchline dist/bun/macvlan/branchline dist/bun/arm64/branchline ## Everything, some 2 hours: both kernels whole, every fault, 1,000 rounds of chaos, fuzz
+test-all: ground dist/arm64/branchline dist/bun/macvlan/branchline dist/bun/arm64/branchline ## Everything, some hours: both kernels whole, every fault, chaos, the second runtime, fuzz
 	@test/setup/containerd.sh
 	@test/setup/prometheus.sh promtool
 	@test/setup/packages.sh vm-arm64
