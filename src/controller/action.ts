@@ -14,6 +14,8 @@ export interface Action {
   readonly kind: string;
   /** What it is about: nothing else about the same is done meanwhile. */
   readonly subject: string;
+  /** A second subject, of which the same decision decides nothing else: the warm branch that a pod is given. */
+  readonly takes?: string;
   /** In EC2's budget. */
   readonly priority: Priority;
   /** The pod it is about: the log names it, and the status of its namespace's policies follows. */

@@ -45,8 +45,9 @@ export function decide(view: View, now: number): Decision {
     notes.push(...part.notes);
     wakeAt = earlier(wakeAt, part.wakeAt);
     for (const action of part.actions) {
-      if (subjects.has(action.subject)) continue;
-      subjects.add(action.subject);
+      const about = action.takes === undefined ? [action.subject] : [action.subject, action.takes];
+      if (about.some((subject) => subjects.has(subject))) continue;
+      for (const subject of about) subjects.add(subject);
       actions.push(action);
     }
   }

@@ -17,6 +17,8 @@ const COOLDOWN_MS = 60_000;
 const TYPE = "m5.large";
 const LIMIT = instanceTypes().get(TYPE)?.branches ?? 0;
 const START = Date.UTC(2026, 10, 1);
+/** More than warm branches could be too many for. */
+const MANY_ADDRESSES = 1_000;
 /** Names of pods: few, so that they come again. */
 const NAMES = 14;
 
@@ -55,6 +57,8 @@ export const STEP_KINDS = [
   "relabel pod",
   "lose policies",
   "follow policies",
+  "lose addresses",
+  "give addresses back",
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -98,6 +102,8 @@ export class Player {
   private isDescribing = false;
   private time = 0;
   private taken = 0;
+  /** Of the subnet, as EC2 has said lately. */
+  private freeAddresses = MANY_ADDRESSES;
   /** Groups that a policy had before its last change. */
   private readonly before = new Map<string, readonly string[]>();
   private lives = 0;
@@ -154,6 +160,7 @@ export class Player {
   /** All faults end: everything has to become right within so many rounds. */
   async heal(rounds: number): Promise<void> {
     this.cluster.isAnnotationDenied = false;
+    this.freeAddresses = MANY_ADDRESSES;
     const { settings } = this.cloud.simulator.world;
     settings.describeLagSeconds = 0;
     settings.notFoundAfterCreateSeconds = 0;
@@ -345,6 +352,12 @@ export class Player {
       case "allow annotations":
         this.cluster.isAnnotationDenied = false;
         return;
+      case "lose addresses":
+        this.freeAddresses = 0;
+        return;
+      case "give addresses back":
+        this.freeAddresses = MANY_ADDRESSES;
+        return;
     }
   }
 
@@ -518,7 +531,7 @@ export class Player {
     const book = new WarmBook({
       share: 0.1,
       quota: this.warm.share * 10,
-      freeAddresses: () => 1_000,
+      freeAddresses: () => this.freeAddresses,
       now: () => this.time,
     });
     const settings: Settings = {

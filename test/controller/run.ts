@@ -135,6 +135,25 @@ const THEMES = {
     "fail over": 0.7,
     "be left alone": 6,
   },
+  /** With warm branches in a subnet that is full every now and then, so that they have to go. */
+  scarcity: {
+    pass: 10,
+    "finish call": 40,
+    "lose answer": 1,
+    "lose request": 1,
+    deliver: 24,
+    describe: 2,
+    "complete caches": 3,
+    "create pod": 10,
+    "delete pod": 9,
+    "edit policy": 0.5,
+    wait: 3,
+    "wait long": 16,
+    "fail over": 0.2,
+    "be left alone": 8,
+    "lose addresses": 4,
+    "give addresses back": 6,
+  },
 } as const satisfies Readonly<Record<string, Weights>>;
 export type Theme = keyof typeof THEMES;
 
@@ -207,7 +226,11 @@ export function runOf(seed: number, length: number, given?: Theme): Run {
   const theme = given ?? others[Math.floor(random.next() * 6)] ?? "everything";
   const nexts = theme === "live groups" ? NEXT_OF_LIVING : NEXT;
   // Of living pods that have had a warm branch, or leave one: each second run.
-  const isWarm = theme === "warm" || theme === "recycling" || (theme === "live groups" && seed % 2 === 1);
+  const isWarm =
+    theme === "warm" ||
+    theme === "recycling" ||
+    theme === "scarcity" ||
+    (theme === "live groups" && seed % 2 === 1);
   const isMixed = theme === "everything" || theme === "warm" || theme === "live groups";
   const draw = drawing(THEMES[theme], isMixed ? OPTIONAL : [], random);
   const lag = {

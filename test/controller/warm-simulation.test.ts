@@ -1,8 +1,11 @@
-// The decision with warm branches: 100,000 steps more, with two namespaces, recycling, edits of policies, and crashes.
+// The decision with warm branches: 100,000 steps more, with two namespaces, recycling, edits of policies, crashes, and a full
+// subnet.
 import { runOf } from "./run.ts";
 import { itHoldsInRuns, LENGTH } from "./simulated.ts";
 
+const THEMES = ["warm", "recycling", "scarcity"] as const;
+
 itHoldsInRuns(
-  (seed) => runOf(seed, LENGTH, seed % 2 === 0 ? "warm" : "recycling"),
+  (seed) => runOf(seed, LENGTH, THEMES[seed % THEMES.length]),
   ["made warm", "warm", "recycled", "setGroups", "disassociate"],
 );

@@ -9,6 +9,7 @@ export function claimWarm(pod: PodFacts, branch: Branch): Action {
   return {
     ...writing,
     kind: "ClaimWarm",
+    takes: `eni ${branch.eni.id}`,
     begin: (ledger) => writing.begin(changeBranch(ledger, branch.eni.id, (known) => ownedBy(known, pod))),
   };
 }

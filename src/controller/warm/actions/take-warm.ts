@@ -8,6 +8,7 @@ export function takeWarm(pod: PodFacts, { eni: { id }, vlan }: Branch): Action {
   return {
     kind: "TakeWarm",
     subject: `pod ${pod.uid}`,
+    takes: `eni ${id}`,
     priority: "waiting",
     pod,
     fields: { eni: id, vlan },
