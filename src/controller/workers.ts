@@ -55,7 +55,7 @@ export class Workers {
       if (ledger.blocked.size > 0 || ledger.strayTrunks.size > 0) return true;
       for (const branch of ledger.branches.values()) {
         if (branch.state !== "assigned" && !isCertain(branch)) return true;
-        if (areGroupsUncertain(branch)) return true;
+        if (areGroupsUncertain(branch, ledger.changes.get(branch.eni.id))) return true;
       }
     }
     return false;

@@ -25,10 +25,12 @@ it("leaves a change alone that is under way, or whose answer was lost, and what 
 
 it("is sure of them then", () => {
   const unsure = branchOf({ areGroupsSure: false });
-  expect(areGroupsUncertain(unsure)).toBe(true);
-  expect(areGroupsUncertain(withGroupsOfLiving(unsure, ["sg-a"], undefined, 30_000))).toBe(false);
+  expect(areGroupsUncertain(unsure, undefined)).toBe(true);
+  expect(areGroupsUncertain(withGroupsOfLiving(unsure, ["sg-a"], undefined, 30_000), undefined)).toBe(false);
   // EC2 does not show it: an annotation may name anything.
-  expect(areGroupsUncertain({ ...unsure, missing: 2 })).toBe(false);
+  expect(areGroupsUncertain({ ...unsure, missing: 2 }, undefined)).toBe(false);
+  // What is asked for again needs no description.
+  expect(areGroupsUncertain(unsure, changeOf({ mayBeDone: true }))).toBe(false);
 });
 
 it("forgets changes of branches that are no living pod's", () => {

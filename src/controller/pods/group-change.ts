@@ -61,7 +61,13 @@ export function withoutEndedChanges(ledger: Ledger): Ledger {
   return { ...ledger, changes: new Map([...changes].filter(([id]) => isLive(id))) };
 }
 
-/** Its groups were described once, soon after a start, and may have been others already. */
-export function areGroupsUncertain({ state, areGroupsSure, missing }: Branch): boolean {
-  return state === "assigned" && !areGroupsSure && missing < MISSING;
+/**
+ * Its groups were described once, soon after a start, and may have been others already. Of a change whose answer was lost
+ * no description is waited for: it is asked for again.
+ */
+export function areGroupsUncertain(
+  { state, areGroupsSure, missing }: Branch,
+  change: GroupChange | undefined,
+): boolean {
+  return state === "assigned" && !areGroupsSure && missing < MISSING && change?.mayBeDone !== true;
 }

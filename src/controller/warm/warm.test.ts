@@ -2,6 +2,8 @@ import { expect, it } from "vitest";
 import { branchOf, kindsOf, ledgerOf, podFacts, SETTINGS, viewOf } from "../../../test/unit/view.ts";
 import type { Branch, Ledger } from "../ledger.ts";
 import { decideBranches } from "../pods/branches.ts";
+import { ended } from "../pods/ended.ts";
+import { decideLiveGroups } from "../pods/live-groups.ts";
 import { decideReleases } from "../pods/releases.ts";
 import type { WarmSettings } from "../view.ts";
 import { keyOfSet } from "./group-sets.ts";
@@ -62,6 +64,13 @@ it.each([
   ["the share has become smaller", warm(), { settings: settings({ room: () => -1 }) }],
 ])("one is released when %s", (_what, branch, fields) => {
   expect(kindsOf(decide(ledgerOf({ branches: [branch] }), fields))).toEqual(["DisassociateBranch"]);
+});
+
+it("one that is for all groups stays although its own are not sure, as after a restart", () => {
+  const open = { home: { namespace: "shop", isOpen: true }, areGroupsSure: false };
+  const across = { settings: settings({ recycle: "across-groups" }) };
+  expect(afterwards(cooled({ ...open, seen: 2 }), across)).toEqual(["KeepWarm"]);
+  expect(kindsOf(decide(ledgerOf({ branches: [warm(open)] }), across))).toEqual([]);
 });
 
 it("one of groups that no pod has had lately makes room for others", () => {
@@ -152,4 +161,23 @@ it("no more are kept than the target, those that are warm or made included", () 
   const two = [cooled(), cooled({ eni: { ...branchOf().eni, id: "eni-2" }, vlan: 2 })];
   const view = viewOf({ settings: settings(), ledger: ledgerOf({ branches: [warm(), ...two] }) });
   expect(kindsOf(decideReleases(view, 2))).toEqual(["KeepWarm", "DisassociateBranch"]);
+});
+
+it("one whose last change of groups had no answer is given to no pod as it is, when its pod has ended", () => {
+  const last = { namespace: "shop", name: "web", uid: "pod-0" };
+  const open = branchOf({ pod: last, home: { namespace: "shop", isOpen: true } });
+  const claimed = { eniId: "eni-1", vlanId: 1, mac: "", associationId: undefined };
+  const pod = podFacts({ ...last, claim: claimed, groups: { ...waits.groups, groups: ["sg-b"] } });
+  const across = { settings: settings({ recycle: "across-groups" }) };
+  const before = ledgerOf({ branches: [open] });
+  const [change] = decideLiveGroups(viewOf({ ...across, pods: [pod], ledger: before }), 0).actions;
+  const lost = { kind: "unknown", code: "ECONNRESET", message: "socket hang up" } as const;
+  const moment = { now: 0, random: () => 0 };
+  const branch = change?.failed(change.begin(before), lost, moment).branches.get("eni-1") ?? open;
+  const [keep] = decideReleases(
+    viewOf({ ...across, ledger: ledgerOf({ branches: [ended(branch, 0, 60_000)] }) }),
+    60_000,
+  ).actions;
+  const kept = keep?.begin(ledgerOf({ branches: [ended(branch, 0, 60_000)] })).branches.get("eni-1") ?? open;
+  expect([keep?.kind, claim(kept, across)]).toEqual(["KeepWarm", ["TakeWarm"]]);
 });

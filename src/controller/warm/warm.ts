@@ -90,7 +90,10 @@ function setOf({ namespace }: Home, { groups }: Eni) {
 }
 
 function isUnfit(view: View, branch: Branch): boolean {
-  if (view.node === undefined || !branch.areGroupsSure || branch.home === undefined) return true;
+  const { home, areGroupsSure } = branch;
+  if (view.node === undefined || home === undefined) return true;
+  // One that is for all groups is given those of its pod.
+  if (!areGroupsSure && !home.isOpen) return true;
   return view.areGroupsCurrent && !isWanted(branch, view);
 }
 

@@ -41,7 +41,9 @@ export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
       reason: "GroupsChanged",
       message: wordsOf(id, eni.groups, groups),
     },
-    failed: (ledger, failure, moment) => {
+    failed: (before, failure, moment) => {
+      // The pod may end before it is tried again, and no other may be given the branch for one of these groups.
+      const ledger = failure.kind === "unknown" ? changeBranch(before, id, withoutKnownGroups) : before;
       const change = ledger.changes.get(id);
       if (change === undefined) return ledger;
       return withChange(ledger, id, {
@@ -52,6 +54,10 @@ export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
       });
     },
   };
+}
+
+function withoutKnownGroups(branch: Branch): Branch {
+  return { ...branch, areGroupsSure: false };
 }
 
 function wordsOf(id: string, before: readonly string[], groups: readonly string[]): string {
