@@ -15,6 +15,12 @@ const described = (branch: Branch, groups: readonly string[], askedAt = 60_000) 
 it.each([
   ["described once more some time later", found(), 60_000, true],
   ["described once more at once", found(), 20_000, false],
+  [
+    "described just after its pod, which was to have others, had gone",
+    found({ since: 50_000 }),
+    60_000,
+    false,
+  ],
   ["of a pod that has it", found({ state: "assigned" }), 60_000, true],
   ["that are being given", found({ state: "associated" }), 60_000, false],
   ["changed under its pod, of which we know more", found({ home: undefined }), 60_000, false],

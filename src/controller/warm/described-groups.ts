@@ -27,6 +27,7 @@ export function withDescribedGroups(branch: Branch, one: DescribedBranch, askedA
     return { ...branch, home: undefined };
   // Of our own changes we know more; those under a living pod take the home.
   const isFound = branch.seen !== "own" && branch.home?.isOpen === false;
-  const isSettled = isFound && askedAt - branch.knownAt >= SETTLED_MS;
+  // Its groups may have been asked to change until its pod was gone, without an answer.
+  const isSettled = isFound && askedAt - Math.max(branch.knownAt, branch.since) >= SETTLED_MS;
   return isSettled && WITH_A_POD_OR_IDLE.includes(branch.state) ? { ...branch, areGroupsSure: true } : branch;
 }
