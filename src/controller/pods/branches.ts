@@ -33,10 +33,7 @@ export function decideBranches(view: View, now: number): Decision {
   const trunk = readyTrunk(view);
   const limit = limitOf(view);
   const free = trunk === undefined ? [] : [...freeVlans(ledger, limit)];
-  const warm = new Matches(
-    view,
-    trunk === undefined || !view.areGroupsCurrent ? [] : waiting.filter(isServed(view)),
-  );
+  const warm = new Matches(view, view.areGroupsCurrent ? waiting.filter(isServed(view)) : [], trunk);
   for (const pod of waiting) {
     if (view.busy.has(subjectOf(pod))) continue;
     const why = groupsDefect(pod);

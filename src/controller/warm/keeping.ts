@@ -1,5 +1,6 @@
 import type { Action } from "../action.ts";
-import type { Branch } from "../ledger.ts";
+import type { AttachedTrunk, Branch } from "../ledger.ts";
+import { isInPlace } from "../pods/branch-subnet.ts";
 import { readyTrunk } from "../pods/branches.ts";
 import type { View } from "../view.ts";
 import { keepWarm } from "./actions/keep-warm.ts";
@@ -11,18 +12,20 @@ const UNKNOWN_MS = 60_000;
 /** Which branches that have cooled stay, in one decision. */
 export class Keeping {
   private readonly view: View;
+  private readonly trunk: AttachedTrunk | undefined;
   private places: number;
   private readonly bySubnet = new Map<string, number>();
 
   constructor(view: View) {
     this.view = view;
-    const isReady = view.node !== undefined && readyTrunk(view) !== undefined;
-    this.places = isReady ? view.settings.warm.target - warmCount(view.ledger) : 0;
+    this.trunk = view.node === undefined ? undefined : readyTrunk(view);
+    this.places = this.trunk !== undefined ? view.settings.warm.target - warmCount(view.ledger) : 0;
   }
 
   /** Undefined: it is to be released. `later`: it is not known yet how much room there is, as after a start. */
   of(branch: Branch, now: number): Action | "later" | undefined {
-    const { view } = this;
+    const { view, trunk } = this;
+    if (trunk === undefined || !isInPlace(branch, view, trunk)) return undefined;
     const { warm } = view.settings;
     const subnet = branch.eni.subnet.id;
     const kept = this.bySubnet.get(subnet) ?? 0;

@@ -1,6 +1,7 @@
 import type { Action } from "../action.ts";
 import type { PodFacts } from "../facts.ts";
-import { type Branch, branchOfPod } from "../ledger.ts";
+import { type AttachedTrunk, type Branch, branchOfPod } from "../ledger.ts";
+import { isInPlace } from "../pods/branch-subnet.ts";
 import { disassociate } from "../pods/actions/disassociate.ts";
 import type { View } from "../view.ts";
 import { claimWarm } from "./actions/claim-warm.ts";
@@ -14,19 +15,24 @@ export class Matches {
   /** Slots that become free without us. */
   private releasing: number;
 
-  /** `waiting`: pods whose groups are known. */
-  constructor(view: View, waiting: readonly PodFacts[]) {
+  /** `waiting`: pods whose groups are known. Nobody is given any without a trunk. */
+  constructor(view: View, waiting: readonly PodFacts[], trunk: AttachedTrunk | undefined) {
     const { ledger, settings, busy } = view;
     const all = [...ledger.branches.values()];
     this.left = all.filter(({ state, eni }) => state === "warm" && !busy.has(`eni ${eni.id}`));
     this.releasing = all.filter(({ state, vlan }) => state === "releasing" && vlan !== undefined).length;
-    if (this.left.length === 0) return;
+    if (this.left.length === 0 || trunk === undefined) return;
+    const isHere = (branch: Branch) => isInPlace(branch, view, trunk);
     // A creation that may have happened is finished.
     const open = waiting.filter(
       ({ uid }) => branchOfPod(ledger, uid) === undefined && ledger.requests.get(uid)?.making === undefined,
     );
-    this.match(open, (pod, branch) => fits(branch, wantingOf(pod)), claimWarm);
-    this.match(open, (pod, branch) => fitsWithOtherGroups(branch, wantingOf(pod), settings.warm), takeWarm);
+    this.match(open, (pod, branch) => isHere(branch) && fits(branch, wantingOf(pod)), claimWarm);
+    this.match(
+      open,
+      (pod, branch) => isHere(branch) && fitsWithOtherGroups(branch, wantingOf(pod), settings.warm),
+      takeWarm,
+    );
   }
 
   of({ uid }: PodFacts): Action | undefined {

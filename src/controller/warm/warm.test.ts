@@ -22,6 +22,7 @@ const lacking = (branches: readonly Branch[] = [], ...groups: string[]): Ledger 
   const ledger = ledgerOf({ branches });
   return { ...ledger, warm: { ...ledger.warm, recent: recentOf(...groups), lackingSince: 0 } };
 };
+const elsewhere = { name: "zone-a", subnet: "subnet-2", groups: [] };
 const policyGroups = () => [["sg-a"], ["sg-b"]];
 const decide = (ledger: Ledger, fields = {}, now = 90_000) =>
   decideWarm(viewOf({ settings: settings(), policyGroups, ledger, ...fields }), now);
@@ -58,6 +59,7 @@ it.each([
 
 it.each([
   ["its node is gone", warm(), { node: undefined }],
+  ["the node's ENIConfig names another subnet", warm(), { eniConfig: elsewhere }],
   ["no policy gives its groups", warm(), { policyGroups: () => [["sg-x"]] }],
   ["somebody else has changed its groups", warm({ areGroupsSure: false, home: undefined }), {}],
   ["there are more than should be", warm(), { settings: settings({ target: 0 }) }],
@@ -98,6 +100,13 @@ it.each([
   ["of nobody", warm({ home: undefined }), "ProveAnnotation"],
 ])("a pod and a warm branch %s: %s", (_what, branch, expected) => {
   expect(claim(branch)).toEqual([expected]);
+});
+
+it("a pod gets none of another subnet than its node's ENIConfig names", () => {
+  expect(claim(warm(), { eniConfig: elsewhere })).toEqual(["ProveAnnotation"]);
+  const open = warm({ home: { namespace: "shop", isOpen: true } });
+  const across = { settings: settings({ recycle: "across-groups" }), eniConfig: elsewhere };
+  expect(claim({ ...open, areGroupsSure: false }, across)).toEqual(["ProveAnnotation"]);
 });
 
 it("across groups a pod of other groups takes one that is for all", () => {
@@ -145,6 +154,7 @@ it.each([
   ["whose groups no policy gives", cooled(), { policyGroups: () => [] }, "DisassociateBranch"],
   ["without room", cooled(), { settings: settings({ room: () => 0 }) }, "DisassociateBranch"],
   ["of a node that is gone", cooled(), { node: undefined }, "DisassociateBranch"],
+  ["of another subnet than the node's ENIConfig", cooled(), { eniConfig: elsewhere }, "DisassociateBranch"],
 ])("one that has cooled, %s", (_what, branch, fields, expected) => {
   expect(afterwards(branch, fields)).toEqual([expected]);
 });

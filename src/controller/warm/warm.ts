@@ -2,7 +2,7 @@ import type { Decision, Note } from "../action.ts";
 import type { PodFacts } from "../facts.ts";
 import { Draft } from "../draft.ts";
 import type { AttachedTrunk, Branch, Eni, Home, RecentSet } from "../ledger.ts";
-import { branchSubnet } from "../pods/branch-subnet.ts";
+import { branchSubnet, isInPlace } from "../pods/branch-subnet.ts";
 import { isWaiting, limitOf, readyTrunk } from "../pods/branches.ts";
 import { deleteBranch } from "../pods/actions/delete-branch.ts";
 import { disassociate } from "../pods/actions/disassociate.ts";
@@ -27,7 +27,7 @@ export function decideWarm(view: View, now: number): Decision {
   const draft = new Draft();
   if (view.settings.mode !== "standalone" || !view.isComplete) return draft;
   const trunk = view.node === undefined ? undefined : readyTrunk(view);
-  const released = release(view, draft, now);
+  const released = release(view, draft, trunk, now);
   if (trunk === undefined) return draft;
   finish(view, draft, trunk, now);
   // What is being released makes room for others once it is gone.
@@ -47,10 +47,10 @@ function finish(view: View, draft: Draft, trunk: AttachedTrunk, now: number): vo
 }
 
 /** Gives how many. */
-function release(view: View, draft: Draft, now: number): number {
+function release(view: View, draft: Draft, trunk: AttachedTrunk | undefined, now: number): number {
   const warm = [...view.ledger.branches.values()].filter(isWarm);
   if (warm.length > 0) draft.wake(now + WANTED_MS);
-  const unfit = warm.filter((branch) => isUnfit(view, branch));
+  const unfit = warm.filter((branch) => isUnfit(view, trunk, branch));
   const rest = warm.filter((branch) => !unfit.includes(branch));
   const over = rest.slice(0, Math.max(0, rest.length - view.settings.warm.target));
   const all = [...unfit, ...over];
@@ -89,9 +89,10 @@ function setOf({ namespace }: Home, { groups }: Eni) {
   return { namespace, groups };
 }
 
-function isUnfit(view: View, branch: Branch): boolean {
+function isUnfit(view: View, trunk: AttachedTrunk | undefined, branch: Branch): boolean {
   const { home, areGroupsSure } = branch;
   if (view.node === undefined || home === undefined) return true;
+  if (trunk !== undefined && !isInPlace(branch, view, trunk)) return true;
   // One that is for all groups is given those of its pod.
   if (!areGroupsSure && !home.isOpen) return true;
   return view.areGroupsCurrent && !isWanted(branch, view);
