@@ -64,7 +64,7 @@ export class Worker {
     const { settings, moment, note, mayAct } = this.options;
     const { now } = moment();
     const busy = new Set(this.running.keys());
-    const tidy = tidied(withClaims(this.known, facts.pods, now), { ...facts, busy }, now);
+    const tidy = tidied(withClaims(this.known, facts.pods, now), { ...facts, settings, busy }, now);
     this.known = withRecent(tidy, { ...facts, settings, busy }, now);
     const view = { ...facts, settings, ledger: this.known, busy };
     const { actions, notes, wakeAt } = decide(view, now);

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ledgerOf, podFacts, viewOf } from "../../../test/unit/view.ts";
+import { branchOf, changeOf, ledgerOf, podFacts, SETTINGS, viewOf } from "../../../test/unit/view.ts";
 import { tidied } from "./tidy.ts";
 
 const pod = podFacts();
@@ -29,4 +29,19 @@ it("knows the pods that were there before it", () => {
 it("blocks a VLAN id as long as it was said", () => {
   expect([...tidied(ledger, viewOf(), 999).blocked.keys()]).toEqual([3]);
   expect([...tidied(ledger, viewOf(), 1_000).blocked.keys()]).toEqual([]);
+});
+
+const claim = { eniId: "eni-1", vlanId: 1, mac: "", associationId: undefined };
+const eks = { ...SETTINGS, mode: "eks" as const };
+
+it.each([
+  ["lives", { settings: eks, pods: [podFacts({ claim })] }, true],
+  ["has gone", { settings: eks }, false],
+  ["has finished", { settings: eks, pods: [podFacts({ claim, isFinished: true })] }, false],
+  ["may be in a cache that is not complete yet", { settings: eks, isComplete: false }, true],
+  ["has gone, and whose branch is ours to release", {}, true],
+])("a branch whose pod %s", (_what, fields, isKept) => {
+  const known = ledgerOf({ branches: [branchOf()], changes: new Map([["eni-1", changeOf()]]) });
+  const { branches, changes } = tidied(known, viewOf(fields), 0);
+  expect([branches.size, changes.size]).toEqual(isKept ? [1, 1] : [0, 0]);
 });

@@ -1,14 +1,14 @@
-import { type Ledger, withEntry, withRequest } from "../ledger.ts";
+import { type Branch, type Ledger, withEntry, withRequest } from "../ledger.ts";
 import { withoutEndedChanges } from "./group-change.ts";
 import type { View } from "../view.ts";
 
 /**
- * The ledger with the pods that were there before us, without requests of pods that do not wait any more, and without VLAN
- * ids that were blocked long enough.
+ * The ledger with the pods that were there before us, without requests of pods that do not wait any more, without VLAN ids
+ * that were blocked long enough, and on EKS without branches whose pods have ended.
  */
 export function tidied(
   ledger: Ledger,
-  { pods, isComplete, busy }: Pick<View, "pods" | "isComplete" | "busy">,
+  { pods, isComplete, busy, settings }: Pick<View, "pods" | "isComplete" | "busy" | "settings">,
   now: number,
 ): Ledger {
   let result = ledger;
@@ -23,9 +23,19 @@ export function tidied(
     // The answer of one that is under way is waited for: its VLAN id is not free.
     if (!waiting.has(uid) && !busy.has(`pod ${uid}`)) result = withRequest(result, uid, undefined);
   }
+  if (settings.mode === "eks" && isComplete) result = withoutEnded(result, pods);
   result = withoutEndedChanges(result);
   for (const [vlan, until] of ledger.blocked) {
     if (until <= now) result = { ...result, blocked: withEntry(result.blocked, vlan, undefined) };
   }
   return result;
+}
+
+/** EKS's controller releases them. Of one that it still has, descriptions tell again. */
+function withoutEnded(ledger: Ledger, pods: View["pods"]): Ledger {
+  const living = new Set(pods.filter(({ isFinished }) => !isFinished).map(({ uid }) => uid));
+  const isOver = ({ state, pod }: Branch) =>
+    state === "assigned" && (pod === undefined || !living.has(pod.uid));
+  if (![...ledger.branches.values()].some(isOver)) return ledger;
+  return { ...ledger, branches: new Map([...ledger.branches].filter(([, branch]) => !isOver(branch))) };
 }
