@@ -8,6 +8,8 @@ import { claimWarm } from "./actions/claim-warm.ts";
 import { takeWarm } from "./actions/take-warm.ts";
 import { fits, fitsWithOtherGroups } from "./pool.ts";
 
+const MOST_FAILURES = 3;
+
 /** Warm branches for waiting pods, each for one; those that wait longest are warm longest. */
 export class Matches {
   private readonly left: Branch[];
@@ -20,7 +22,7 @@ export class Matches {
     const { ledger, settings, busy } = view;
     const all = [...ledger.branches.values()];
     this.left = all.filter(({ state, eni }) => state === "warm" && !busy.has(`eni ${eni.id}`));
-    this.releasing = all.filter(({ state, vlan }) => state === "releasing" && vlan !== undefined).length;
+    this.releasing = all.filter(isOnItsWayOut).length;
     if (this.left.length === 0 || trunk === undefined) return;
     const isHere = (branch: Branch) => isInPlace(branch, view, trunk);
     // A creation that may have happened is finished.
@@ -62,6 +64,11 @@ export class Matches {
       if (branch !== undefined) this.byPod.set(pod.uid, give(pod, branch));
     }
   }
+}
+
+/** Its slot is free soon; of one that EC2 has refused to release again and again nobody knows when. */
+function isOnItsWayOut({ state, vlan, retry }: Branch): boolean {
+  return state === "releasing" && vlan !== undefined && (retry?.failures ?? 0) < MOST_FAILURES;
 }
 
 function wantingOf({ namespace, groups }: PodFacts) {

@@ -126,6 +126,11 @@ it("a pod of other groups gets the slot of a warm branch, one at a time", () => 
   expect(of(full).notes).toMatchObject([{ reason: "BranchWaiting" }]);
   const [first = warm(), ...others] = full;
   expect(of([{ ...first, state: "releasing" }, ...others]).actions).toEqual([]);
+  // One that EC2 refuses to release keeps no pod waiting.
+  const retry = { failures: 3, notBefore: 60_000, why: "no" };
+  expect(of([{ ...first, state: "releasing", retry }, ...others]).actions).toMatchObject([
+    { kind: "DisassociateBranch", subject: "eni eni-1" },
+  ]);
 });
 
 it("one that was warm is not given other groups: it is warm again, and its pod begins anew", () => {
