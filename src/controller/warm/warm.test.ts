@@ -6,6 +6,7 @@ import { ended } from "../pods/ended.ts";
 import { decideLiveGroups } from "../pods/live-groups.ts";
 import { decideReleases } from "../pods/releases.ts";
 import type { WarmSettings } from "../view.ts";
+import { WARMING } from "./actions/create-warm.ts";
 import { keyOfSet } from "./group-sets.ts";
 import { decideWarm } from "./warm.ts";
 
@@ -85,6 +86,32 @@ it("one that is made is put on the trunk, and deleted when its node is gone", ()
   const made = warm({ state: "warming", association: undefined });
   expect(kindsOf(decide(ledgerOf({ branches: [made] })))).toEqual(["AssociateWarm"]);
   expect(kindsOf(decide(ledgerOf({ branches: [made] }), { node: undefined }))).toEqual(["DeleteBranch"]);
+});
+
+it("one that cannot be put on the trunk is given up, and the next waits longer each time", () => {
+  const no = { kind: "invalid", code: "InvalidParameterValue", message: "no" } as const;
+  const moment = { now: 90_000, random: () => 0.5 };
+  const made = warm({ state: "warming", association: undefined });
+  const again = (ledger: Ledger) => {
+    const [associate] = decide(ledger).actions;
+    return associate?.failed(ledger, no, moment) ?? ledger;
+  };
+  const once = again(lacking([made], "sg-a"));
+  const twice = again({ ...once, branches: new Map([[made.eni.id, made]]) });
+  const waitOf = ({ retries }: Ledger) => (retries.get(WARMING)?.notBefore ?? 0) - moment.now;
+  expect([once.branches.get(made.eni.id)?.state, waitOf(once) > 0]).toEqual(["releasing", true]);
+  expect(waitOf(twice)).toBeGreaterThan(waitOf(once));
+  const next = decide({ ...twice, branches: new Map() });
+  expect([kindsOf(next), next.wakeAt]).toEqual([[], moment.now + waitOf(twice)]);
+  expect(next.notes).toMatchObject([{ reason: "WarmFailed", message: "no" }]);
+});
+
+it("what keeps one from the trunk is said", () => {
+  const retry = { failures: 1, notBefore: 100_000, why: "AssociateTrunkInterface: UnauthorizedOperation" };
+  const { notes } = decide(
+    ledgerOf({ branches: [warm({ state: "warming", association: undefined, retry })] }),
+  );
+  expect(notes).toMatchObject([{ about: "node", reason: "WarmFailed", message: retry.why }]);
 });
 
 const waits = podFacts();

@@ -2,6 +2,7 @@ import type { Decision, Note } from "../action.ts";
 import type { PodFacts } from "../facts.ts";
 import { Draft } from "../draft.ts";
 import type { AttachedTrunk, Branch, Eni, Home, RecentSet } from "../ledger.ts";
+import type { Retry } from "../moment.ts";
 import { branchSubnet, isInPlace } from "../pods/branch-subnet.ts";
 import { isWaiting, limitOf, readyTrunk } from "../pods/branches.ts";
 import { deleteBranch } from "../pods/actions/delete-branch.ts";
@@ -37,13 +38,20 @@ export function decideWarm(view: View, now: number): Decision {
 
 function finish(view: View, draft: Draft, trunk: AttachedTrunk, now: number): void {
   for (const [vlan, making] of view.ledger.warm.making) {
-    const isIdle = !view.busy.has(`warm ${vlan}`);
-    if (isIdle && draft.isDue(making.retry, now)) draft.actions.push(createWarm(view, trunk, vlan, making));
+    if (view.busy.has(`warm ${vlan}`)) continue;
+    if (isDue(draft, making.retry, now)) draft.actions.push(createWarm(view, trunk, vlan, making));
   }
   for (const branch of view.ledger.branches.values()) {
-    if (branch.state !== "warming" || !draft.isDue(branch.retry, now)) continue;
+    if (branch.state !== "warming" || !isDue(draft, branch.retry, now)) continue;
     draft.actions.push(associateWarm(view, branch, trunk));
   }
+}
+
+/** The same as the draft's; what has failed is said. */
+function isDue(draft: Draft, retry: Retry | undefined, now: number): boolean {
+  if (retry !== undefined)
+    draft.notes.push({ about: "node", type: "Warning", reason: "WarmFailed", message: retry.why });
+  return draft.isDue(retry, now);
 }
 
 /** Gives how many. */
@@ -112,10 +120,8 @@ function create(view: View, draft: Draft, trunk: AttachedTrunk, now: number): vo
   if (lack <= 0) return;
   const due = lackingSince + settings.cooldownMs + REFILL_MS;
   if (now < due) return draft.wake(due);
-  const failed = ledger.retries.get(WARMING);
-  if (failed !== undefined)
-    draft.notes.push({ about: "node", type: "Warning", reason: "WarmFailed", message: failed.why });
-  if (view.pods.some(isServable) || !draft.isDue(failed, now)) return;
+  const isNext = isDue(draft, ledger.retries.get(WARMING), now);
+  if (view.pods.some(isServable) || !isNext) return;
   const subnet = branchSubnet(view, trunk);
   const most = room(subnet);
   if (most === undefined || most < lack) draft.wake(now + (most === undefined ? UNKNOWN_ROOM_MS : ROOM_MS));

@@ -12,7 +12,7 @@ import { creationOf } from "../../pods/creation.ts";
 import { tokenOf } from "../../tags.ts";
 import type { View } from "../../view.ts";
 
-/** Of creations that have failed: the next of any waits. */
+/** Of branches that could not be made, or not be put on the trunk: the next of any waits. */
 export const WARMING = "warm";
 
 /**
@@ -34,8 +34,7 @@ export function createWarm(view: View, trunk: AttachedTrunk, vlan: number, makin
       const eni = await creation.run(ports, call);
       return (now, moment) => {
         const own = { state: "warming", pod: undefined, areGroupsSure: true, wasWarm: true } as const;
-        const after = withRetry(withMaking(now, vlan, undefined), WARMING, undefined);
-        return withBranch(after, creation.made(eni, own, moment.now));
+        return withBranch(withMaking(now, vlan, undefined), creation.made(eni, own, moment.now));
       };
     },
     failed: (now, failure, moment) => failed(now, vlan, failure, moment),
