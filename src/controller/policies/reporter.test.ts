@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { ManualTimer, settle } from "../../../test/unit/manual-timer.ts";
 import { groupsOfPod } from "../../policy/groups-of-pod.ts";
 import { KubernetesError } from "../../kubernetes/error.ts";
+import { canonical } from "../canonical.ts";
 import { SEEN_PODS, SEEN_POLICIES, type SeenPod, type SeenPolicy } from "../objects.ts";
 import { groupStates } from "./groups.ts";
 import { PolicyReporter, type PolicyReporterOptions } from "./reporter.ts";
@@ -19,6 +20,10 @@ let timer: ManualTimer;
 let isLeader: boolean;
 let hasStatus: boolean;
 let refusal: KubernetesError | undefined;
+/** Of policies, whose statuses alone are refused. */
+let refused: string | undefined;
+/** Milliseconds that counting has taken. */
+let spent: number;
 /** Called for each pod that is counted. */
 let counted: () => undefined;
 
@@ -43,13 +48,16 @@ beforeEach(() => {
   isLeader = true;
   hasStatus = true;
   refusal = undefined;
+  refused = undefined;
+  spent = 0;
   counted = () => undefined;
   timer = new ManualTimer();
   const options: PolicyReporterOptions = {
     port: {
       hasStatus: () => Promise.resolve(hasStatus),
       setStatus({ metadata: { name } }, status) {
-        if (refusal !== undefined) return Promise.reject(refusal);
+        if (refusal !== undefined && (refused === undefined || refused === name))
+          return Promise.reject(refusal);
         written.push({ name, status: status as PolicyStatus });
         return Promise.resolve();
       },
@@ -67,7 +75,7 @@ beforeEach(() => {
     liveGroups: true,
     say: ({ metadata }, { reason }) => void events.push(`${metadata.name} ${reason}`),
     mayAct: () => isLeader,
-    timer,
+    timer: { now: () => timer.now() + spent, sleep: (ms, signal) => timer.sleep(ms, signal) },
     log: () => undefined,
   };
   reporter = new PolicyReporter(options);
@@ -166,5 +174,78 @@ it("what the API server refuses is tried again", async () => {
   await timer.advance(8_000);
   expect(written).toEqual([]);
   await timer.advance(1_500);
+  expect(written).toHaveLength(1);
+});
+
+it("one status that the API server refuses keeps no other from being written", async () => {
+  for (const name of ["a", "b", "c"]) put(policy(name, name));
+  refusal = new KubernetesError("invalid", "PATCH", "status.conditions[0].message: Too long");
+  refused = "b";
+  void reporter.run(ending.signal);
+  await timer.advance(1_000);
+  expect(written.map(({ name }) => name)).toEqual(["a", "c"]);
+  refusal = undefined;
+  await timer.advance(12_000);
+  expect(written.map(({ name }) => name)).toEqual(["a", "c", "b"]);
+});
+
+it("a namespace that takes long to count rests as long as it is to, also while statuses wait", async () => {
+  for (let i = 0; i < 40; i += 1) put(policy(`p-${i}`, `app-${i}`));
+  add(pod("web-0", "web"));
+  let times = 0;
+  counted = () => {
+    times += 1;
+    spent += 500;
+    return undefined;
+  };
+  void reporter.run(ending.signal);
+  await timer.advance(250);
+  expect([times, written.length]).toEqual([1, 20]);
+  await timer.advance(9_000);
+  expect(times).toBe(1);
+  await timer.advance(1_500);
+  expect(times).toBe(2);
+});
+
+it("of thousands of namespaces whose statuses wait, those are counted again whose turn it is", async () => {
+  for (let i = 0; i < 1_000; i += 1) {
+    put({
+      ...policy("web", "web"),
+      metadata: { ...policy("web", "web").metadata, uid: `u-${i}`, namespace: `n-${i}` },
+    });
+    const { metadata, ...rest } = pod("web-0", "web");
+    add({ ...rest, metadata: { ...metadata, namespace: `n-${i}` } });
+  }
+  let times = 0;
+  counted = () => {
+    times += 1;
+    return undefined;
+  };
+  void reporter.run(ending.signal);
+  await expect.poll(async () => [await timer.advance(250), times][1]).toBe(1_000);
+  await timer.advance(20_000);
+  expect(written.length).toBeGreaterThanOrEqual(58);
+  expect(times).toBeLessThan(1_100);
+});
+
+it("a status that somebody else has written over is written again", async () => {
+  put(policy("web", "web"));
+  void reporter.run(ending.signal);
+  await timer.advance(250);
+  const ours = { ...policy("web", "web"), status: canonical(written[0]?.status) };
+  put(ours);
+  await timer.advance(10_000);
+  expect(written).toHaveLength(1);
+  put({ ...ours, status: "{}" });
+  await timer.advance(10_000);
+  expect(written.map(({ status }) => status.matched)).toEqual([0, 0]);
+});
+
+it("what the API server does not keep is written once", async () => {
+  put(policy("web", "web"));
+  void reporter.run(ending.signal);
+  await timer.advance(250);
+  put({ ...policy("web", "web"), status: '{"matched":0}' });
+  await timer.advance(60_000);
   expect(written).toHaveLength(1);
 });

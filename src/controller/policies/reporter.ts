@@ -6,6 +6,7 @@ import type { PodGroups } from "../../policy/groups-of-pod.ts";
 import { type Timer, pause } from "../../sys/timer.ts";
 import { messageOf } from "../../text/error-words.ts";
 import { canonical } from "../canonical.ts";
+import { earlier } from "../draft.ts";
 import type { SeenPod, SeenPolicy } from "../objects.ts";
 import { SaidOnce } from "../said-once.ts";
 import type { GroupFacts } from "./groups.ts";
@@ -65,8 +66,10 @@ export class PolicyReporter {
   private readonly marked = new Set<string>();
   /** Namespaces that were counted a moment ago, until when they rest. */
   private readonly resting = new Map<string, number>();
+  /** When a namespace is counted again although nothing has changed: a status of it has not been written. */
+  private readonly unwritten = new Map<string, number>();
   private readonly pace = new Pace(PACE);
-  /** By UID and type of condition. */
+  /** By UID and type of condition, or `status`: why it was refused. */
   private readonly said = new SaidOnce();
   /** By UID: what was written last, for an API server that does not keep all of it. */
   private readonly written = new Map<string, string>();
@@ -126,7 +129,9 @@ export class PolicyReporter {
           if (signal.aborted) return;
           log("warn", `the status of policies of ${namespace} is not written: ${messageOf(error)}`);
           this.later(namespace, AGAIN_MS);
+          this.resting.set(namespace, Math.max(this.resting.get(namespace) ?? 0, timer.now() + AGAIN_MS));
         }
+        await turn();
       }
     }
   }
@@ -136,12 +141,16 @@ export class PolicyReporter {
     if (!mayAct() || !areGroupsCurrent()) return [];
     const now = timer.now();
     for (const [namespace, until] of this.resting) if (until <= now) this.resting.delete(namespace);
+    for (const [namespace, at] of this.unwritten) {
+      if (at > now) continue;
+      this.unwritten.delete(namespace);
+      this.mark(namespace);
+    }
     return [...this.marked].filter((namespace) => !this.resting.has(namespace));
   }
 
   private later(namespace: string, milliseconds: number): void {
-    this.resting.set(namespace, this.options.timer.now() + milliseconds);
-    this.mark(namespace);
+    this.unwritten.set(namespace, this.options.timer.now() + milliseconds);
   }
 
   private async count(namespace: string, signal: AbortSignal): Promise<void> {
@@ -169,6 +178,8 @@ export class PolicyReporter {
     worked += timer.now() - at;
     const now = timer.now();
     this.resting.set(namespace, now + Math.max(REST_MS, worked * REST_FACTOR));
+    this.unwritten.delete(namespace);
+    let wait: number | undefined;
     for (const policy of policies) {
       const facts = {
         policy: policy.policy,
@@ -182,27 +193,43 @@ export class PolicyReporter {
       // Until EC2 has refused, the groups are on their way.
       const isUnderWay = liveGroups && facts.tally.other.refusal === undefined;
       this.tell(policy, isUnderWay ? status.conditions.filter(isSettled) : status.conditions);
-      await this.report(policy, status, signal);
+      wait = earlier(wait, await this.report(policy, status, signal));
     }
+    if (wait !== undefined) this.later(namespace, wait);
   }
 
-  private async report(policy: SeenPolicy, status: PolicyStatus, signal: AbortSignal): Promise<void> {
-    const { timer, port, mayAct } = this.options;
-    const { namespace, uid } = policy.metadata;
+  /** Gives after how many milliseconds to try again; undefined: there is nothing left to write. */
+  private async report(
+    policy: SeenPolicy,
+    status: PolicyStatus,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { timer, port, mayAct, log } = this.options;
+    const { namespace, name, uid } = policy.metadata;
     const text = canonical(status);
-    if (text === policy.status || text === this.written.get(uid) || !(await this.hasStatus(signal))) return;
+    // It is there. Whatever it becomes otherwise is not ours, and written over.
+    if (text === policy.status) this.written.delete(uid);
+    if (text === policy.status || text === this.written.get(uid)) return undefined;
+    if (!(await this.hasStatus(signal))) return undefined;
     const wait = this.pace.take(uid, timer.now());
-    if (wait > 0) return this.later(namespace, Math.max(wait, REST_MS));
-    if (!mayAct()) return;
+    if (wait > 0) return wait;
+    if (!mayAct()) return undefined;
     try {
       await port.setStatus(policy, status, signal);
       this.writes += 1;
       this.written.set(uid, text);
+      this.said.forget(`${uid} status`);
+      return undefined;
     } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
       // Gone meanwhile, or another by now: what comes of it marks it again.
-      const isOver =
-        error instanceof KubernetesError && (error.kind === "missing" || error.kind === "conflict");
-      if (!isOver) throw error;
+      if (error.kind === "missing" || error.kind === "conflict") return undefined;
+      // Of this one alone: the others' are written all the same.
+      if (error.kind !== "invalid" && error.kind !== "denied") throw error;
+      const why = messageOf(error);
+      if (this.said.isNew(`${uid} status`, why))
+        log("warn", `the status of policy ${namespace}/${name} is not written: ${why}`);
+      return AGAIN_MS;
     }
   }
 
@@ -229,6 +256,7 @@ export class PolicyReporter {
     this.written.delete(uid);
     this.said.forget(`${uid} GroupsFound`);
     this.said.forget(`${uid} Applied`);
+    this.said.forget(`${uid} status`);
   }
 }
 
