@@ -320,13 +320,16 @@ describe("a policy", () => {
       aPod("else", { labels: { app: "else" } }),
       aPod("there", { namespace: "there" }),
     ];
-    const seen = interfaces({ "eni-applied": ["sg-web", "sg-db"], "eni-other": ["sg-db"] });
+    const seen = interfaces({ "eni-applied": ["sg-web"], "eni-other": ["sg-db"] });
     expect(counts(clusterOf({ policies, pods, interfaces: seen }))).toEqual({
       matched: 4,
       applied: 1,
       pending: 2,
       uncovered: 1,
     });
+    // A group that was taken away is not gone before EC2 says so.
+    const more = interfaces({ "eni-applied": ["sg-web", "sg-db"], "eni-other": ["sg-db"] });
+    expect(counts(clusterOf({ policies, pods, interfaces: more }))).toMatchObject({ applied: 0, pending: 3 });
     expect(counts(clusterOf({ policies, pods, interfaces: DENIED }))).toEqual({
       matched: 4,
       applied: undefined,

@@ -32,7 +32,10 @@ function countsOf(groups: readonly string[], all: readonly SeenPod[]): PolicyCou
   const waiting = living.filter(({ status }) => status.state === "waiting");
   const withBranch = living.filter(({ status: { state } }) => state === "attached" || state === "starting");
   const isKnown = withBranch.every(({ status }) => status.groups !== undefined);
-  const applied = withBranch.filter(({ status }) => groups.every((one) => status.groups?.includes(one)));
+  const applied = withBranch.filter(({ status: { groups: has, wantedGroups } }) => {
+    const isTakenAway = has?.some((one) => wantedGroups?.includes(one) === false) === true;
+    return groups.every((one) => has?.includes(one)) && !isTakenAway;
+  });
   return {
     matched: living.length,
     applied: isKnown ? applied.length : undefined,

@@ -60,7 +60,7 @@ const groupsOf = (...selecting: (typeof a)[]) => ({
 });
 const has = (...groups: string[]) => ({ groups, refusal: undefined });
 
-it("counts of each policy the pods that have its groups, whatever others they have", () => {
+it("counts of each policy the pods that have its groups, whatever others their other policies give them", () => {
   const tallies = new Tallies([a, b], 5);
   tallies.add(pod({ name: "both", branch: claim }), groupsOf(a, b), has("sg-1", "sg-2", "sg-3"));
   tallies.add(pod({ name: "half", branch: claim }), groupsOf(a, b), has("sg-1", "sg-2"));
@@ -75,6 +75,16 @@ it("counts of each policy the pods that have its groups, whatever others they ha
     waiting: { count: 1, example: "none" },
     uncovered: { count: 0 },
   });
+});
+
+it("a pod has not what its policies say while its branch has a group that none of them gives any more", () => {
+  const tallies = new Tallies([a, b], 5);
+  const refusal = "ec2:ModifyNetworkInterfaceAttribute is missing";
+  tallies.add(pod({ branch: claim }), groupsOf(a), { groups: ["sg-1", "sg-taken-away"], refusal });
+  expect(tallies.of(a)).toMatchObject({ matched: 1, applied: 0, other: { count: 1, refusal } });
+  const both = new Tallies([a, b], 5);
+  both.add(pod({ branch: claim }), groupsOf(a, b), has("sg-1", "sg-2", "sg-3", "sg-taken-away"));
+  expect([both.of(a).applied, both.of(b).applied]).toEqual([0, 0]);
 });
 
 it("names the first by name, and a refusal", () => {

@@ -25,7 +25,7 @@ export interface Tally {
   readonly applied: number;
   /** They have no branch yet. */
   readonly waiting: Some;
-  /** Their branch has not all of the policy's groups. */
+  /** Their branch has not all of the policy's groups, or one that no policy of theirs gives: it was taken away. */
   readonly other: Some & { readonly refusal: string | undefined };
   readonly uncovered: Some;
   /** A pod that several policies give more groups than an interface can have. */
@@ -83,7 +83,11 @@ export class Tallies {
         const tooMany = { pod: pod.metadata.name, groups: groups.length, policies: selecting.length };
         counting.tooMany ??= tooMany;
       }
-      this.count(counting, pod, state, this.policies.get(name)?.groups ?? [], branch);
+      const has = branch?.groups ?? [];
+      const own = this.policies.get(name)?.groups ?? [];
+      // A group that was taken out of a policy is gone once EC2 has let it go.
+      const isApplied = own.every((one) => has.includes(one)) && has.every((one) => groups.includes(one));
+      this.count(counting, pod, state, isApplied, branch);
     }
   }
 
@@ -95,12 +99,12 @@ export class Tallies {
     counting: Counting,
     { metadata: { name } }: SeenPod,
     state: PodState,
-    groups: readonly string[],
+    isApplied: boolean,
     branch: SeenBranch | undefined,
   ): void {
     if (state === "waiting") counting.waiting = more(counting.waiting, name);
     else if (state === "uncovered") counting.uncovered = more(counting.uncovered, name);
-    else if (groups.every((one) => branch?.groups?.includes(one))) counting.applied += 1;
+    else if (isApplied) counting.applied += 1;
     else {
       const refusal = counting.other.refusal ?? branch?.refusal;
       counting.other = { ...more(counting.other, name), refusal };
