@@ -6,6 +6,8 @@ import { messageOf } from "../../text/error-words.ts";
 const AGAIN_MS = 60_000;
 /** Subnets that are asked for are described together. */
 const GATHER_MS = 500;
+/** From a description to the next of one that has become wanted since; doubled by each that fails. */
+const MISSING_MS = 2_000;
 /** Values of a filter (EC2's limit is 200). */
 const MOST_IDS = 100;
 
@@ -22,28 +24,34 @@ export class FreeAddresses {
 
   /** Undefined: not known yet; it will be soon. */
   of(subnet: string): number | undefined {
-    if (!this.known.has(subnet)) this.known.set(subnet, undefined);
+    // EC2 cannot be asked about none, as of an ENIConfig that names none.
+    if (subnet !== "" && !this.known.has(subnet)) this.known.set(subnet, undefined);
     return this.known.get(subnet);
   }
 
   /** Until the signal ends it. */
   async keep(signal: AbortSignal, warn: (message: string) => void): Promise<void> {
     let askedAt = -AGAIN_MS;
+    let failures = 0;
     while (!signal.aborted) {
       const isMissing = [...this.known.values()].includes(undefined);
-      const isOld = this.timer.now() - askedAt >= AGAIN_MS;
-      if (isOld || (isMissing && this.timer.now() - askedAt >= GATHER_MS * 4)) {
+      const wait = isMissing ? Math.min(AGAIN_MS, MISSING_MS * 2 ** failures) : AGAIN_MS;
+      if (this.timer.now() - askedAt >= wait) {
         askedAt = this.timer.now();
-        await this.ask(signal).catch((error: unknown) => {
+        try {
+          await this.ask(signal);
+          failures = 0;
+        } catch (error) {
+          failures += 1;
           if (!signal.aborted) warn(`free addresses of subnets: ${messageOf(error)}`);
-        });
+        }
       }
       await pause(this.timer, GATHER_MS, signal);
     }
   }
 
   private async ask(signal: AbortSignal): Promise<void> {
-    const ids = [...this.known.keys()].filter((id) => id !== "");
+    const ids = [...this.known.keys()];
     for (let i = 0; i < ids.length; i += MOST_IDS) {
       const some = ids.slice(i, i + MOST_IDS);
       const found = await this.port.subnets({ "subnet-id": some }, { signal, priority: "warming" });
