@@ -42,8 +42,11 @@ export function creationOf(view: View, { trunk, vlan, groups, owner, token }: Ne
     token,
   };
   return {
-    run: async (ports, call) =>
-      readEni(await ports.ec2.createBranch(wanted, call), await ports.subnet(subnet, call)),
+    async run(ports, call) {
+      // Before anything is made: what has been made by then nobody would know of until it is described.
+      const facts = await ports.subnet(subnet, call);
+      return readEni(await ports.ec2.createBranch(wanted, call), facts);
+    },
     made: (eni, own, now) => ({
       ...own,
       eni,
