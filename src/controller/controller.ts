@@ -276,7 +276,7 @@ export class Controller {
     observed.pods.listen((change) => reporter.podChanged(change));
     observed.policies.listen((change) => {
       reporter.policyChanged(change);
-      this.groups.policiesChanged();
+      if (change.type !== "deleted") this.groups.named(change.object.policy.groups);
     });
     observed.serviceAccounts.listen(({ object }) => reporter.mark(object.metadata.namespace));
     return reporter;

@@ -61,11 +61,11 @@ it("asks at once when a policy names another, and not again for what is known", 
   wanted.add(idOf(1));
   await start();
   expect(asked).toHaveLength(1);
-  reader.policiesChanged();
+  reader.named([idOf(1), "sg-*"]);
   await timer.advance(50_000);
   expect(asked).toHaveLength(1);
   wanted.add(idOf(2));
-  reader.policiesChanged();
+  reader.named([idOf(1), idOf(2)]);
   await timer.advance(250);
   expect(asked).toHaveLength(2);
 });
@@ -91,11 +91,11 @@ it("names the permission that is missing, keeps what it knew, and leaves EC2 alo
   expect(asked).toHaveLength(1);
   refusal = new Ec2CallError("denied", "DescribeSecurityGroups", "UnauthorizedOperation", "no");
   wanted.add(idOf(2));
-  reader.policiesChanged();
+  reader.named([idOf(1), idOf(2)]);
   await timer.advance(250);
   expect(reader.facts.problem).toMatch(/^ec2:DescribeSecurityGroups is missing: /);
   expect(reader.facts.of(idOf(1)).state).toBe("found");
-  reader.policiesChanged();
+  reader.named([idOf(1), idOf(2)]);
   await timer.advance(60_000);
   expect(asked).toHaveLength(2);
   refusal = undefined;
@@ -119,4 +119,23 @@ it("tells what is news, and not each minute what it was", async () => {
   refusal = undefined;
   await timer.advance(61_000);
   expect([reader.facts.problem, told]).toEqual([undefined, 4]);
+});
+
+it("what a policy names is not looked for in all the others: a start brings thousands", async () => {
+  for (let i = 0; i < 5_000; i += 1) wanted.add(idOf(i));
+  let looked = 0;
+  const counting = new GroupReader({
+    port: { groups: () => Promise.resolve([]) },
+    vpc: () => Promise.resolve("vpc-1"),
+    wanted: () => {
+      looked += 1;
+      return wanted;
+    },
+    changed: () => undefined,
+    timer,
+    random: () => 0.5,
+    log: () => undefined,
+  });
+  for (const id of wanted) counting.named([id]);
+  expect(looked).toBe(0);
 });

@@ -43,10 +43,9 @@ export class GroupReader {
     return this.known;
   }
 
-  /** Policies have changed. */
-  policiesChanged(): void {
-    const isNew = [...this.options.wanted()].some((id) => isGroupId(id) && !this.asked.has(id));
-    if (isNew) this.woken.resolve();
+  /** A policy names these. A start brings thousands of policies: it is not looked through all of them for each. */
+  named(groups: readonly string[]): void {
+    if (groups.some((id) => isGroupId(id) && !this.asked.has(id))) this.woken.resolve();
   }
 
   /** Until the signal is aborted. */
