@@ -139,3 +139,15 @@ it("what a policy names is not looked for in all the others: a start brings thou
   for (const id of wanted) counting.named([id]);
   expect(looked).toBe(0);
 });
+
+it("does not tell when EC2 fails to answer once or twice", async () => {
+  wanted.add(idOf(1));
+  await start();
+  refusal = new Ec2CallError("retry", "DescribeSecurityGroups", "InternalError", "An internal error");
+  // Not before each has failed.
+  await timer.advance(60_250);
+  expect([asked.length, reader.facts.problem, told]).toEqual([2, undefined, 1]);
+  for (let i = 0; i < 40 && asked.length < 4; i += 1) await timer.advance(500);
+  expect([reader.facts.problem, told]).toEqual([refusal.message, 2]);
+  expect(reader.facts.of(idOf(1)).state).toBe("found");
+});

@@ -9,6 +9,8 @@ import { type GroupFacts, groupStates, isGroupId } from "./groups.ts";
 const AGAIN_MS = 60_000;
 /** A permission that is missing is not asked for sooner. */
 const DENIED_MS = 60_000;
+/** So often EC2 may fail to answer before what it has said last is not held to be so any more. */
+const PATIENCE = 3;
 /** From a policy's change to the call: several come at once. */
 const GATHER_MS = 250;
 /** EC2 takes no more values in a filter. */
@@ -67,11 +69,12 @@ export class GroupReader {
         const problem = refusalOf({ ...failure, message: messageOf(error) });
         if (problem !== before.problem)
           log("warn", `which security groups there are is not known: ${problem}`);
-        this.known = { ...before, problem };
+        // Each that is told makes every policy's status another.
+        const isLasting = failure.kind === "denied" || failures >= PATIENCE;
+        this.known = { ...before, problem: isLasting ? problem : before.problem };
       }
       this.tell();
-      const isBad = this.known.problem !== undefined;
-      await Promise.race([pause(timer, next, signal), ...(isBad ? [] : [this.woken.promise])]);
+      await Promise.race([pause(timer, next, signal), ...(failures > 0 ? [] : [this.woken.promise])]);
       if (!signal.aborted) await pause(timer, GATHER_MS, signal);
     }
   }
