@@ -175,7 +175,7 @@ function goOn(view: View, draft: Draft, { pod, branch, trunk, now }: GoingOn): v
   }
   if (branch.mayBeAnnotated && branch.state === "associated")
     draft.actions.push(lookAtPod(view, pod, branch));
-  else if (isOfOthers(branch, pod)) draft.actions.push(giveBack(pod, branch));
+  else if (isOfOthers(branch, pod)) draft.actions.push(giveBack(view, pod, branch, now));
   else if (branch.state === "created") draft.actions.push(placed(view, pod, branch, trunk.id));
   else if (!branch.areGroupsSure || !isSameSet(branch.eni.groups, pod.groups.groups))
     draft.actions.push(setGroups(pod, branch));

@@ -169,6 +169,19 @@ it("one that was warm is not given other groups: it is warm again, and its pod b
   expect(claim({ ...taken, home: { namespace: "shop", isOpen: true } })).toEqual(["SetGroups"]);
 });
 
+it("one that is given back after its annotation was sent cools, and is nobody's meanwhile", () => {
+  const pod = { namespace: "shop", name: "web", uid: "pod-1" };
+  const other = { ...warm().eni, groups: ["sg-b"] };
+  const afterGivingBack = (retry: Branch["retry"]) => {
+    const ledger = ledgerOf({ branches: [warm({ state: "associated", pod, eni: other, retry })] });
+    const [back] = decideBranches(viewOf({ pods: [waits], ledger }), 5_000).actions;
+    return back?.begin(ledger).branches.get("eni-w");
+  };
+  expect(afterGivingBack(undefined)).toMatchObject({ state: "warm", pod: undefined });
+  const cools = { state: "cooling", until: 65_000, pod: undefined, retry: undefined };
+  expect(afterGivingBack({ failures: 1, notBefore: 0, why: "no answer" })).toMatchObject(cools);
+});
+
 const cooled = (fields: Partial<Branch> = {}) => branchOf({ state: "cooling", until: 1, ...fields });
 const afterwards = (branch: Branch, fields = {}) =>
   kindsOf(
