@@ -1,4 +1,4 @@
-import { Ec2CallError, type ErrorKind } from "../ec2/error.ts";
+import { Ec2CallError, type ErrorKind, lastingWords } from "../ec2/error.ts";
 import { KubernetesError, type KubernetesErrorKind } from "../kubernetes/error.ts";
 import { stackOf } from "../text/error-words.ts";
 import type { Failure, FailureKind } from "./moment.ts";
@@ -35,7 +35,8 @@ export function failureOf(error: unknown): Failure {
   return { kind: "invalid", code: "Bug", message: stackOf(error) };
 }
 
-/** Its words for people: with the permission that is missing, which EC2's own may not name. */
+/** Its words for people, the same at each try: with the permission that is missing, which EC2's own may not name. */
 export function refusalOf({ kind, action, message }: Failure): string {
-  return kind === "denied" && action !== undefined ? `${action} is missing: ${message}` : message;
+  const words = lastingWords(message);
+  return kind === "denied" && action !== undefined ? `${action} is missing: ${words}` : words;
 }

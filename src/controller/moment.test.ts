@@ -34,3 +34,9 @@ it("counts failures in a row, and says the last one's words", () => {
   const failure = { kind: "unknown", code: "", message: "now" } as const;
   expect(retryAfter(before, failure, { now: 0, random: () => 0 })).toMatchObject({ failures: 5, why: "now" });
 });
+
+it("says the same of the same failure, whatever EC2 calls its request", () => {
+  const message = "AssociateTrunkInterface: InvalidParameterValue: no (request 0f1e2d3c-4b5a)";
+  const { why } = retryAfter(undefined, { kind: "invalid", code: "", message }, { now: 0, random: () => 0 });
+  expect(why).toBe("AssociateTrunkInterface: InvalidParameterValue: no");
+});

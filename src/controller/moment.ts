@@ -1,3 +1,4 @@
+import { lastingWords } from "../ec2/error.ts";
 import { backOff } from "../sys/back-off.ts";
 
 /** When something is decided, and chance: given from outside, so that a decision can be played again. */
@@ -13,7 +14,7 @@ export interface Retry {
   /** In a row. */
   readonly failures: number;
   readonly notBefore: number;
-  /** In one line, for events. */
+  /** In one line, for events and statuses: the same words for the same failure. The log has EC2's request id. */
   readonly why: string;
 }
 
@@ -61,5 +62,5 @@ export function retryAfter(before: Retry | undefined, failure: Failure, { now, r
   const wait = backOff({ firstMs, longestMs }, failures, random);
   // A denied call is left alone for a whole minute.
   const least = failure.kind === "denied" ? firstMs : 0;
-  return { failures, notBefore: now + Math.max(least, wait), why: failure.message };
+  return { failures, notBefore: now + Math.max(least, wait), why: lastingWords(failure.message) };
 }

@@ -36,6 +36,14 @@ export class Ec2CallError extends Error {
   }
 }
 
+/**
+ * An error's message without what is another each time: the request's id, and EC2's words for
+ * `aws sts decode-authorization-message`. Whoever tells what lasts would otherwise tell news with each try.
+ */
+export function lastingWords(message: string): string {
+  return message.replaceAll(/ \(request [^()]*\)|\s*Encoded authorization failure message: \S+/g, "");
+}
+
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   RequestLimitExceeded: "throttled",
   Throttling: "throttled",

@@ -151,3 +151,20 @@ it("does not tell when EC2 fails to answer once or twice", async () => {
   expect([reader.facts.problem, told]).toEqual([refusal.message, 2]);
   expect(reader.facts.of(idOf(1)).state).toBe("found");
 });
+
+it("tells a refusal once, although EC2's words are others each time", async () => {
+  wanted.add(idOf(1));
+  await start();
+  const encoded = (i: number) =>
+    `You are not authorized. Encoded authorization failure message: ${"x".repeat(i)}`;
+  for (let i = 1; i <= 5; i += 1) {
+    refusal = new Ec2CallError("denied", "DescribeSecurityGroups", "UnauthorizedOperation", encoded(i), {
+      requestId: `request-${i}`,
+    });
+    await timer.advance(61_000);
+  }
+  expect([asked.length, told]).toEqual([6, 2]);
+  expect(reader.facts.problem).toBe(
+    "ec2:DescribeSecurityGroups is missing: DescribeSecurityGroups: UnauthorizedOperation: You are not authorized.",
+  );
+});
