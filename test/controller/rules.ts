@@ -90,6 +90,7 @@ export class Rules {
 
   restarted(): void {
     this.life = emptyLife();
+    this.warm.restarted(this.annotated);
   }
 
   cacheIsComplete(): void {

@@ -31,6 +31,11 @@ export class WarmRules {
     if (method === "setGroups") this.owners.set(String(args[0]), "a pod");
   }
 
+  /** The next process cannot know of a pod that was to have it, and has not got it. */
+  restarted(annotated: ReadonlyMap<string, string>): void {
+    for (const [eni, uid] of this.owners) if (annotated.get(eni) !== uid) this.owners.delete(eni);
+  }
+
   ownerOf(eni: string): string | undefined {
     return this.owners.get(eni);
   }
