@@ -1,5 +1,13 @@
 import { expect, it } from "vitest";
-import { branchOf, kindsOf, ledgerOf, podFacts, SETTINGS, viewOf } from "../../../test/unit/view.ts";
+import {
+  branchOf,
+  cniNodeFacts,
+  kindsOf,
+  ledgerOf,
+  podFacts,
+  SETTINGS,
+  viewOf,
+} from "../../../test/unit/view.ts";
 import type { Branch, Ledger } from "../ledger.ts";
 import { decideBranches } from "../pods/branches.ts";
 import { ended } from "../pods/ended.ts";
@@ -61,6 +69,8 @@ it.each([
 it.each([
   ["its node is gone", warm(), { node: undefined }],
   ["the node's ENIConfig names another subnet", warm(), { eniConfig: elsewhere }],
+  ["its node asks for branches no more", warm(), { cniNode: cniNodeFacts({ asksForTrunk: false }) }],
+  ["another controller manages its node", warm(), { cniNode: cniNodeFacts({ managedBy: "somebody" }) }],
   ["no policy gives its groups", warm(), { policyGroups: () => [["sg-x"]] }],
   ["somebody else has changed its groups", warm({ areGroupsSure: false, home: undefined }), {}],
   ["there are more than should be", warm(), { settings: settings({ target: 0 }) }],
@@ -74,6 +84,10 @@ it("one that is for all groups stays although its own are not sure, as after a r
   const across = { settings: settings({ recycle: "across-groups" }) };
   expect(afterwards(cooled({ ...open, seen: 2 }), across)).toEqual(["KeepWarm"]);
   expect(kindsOf(decide(ledgerOf({ branches: [warm(open)] }), across))).toEqual([]);
+});
+
+it("one stays while its node's CNINode is made anew", () => {
+  expect(kindsOf(decide(ledgerOf({ branches: [warm()] }), { cniNode: undefined }))).toEqual([]);
 });
 
 it("one of groups that no pod has had lately makes room for others", () => {

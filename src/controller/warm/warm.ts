@@ -99,11 +99,18 @@ function setOf({ namespace }: Home, { groups }: Eni) {
 
 function isUnfit(view: View, trunk: AttachedTrunk | undefined, branch: Branch): boolean {
   const { home, areGroupsSure } = branch;
-  if (view.node === undefined || home === undefined) return true;
+  if (view.node === undefined || home === undefined || isAnothers(view)) return true;
   if (trunk !== undefined && !isInPlace(branch, view, trunk)) return true;
   // One that is for all groups is given those of its pod.
   if (!areGroupsSure && !home.isOpen) return true;
   return view.areGroupsCurrent && !isWanted(branch, view);
+}
+
+/** Nobody is given any there: another controller manages the node, or it asks for branches no more. */
+function isAnothers({ cniNode }: View): boolean {
+  if (cniNode === undefined) return false;
+  const { managedBy, asksForTrunk } = cniNode;
+  return !asksForTrunk || (managedBy !== undefined && managedBy !== "branchline");
 }
 
 function create(view: View, draft: Draft, trunk: AttachedTrunk, now: number): void {
