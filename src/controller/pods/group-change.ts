@@ -1,5 +1,6 @@
 import { type Branch, type Ledger, withEntry } from "../ledger.ts";
 import type { Retry } from "../moment.ts";
+import { isSameSet } from "../warm/group-sets.ts";
 
 /** A change of the groups of a living pod's branch. */
 export interface GroupChange {
@@ -51,6 +52,11 @@ export function withGroupsOfLiving(
 export function withChange(ledger: Ledger, id: string, fields: Partial<GroupChange>): Ledger {
   const before = ledger.changes.get(id) ?? NO_CHANGE;
   return { ...ledger, changes: withEntry(ledger.changes, id, { ...before, ...fields }) };
+}
+
+/** What was refused at the last tries for just these groups; of others it says nothing. */
+export function retryOf(change: GroupChange | undefined, groups: readonly string[]): Retry | undefined {
+  return change !== undefined && isSameSet(change.groups, groups) ? change.retry : undefined;
 }
 
 /** The ledger without changes of branches that are no living pod's any more. */

@@ -125,6 +125,19 @@ it("what was refused is tried again when its time has come, and at once for othe
   expect(told(view({ ledger: ledgerWith({ groups: ["sg-c"], retry }) }))).toEqual(changed);
 });
 
+it.each([true, false])(
+  "what was refused for other groups makes nobody wait, nor is it said, marked %s",
+  (isMarked) => {
+    const before = ledgerWith({ groups: ["sg-c"], retry: { ...retry, failures: 20 }, isMarked });
+    const [action] = decideLiveGroups(view({ ledger: before }), 1_000).actions;
+    const begun = action?.begin(before) ?? before;
+    if (isMarked) expect(begun.changes.get("eni-1")).toMatchObject({ isUnderWay: true, retry: undefined });
+    const lost = { kind: "unknown", code: "", message: "no answer" } as const;
+    const after = action?.failed(begun, lost, { now: 1_000, random: () => 0 });
+    expect(after?.changes.get("eni-1")?.retry).toMatchObject({ failures: 1, why: "no answer" });
+  },
+);
+
 it("without an answer it is asked again, although the policies say what it had before", () => {
   const back = view({ pods: [pod({ groups: groupsOf("sg-a") })], ledger: ledgerWith({ mayBeDone: true }) });
   expect(told(back).actions).toEqual(["ChangeGroups pod pod-1 changing sg-a"]);

@@ -6,6 +6,7 @@ import type { View } from "../view.ts";
 import { changeGroups } from "./actions/change-groups.ts";
 import { markChanged } from "./actions/mark-changed.ts";
 import { isSameSet } from "../warm/group-sets.ts";
+import { retryOf } from "./group-change.ts";
 import { subjectOf } from "./branches.ts";
 
 /** After so long it is looked again whether policies are followed. */
@@ -69,8 +70,7 @@ function decideOne(view: View, draft: Draft, { pod, branch, now }: Changing): vo
   } else if (!settings.liveGroups) {
     draft.notes.push(unchanged(pod, branch, "--live-groups=false: delete the pod, so that it is made anew"));
   } else {
-    // What was refused for other groups says nothing about these.
-    const retry = change !== undefined && isSameSet(change.groups, groups) ? change.retry : undefined;
+    const retry = retryOf(change, groups);
     if (draft.isDue(retry, now))
       draft.actions.push(isMarked(view, branch) ? changeGroups(pod, branch) : markChanged(pod, branch));
     else draft.notes.push(unchanged(pod, branch, retry?.why ?? ""));

@@ -4,7 +4,7 @@ import { type Branch, changeBranch } from "../../ledger.ts";
 import { refusalOf } from "../../failure.ts";
 import { retryAfter } from "../../moment.ts";
 import { homeAfter } from "../../warm/home.ts";
-import { withChange } from "../group-change.ts";
+import { retryOf, withChange } from "../group-change.ts";
 
 /** EC2 ModifyNetworkInterfaceAttribute: the groups that a living pod's policies say, in place of those that its branch has. */
 export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
@@ -17,7 +17,8 @@ export function changeGroups(pod: PodFacts, { eni }: Branch): Action {
     pod,
     fields: { eni: id, groups: groups.join(" "), before: eni.groups.join(" ") },
     begin: (ledger) => {
-      const begun = withChange(ledger, id, { groups, isUnderWay: true });
+      const retry = retryOf(ledger.changes.get(id), groups);
+      const begun = withChange(ledger, id, { groups, isUnderWay: true, retry });
       return changeBranch(begun, id, (branch) => ({ ...branch, home: homeAfter(branch) }));
     },
     async run(ports, call) {

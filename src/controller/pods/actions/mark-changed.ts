@@ -5,7 +5,7 @@ import { refusalOf } from "../../failure.ts";
 import { retryAfter } from "../../moment.ts";
 import { CHANGED_TAG } from "../../tags.ts";
 import { homeAfter } from "../../warm/home.ts";
-import { withChange } from "../group-change.ts";
+import { retryOf, withChange } from "../group-change.ts";
 
 /**
  * EC2 CreateTags, before a living pod's groups are changed: connections that the groups of before allowed are tracked from
@@ -28,7 +28,7 @@ export function markChanged(pod: PodFacts, { eni: { id } }: Branch): Action {
       };
     },
     failed: (ledger, failure, moment) => {
-      const before = ledger.changes.get(id)?.retry;
+      const before = retryOf(ledger.changes.get(id), groups);
       const retry = retryAfter(before, { ...failure, message: refusalOf(failure) }, moment);
       return withChange(ledger, id, { groups, retry });
     },
