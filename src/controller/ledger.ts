@@ -267,6 +267,11 @@ export function isUnplaced({ state, association }: Branch): boolean {
   return state === "found" && association === undefined;
 }
 
+/** Whether both are, or were, the same pod's, or nobody's. */
+export function isSamePod(a: Pick<Branch, "pod">, b: Pick<Branch, "pod">): boolean {
+  return a.pod?.uid === b.pod?.uid;
+}
+
 export function branchOfPod({ branches }: Ledger, uid: string): Branch | undefined {
   for (const branch of branches.values()) {
     const isLive = branch.state === "created" || branch.state === "associated" || branch.state === "assigned";

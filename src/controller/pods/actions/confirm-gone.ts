@@ -1,6 +1,6 @@
 import type { CallOptions } from "../../../ec2/port.ts";
 import type { Action, Learn } from "../../action.ts";
-import { type Branch, changeBranch } from "../../ledger.ts";
+import { type Branch, changeBranch, isSamePod } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
 import type { Ports } from "../../ports.ts";
 import type { View } from "../../view.ts";
@@ -25,7 +25,7 @@ export function confirmGone({ settings: { cooldownMs }, node }: View, branch: Br
     begin: (ledger) => ledger,
     async run(ports, call) {
       const isGone = await isUnused(ports, branch, node?.name, call);
-      return learned(id, isGone, cooldownMs);
+      return learned(branch, isGone, cooldownMs);
     },
     failed: (ledger, failure, moment) =>
       changeBranch(ledger, id, (known) => ({ ...known, retry: retryAfter(known.retry, failure, moment) })),
@@ -47,11 +47,12 @@ async function isUnused(
   return state === "found" && now.annotation !== undefined && eniOf(now.annotation) !== eni.id;
 }
 
-function learned(id: string, isGone: boolean, cooldownMs: number): Learn {
+function learned(asked: Branch, isGone: boolean, cooldownMs: number): Learn {
   return (ledger, { now }) =>
-    changeBranch(ledger, id, (known) =>
-      isGone
-        ? ended(known, now, cooldownMs)
-        : { ...known, retry: { failures: 0, notBefore: now + AGAIN_MS, why: "its pod is there" } },
-    );
+    changeBranch(ledger, asked.eni.id, (known) => {
+      // An annotation that a controller before us had sent may have given it to a pod since.
+      if (known.state !== asked.state || !isSamePod(known, asked)) return known;
+      if (isGone) return ended(known, now, cooldownMs);
+      return { ...known, retry: { failures: 0, notBefore: now + AGAIN_MS, why: "its pod is there" } };
+    });
 }

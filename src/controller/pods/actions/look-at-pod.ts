@@ -1,7 +1,7 @@
 import { AnnotationError, decodeIdentity } from "../../../ipam/annotation.ts";
 import type { Action, Learn } from "../../action.ts";
 import type { PodFacts } from "../../facts.ts";
-import { type Branch, changeBranch } from "../../ledger.ts";
+import { type Branch, changeBranch, isSamePod } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
 import type { PodNow } from "../../ports.ts";
 import type { View } from "../../view.ts";
@@ -19,16 +19,19 @@ export function lookAtPod({ settings: { cooldownMs } }: View, pod: PodFacts, bra
     fields: { eni: id },
     begin: (ledger) => ledger,
     async run(ports, call) {
-      return learned(id, await ports.pods.read({ namespace, name, uid }, call.signal), cooldownMs);
+      return learned(branch, await ports.pods.read({ namespace, name, uid }, call.signal), cooldownMs);
     },
     failed: (ledger, failure, moment) =>
       changeBranch(ledger, id, (known) => ({ ...known, retry: retryAfter(known.retry, failure, moment) })),
   };
 }
 
-function learned(id: string, pod: PodNow | undefined, cooldownMs: number): Learn {
+function learned(asked: Branch, pod: PodNow | undefined, cooldownMs: number): Learn {
+  const { id } = asked.eni;
   return (ledger, { now }) =>
     changeBranch(ledger, id, (known) => {
+      // An annotation that a controller before us had sent may have given it to another pod since.
+      if (!isSamePod(known, asked)) return known;
       // With another branch in its annotation, this one is nobody's.
       if (pod === undefined || pod.isFinished) return ended(known, now, cooldownMs);
       if (pod.annotation === undefined) return { ...known, mayBeAnnotated: false };

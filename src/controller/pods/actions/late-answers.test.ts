@@ -1,0 +1,42 @@
+import { expect, it } from "vitest";
+import { branchOf, ledgerOf, podFacts, viewOf } from "../../../../test/unit/view.ts";
+import type { Action } from "../../action.ts";
+import type { Branch } from "../../ledger.ts";
+import type { PodNow, PodPort, Ports } from "../../ports.ts";
+import { withClaims } from "../claims.ts";
+import { confirmGone } from "./confirm-gone.ts";
+import { lookAtPod } from "./look-at-pod.ts";
+
+/** What a controller before us had sent may arrive between the API server's answer and its end here. */
+
+const call = { signal: new AbortController().signal, priority: "releasing" } as const;
+const annotated = podFacts({
+  name: "next",
+  uid: "pod-2",
+  claim: { eniId: "eni-1", vlanId: 1, associationId: "assoc of eni-1", mac: "02:00:00:00:00:01" },
+});
+
+/** State and pod of the branch, when its annotation is known before the answer to what was asked about it. */
+async function after(branch: Branch, action: Action, pods: Partial<PodPort>): Promise<readonly unknown[]> {
+  const learn = await action.run({ pods } as unknown as Ports, call);
+  const claimed = withClaims(ledgerOf({ branches: [branch] }), [annotated], 1_000);
+  const known = learn(claimed, { now: 2_000, random: () => 0 }).branches.get("eni-1");
+  return [known?.state, known?.pod?.uid];
+}
+
+it.each([
+  ["one without a pod in its tags", branchOf({ state: "found", pod: undefined })],
+  ["one whose pod has gone", branchOf({ state: "found" })],
+])("a branch that a pod has by now does not cool because none had it before: %s", async (_what, branch) => {
+  const pods = { read: async () => undefined, isClaimed: async () => false };
+  expect(await after(branch, confirmGone(viewOf(), branch), pods)).toEqual(["assigned", "pod-2"]);
+});
+
+it.each<[string, PodNow | undefined]>([
+  ["is gone", undefined],
+  ["has finished", { isFinished: true, hasAnnotations: false, annotation: undefined }],
+])("nor because the pod that it was on its way to %s", async (_what, now) => {
+  const branch = branchOf({ state: "associated", mayBeAnnotated: true });
+  const action = lookAtPod(viewOf(), podFacts(), branch);
+  expect(await after(branch, action, { read: async () => now })).toEqual(["assigned", "pod-2"]);
+});
