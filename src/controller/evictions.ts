@@ -8,6 +8,7 @@ import type { Resource } from "../kubernetes/resource.ts";
 import { type Timer, pause } from "../sys/timer.ts";
 import { messageOf } from "../text/error-words.ts";
 import type { SeenPod } from "./objects.ts";
+import { stateOf } from "./policies/tally.ts";
 
 /** One eviction in so long: a policy that suddenly selects a thousand running pods must not end them all at once. */
 const PACE_MS = 1_000;
@@ -67,6 +68,8 @@ export class Evictions {
   private readonly options: EvictionOptions;
   private readonly caches: readonly Cache<AgentEvent>[];
   private readonly waiting = new Map<string, Reason>();
+  /** They were refused, and are asked for again after a while: what their agents say meanwhile is nothing new. */
+  private readonly refused = new Set<string>();
   private readonly over = new Set<string>();
   private woken = Promise.withResolvers<void>();
   count = 0;
@@ -93,7 +96,9 @@ export class Evictions {
 
   private heard({ reason, component, pod }: AgentEvent): void {
     if (reason === undefined || component !== "branchline-agent" || this.over.has(pod.uid)) return;
-    this.waiting.set(`${pod.namespace}/${pod.name} ${pod.uid}`, reason);
+    const key = `${pod.namespace}/${pod.name} ${pod.uid}`;
+    if (this.refused.has(key)) return;
+    this.waiting.set(key, reason);
     this.woken.resolve();
   }
 
@@ -152,7 +157,9 @@ export class Evictions {
   }
 
   private async later(key: string, reason: Reason, timer: Timer, signal: AbortSignal): Promise<void> {
+    this.refused.add(key);
     await pause(timer, AGAIN_MS, signal);
+    this.refused.delete(key);
     if (signal.aborted) return;
     this.waiting.set(key, reason);
     this.woken.resolve();
@@ -163,7 +170,8 @@ export class Evictions {
     if (pod.isFinished || pod.metadata.deletionTimestamp !== undefined || pod.usesHostNetwork) return false;
     // One that asks for its branch and was refused for another reason would be refused again.
     if (reason === "BranchRefused") return refused === "evict" && !pod.wantsBranch && isSelected(pod);
-    return escaped === "evict" && (pod.wantsBranch || isSelected(pod));
+    if (escaped !== "evict" || stateOf(pod) !== "uncovered") return false;
+    return pod.wantsBranch || isSelected(pod);
   }
 
   private remember(uid: string): void {
