@@ -11,6 +11,9 @@ let events: Map<string, { message: string; count: number }>;
 let warnings: string[];
 let stop: AbortController;
 let isAway: boolean;
+let answers: PromiseWithResolvers<void>;
+let atOnce: number;
+let mostAtOnce: number;
 
 interface Body {
   readonly metadata: { readonly name: string };
@@ -18,8 +21,20 @@ interface Body {
   readonly count: number;
 }
 
+async function send(request: HttpRequest): Promise<HttpAnswer> {
+  atOnce += 1;
+  mostAtOnce = Math.max(mostAtOnce, atOnce);
+  try {
+    const given = answerTo(request);
+    await answers.promise;
+    return given;
+  } finally {
+    atOnce -= 1;
+  }
+}
+
 /** Events by their path, as the API server has them. */
-async function send({ method, path, body = "" }: HttpRequest): Promise<HttpAnswer> {
+function answerTo({ method, path, body = "" }: HttpRequest): HttpAnswer {
   if (isAway) throw new KubernetesError("retry", method, "ECONNREFUSED");
   const value: unknown = JSON.parse(body);
   if (method === "POST") {
@@ -66,7 +81,15 @@ beforeEach(() => {
   events = new Map();
   warnings = [];
   isAway = false;
+  answers = Promise.withResolvers();
+  answers.resolve();
+  atOnce = 0;
+  mostAtOnce = 0;
 });
+
+async function untilSent(count: number): Promise<void> {
+  for (let i = 0; i < 5000 && sent.length < count; i += 1) await settle();
+}
 
 const pod = (name = "web"): Regarding => ({
   apiVersion: "v1",
@@ -135,21 +158,60 @@ describe("a recorder", () => {
     expect(sent).toEqual(["create two 2"]);
   });
 
-  it("remembers a bounded number, and cuts what is too long", async () => {
+  it("says of thousands of pods each once a minute, and a few at the same time", async () => {
     const recording = recorder();
-    for (let i = 0; i < 1500; i += 1) recording.say(pod(`p${i}`), text("x".repeat(5000)));
-    await settle();
-    expect(events.size).toBe(1500);
+    for (let again = 0; again < 3; again += 1) {
+      for (let i = 0; i < 2500; i += 1) recording.say(pod(`p${i}`), text("x".repeat(5000)));
+      await untilSent(2500);
+    }
+    expect([sent.length, events.size, mostAtOnce]).toEqual([2500, 2500, 4]);
     expect(Math.max(...[...events.values()].map(({ message }) => message.length))).toBe(901);
-    // Forgotten: it is sent although the minute is not over, and the event is found again.
-    recording.say(pod("p0"), text("again"));
+    await timer.advance(59_999);
+    expect(sent).toHaveLength(2500);
+    await timer.advance(1);
+    await untilSent(5000);
+    expect(sent.at(-1)).toMatch(/^patch x+… 3$/);
+  });
+
+  it("sends no more than it can remember, says so once, and sends others when the minute is over", async () => {
+    const recording = recorder();
+    for (let i = 0; i < 5100; i += 1) recording.say(pod(`p${i}`), text("one"));
+    await untilSent(5000);
+    expect([sent.length, warnings]).toEqual([
+      5000,
+      ["there are more than 5000 events a minute: for a minute no others are sent"],
+    ]);
+    await timer.advance(60_000);
+    recording.say(pod("p5099"), text("two"));
     await settle();
-    expect(sent.at(-1)).toBe("patch again 1");
+    expect(sent.at(-1)).toBe("create two 1");
+    // Forgotten for that one: it is found again.
+    recording.say(pod("p0"), text("three"));
+    await settle();
+    expect([sent.at(-1), events.size]).toEqual(["patch three 1", 5001]);
+  });
+
+  it("sends the newest text to an API server that was away for long", async () => {
+    const recording = recorder();
+    recording.say(pod(), text("one"));
+    await settle();
+    answers = Promise.withResolvers<void>();
+    await timer.advance(60_000);
+    for (const name of ["a", "b", "c", "d"]) recording.say(pod(name), text("first"));
+    for (const words of ["two", "three", "four"]) {
+      recording.say(pod(), text(words));
+      await timer.advance(120_000);
+    }
+    expect(sent).toHaveLength(5);
+    answers.resolve();
+    await settle();
+    expect(sent.slice(5)).toEqual(["patch four 4"]);
   });
 
   it("sends nothing more once it is over", async () => {
     const recording = recorder();
     recording.say(pod(), text("one"));
+    await settle();
     recording.say(pod(), text("two"));
     stop.abort(new Error("over"));
     await timer.advance(120_000);

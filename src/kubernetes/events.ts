@@ -6,6 +6,7 @@ import { KubernetesError } from "./error.ts";
 import { fieldsOf, textOf } from "./fields.ts";
 import type { Metadata } from "./metadata.ts";
 import type { Resource } from "./resource.ts";
+import { Turns } from "./turns.ts";
 import { messageOf } from "../text/error-words.ts";
 
 /**
@@ -16,7 +17,9 @@ import { messageOf } from "../text/error-words.ts";
 /** An event is sent at once, and again at most so often. */
 const AGAIN_MS = 60_000;
 /** Of events that are remembered, the longest silent goes first. It is then found in the API server again. */
-const MAX_KEYS = 1000;
+const MAX_KEYS = 5_000;
+/** Events that are sent at once: what pods wait for goes by the same client. */
+const AT_ONCE = 4;
 /** Characters; the API server takes 1024 bytes. */
 const MAX_MESSAGE = 900;
 
@@ -82,14 +85,19 @@ export interface RecorderOptions {
 
 interface Said {
   count: number;
+  /** When it was last sent. */
   sentAt: number;
   /** The newest text that has not been sent yet. */
   waiting: EventText | undefined;
+  /** It is being sent, or will be. */
+  isUnderWay: boolean;
 }
 
 export class Recorder {
   private readonly options: RecorderOptions;
   private readonly said = new Map<string, Said>();
+  private readonly turns = new Turns(AT_ONCE);
+  private lostAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RecorderOptions) {
     this.options = options;
@@ -97,40 +105,59 @@ export class Recorder {
 
   /** Never waits and never fails: an event that cannot be sent is a line in the log. */
   say(regarding: Regarding, text: EventText): void {
-    const { timer } = this.options;
     // Never by the text: it has ids and times.
     const key = `${regarding.metadata.uid} ${text.reason}`;
-    const before = this.said.get(key);
-    const now = timer.now();
-    if (before !== undefined && now - before.sentAt < AGAIN_MS) {
-      before.count += 1;
-      const isFirst = before.waiting === undefined;
-      before.waiting = text;
-      if (isFirst) void this.later(regarding, key, before, before.sentAt + AGAIN_MS - now);
-      return;
-    }
-    const entry: Said = { count: (before?.count ?? 0) + 1, sentAt: now, waiting: undefined };
-    // Anew, so that the first of the map is the longest silent.
-    this.said.delete(key);
-    this.said.set(key, entry);
-    const oldest = this.said.keys().next().value;
-    if (this.said.size > MAX_KEYS && oldest !== undefined) this.said.delete(oldest);
-    void this.send(regarding, text, entry.count);
+    const entry = this.said.get(key) ?? this.newEntry(key);
+    if (entry === undefined) return;
+    entry.count += 1;
+    entry.waiting = text;
+    if (!entry.isUnderWay) void this.tell(regarding, key, entry);
   }
 
-  private async later(regarding: Regarding, key: string, entry: Said, milliseconds: number): Promise<void> {
-    const { timer, signal } = this.options;
-    try {
-      await timer.sleep(milliseconds, signal);
-    } catch {
-      return;
+  /** Undefined: there are too many, and each of them was sent within the last minute. */
+  private newEntry(key: string): Said | undefined {
+    const { timer, warn } = this.options;
+    const now = timer.now();
+    const [oldest] = this.said.size >= MAX_KEYS ? this.said : [];
+    if (oldest !== undefined) {
+      const [name, { sentAt, isUnderWay }] = oldest;
+      if (isUnderWay || now - sentAt < AGAIN_MS) {
+        if (now - this.lostAt >= AGAIN_MS) {
+          this.lostAt = now;
+          warn(`there are more than ${MAX_KEYS} events a minute: for a minute no others are sent`);
+        }
+        return undefined;
+      }
+      this.said.delete(name);
     }
-    const text = entry.waiting;
-    // Forgotten meanwhile, or sent.
-    if (text === undefined || this.said.get(key) !== entry) return;
-    entry.waiting = undefined;
-    entry.sentAt = timer.now();
-    await this.send(regarding, text, entry.count);
+    const sentAt = Number.NEGATIVE_INFINITY;
+    const entry: Said = { count: 0, sentAt, waiting: undefined, isUnderWay: false };
+    this.said.set(key, entry);
+    return entry;
+  }
+
+  /** Sends what waits, each when the minute is over, until nothing does. */
+  private async tell(regarding: Regarding, key: string, entry: Said): Promise<void> {
+    const { timer, signal } = this.options;
+    entry.isUnderWay = true;
+    try {
+      while (entry.waiting !== undefined) {
+        const left = entry.sentAt + AGAIN_MS - timer.now();
+        if (left > 0) await timer.sleep(left, signal);
+        using _turn = await this.turns.take(signal);
+        const text = entry.waiting;
+        entry.waiting = undefined;
+        entry.sentAt = timer.now();
+        // Anew, so that the first of the map is the longest silent.
+        this.said.delete(key);
+        this.said.set(key, entry);
+        await this.send(regarding, text, entry.count);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      entry.isUnderWay = false;
+    }
   }
 
   private async send(regarding: Regarding, text: EventText, count: number): Promise<void> {
