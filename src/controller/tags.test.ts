@@ -22,6 +22,15 @@ it("is read as it was written, whatever tags the node adds", () => {
   expect(tags).toMatchObject({ team: "a" });
 });
 
+it("of a pod with the longest name there can be, no value is too long for EC2", () => {
+  const owner = { namespace: "n".repeat(63), name: `${"p".repeat(189)}.${"q".repeat(63)}`, uid: "u-1" };
+  const branch = { instance: "i-1", trunk: "eni-t", vlan: 7, owner, groups: ["sg-a"], isOpen: false };
+  const long = branchTags("one", branch, {});
+  expect(Math.max(...Object.values(long).map((value) => value.length))).toBe(256);
+  expect(podOfTags(long)).toEqual(owner);
+  expect(homeOfTags(long, ["sg-a"])).toEqual({ namespace: owner.namespace, isOpen: false });
+});
+
 const warm = { instance: "i-1", trunk: "eni-t", vlan: 7, owner: "shop", groups: ["sg-a"], isOpen: false };
 const more = { [POD]: "bank/x", [UID]: "u-2", "branchline.dev/groups": "any" };
 const home = { namespace: "shop", isOpen: false };

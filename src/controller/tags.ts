@@ -11,6 +11,10 @@ export const BRANCH_DESCRIPTION = "aws-k8s-branch-eni";
 
 /** Ours: whose branch it was made for. */
 const POD_TAG = "branchline.dev/pod";
+/** What of it is too long for EC2. */
+const POD_REST_TAG = "branchline.dev/pod-rest";
+/** Characters of a tag's value in EC2. Names of a namespace and a pod have up to 63 and 253. */
+const MAX_VALUE = 256;
 const POD_UID_TAG = "branchline.dev/pod-uid";
 /** The namespace that a branch was made ahead for. */
 const WARM_TAG = "branchline.dev/warm-for";
@@ -51,9 +55,17 @@ export function branchTags(
     [TRUNK_TAG]: trunk,
     [VLAN_TAG]: String(vlan),
     [GROUPS_TAG]: isOpen ? ANY : digestOf(groups),
-    ...(typeof owner === "string"
-      ? { [WARM_TAG]: owner }
-      : { [POD_TAG]: `${owner.namespace}/${owner.name}`, [POD_UID_TAG]: owner.uid }),
+    ...(typeof owner === "string" ? { [WARM_TAG]: owner } : podTags(owner)),
+  };
+}
+
+function podTags({ namespace, name, uid }: PodName): Tags {
+  const whole = `${namespace}/${name}`;
+  const rest = whole.slice(MAX_VALUE);
+  return {
+    [POD_TAG]: whole.slice(0, MAX_VALUE),
+    ...(rest !== "" && { [POD_REST_TAG]: rest }),
+    [POD_UID_TAG]: uid,
   };
 }
 
@@ -76,7 +88,8 @@ function digestOf(groups: readonly string[]): string {
 
 /** Whose branch it was made for, as its tags say; undefined without them, as of AWS's controller. */
 export function podOfTags(tags: Tags): PodName | undefined {
-  const [, namespace, name] = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(tags[POD_TAG] ?? "") ?? [];
+  const whole = `${tags[POD_TAG] ?? ""}${tags[POD_REST_TAG] ?? ""}`;
+  const [, namespace, name] = /^([a-z0-9][a-z0-9-]*)\/([a-z0-9][a-z0-9.-]*)$/.exec(whole) ?? [];
   const uid = tags[POD_UID_TAG] ?? "";
   // Somebody may have changed them: a pod that cannot be is not there, and that is no reason to release its branch.
   return namespace === undefined || name === undefined || uid === "" ? undefined : { namespace, name, uid };

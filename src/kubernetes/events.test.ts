@@ -208,6 +208,17 @@ describe("a recorder", () => {
     expect(sent.slice(5)).toEqual(["patch four 4"]);
   });
 
+  it.each([".", "-", "-.-"])(
+    "has a name that the API server takes, where the pod's is cut at %j",
+    async (cut) => {
+      recorder().say(pod(`${"p".repeat(230 - cut.length)}${cut}${"q".repeat(20)}`), text("one"));
+      await settle();
+      const [name = ""] = [...events.keys()].map((path) => path.split("/").at(-1));
+      expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+      expect(name.length).toBeLessThanOrEqual(253);
+    },
+  );
+
   it("sends nothing more once it is over", async () => {
     const recording = recorder();
     recording.say(pod(), text("one"));

@@ -248,8 +248,8 @@ export class Recorder {
 /** The same after a restart. */
 function nameOf({ metadata: { name, uid } }: Regarding, reason: string): string {
   const hash = createHash("sha256").update(`${uid} ${reason}`).digest("hex").slice(0, 16);
-  // An object's name has at most 253 characters.
-  return `${name.slice(0, 230)}.${hash}`;
+  // An object's name has at most 253 characters, and no part of it ends with a hyphen, or is empty.
+  return `${name.slice(0, 230).replace(/[.-]+$/, "")}.${hash}`;
 }
 
 function shortened(message: string): string {
