@@ -72,6 +72,7 @@ export class Controller {
   private readonly vpc: ReturnType<typeof vpcOf>;
   private readonly ending: LinkedAbort;
   private readonly lost = Promise.withResolvers<string>();
+  private readonly complete = Promise.withResolvers<void>();
   private readonly elected = Promise.withResolvers<void>();
 
   /** `outer` ends it. */
@@ -171,6 +172,8 @@ export class Controller {
         timer,
         wallClock,
         random,
+        // Whoever cannot list would otherwise keep the Lease from one that could act.
+        ready: this.complete.promise,
         acquired: () => this.elected.resolve(),
         lost: (reason) => this.lost.resolve(reason),
         warn,
@@ -194,6 +197,7 @@ export class Controller {
     try {
       running.push(this.election?.run(leadership.signal) ?? Promise.resolve());
       await Promise.race([ended, this.whenComplete(signal)]);
+      if (!signal.aborted) this.complete.resolve();
       if (!signal.aborted) admission = await this.serveAdmission();
       this.conditions.set("Leading", this.election === undefined, "waiting for the Lease");
       await Promise.race([

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { DURATION_MS, type Make, playLease } from "../../test/unit/lease-world.ts";
+import { ManualTimer } from "../../test/unit/manual-timer.ts";
+import { KubernetesClient } from "./client.ts";
+import type { HttpAnswer, HttpRequest } from "./connection.ts";
 import { LeaderElection } from "./lease.ts";
 import type { LeaseObject } from "./lease-record.ts";
 
@@ -24,6 +27,60 @@ describe("candidates in rough times", () => {
     expect(found.terms).toBeGreaterThan(3 * SEEDS);
   });
 });
+
+describe("a candidate that could not do a leader's work yet", () => {
+  const held = { spec: { holderIdentity: "before", leaseDurationSeconds: 15 } };
+
+  it.each<[string, object | undefined]>([
+    ["that there is not", undefined],
+    ["whose holder is gone", held],
+  ])("leaves a Lease to others %s, and takes it as soon as it could", async (_what, first) => {
+    let lease = first;
+    const written: string[] = [];
+    const send = async ({ method, body = "" }: HttpRequest): Promise<HttpAnswer> => {
+      if (method !== "GET") {
+        written.push(method);
+        lease = JSON.parse(body) as object;
+      }
+      const value = lease === undefined ? { reason: "NotFound" } : withVersion(lease, written.length);
+      return { status: lease === undefined ? 404 : 200, headers: {}, body: once(JSON.stringify(value)) };
+    };
+    const timer = new ManualTimer();
+    const ready = Promise.withResolvers<void>();
+    let isLeader = false;
+    const election = new LeaderElection({
+      client: new KubernetesClient({ send }),
+      namespace: "kube-system",
+      name: "branchline",
+      identity: "a",
+      durationMs: DURATION_MS,
+      timer,
+      wallClock: () => 0,
+      random: () => 0,
+      ready: ready.promise,
+      acquired: () => (isLeader = true),
+      lost: () => {},
+      warn: () => {},
+    });
+    const stop = new AbortController();
+    const running = election.run(stop.signal);
+    await timer.advance(120_000);
+    expect([isLeader, written]).toEqual([false, []]);
+    ready.resolve();
+    await timer.advance(0);
+    expect([isLeader, written.length, election.remainingMs() > 0]).toEqual([true, 1, true]);
+    stop.abort();
+    await running;
+  });
+});
+
+function withVersion(lease: object, version: number): object {
+  return { ...lease, metadata: { uid: "u", resourceVersion: String(version) } };
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
 
 /** By the holder's own clock. */
 class ByTimestamp extends LeaderElection {

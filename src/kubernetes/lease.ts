@@ -34,6 +34,8 @@ export interface LeaseOptions {
   readonly wallClock: () => number;
   /** From 0 to below 1. */
   readonly random: () => number;
+  /** Resolved once it could do a leader's work: until then it watches the Lease, and leaves it to others. Absent: at once. */
+  readonly ready?: Promise<void>;
   readonly acquired: () => void;
   /** Called once, after `acquired`; the process is to end. */
   readonly lost: (reason: string) => void;
@@ -59,10 +61,22 @@ export class LeaderElection {
   private isStale = false;
   private lookedAt = Number.NEGATIVE_INFINITY;
   private state: "candidate" | "leader" | "over" = "candidate";
+  private isReady: boolean;
+  /** Ends a candidate's pause. */
+  private nap = new AbortController();
 
   constructor(options: LeaseOptions) {
     if (options.identity === "") throw new TypeError("a candidate without an identity");
     this.options = options;
+    this.isReady = options.ready === undefined;
+    void options.ready?.then(
+      () => {
+        this.isReady = true;
+        this.nap.abort();
+      },
+      // It never will be.
+      () => undefined,
+    );
   }
 
   /**
@@ -86,7 +100,7 @@ export class LeaderElection {
   async run(signal: AbortSignal): Promise<void> {
     const retryMs = this.options.durationMs * RETRY_SHARE;
     while (!(await this.attempt(signal))) {
-      await pause(this.options.timer, retryMs * (1 + JITTER * this.options.random()), signal);
+      await this.rest(retryMs * (1 + JITTER * this.options.random()), signal);
       if (signal.aborted) return;
     }
     this.state = "leader";
@@ -114,6 +128,12 @@ export class LeaderElection {
     } catch (error) {
       this.options.warn(`the lease is not released: ${wordsOf(error)}`);
     }
+  }
+
+  private async rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+    this.nap = new AbortController();
+    using either = new LinkedAbort(signal, this.nap.signal);
+    await pause(this.options.timer, milliseconds, either.signal);
   }
 
   /** Renews until that is no longer possible: gives why, or undefined when the signal was aborted. */
@@ -154,6 +174,7 @@ export class LeaderElection {
     // Its holder knows what is there, without a look.
     if (this.isStale || this.holder !== identity) await this.look(signal);
     if (this.seen !== undefined && timer.now() < this.seen.freeAt) return false;
+    if (!this.isReady) return false;
     const sentAt = timer.now();
     try {
       await this.write(identity, signal);
