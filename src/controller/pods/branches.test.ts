@@ -159,6 +159,12 @@ it("gives each of several pods a VLAN id of its own, lowest first", () => {
   expect(actions.map(({ fields }) => fields["vlan"])).toEqual([1, 3, 4]);
 });
 
+it("does not decide again and again while a slot that has cooled is not free yet", () => {
+  const branches = full.map((branch) => ({ ...branch, seen: 1 }));
+  const view = viewOf({ pods: [pod], ledger: ledgerOf({ branches }) });
+  expect([12_000, 13_000].map((now) => decideBranches(view, now).wakeAt)).toEqual([12_500, undefined]);
+});
+
 it("finishes a creation that may have happened with its own VLAN id and groups", () => {
   const making = { vlan: 5, groups: ["sg-before"] };
   const ledger = ledgerOf({ requests: requests({ provenAt: 0, making }) });

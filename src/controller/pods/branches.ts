@@ -134,8 +134,8 @@ function begin(view: View, draft: Draft, { pod, trunk, free, warm, limit, now }:
   const making = request?.making;
   const vlan = making?.vlan ?? free[0];
   if (vlan === undefined) {
-    const at = nextFree(ledger);
-    if (at !== undefined) draft.wake(Math.max(at, now + 1));
+    const at = nextFree(ledger, now);
+    if (at !== undefined) draft.wake(at);
     const givenUp = warm.giveUp();
     if (givenUp !== undefined) draft.actions.push(givenUp);
     draft.notes.push({
@@ -155,9 +155,8 @@ function begin(view: View, draft: Draft, { pod, trunk, free, warm, limit, now }:
 function noSlot({ ledger, node }: View, limit: number, now: number): string {
   const states = [...ledger.branches.values()].filter(({ vlan }) => vlan !== undefined);
   const cooling = states.filter(({ state }) => state === "cooling" || state === "releasing").length;
-  const at = nextFree(ledger);
-  const until =
-    at === undefined ? "" : `, the next is free in ${Math.max(0, Math.ceil((at - now) / 1000))} s`;
+  const at = nextFree(ledger, now);
+  const until = at === undefined ? "" : `, the next is free in ${Math.ceil((at - now) / 1000)} s`;
   return `all ${limit} branches of node ${node?.name ?? ""} are taken, ${cooling} of them by pods that have ended${until}`;
 }
 

@@ -36,7 +36,9 @@ it("leaves pods what is theirs, and what is free", () => {
 });
 
 it("knows when the next is free by itself", () => {
-  expect(nextFree(ledger)).toBe(5_000);
-  expect(nextFree({ ...ledger, blocked: new Map() })).toBe(7_000);
-  expect(nextFree(ledgerOf({ branches: [branchOf()] }))).toBeUndefined();
+  expect(nextFree(ledger, 0)).toBe(5_000);
+  expect(nextFree({ ...ledger, blocked: new Map() }, 0)).toBe(7_000);
+  expect(nextFree(ledger, 5_000)).toBe(7_000);
+  expect(nextFree(ledger, 7_000)).toBeUndefined();
+  expect(nextFree(ledgerOf({ branches: [branchOf()] }), 0)).toBeUndefined();
 });

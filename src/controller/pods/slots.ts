@@ -23,11 +23,15 @@ export function slotsForPods(ledger: Ledger, limit: number): number {
   return Math.max(0, limit - lost);
 }
 
-/** When the next slot becomes free by itself; undefined: none does. */
-export function nextFree({ branches, blocked }: Ledger): number | undefined {
+/**
+ * When the next slot becomes free by itself; undefined: none does. One that has cooled, and is there all the same, waits for
+ * something else: a second description, or EC2.
+ */
+export function nextFree({ branches, blocked }: Ledger, now: number): number | undefined {
   const times = [...blocked.values()];
   for (const { state, until } of branches.values()) {
     if (state === "cooling" && until !== undefined) times.push(until);
   }
-  return times.length === 0 ? undefined : Math.min(...times);
+  const next = Math.min(...times.filter((at) => at > now));
+  return Number.isFinite(next) ? next : undefined;
 }
