@@ -22,7 +22,7 @@ export interface WorkerOptions {
   readonly learned: (ledger: Ledger) => void;
   /** Of each action: how long it took in milliseconds, and why it failed, if it did. */
   readonly ended: (action: Action, milliseconds: number, failure: Failure | undefined) => void;
-  /** Whether an action may begin: not any more once the lease may be lost. */
+  /** Whether an action may begin, and each of its calls to EC2: not any more once the lease may be lost. */
   readonly mayAct: () => boolean;
   /** Ends all actions under way; what becomes of them is then unknown. */
   readonly signal: AbortSignal;
@@ -93,11 +93,11 @@ export class Worker {
   }
 
   private async carryOut(action: Action): Promise<void> {
-    const { ports, moment, changed, note, ended, signal } = this.options;
+    const { ports, moment, changed, note, ended, mayAct, signal } = this.options;
     const started = moment().now;
     let failure: Failure | undefined;
     try {
-      const learn = await action.run(ports, { signal, priority: action.priority });
+      const learn = await action.run(ports, { signal, priority: action.priority, mayBegin: mayAct });
       this.known = learn(this.known, moment());
       if (action.told !== undefined) note(action.told);
     } catch (error) {

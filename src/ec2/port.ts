@@ -69,6 +69,8 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** Who waits for it. */
   readonly priority: Priority;
+  /** Asked once it has its token, which may take minutes: whether it may still be made. Absent: it may. */
+  readonly mayBegin?: () => boolean;
 }
 
 export interface EndedCall {
@@ -328,11 +330,13 @@ export class Ec2Port {
 
   private async call<T>(
     action: Action,
-    { signal, priority }: CallOptions,
+    { signal, priority, mayBegin }: CallOptions,
     send: (abort: Abort) => Promise<T>,
   ): Promise<T> {
     const budget = this.budgets.of(action);
     await budget.take(signal, priority);
+    if (mayBegin?.() === false)
+      throw new Ec2CallError("retry", action, "NotSent", "another may lead by now: EC2 was not asked");
     const began = systemClock.now();
     const ended = (outcome: EndedCall["outcome"]) =>
       this.ended({ action, outcome, seconds: (systemClock.now() - began) / 1000 });
