@@ -51,10 +51,14 @@ async function associationsOf(
     const all = await ports.ec2.associations(call);
     return new Map(all.map((one) => [one.branch, one]));
   } catch (error) {
-    const isRefusal = error instanceof Ec2CallError && (error.kind === "denied" || error.kind === "invalid");
-    if (!isRefusal) throw error;
+    if (!(error instanceof Ec2CallError) || !isRefusal(error)) throw error;
     return new Map();
   }
+}
+
+/** A permission is missing, or EC2 does not have the API, as in a partition that is behind. */
+function isRefusal({ kind, code }: Ec2CallError): boolean {
+  return kind === "denied" || kind === "invalid" || code === "InvalidAction";
 }
 
 async function branchOf(

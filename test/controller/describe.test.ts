@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { CallOptions } from "../../src/ec2/port.ts";
 import { describeAll, describeSoonMs } from "../../src/controller/describe.ts";
+import { Ec2CallError, kindOf } from "../../src/ec2/error.ts";
 import type { NewInterface } from "../../src/ec2/types.ts";
 import { branchTags } from "../../src/controller/tags.ts";
 import { Cloud } from "./cloud.ts";
@@ -44,6 +45,17 @@ it("shows nothing of a cluster of the same name in another VPC", async () => {
   expect(await described(cloud.vpc)).toEqual([own.id]);
   expect(await described(other.vpc)).toHaveLength(1);
 });
+
+it.each(["UnauthorizedOperation", "InvalidAction", "UnsupportedOperation"])(
+  "the tags have to do where EC2 answers %s to a question for associations",
+  async (code) => {
+    const cloud = new Cloud(1, "m5.large", () => (now += 60_000));
+    const refused = new Ec2CallError(kindOf(code, 400), "DescribeTrunkInterfaceAssociations", code, "no");
+    const ec2 = { ...cloud.port(), associations: () => Promise.reject(refused) };
+    const ports = { ec2, subnet: (id: string) => Promise.resolve(cloud.subnetFacts(id)) };
+    expect(await describeAll(ports, { cluster: "one", vpc: cloud.vpc }, 0, CALL)).toEqual(new Map());
+  },
+);
 
 it("what was seen once is described again when it has cooled, and after a minute at the latest", () => {
   expect([30_000, 60_000, 600_000].map(describeSoonMs)).toEqual([30_000, 60_000, 60_000]);
