@@ -195,6 +195,8 @@ export interface Request {
   readonly attempt: number;
   /** Reserved while it is being made; it stays while it is not known whether it was made. */
   readonly making: { readonly vlan: number; readonly groups: readonly string[] } | undefined;
+  /** Groups with which EC2 has refused it as invalid, if that was the last to fail: of others that says nothing. */
+  readonly refused?: readonly string[] | undefined;
   /** The API server would take its annotation, as of then. */
   readonly provenAt: number | undefined;
   readonly retry: Retry | undefined;

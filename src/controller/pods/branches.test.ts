@@ -8,7 +8,8 @@ import {
   SETTINGS,
   viewOf,
 } from "../../../test/unit/view.ts";
-import type { Request } from "../ledger.ts";
+import type { PodFacts } from "../facts.ts";
+import type { Ledger, Request } from "../ledger.ts";
 import { decideBranches } from "./branches.ts";
 
 const pod = podFacts();
@@ -171,6 +172,24 @@ it("finishes a creation that may have happened with its own VLAN id and groups",
   const [action] = decideBranches(viewOf({ pods: [pod], ledger }), 0).actions;
   expect(action?.kind).toBe("CreateBranch");
   expect(action?.fields["vlan"]).toBe(5);
+});
+
+it("a pod whose groups EC2 has refused waits no longer than until its policies give others", () => {
+  const moment = { now: 1_000, random: () => 1 };
+  const before = ledgerOf({ requests: requests({ provenAt: 0 }) });
+  const [create] = decideBranches(viewOf({ pods: [pod], ledger: before }), 0).actions;
+  const failing = (kind: "invalid" | "wait") =>
+    create?.failed(create.begin(before), { kind, code: "X", message: "no" }, moment) ?? before;
+  const corrected = podFacts({ groups: { ...groups, groups: ["sg-b"] } });
+  const after = (ledger: Ledger, one: PodFacts) =>
+    kindsOf(decideBranches(viewOf({ pods: [one], ledger }), 2_000));
+  expect(after(failing("invalid"), pod)).toEqual([]);
+  expect(after(failing("invalid"), corrected)).toEqual(["ProveAnnotation"]);
+  // Other groups make no address free.
+  expect(after(failing("wait"), corrected)).toEqual([]);
+  const [proving] = decideBranches(viewOf({ pods: [corrected], ledger: failing("invalid") }), 2_000).actions;
+  const denied = { kind: "denied", code: "X", message: "a guard denies it" } as const;
+  expect(after(proving?.failed(failing("invalid"), denied, moment) ?? before, corrected)).toEqual([]);
 });
 
 it("nothing is done for a pod while it is not known whether policies have changed; it is looked again soon", () => {

@@ -1,7 +1,15 @@
 import type { Action, Decision } from "../action.ts";
 import { Draft } from "../draft.ts";
 import type { PodFacts } from "../facts.ts";
-import { type Branch, branchOfPod, type AttachedTrunk, type Ledger, otherOnVlan } from "../ledger.ts";
+import {
+  type AttachedTrunk,
+  type Branch,
+  branchOfPod,
+  type Ledger,
+  otherOnVlan,
+  type Request,
+} from "../ledger.ts";
+import type { Retry } from "../moment.ts";
 import { isManaged, type View } from "../view.ts";
 import { annotate } from "./actions/annotate.ts";
 import { associate } from "./actions/associate.ts";
@@ -125,7 +133,7 @@ function begin(view: View, draft: Draft, { pod, trunk, free, warm, limit, now }:
     return;
   }
   const request = ledger.requests.get(pod.uid);
-  if (!draft.isDue(request?.retry, now)) {
+  if (!draft.isDue(retryOf(request, pod), now)) {
     draft.notes.push(failing(pod, request?.retry?.why ?? ""));
     return;
   }
@@ -150,6 +158,12 @@ function begin(view: View, draft: Draft, { pod, trunk, free, warm, limit, now }:
   if (!isProven) draft.actions.push(prove(pod));
   else
     draft.actions.push(createBranch(view, { pod, trunk, vlan, groups: making?.groups ?? pod.groups.groups }));
+}
+
+/** Whoever has corrected a policy does not wait for what it said before. */
+function retryOf(request: Request | undefined, { groups }: PodFacts): Retry | undefined {
+  const isCorrected = request?.refused !== undefined && !isSameSet(request.refused, groups.groups);
+  return isCorrected ? undefined : request?.retry;
 }
 
 function noSlot({ ledger, node }: View, limit: number, now: number): string {

@@ -56,7 +56,7 @@ function failed(ledger: Ledger, uid: string, failure: Failure, moment: Moment): 
     // The same again, with the same token and the same words.
     case "unknown":
     case "throttled":
-      return withRequest(ledger, uid, { ...request, retry });
+      return withRequest(ledger, uid, { ...request, retry, refused: undefined });
     // Nothing was made, or what was made under this token is found by its tags.
     case "conflict":
     case "denied":
@@ -68,6 +68,7 @@ function failed(ledger: Ledger, uid: string, failure: Failure, moment: Moment): 
         ...request,
         making: undefined,
         attempt: request.attempt + 1,
+        refused: failure.kind === "invalid" ? request.making?.groups : undefined,
         provenAt: undefined,
         retry,
       });

@@ -29,6 +29,7 @@ export function prove(pod: PodFacts): Action {
       return (ledger, { now }) =>
         withRequest(ledger, uid, {
           ...before(ledger.requests.get(uid)),
+          refused: undefined,
           provenAt: now,
           retry: undefined,
         });
@@ -36,7 +37,8 @@ export function prove(pod: PodFacts): Action {
     failed(ledger, failure, moment) {
       const request = before(ledger.requests.get(uid));
       // It is gone, and the cache will say so; or it has an annotation.
-      return withRequest(ledger, uid, { ...request, retry: retryAfter(request.retry, failure, moment) });
+      const retry = retryAfter(request.retry, failure, moment);
+      return withRequest(ledger, uid, { ...request, refused: undefined, retry });
     },
   };
 }
