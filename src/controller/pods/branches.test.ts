@@ -10,8 +10,11 @@ import {
 } from "../../../test/unit/view.ts";
 import type { PodFacts } from "../facts.ts";
 import type { Ledger, Request } from "../ledger.ts";
+import type { FailureKind } from "../moment.ts";
+import type { Ports } from "../ports.ts";
 import { decideBranches } from "./branches.ts";
 
+const CALL = { signal: new AbortController().signal, priority: "waiting" } as const;
 const pod = podFacts();
 const groups = pod.groups;
 
@@ -173,6 +176,34 @@ it("finishes a creation that may have happened with its own VLAN id and groups",
   expect(action?.kind).toBe("CreateBranch");
   expect(action?.fields["vlan"]).toBe(5);
 });
+
+it.each<[FailureKind, number]>([
+  ["invalid", 300_000],
+  ["wait", 60_000],
+  ["denied", 300_000],
+  ["gone", 60_000],
+])(
+  "a pod whose branch cannot be made (%s) is tried more and more seldom, proven each time",
+  async (kind, longest) => {
+    let ledger = ledgerOf();
+    let now = 0;
+    const pauses: number[] = [];
+    for (let tries = 0; tries < 12; tries += 1) {
+      const moment = { now, random: () => 1 };
+      const next = () => decideBranches(viewOf({ pods: [pod], ledger }), now).actions[0];
+      const learn = await next()?.run({ pods: { prove: async () => {} } } as unknown as Ports, CALL);
+      ledger = learn?.(ledger, moment) ?? ledger;
+      const create = next();
+      expect(create?.kind).toBe("CreateBranch");
+      ledger = create?.failed(create.begin(ledger), { kind, code: "X", message: "no" }, moment) ?? ledger;
+      const until = decideBranches(viewOf({ pods: [pod], ledger }), now).wakeAt ?? now;
+      pauses.push(until - now);
+      now = until;
+    }
+    expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
+    expect(pauses.at(-1)).toBe(longest);
+  },
+);
 
 it("a pod whose groups EC2 has refused waits no longer than until its policies give others", () => {
   const moment = { now: 1_000, random: () => 1 };

@@ -26,13 +26,13 @@ export function prove(pod: PodFacts): Action {
     begin: (ledger) => ledger,
     async run(ports, call) {
       await ports.pods.prove({ namespace, name, uid }, hasAnnotations, call.signal);
-      return (ledger, { now }) =>
-        withRequest(ledger, uid, {
-          ...before(ledger.requests.get(uid)),
-          refused: undefined,
-          provenAt: now,
-          retry: undefined,
-        });
+      return (ledger, { now }) => {
+        const request = before(ledger.requests.get(uid));
+        // Each creation is proven: its failures go on being counted.
+        const retry =
+          request.attempt === 0 ? undefined : request.retry && { ...request.retry, notBefore: now };
+        return withRequest(ledger, uid, { ...request, refused: undefined, provenAt: now, retry });
+      };
     },
     failed(ledger, failure, moment) {
       const request = before(ledger.requests.get(uid));
