@@ -11,10 +11,12 @@ export interface Request {
   readonly flags?: number;
   readonly payload: Uint8Array;
   /**
-   * On a dump: the kernel resumes by position without NLM_F_DUMP_INTR (rules, neighbours, addresses of one device). A
-   * concurrent change can make it skip an object that was there all the time.
+   * On a dump: the kernel resumes by position without NLM_F_DUMP_INTR (routes, rules, neighbours, addresses of one
+   * device). A concurrent change can make it skip an object that was there all the time.
    */
   readonly unwatched?: true;
+  /** What of a listed object stays the same as long as nobody changes it; all of it unless told. */
+  readonly lasting?: (payload: Uint8Array) => Uint8Array;
   /** On a GET of one object: the kernel replies with the object or an error, so no ACK is needed. */
   readonly answered?: true;
   /** The request in words, for errors: `delete rule 512 from all to 10.0.0.9`. */
@@ -141,7 +143,7 @@ export class NetlinkSocket implements Disposable {
       const list = this.#dumpOnce(request);
       if (list === undefined) continue;
       if (request.unwatched !== true || !list.wentOn) return list.found;
-      const bytes = concat(list.found.map(({ payload }) => payload));
+      const bytes = concat(list.found.map(({ payload }) => request.lasting?.(payload) ?? payload));
       if (last !== undefined && Buffer.compare(last, bytes) === 0) return list.found;
       last = bytes;
     }

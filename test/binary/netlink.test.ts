@@ -17,7 +17,8 @@ import { addRule, decodeRule, deleteRule, listRules } from "../../src/netlink/ro
 import { NetlinkSocket, type Request } from "../../src/netlink/socket.ts";
 import { type Transport, openTransport } from "../../src/netlink/transport.ts";
 import { type Namespace, inNamespace, openNamespace } from "../../src/netns/namespace.ts";
-import { createNetns, deleteNetns, netnsPath } from "../ground/index.ts";
+import { systemClock } from "../../src/sys/clock.ts";
+import { createNetns, deleteNetns, ipBatch, netnsPath } from "../ground/index.ts";
 import netlink from "netlink";
 
 const NAME = `netlink-test-${process.pid}`;
@@ -232,9 +233,19 @@ describe("a large dump", () => {
 
   /** A reader whose first datagram of all is followed by a change; how many dumps it took. */
   function disturbedReader(change: () => void): { socket: NetlinkSocket; dumps: () => number } {
+    let received = 0;
+    return reader(() => {
+      if (++received === 1) change();
+    });
+  }
+
+  /** A reader that takes so many milliseconds for each datagram. */
+  const slowReader = (milliseconds: number) => reader(() => systemClock.sleep(milliseconds));
+
+  function reader(received: () => void): { socket: NetlinkSocket; dumps: () => number } {
     const transport = inNamespace(namespace, () => openTransport(5));
     onTestFinished(() => transport[Symbol.dispose]());
-    let [dumps, received] = [0, 0];
+    let dumps = 0;
     const socket = new NetlinkSocket({
       send(bytes) {
         dumps++;
@@ -242,7 +253,7 @@ describe("a large dump", () => {
       },
       receive() {
         const datagram = transport.receive();
-        if (++received === 1) change();
+        received();
         return datagram;
       },
       [Symbol.dispose]: () => undefined,
@@ -307,7 +318,75 @@ describe("a large dump", () => {
       stay.map((priority) => deleteRule(rule(priority))),
     );
   });
+
+  test("of IPv6 routes that change between two datagrams is not marked, and still complete", () => {
+    using writer = openSocket();
+    const route = (i: number) =>
+      newRoute({
+        family: 6,
+        destination: `2001:db8:${i.toString(16)}::1`,
+        length: 128,
+        device: 1,
+        table: 1002,
+      });
+    const [gone, stay] = [range(1, 100), range(101, 2000)];
+    const again = gone[0] ?? 0;
+    all(
+      writer,
+      [...gone, ...stay].map((i) => replaceRoute(route(i))),
+    );
+    // A route that is added makes the kernel begin anew and leave out as many as it had sent: with fewer before them it
+    // leaves out some that stayed.
+    const { socket, dumps } = disturbedReader(() => {
+      all(
+        writer,
+        gone.map((i) => deleteRoute(route(i))),
+      );
+      writer.request(replaceRoute(route(again)));
+    });
+    const found = socket.dump(listRoutes(6, 1002)).map(({ payload }) => decodeRoute(payload)?.destination);
+    expect(found).toEqual([again, ...stay].map((i) => route(i).destination));
+    expect(dumps()).toBe(3);
+    all(
+      writer,
+      [again, ...stay].map((i) => deleteRoute(route(i))),
+    );
+  });
+
+  test("of IPv6 routes of which one runs out in a while has not changed because it is a moment less", async () => {
+    await ipBatch(NAME, [
+      "link add wire0 up type veth peer name wire1",
+      "link set wire1 up",
+      // As a router's advertisement has it, which is where the node of an IPv6 subnet has its default route from.
+      "route add 2001:db8::/64 dev wire0 table 1003 expires 1800",
+    ]);
+    using writer = openSocket();
+    const numbers = range(1, 1000);
+    const route = (i: number) =>
+      newRoute({
+        family: 6,
+        destination: `2001:db8:${i.toString(16)}::1`,
+        length: 128,
+        device: 1,
+        table: 1003,
+      });
+    all(
+      writer,
+      numbers.map((i) => replaceRoute(route(i))),
+    );
+    // More than a tick of what the kernel counts in.
+    const { socket, dumps } = slowReader(20);
+    expect(socket.dump(listRoutes(6, 1003))).toHaveLength(1 + numbers.length);
+    expect(dumps()).toBe(2);
+    all(
+      writer,
+      numbers.map((i) => deleteRoute(route(i))),
+    );
+    await ipBatch(NAME, ["link delete wire0"]);
+  });
 });
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
 // Last, since it began with the file.
 test("an answer is waited for 10 s", async () => {

@@ -125,6 +125,9 @@ export function decodeRoute(payload: Uint8Array): Route | undefined {
 export function listRoutes(family?: IpFamily, table?: number, device?: number): Request {
   return {
     type: RouteMessage.GETROUTE,
+    // ip6_fib.c goes on by position once a route was added, fib_trie.c among routes to one destination.
+    unwatched: true,
+    lasting: withoutTimes,
     payload: concat([
       header(family, {}),
       ...(table === undefined ? [] : [u32Attribute(RTA_TABLE, table)]),
@@ -132,6 +135,15 @@ export function listRoutes(family?: IpFamily, table?: number, device?: number): 
     ]),
     operation: `list ${family === undefined ? "all" : `IPv${family}`} routes${table === undefined ? "" : ` of table ${table}`}`,
   };
+}
+
+/** A listed route without what changes by itself: how long one of a router's advertisement is still valid. */
+function withoutTimes(payload: Uint8Array): Uint8Array {
+  const attributes = decodeAttributes(payload.subarray(HEADER));
+  return concat([
+    payload.subarray(0, HEADER),
+    ...attributes.flatMap(({ type, data }) => (type === RTA_CACHEINFO ? [] : [data])),
+  ]);
 }
 
 /** The route that the kernel would use for an address now; the reply is one route with its source address. */
