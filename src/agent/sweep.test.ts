@@ -156,6 +156,7 @@ it.each<[string, Is, object[], Known, string | undefined]>([
     pods: [podOf(is)],
     policies: policies as (typeof older)[],
     attached: new Set(attached),
+    startsWithBranch: new Map(),
     vlanIds: new Set(vlanIds),
     accountLabels: new Map(account === undefined ? [] : [["u1", labels]]),
     bootedAt,

@@ -14,8 +14,10 @@ export interface Escaped {
 export interface SweepFacts {
   readonly pods: Iterable<Pod>;
   readonly policies: Iterable<SecurityGroupPolicyObject>;
-  /** UIDs of the pods of our records. */
+  /** UIDs of those that have a record of ours. */
   readonly attached: ReadonlySet<string>;
+  /** By UID of a pod that had one: when a container of it had been started last by then. */
+  readonly startsWithBranch: ReadonlyMap<string, string | undefined>;
   /** VLAN ids of devices that aws-cni, or the routed datapath, has on the node. */
   readonly vlanIds: ReadonlySet<number>;
   /**
@@ -38,13 +40,15 @@ const CLOCK_MS = 60_000;
 
 /**
  * Only pods that run: of others, ADD may be under way. After a reboot the API server calls those running that ran before;
- * they do once a container of theirs has been started since. A policy counts if it is not younger than the pod; the labels of pod
+ * they do once a container of theirs has been started since. Likewise a pod that ends, or whose sandbox is made anew, is still
+ * called running when its record has gone: what was started while it had its branch had it. A policy counts if it is not younger than the pod; the labels of pod
  * and ServiceAccount are those that are known, though they may have been others when the pod was made.
  */
 export function findEscaped({
   pods,
   policies,
   attached,
+  startsWithBranch,
   vlanIds,
   accountLabels,
   bootedAt,
@@ -53,9 +57,11 @@ export function findEscaped({
   const escaped: Escaped[] = [];
   const unread: Pod[] = [];
   for (const pod of pods) {
-    const { metadata, phase, startedAt = "", usesHostNetwork } = pod;
-    if (phase !== "Running" || usesHostNetwork || attached.has(metadata.uid)) continue;
-    if (Date.parse(startedAt) < bootedAt - CLOCK_MS) continue;
+    const { metadata, phase, startedAt, usesHostNetwork } = pod;
+    const { uid } = metadata;
+    if (phase !== "Running" || usesHostNetwork || attached.has(uid)) continue;
+    if (Date.parse(startedAt ?? "") < bootedAt - CLOCK_MS) continue;
+    if (startsWithBranch.has(uid) && startsWithBranch.get(uid) === startedAt) continue;
     const annotation = metadata.annotations[POD_ENI_ANNOTATION];
     if (annotation !== undefined && vlanIds.has(vlanIdOf(annotation) ?? 0)) continue;
     const why = askedFor(pod) ?? selectedBy(pod, all, accountLabels);

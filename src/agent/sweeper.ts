@@ -11,7 +11,7 @@ import { findEscaped } from "./sweep.ts";
 interface Known {
   readonly pods: Pick<Cache<Pod>, "values">;
   readonly policies: Pick<Cache<SecurityGroupPolicyObject>, "values">;
-  readonly attachments: Pick<KnownAttachments, "uids">;
+  readonly attachments: Pick<KnownAttachments, "uidsOf">;
   readonly accounts: Pick<AccountLabels, "known" | "keep" | "read">;
 }
 
@@ -19,6 +19,8 @@ interface Known {
 export class Sweeper {
   private readonly known: Known;
   private readonly reporter: Reporter;
+  /** By UID, of pods that had their branch: when a container had been started last by then. */
+  private startsWithBranch: ReadonlyMap<string, string | undefined> = new Map();
   /** UIDs of those that the log has. */
   private escaped: ReadonlySet<string> = new Set();
   /** Why the labels of ServiceAccounts cannot be read, as the log has it. */
@@ -40,10 +42,18 @@ export class Sweeper {
     try {
       const all = [...pods.values()];
       accounts.keep(new Set(all.map(({ metadata }) => metadata.uid)));
+      const attached = attachments.uidsOf(all);
+      const before = this.startsWithBranch;
+      this.startsWithBranch = new Map(
+        all
+          .filter(({ metadata: { uid } }) => attached.has(uid) || before.has(uid))
+          .map(({ metadata: { uid }, startedAt }) => [uid, attached.has(uid) ? startedAt : before.get(uid)]),
+      );
       const { escaped, unread } = findEscaped({
         pods: all,
         policies: policies.values(),
-        attached: attachments.uids(),
+        attached,
+        startsWithBranch: this.startsWithBranch,
         vlanIds: vlanIdsOnNode(),
         accountLabels: accounts.known,
         bootedAt: Date.now() - uptime() * 1000,

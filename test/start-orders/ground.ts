@@ -139,7 +139,7 @@ export class KnownAttachments {
     this.stateDirectory = stateDirectory;
   }
 
-  uids(): ReadonlySet<string> {
+  uidsOf(): ReadonlySet<string> {
     return new Set(processOf(this.stateDirectory).node.records.keys());
   }
 }

@@ -34,14 +34,17 @@ export class KnownAttachments {
     return this.store.keys().length;
   }
 
-  /** UIDs of their pods. StateError when one cannot be read: nothing can then be said of what is missing. */
-  uids(): ReadonlySet<string> {
+  /** UIDs of those of the pods that have a record. StateError when one cannot be read: it may be of any of the others. */
+  uidsOf(pods: readonly Pod[]): ReadonlySet<string> {
     const entries = this.look();
     const unreadable = entries.filter(({ known }) => known === undefined).length;
     if (unreadable > 0) {
       throw new StateError(`${unreadable} of ${entries.length} attachment records cannot be read`);
     }
-    return new Set(entries.flatMap(({ known }) => known?.pod.uid ?? []));
+    const attached = pods.filter((pod) =>
+      entries.some(({ known }) => known !== undefined && isPodOf(known, pod)),
+    );
+    return new Set(attached.map(({ metadata }) => metadata.uid));
   }
 
   private look(): readonly Entry[] {
