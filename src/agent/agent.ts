@@ -48,6 +48,7 @@ import { rotate } from "./log-rotation.ts";
 import { networkPoliciesOf } from "./network-policies.ts";
 import type { AgentOptions } from "./options.ts";
 import { Reporter } from "./reporter.ts";
+import { hasRun } from "./sweep.ts";
 import { Sweeper } from "./sweeper.ts";
 import { watchTrunk } from "./trunk/watch.ts";
 import { UnenforcedPolicies } from "./unenforced.ts";
@@ -380,7 +381,7 @@ export class Agent {
 
 /** A pod runs that did not, as far as was known; or it runs anew, as after a reboot. */
 function hasStarted(change: Change<Pod>): boolean {
-  if (change.type === "deleted" || change.object.phase !== "Running") return false;
-  if (change.type === "added" || change.before.phase !== "Running") return true;
+  if (change.type === "deleted" || !hasRun(change.object)) return false;
+  if (change.type === "added" || !hasRun(change.before)) return true;
   return change.before.startedAt !== change.object.startedAt;
 }

@@ -14,6 +14,8 @@ interface Is {
   readonly app?: string;
   /** Its container's state. */
   readonly state?: object;
+  /** Its init container's. */
+  readonly init?: object;
 }
 
 interface Known {
@@ -36,6 +38,7 @@ const podOf = ({
   hostNetwork = false,
   app = "web",
   state,
+  init,
 }: Is) =>
   PODS.read({
     metadata: {
@@ -50,7 +53,11 @@ const podOf = ({
       hostNetwork,
       containers: [{ resources: asks ? { limits: { "vpc.amazonaws.com/pod-eni": "1" } } : {} }],
     },
-    status: { phase, ...(state !== undefined && { containerStatuses: [{ state: { waiting: {} } }, state] }) },
+    status: {
+      phase,
+      ...(state !== undefined && { containerStatuses: [{ state: { waiting: {} } }, state] }),
+      ...(init !== undefined && { initContainerStatuses: [init] }),
+    },
   });
 
 const policyOf = (creationTimestamp: string, selector: object) =>
@@ -110,6 +117,20 @@ it.each<[string, Is, object[], Known, string | undefined]>([
   ["a policy that cannot be evaluated", {}, [invalid], {}, undefined],
   ["our record, and a policy by ServiceAccount", {}, [byAccount], { attached: ["u1"] }, undefined],
   ["a pod that starts", { asks: true, phase: "Pending" }, [], {}, undefined],
+  [
+    "a pod whose init container runs",
+    { asks: true, phase: "Pending", init: running("2026-11-28T13:00:01Z") },
+    [],
+    {},
+    "it has a limit of vpc.amazonaws.com/pod-eni",
+  ],
+  [
+    "a pod whose init container ran before the node was started",
+    { asks: true, phase: "Pending", init: running("2026-11-28T12:58:59Z") },
+    [],
+    {},
+    undefined,
+  ],
   [
     "a pod that was started before the node",
     { asks: true, state: running("2026-11-28T12:58:59Z") },

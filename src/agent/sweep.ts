@@ -35,6 +35,11 @@ export interface Swept {
   readonly unread: readonly Pod[];
 }
 
+/** Whether a container of it has been started: the phase says so only once its init containers are through. */
+export function hasRun({ phase, startedAt }: Pick<Pod, "phase" | "startedAt">): boolean {
+  return phase === "Running" || (phase === "Pending" && startedAt !== undefined);
+}
+
 /** A clock that was set right after the boot may be off by so much before. */
 const CLOCK_MS = 60_000;
 
@@ -57,9 +62,9 @@ export function findEscaped({
   const escaped: Escaped[] = [];
   const unread: Pod[] = [];
   for (const pod of pods) {
-    const { metadata, phase, startedAt, usesHostNetwork } = pod;
+    const { metadata, startedAt, usesHostNetwork } = pod;
     const { uid } = metadata;
-    if (phase !== "Running" || usesHostNetwork || attached.has(uid)) continue;
+    if (!hasRun(pod) || usesHostNetwork || attached.has(uid)) continue;
     if (Date.parse(startedAt ?? "") < bootedAt - CLOCK_MS) continue;
     if (startsWithBranch.has(uid) && startsWithBranch.get(uid) === startedAt) continue;
     const annotation = metadata.annotations[POD_ENI_ANNOTATION];

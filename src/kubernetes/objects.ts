@@ -22,7 +22,10 @@ export interface Pod extends KubernetesObject {
   readonly asksForBranch: boolean;
   /** Pending, Running, Succeeded, Failed or Unknown. */
   readonly phase: string;
-  /** When one of its containers was started last, as kubelet has told it: RFC 3339, to the second. Undefined if none was. */
+  /**
+   * When one of its containers, init containers included, was started last, as kubelet has told it: RFC 3339, to the second.
+   * Undefined if none was.
+   */
   readonly startedAt: string | undefined;
   /** Whether a controller owns it, which would make another. */
   readonly hasOwner: boolean;
@@ -53,7 +56,10 @@ export const PODS: Resource<Pod> = {
       asksForBranch: containers.some(hasBranchLimit),
       phase: textOf(status["phase"]) ?? "",
       // Texts of one form are in the order of their times.
-      startedAt: itemsOf(status["containerStatuses"]).flatMap(startsOf).toSorted().at(-1),
+      startedAt: [...itemsOf(status["containerStatuses"]), ...itemsOf(status["initContainerStatuses"])]
+        .flatMap(startsOf)
+        .toSorted()
+        .at(-1),
       hasOwner: owners.some((owner) => fieldsOf(owner)["controller"] === true),
       enforces: enforcedBy(object, itemsOf(spec["containers"])),
     };
