@@ -347,6 +347,23 @@ describe("with the API server away", () => {
     isAway = true;
     expect(await ask()).toMatchObject({ answer: "branch", annotation });
   });
+
+  it("but not after ten minutes: it may have been deleted, and its branch be another's", async () => {
+    objects["/api/v1/pods"] = list(podOf({ annotation }));
+    await start();
+    isAway = true;
+    await timer.advance(601_000);
+    const answer = ask(asked, 1_000);
+    await timer.advance(1_000);
+    expect(await answer).toMatchObject({
+      answer: "wait",
+      reason: expect.stringContaining("ECONNREFUSED") as string,
+    });
+    // Nobody has told the cache yet that it is there again.
+    isAway = false;
+    objects[POD_PATH] = podOf({ annotation });
+    expect(await ask()).toMatchObject({ answer: "branch", annotation });
+  });
 });
 
 describe("which pod", () => {

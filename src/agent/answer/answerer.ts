@@ -1,4 +1,4 @@
-import type { Cache } from "../../kubernetes/cache.ts";
+import type { Cache, CacheState } from "../../kubernetes/cache.ts";
 import type { KubernetesClient } from "../../kubernetes/client.ts";
 import { KubernetesError } from "../../kubernetes/error.ts";
 import { type KubernetesObject, keyOf } from "../../kubernetes/metadata.ts";
@@ -147,7 +147,8 @@ export class Answerer {
 
   /** The pod from the cache, else from the API server; undefined if it is another one or none. */
   private async find(asked: AskedPodName): Promise<Pod | undefined> {
-    const cached = this.options.pods.get(asked.name, asked.namespace);
+    const { pods } = this.options;
+    const cached = this.isFresh(pods.state()) ? pods.get(asked.name, asked.namespace) : undefined;
     // Without a UID, the cache may still have the pod before of that name.
     if (cached !== undefined && asked.uid !== "" && isAskedPod(cached, asked)) return cached;
     try {
@@ -188,16 +189,19 @@ export class Answerer {
    * cache is enough for a while if it is shown to have all that are older than the pod.
    */
   private async currentPolicies(pod: Pod): Promise<readonly SecurityGroupPolicy[]> {
-    const { policies, timer } = this.options;
+    const { policies } = this.options;
     try {
       return await this.policiesOf.get(pod.metadata.namespace);
     } catch (error) {
       if (!(error instanceof KubernetesError) || error.kind !== "retry") throw error;
-      const { isComplete, heardAt } = policies.state();
-      const isFresh = isComplete && heardAt !== undefined && timer.now() - heardAt <= STALE_MS;
-      if (!isFresh || !this.unselected.isCovered(pod)) throw error;
+      if (!this.isFresh(policies.state()) || !this.unselected.isCovered(pod)) throw error;
       return [...policies.values()].map(({ policy }) => policy);
     }
+  }
+
+  /** Whether a cache may still be believed. */
+  private isFresh({ isComplete, heardAt }: CacheState): boolean {
+    return isComplete && heardAt !== undefined && this.options.timer.now() - heardAt <= STALE_MS;
   }
 
   private async listPolicies(namespace: string): Promise<readonly SecurityGroupPolicy[]> {
