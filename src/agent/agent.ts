@@ -228,10 +228,11 @@ export class Agent {
   }
 
   private makeAnswerer(): Answerer {
-    const { client, timer, unrequested } = this.options;
+    const { client, nodeName, timer, unrequested } = this.options;
     const { pods, policies } = this;
     return new Answerer({
       client,
+      nodeName,
       pods,
       policies,
       timer,

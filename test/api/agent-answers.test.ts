@@ -49,6 +49,7 @@ beforeAll(async () => {
   const policies = new Cache({ ...common, resource: SECURITY_GROUP_POLICIES, scope: {} });
   const answerer = new Answerer({
     client,
+    nodeName: node,
     pods,
     policies,
     timer: systemTimer,

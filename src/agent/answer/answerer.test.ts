@@ -76,6 +76,7 @@ function podOf(
     labels?: object;
     deleted?: boolean;
     phase?: string;
+    node?: string;
   } = {},
 ) {
   return {
@@ -89,6 +90,7 @@ function podOf(
       ...(is.deleted === true && { deletionTimestamp: "2026-11-28T00:00:00Z" }),
     },
     spec: {
+      nodeName: is.node ?? "n1",
       serviceAccountName: "cashier",
       containers: [{ resources: is.asks === true ? { limits: { "vpc.amazonaws.com/pod-eni": "1" } } : {} }],
     },
@@ -134,6 +136,7 @@ async function start(): Promise<void> {
   const policies = new Cache({ ...common, resource: SECURITY_GROUP_POLICIES });
   answerer = new Answerer({
     client,
+    nodeName: "n1",
     pods,
     policies,
     timer,
@@ -393,6 +396,15 @@ describe("which pod", () => {
     await start();
     objects[POD_PATH] = podOf({ uid: "u9" });
     expect(await ask({ ...asked, uid: "" })).toEqual({ answer: "none" });
+  });
+
+  it("without a UID, one of another node is another of its name", async () => {
+    await start();
+    objects[POD_PATH] = podOf({ uid: "u9", annotation, node: "n2" });
+    expect(await ask({ ...asked, uid: "" })).toEqual({
+      answer: "refused",
+      reason: "the API server has no pod shop/web-0 on this node",
+    });
   });
 
   it("a static pod's mirror is known by its configuration's hash", async () => {

@@ -31,6 +31,7 @@ interface LateWarning {
 
 export interface AnswererOptions {
   readonly client: KubernetesClient;
+  readonly nodeName: string;
   /** Of this node. */
   readonly pods: Cache<Pod>;
   readonly policies: Cache<SecurityGroupPolicyObject>;
@@ -147,13 +148,15 @@ export class Answerer {
 
   /** The pod from the cache, else from the API server; undefined if it is another one or none. */
   private async find(asked: AskedPodName): Promise<Pod | undefined> {
-    const { pods } = this.options;
+    const { pods, nodeName } = this.options;
     const cached = this.isFresh(pods.state()) ? pods.get(asked.name, asked.namespace) : undefined;
     // Without a UID, the cache may still have the pod before of that name.
     if (cached !== undefined && asked.uid !== "" && isAskedPod(cached, asked)) return cached;
     try {
       const read = await this.podOf.get(keyOf(asked));
-      return isAskedPod(read, asked) ? read : undefined;
+      // Without a UID it may be the next one of that name, which runs elsewhere.
+      const isHere = asked.uid !== "" || read.node === nodeName;
+      return isHere && isAskedPod(read, asked) ? read : undefined;
     } catch (error) {
       if (error instanceof KubernetesError && error.kind === "missing") return undefined;
       throw error;
@@ -263,8 +266,8 @@ function namesIn(key: string): { namespace: string; name: string } {
 }
 
 function gone(pod: AskedPodName): BranchAnswer {
-  const uid = pod.uid === "" ? "" : ` with UID ${pod.uid}`;
-  return { answer: "refused", reason: `the API server has no pod ${keyOf(pod)}${uid}` };
+  const which = pod.uid === "" ? "on this node" : `with UID ${pod.uid}`;
+  return { answer: "refused", reason: `the API server has no pod ${keyOf(pod)} ${which}` };
 }
 
 function wait(reason: string): { readonly answer: "wait"; readonly reason: string } {
