@@ -54,6 +54,7 @@ import { watchTrunk } from "./trunk/watch.ts";
 import { UnenforcedPolicies } from "./unenforced.ts";
 import { DAEMON_SETS, type DaemonSet } from "./uninstall/daemon-set.ts";
 import { Removal, markedScope } from "./uninstall/removal.ts";
+import { whileWaiting } from "./while-waiting.ts";
 
 /**
  * The agent of a node. The order of what it does is a promise: the node declares that it can have branches only after the
@@ -217,13 +218,11 @@ export class Agent {
   private async whenComplete(signal: AbortSignal): Promise<void> {
     const caches = this.needed();
     this.conditions.set("CachesComplete", false, "waiting for the API server's lists");
-    const complete = Promise.all(caches.map((cache) => cache.whenComplete(signal))).then(() => true);
-    for (;;) {
-      const isLate = this.options.timer.sleep(1_000, signal).then(() => false);
-      if (await Promise.race([complete, isLate])) break;
+    const complete = Promise.all(caches.map((cache) => cache.whenComplete(signal)));
+    await whileWaiting(complete, this.options.timer, signal, () => {
       const problems = caches.flatMap((cache) => cache.state().problem?.message ?? []);
       if (problems.length > 0) this.conditions.set("CachesComplete", false, problems.join("; "));
-    }
+    });
     this.conditions.set("CachesComplete", true, "");
   }
 
