@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { Errno, SysError } from "../../sys/errno.ts";
 import { concat } from "../attribute.ts";
-import { encodeMessage } from "../message.ts";
+import { ControlType, MessageFlag, encodeMessage } from "../message.ts";
 import { RouteMessage } from "./constants.ts";
 import { LinkMonitor } from "./link-monitor.ts";
 
 /** `struct ifinfomsg` (linux/rtnetlink.h) of a device; IFF_UP is 1, IFF_RUNNING 0x40. */
-function link(index: number, flags: number, type: number = RouteMessage.NEWLINK): Uint8Array {
+function link(index: number, flags: number, type: number = RouteMessage.NEWLINK, of = 0): Uint8Array {
   const payload = new Uint8Array(16);
   new DataView(payload.buffer).setInt32(4, index, true);
   new DataView(payload.buffer).setUint32(8, flags, true);
-  return encodeMessage({ type, flags: 0, sequence: 0, payload });
+  return encodeMessage({ type, flags: of, sequence: 0, payload });
 }
 
 const [up, down, running] = [0x1, 0x0, 0x40];
@@ -66,6 +66,26 @@ describe("a queue that was full", () => {
     const { monitor } = monitorOf(link(3, down), link(3, up), lost, link(4, down), link(4, up));
     expect(monitor.heard()).toEqual({ cameUp: new Set([3]), isIncomplete: true });
     expect(monitor.heard()).toEqual({ cameUp: new Set([4]), isIncomplete: false });
+  });
+});
+
+describe("a list of devices that changed while it was made", () => {
+  it.each([
+    ["a device", link(4, up, RouteMessage.NEWLINK, MessageFlag.MULTI | MessageFlag.DUMP_INTR)],
+    [
+      "the end",
+      encodeMessage({
+        type: ControlType.DONE,
+        flags: MessageFlag.MULTI | MessageFlag.DUMP_INTR,
+        sequence: 1,
+        payload: new Uint8Array(4),
+      }),
+    ],
+  ])("may lack one that is down, as %s in it says", (_what, marked) => {
+    const { monitor, waiting } = monitorOf(link(3, down), marked);
+    waiting.push(link(3, up));
+    expect(monitor.heard()).toEqual({ cameUp: new Set([3]), isIncomplete: true });
+    expect(monitor.heard()).toEqual({ cameUp: new Set(), isIncomplete: false });
   });
 });
 

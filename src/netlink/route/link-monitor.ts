@@ -33,7 +33,10 @@ const MAX_DATAGRAMS = 4096;
 export interface Heard {
   /** ifindexes of devices that were down, if only for a moment, and are up again. */
   readonly cameUp: ReadonlySet<number>;
-  /** The queue was full, and the kernel dropped what came then (ENOBUFS): anything may have happened. */
+  /**
+   * The queue was full, and the kernel dropped what came then (ENOBUFS), or devices came and went while it listed them
+   * (NLM_F_DUMP_INTR), and it may have left one out that is down: anything may have happened.
+   */
   readonly isIncomplete: boolean;
 }
 
@@ -58,6 +61,7 @@ export class LinkMonitor implements Disposable {
   /** What happened since the last call. Never waits. */
   heard(): Heard {
     const cameUp = new Set<number>();
+    let isIncomplete = false;
     for (let count = 0; count < MAX_DATAGRAMS; count++) {
       let bytes: Uint8Array | undefined;
       try {
@@ -68,13 +72,14 @@ export class LinkMonitor implements Disposable {
         throw error;
       }
       if (bytes === undefined) break;
-      for (const { type, payload } of decodeMessages(bytes)) {
+      for (const { type, flags, payload } of decodeMessages(bytes)) {
+        if ((flags & MessageFlag.DUMP_INTR) !== 0) isIncomplete = true;
         if (type === RouteMessage.NEWLINK) this.#note(decodeLinkState(payload), cameUp);
         // Its ifindex belongs to another device from now on.
         else if (type === RouteMessage.DELLINK) this.#down.delete(decodeLinkState(payload).index);
       }
     }
-    return { cameUp, isIncomplete: false };
+    return { cameUp, isIncomplete };
   }
 
   #note({ index, up }: { readonly index: number; readonly up: boolean }, cameUp: Set<number>): void {
