@@ -1,5 +1,5 @@
 // A VLAN id that is on the trunk already: whose it is decides. And GC, which decides by the runtime's list.
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, renameSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Node } from "../../src/attachment/node.ts";
@@ -112,6 +112,35 @@ describe("a claim on what a living pod has: code 102 with both pods, nothing tou
     const second = await sandboxOf("second");
     await expectRefused(second, { branch: claim }, { code: 102, msg }, [first]);
     expect((await first.check({ branch })).failure).toBeUndefined();
+  });
+
+  test("of two calls at once, under different VLAN ids, the one that writes its record later sees the other's", async () => {
+    const first = await sandboxOf("first");
+    await first.mustAdd({ branch });
+    const file = `${STATE_DIRECTORY}/attachments/30:sandbox-first:eth0.json`;
+    const aside = `${STATE_DIRECTORY}/aside`;
+    renameSync(file, aside);
+    /** The other's record comes when ours is about to be written. */
+    class LateStore extends AttachmentStore {
+      override write(...record: Parameters<AttachmentStore["write"]>): void {
+        renameSync(aside, file);
+        super.write(...record);
+      }
+    }
+    const node: Node = { store: new LateStore(STATE_DIRECTORY, systemClock), clock: systemClock };
+    const second = await sandboxOf("second");
+    const [before, others] = await Promise.all([second.snapshot(), first.snapshot()]);
+    const { failure } = await second.add({
+      branch: annotationOf({ vlanId: 31, ipv4: "10.0.0.21", eniId: "eni-0b00000000000001e" }),
+      node,
+    });
+    expect(failure).toMatchObject({
+      code: 102,
+      msg: expect.stringMatching(/^VLAN id 30 \(eni-0b00000000000001e\) is held by default\/first/),
+    });
+    expect(diffSnapshots(before, await second.snapshot())).toEqual([]);
+    await expectUnharmed(first, others);
+    expect(records()).toEqual(["30:sandbox-first:eth0.json"]);
   });
 
   test("the pod's second interface: code 7, and eth0 keeps its branch", async () => {

@@ -1,4 +1,5 @@
 import { attach, detachOther, isAttachedOnNode, takeOver } from "../../attachment/attach.ts";
+import { latecomers } from "../../attachment/claim.ts";
 import { kernelFor } from "../../attachment/node.ts";
 import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../../state/record.ts";
 import { LOCK_WAIT_MS } from "../../state/store.ts";
@@ -72,6 +73,7 @@ export function addBranch(
         addresses: branch.addresses.map(({ address }) => address),
         sysctls: datapath.sysctls,
       });
+    const requireNoLatecomer = latecomers(node);
     takeOver(node, claim, look, { warn: call.warn, podIsGone });
     const facts = look();
     if (isAttachedOnNode(kernel, claim, facts.node)) {
@@ -98,7 +100,10 @@ export function addBranch(
       node,
       kernel,
       record,
-      () => prepareNode(call, config, branch, kernel),
+      () => {
+        requireNoLatecomer(claim);
+        prepareNode(call, config, branch, kernel);
+      },
       () => waitUntilReady(call, config, kernel, branch, network.branch),
     );
     for (const warning of kernel.warnings) call.warnOnce(warning);
