@@ -27,7 +27,7 @@ describe("errors", () => {
   });
 
   it.each<[what: string, error: unknown, code: string | undefined]>([
-    ["Node's own", caught(() => readFileSync("/nonexistent")), "ENOENT"],
+    ["Node's own", caught(() => readFileSync(`${import.meta.dirname}/nonexistent`)), "ENOENT"],
     ["without a code", new Error("x"), undefined],
     ["with a code that is no text", Object.assign(new Error("x"), { code: 5 }), undefined],
     ["no error at all", { code: "ENOENT" }, undefined],
