@@ -208,7 +208,7 @@ export function suites(piece: number): readonly Suite[] {
       projects: ["controlled"],
       args: ["kills"],
       env: { KILLS: "100", WARM: "4" },
-      bound: 30,
+      bound: 50,
       why: "the controller that leads killed 100 times under churn, with warm and recycled branches",
     },
     {
