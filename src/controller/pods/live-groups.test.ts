@@ -131,7 +131,8 @@ it.each([true, false])(
     const before = ledgerWith({ groups: ["sg-c"], retry: { ...retry, failures: 20 }, isMarked });
     const [action] = decideLiveGroups(view({ ledger: before }), 1_000).actions;
     const begun = action?.begin(before) ?? before;
-    if (isMarked) expect(begun.changes.get("eni-1")).toMatchObject({ isUnderWay: true, retry: undefined });
+    // While it is under way, too.
+    expect(begun.changes.get("eni-1")?.retry?.why).toBe(isMarked ? undefined : retry.why);
     const lost = { kind: "unknown", code: "", message: "no answer" } as const;
     const after = action?.failed(begun, lost, { now: 1_000, random: () => 0 });
     expect(after?.changes.get("eni-1")?.retry).toMatchObject({ failures: 1, why: "no answer" });
