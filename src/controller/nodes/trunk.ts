@@ -11,6 +11,8 @@ import { removeTrunk } from "./actions/remove-trunk.ts";
 
 /** What keeps a node from having a trunk is looked at again after so long. */
 const AGAIN_MS = 60_000;
+/** An instance gets another type only while it is stopped, and thousands of a cluster may be of one that can have no trunk. */
+const SELDOM_MS = 600_000;
 
 /** A trunk for a node that asks for one: look → create → attach → see it attached → keep it with the instance. */
 export function decideTrunk(view: View, now: number): Decision {
@@ -24,11 +26,11 @@ export function decideTrunk(view: View, now: number): Decision {
   const why = obstacle(view);
   if (why !== undefined) draft.notes.push(why);
   if (retry !== undefined && retry.failures > 0 && why === undefined) draft.notes.push(failing(retry.why));
-  if (draft.isDue(retry, now)) next(view, draft, now, why !== undefined);
+  if (draft.isDue(retry, now)) next(view, draft, now, why);
   return draft;
 }
 
-function next(view: View, draft: Draft, now: number, isObstructed: boolean): void {
+function next(view: View, draft: Draft, now: number, obstructed: Note | undefined): void {
   const { ledger } = view;
   const { trunk } = ledger;
   switch (trunk.state) {
@@ -37,9 +39,10 @@ function next(view: View, draft: Draft, now: number, isObstructed: boolean): voi
       if (ledger.descriptions > 0) draft.actions.push(lookAtInstance(view));
       return;
     case "absent":
-      if (isObstructed || view.settings.mode === "eks") {
+      if (obstructed !== undefined || view.settings.mode === "eks") {
         const since = ledger.lookedAt ?? now;
-        if (now - since < AGAIN_MS) draft.wake(since + AGAIN_MS);
+        const pause = obstructed?.reason === "TrunkImpossible" ? SELDOM_MS : AGAIN_MS;
+        if (now - since < pause) draft.wake(since + pause);
         else draft.actions.push(lookAtInstance(view));
       } else draft.actions.push(createTrunk(view, trunk.facts));
       return;
