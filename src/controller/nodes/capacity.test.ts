@@ -34,6 +34,12 @@ it.each([
   ["when it is set", { node: nodeFacts() }],
 ])("is not set %s", (_what, fields) => expect(set({ node, ...fields })).toEqual([]));
 
+it("is set once more when a controller before us has ended while it waited for kubelet", () => {
+  const allocatable = nodeFacts({ allocatable: 5 });
+  expect(set({ node: allocatable, ledger: ledgerOf({ capacityAt: undefined }) })).toEqual([9]);
+  expect(set({ node: allocatable, ledger: ledgerOf({ capacityAt: 0 }) })).toEqual([]);
+});
+
 it("waits for kubelet to make it allocatable, and then does it itself", async () => {
   const view = viewOf({ node: nodeFacts({ allocatable: 5 }), ledger: ledgerOf({ capacityAt: 1_000 }) });
   const waiting = decideCapacity(view, 30_999);

@@ -21,13 +21,13 @@ export function decideCapacity(view: View, now: number): Decision {
   if (isSet && node.allocatable === wanted) return draft;
   const { retries } = ledger;
   if (!draft.isDue(retries.get("capacity"), now)) return draft;
-  if (!isSet) {
+  // Where no kubelet follows (amazon-vpc-resource-controller-k8s, issue 637).
+  const since = ledger.capacityAt;
+  // Since when a controller before us has waited is not known: it is set once more, and waited for from then on.
+  if (!isSet || since === undefined) {
     draft.actions.push(setCapacity(node, wanted, false));
     return draft;
   }
-  // Where no kubelet follows (amazon-vpc-resource-controller-k8s, issue 637).
-  const since = ledger.capacityAt;
-  if (since === undefined) return draft;
   if (now - since < KUBELET_MS) draft.wake(since + KUBELET_MS);
   else draft.actions.push(setCapacity(node, wanted, true));
   return draft;
