@@ -5,6 +5,7 @@ import type { Change } from "../kubernetes/store.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import { groupsOfPod, type PodGroups } from "../policy/groups-of-pod.ts";
 import type { SecurityGroupPolicy } from "../policy/security-group-policy.ts";
+import { NodesByInstance } from "./by-instance.ts";
 import { PoliciesByNamespace } from "./by-namespace.ts";
 import { PodsByNode } from "./by-node.ts";
 import type { CniNodeFacts, EniConfigFacts, NodeFacts, PodFacts } from "./facts.ts";
@@ -33,11 +34,10 @@ export class Observed {
   readonly policies: Cache<SeenPolicy>;
   readonly serviceAccounts: Cache<KubernetesObject>;
   readonly eniConfigs: Cache<SeenEniConfig>;
+  private readonly byInstance = new NodesByInstance();
   private readonly byNode = new PodsByNode();
   private readonly byNamespace = new PoliciesByNamespace();
   private readonly nodesByNamespace = new NodesByNamespace();
-  /** Node names by instance. */
-  private readonly instances = new Map<string, string>();
 
   /** `changed`: something about the instance is another, as far as it decides anything. */
   constructor(options: Options, changed: (instance: string) => void) {
@@ -53,12 +53,9 @@ export class Observed {
       const instance = this.nodes.get(name)?.instance;
       if (instance !== undefined) changed(instance);
     };
-    this.nodes.listen(({ type, object }) => {
-      const { instance, metadata } = object;
-      if (instance === undefined) return;
-      if (type !== "deleted") this.instances.set(instance, metadata.name);
-      else if (this.instances.get(instance) === metadata.name) this.instances.delete(instance);
-      changed(instance);
+    this.nodes.listen((change) => {
+      const instance = this.byInstance.apply(change);
+      if (instance !== undefined) changed(instance);
     });
     this.cniNodes.listen(({ object }) => onNode(object.metadata.name));
     this.pods.listen((change) => {
@@ -95,12 +92,11 @@ export class Observed {
   }
 
   instanceIds(): Iterable<string> {
-    return this.instances.keys();
+    return this.byInstance.ids();
   }
 
   node(instance: string): SeenNode | undefined {
-    const name = this.instances.get(instance);
-    return name === undefined ? undefined : this.nodes.get(name);
+    return this.byInstance.of(instance);
   }
 
   factsOf(instance: string): Facts {
