@@ -1,4 +1,5 @@
 import type { CallOptions } from "../../../ec2/port.ts";
+import { backOff } from "../../../sys/back-off.ts";
 import type { Action, Learn } from "../../action.ts";
 import { type Branch, changeBranch, isSamePod } from "../../ledger.ts";
 import { retryAfter } from "../../moment.ts";
@@ -7,8 +8,8 @@ import type { View } from "../../view.ts";
 import { ended } from "../ended.ts";
 import { eniOf } from "./look-at-pod.ts";
 
-/** A pod that is still there is looked at again after so long. */
-const AGAIN_MS = 5_000;
+/** A pod that is still there is looked at again after so long, and more and more seldom: it may hang on a node that is gone. */
+const AGAIN = { firstMs: 5_000, longestMs: 60_000 } as const;
 
 /**
  * Asks the API server itself whether the branch's pod is gone. A cache may lag behind, or have started on a list that was
@@ -48,11 +49,13 @@ async function isUnused(
 }
 
 function learned(asked: Branch, isGone: boolean, cooldownMs: number): Learn {
-  return (ledger, { now }) =>
+  return (ledger, { now, random }) =>
     changeBranch(ledger, asked.eni.id, (known) => {
       // An annotation that a controller before us had sent may have given it to a pod since.
       if (known.state !== asked.state || !isSamePod(known, asked)) return known;
       if (isGone) return ended(known, now, cooldownMs);
-      return { ...known, retry: { failures: 0, notBefore: now + AGAIN_MS, why: "its pod is there" } };
+      const failures = (known.retry?.failures ?? 0) + 1;
+      const notBefore = now + backOff(AGAIN, failures, random);
+      return { ...known, retry: { failures, notBefore, why: "its pod is there" } };
     });
 }

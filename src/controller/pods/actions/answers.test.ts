@@ -4,6 +4,7 @@ import type { Action } from "../../action.ts";
 import type { Branch } from "../../ledger.ts";
 import type { PodNow, PodPort, Ports } from "../../ports.ts";
 import { withClaims } from "../claims.ts";
+import { decideReleases } from "../releases.ts";
 import { confirmGone } from "./confirm-gone.ts";
 import { lookAtPod } from "./look-at-pod.ts";
 
@@ -39,4 +40,21 @@ it.each<[string, PodNow | undefined]>([
   const branch = branchOf({ state: "associated", mayBeAnnotated: true });
   const action = lookAtPod(viewOf(), podFacts(), branch);
   expect(await after(branch, action, { read: async () => now })).toEqual(["assigned", "pod-2"]);
+});
+
+it("a pod that is there although its node is gone is asked for more and more seldom", async () => {
+  const pods = { read: async () => ({ isFinished: false, hasAnnotations: false, annotation: undefined }) };
+  let ledger = ledgerOf({ branches: [branchOf()] });
+  let now = 0;
+  const pauses: number[] = [];
+  for (let i = 0; i < 6; i += 1) {
+    const view = viewOf({ ledger, node: undefined });
+    const [action] = decideReleases(view, now).actions;
+    const learn = await action?.run({ pods } as unknown as Ports, call);
+    ledger = learn?.(ledger, { now, random: () => 1 }) ?? ledger;
+    const until = decideReleases({ ...view, ledger }, now).wakeAt ?? now;
+    pauses.push(until - now);
+    now = until;
+  }
+  expect(pauses).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
 });
