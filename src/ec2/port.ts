@@ -378,6 +378,9 @@ function callError(action: string, error: unknown): Ec2CallError {
   const { name, code, message } = error as NodeJS.ErrnoException;
   if (name === "CredentialsProviderError")
     return new Ec2CallError("denied", action, name, message, { cause: error });
+  // What came instead of an answer, as from a proxy, says nothing of what EC2 has done.
+  if ("$response" in error)
+    return new Ec2CallError("retry", action, "UnreadableAnswer", message, { cause: error });
   const isLost = code !== undefined || name === "AbortError" || name === "TimeoutError";
   return new Ec2CallError(isLost ? "retry" : "bug", action, code ?? name, message, { cause: error });
 }
@@ -409,6 +412,8 @@ function filterList(filters: Filters): Filter[] {
 }
 
 function expected<T>(action: string, name: string, value: T | undefined): T {
-  if (value === undefined) throw new Ec2CallError("bug", action, "Answer", `the answer has no ${name}`);
+  if (value === undefined) {
+    throw new Ec2CallError("retry", action, "UnreadableAnswer", `the answer has no ${name}`);
+  }
   return value;
 }

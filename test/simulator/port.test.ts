@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { Budgets } from "../../src/ec2/budget.ts";
@@ -299,6 +301,20 @@ test.for([
   // Nothing was tried again behind our back: the next call is the first to succeed.
   expect(running.simulator().faults).toEqual([]);
   await port.createBranch(wanted(subnet, "t"), usual);
+});
+
+test.for([
+  [503, "upstream connect error or disconnect/reset before headers"],
+  [504, '{"message":"Endpoint request timed out"}'],
+  [200, "<CreateNetworkInterfaceResponse><requestId>"],
+  [200, "<html>a page of a proxy's</html>"],
+] as const)("an answer that is none of EC2's leaves open whether it was done: %j", async ([status, body]) => {
+  const proxy = createServer((_request, response) => response.writeHead(status).end(body));
+  await new Promise<void>((resolve) => void proxy.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => proxy.close());
+  const { port: number } = proxy.address() as AddressInfo;
+  const port = portTo(`http://127.0.0.1:${number}`);
+  await expect(port.createBranch(wanted("subnet-1", "t"), usual)).rejects.toMatchObject({ kind: "retry" });
 });
 
 test("an account without trunks is told apart before anything is made", async () => {
