@@ -9,6 +9,8 @@ export interface SimulatedPod extends PodName {
   /** Which policy of its namespace selects it, as its labels say. */
   policy: string;
   isFinished: boolean;
+  /** Its end has been asked for. */
+  isBeingDeleted: boolean;
   annotation: string | undefined;
 }
 
@@ -33,14 +35,13 @@ export class Cluster {
   /** Whether a guard, or missing rights, keep the controller from writing annotations. */
   isAnnotationDenied = false;
   private uids = 0;
+  private nodes = 0;
+  private readonly firstNode: NodeFacts;
   /** Heard of every annotation that is written, before it is. */
   onAnnotate: (pod: SimulatedPod, text: string) => void = () => undefined;
-  onProof: (uid: string) => void = () => undefined;
-  /** Heard of each list of all pods that is looked through for an ENI. */
-  onList: (eni: string) => void = () => undefined;
-  onRead: (uid: string) => void = () => undefined;
 
   constructor(node: NodeFacts) {
+    this.firstNode = node;
     this.truth = { pods: new Map(), policies: new Map(), unreadable: new Set(), node, cniNode: undefined };
     this.cache = this.copy();
   }
@@ -105,12 +106,45 @@ export class Cluster {
 
   createPod(name: string, namespace: string, policy: string): void {
     const uid = `uid-${(this.uids += 1)}`;
-    const pod = { namespace, name, uid, policy, isFinished: false, annotation: undefined };
+    const pod = {
+      namespace,
+      name,
+      uid,
+      policy,
+      isFinished: false,
+      isBeingDeleted: false,
+      annotation: undefined,
+    };
     this.change(({ pods }) => pods.set(name, { ...pod }));
   }
 
   deletePod(name: string): void {
     this.change(({ pods }) => pods.delete(name));
+  }
+
+  askToEnd(name: string): void {
+    const uid = this.truth.pods.get(name)?.uid;
+    this.change(({ pods }) => {
+      const pod = pods.get(name);
+      if (pod !== undefined && pod.uid === uid) pod.isBeingDeleted = true;
+    });
+  }
+
+  /** Somebody deletes the Node; what it owns goes a moment later. */
+  loseNode(): void {
+    if (this.truth.node === undefined) return;
+    const { uid } = this.truth.node;
+    this.change((state) => void (state.node = undefined));
+    this.change((state) => {
+      if (state.cniNode?.ownerUid === uid) state.cniNode = undefined;
+    });
+  }
+
+  /** Its kubelet registers it again. */
+  returnNode(isTainted: boolean): void {
+    if (this.truth.node !== undefined) return;
+    const node = { ...this.firstNode, uid: `node-uid-${(this.nodes += 1)}`, isTainted };
+    this.change((state) => void (state.node = node));
   }
 
   /** Its labels change, so that another policy selects it. */
@@ -144,7 +178,7 @@ export class Cluster {
     };
     return {
       prove: async (name, hasAnnotations) => {
-        this.onProof(writable(name, hasAnnotations).uid);
+        writable(name, hasAnnotations);
       },
       annotate: async (name, hasAnnotations, text) => {
         this.onAnnotate(writable(name, hasAnnotations), text);
@@ -154,7 +188,6 @@ export class Cluster {
         });
       },
       read: async (name): Promise<PodNow | undefined> => {
-        this.onRead(name.uid);
         const pod = of(name);
         return (
           pod && {
@@ -165,7 +198,6 @@ export class Cluster {
         );
       },
       isClaimed: async (eni) => {
-        this.onList(eni);
         return [...this.truth.pods.values()].some(
           ({ annotation, isFinished }) => !isFinished && claimOf(annotation)?.eniId === eni,
         );
@@ -174,10 +206,13 @@ export class Cluster {
   }
 
   nodePort(): NodePort {
-    const setNode = (change: (node: NodeFacts) => NodeFacts) =>
+    const setNode = ({ uid }: { readonly uid: string }, change: (node: NodeFacts) => NodeFacts) => {
+      if (this.truth.node?.uid !== uid)
+        throw new KubernetesError("conflict", "PATCH", "another Node, or none");
       this.change((state) => {
-        if (state.node !== undefined) state.node = change(state.node);
+        if (state.node?.uid === uid) state.node = change(state.node);
       });
+    };
     return {
       createCniNode: async ({ uid, instance }) => {
         if (this.truth.cniNode !== undefined) throw new KubernetesError("conflict", "POST", "it exists");
@@ -197,16 +232,22 @@ export class Cluster {
           };
         });
       },
-      deleteCniNode: async () => this.change((state) => void (state.cniNode = undefined)),
-      setCniStatus: async (_name, status) =>
+      deleteCniNode: async ({ uid }) => {
+        if (this.truth.cniNode?.uid !== uid)
+          throw new KubernetesError("conflict", "DELETE", "another, or none");
         this.change((state) => {
-          if (state.cniNode !== undefined)
+          if (state.cniNode?.uid === uid) state.cniNode = undefined;
+        });
+      },
+      setCniStatus: async ({ uid }, status) =>
+        this.change((state) => {
+          if (state.cniNode?.uid === uid)
             state.cniNode = { ...state.cniNode, status: canonical(JSON.parse(status)) };
         }),
-      setCapacity: async (_node, capacity) =>
-        setNode((node) => ({ ...node, capacity, allocatable: capacity })),
-      removeTaint: async () => setNode((node) => ({ ...node, isTainted: false })),
-      annotateTrunk: async (_node, text) => setNode((node) => ({ ...node, trunkAnnotation: text })),
+      setCapacity: async (node_, capacity) =>
+        setNode(node_, (node) => ({ ...node, capacity, allocatable: capacity })),
+      removeTaint: async (node_) => setNode(node_, (node) => ({ ...node, isTainted: false })),
+      annotateTrunk: async (node_, text) => setNode(node_, (node) => ({ ...node, trunkAnnotation: text })),
     };
   }
 
@@ -229,7 +270,7 @@ export class Cluster {
       uid: pod.uid,
       wantsBranch: true,
       isFinished: pod.isFinished,
-      isBeingDeleted: false,
+      isBeingDeleted: pod.isBeingDeleted,
       hasAnnotations: pod.annotation !== undefined,
       claim: claimOf(pod.annotation),
       groups: this.groupsOf(pod),

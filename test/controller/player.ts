@@ -59,6 +59,11 @@ export const STEP_KINDS = [
   "follow policies",
   "lose addresses",
   "give addresses back",
+  "carry out call",
+  "late call",
+  "lose node",
+  "return node",
+  "ask pod to end",
 ] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
@@ -85,7 +90,15 @@ interface Call {
   readonly execute: () => Promise<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  /** It was carried out, and its answer is on its way. */
+  answer?: { readonly isRefusal: boolean; readonly value: unknown; readonly at: number };
 }
+
+/** An answer is waited for no longer. */
+const ANSWER_MS = 30_000;
+
+/** What was sent before a process ended arrives for so long. */
+const LATE_MS = 10_000;
 
 /** The controller's worker for one node, with every call held until a step lets it go on. */
 export class Player {
@@ -96,6 +109,8 @@ export class Player {
   private readonly random: Random;
   private readonly warm: WarmPlay;
   private calls: Call[] = [];
+  /** Of processes that have ended, and may still be carried out. */
+  private late: { readonly call: Call; readonly endedAt: number }[] = [];
   private worker: Worker;
   private abort = new AbortController();
   private isComplete = false;
@@ -161,6 +176,10 @@ export class Player {
   async heal(rounds: number): Promise<void> {
     this.cluster.isAnnotationDenied = false;
     this.freeAddresses = MANY_ADDRESSES;
+    this.late = [];
+    this.cluster.returnNode(true);
+    for (const [name, { isBeingDeleted }] of this.cluster.truth.pods)
+      if (isBeingDeleted) this.endPod(name, "deleted");
     const { settings } = this.cloud.simulator.world;
     settings.describeLagSeconds = 0;
     settings.notFoundAfterCreateSeconds = 0;
@@ -192,7 +211,8 @@ export class Player {
     const groupsOf = (policy: string) => (unreadable.has(policy) ? [] : (policies.get(policy) ?? []));
     const { interfaces } = this.cloud.simulator.world;
     const living = [...pods.values()].filter(({ isFinished }) => !isFinished);
-    const wanted = living.filter(({ namespace, policy }) => groupsOf(`${namespace}/${policy}`).length > 0);
+    const staying = living.filter(({ isBeingDeleted }) => !isBeingDeleted);
+    const wanted = staying.filter(({ namespace, policy }) => groupsOf(`${namespace}/${policy}`).length > 0);
     const selected = new Set(wanted.map(({ uid }) => uid));
     const missing = wanted.filter(({ annotation }) => annotation === undefined);
     const has = [...pods.values()].filter(
@@ -333,11 +353,9 @@ export class Player {
       case "follow policies":
         return this.cluster.followPolicies();
       case "wait":
-        this.time += 100 + (pick % 50) * 100;
-        return;
+        return this.waitFor(100 + (pick % 50) * 100);
       case "wait long":
-        this.time += 5_000 + (pick % 20) * 2_000;
-        return;
+        return this.waitFor(5_000 + (pick % 20) * 2_000);
       case "crash":
         return this.crash(pick);
       case "be left alone":
@@ -358,6 +376,16 @@ export class Player {
       case "give addresses back":
         this.freeAddresses = MANY_ADDRESSES;
         return;
+      case "carry out call":
+        return this.carryOutCall(pick);
+      case "late call":
+        return this.lateCall(pick);
+      case "lose node":
+        return this.cluster.loseNode();
+      case "return node":
+        return this.cluster.returnNode(pick % 2 === 0);
+      case "ask pod to end":
+        return this.cluster.askToEnd(`p${pick % NAMES}`);
     }
   }
 
@@ -438,8 +466,11 @@ export class Player {
   private async end(pick: number): Promise<void> {
     const { calls } = this;
     this.calls = [];
-    for (const [i, call] of calls.entries())
+    for (const [i, call] of calls.entries()) {
+      if (call.answer !== undefined) continue;
       if ((pick >> i) & 1) await this.execute(call).catch(() => undefined);
+      else if (isToComeLate(call)) this.late.push({ call, endedAt: this.time });
+    }
     this.abort.abort(new Error("crash"));
     this.abort = new AbortController();
     this.isDescribing = false;
@@ -453,20 +484,57 @@ export class Player {
   ): Promise<void> {
     const [call] = this.calls.splice(pick % Math.max(1, this.calls.length), 1);
     if (call === undefined) return;
-    if (how === "refused") return call.reject(refusalOf(call, pick));
-    if (how === "request lost") return call.reject(lossOf(call));
+    if (how === "refused" && call.answer === undefined) return call.reject(refusalOf(call, pick));
+    if (how === "request lost" && call.answer === undefined) return call.reject(lossOf(call));
     try {
       const result = await this.execute(call);
-      if (how === "executed") {
+      if (how !== "answer lost") {
         this.rules.answered(call.method, call.args, result);
         call.resolve(result);
       } else call.reject(lossOf(call));
     } catch (error) {
-      call.reject(how === "executed" ? error : lossOf(call));
+      call.reject(how === "answer lost" ? lossOf(call) : error);
     }
   }
 
-  private async execute({ method, args, basis, execute }: Call): Promise<unknown> {
+  /** It is done, and the answer is on its way. */
+  private async carryOutCall(pick: number): Promise<void> {
+    const open = this.calls.filter(({ answer }) => answer === undefined);
+    const call = open[pick % Math.max(1, open.length)];
+    if (call === undefined) return;
+    try {
+      call.answer = { isRefusal: false, value: await this.execute(call), at: this.time };
+    } catch (error) {
+      call.answer = { isRefusal: true, value: error, at: this.time };
+    }
+  }
+
+  private async waitFor(milliseconds: number): Promise<void> {
+    for (const [i, { answer }] of [...this.calls.entries()].toReversed()) {
+      if (answer === undefined || this.time + milliseconds - answer.at <= ANSWER_MS) continue;
+      await this.finish(i, "executed");
+      await settle();
+    }
+    this.time += milliseconds;
+  }
+
+  private async lateCall(pick: number): Promise<void> {
+    this.late = this.late.filter(({ endedAt }) => this.time - endedAt <= LATE_MS);
+    const [one] = this.late.splice(pick % Math.max(1, this.late.length), 1);
+    if (one === undefined) return;
+    const { method, args, execute } = one.call;
+    this.rules.beforeLate(method, args, one.call.basis);
+    await execute().then(
+      (result) => this.rules.afterLate(method, result),
+      () => undefined,
+    );
+  }
+
+  private async execute({ method, args, basis, execute, answer }: Call): Promise<unknown> {
+    if (answer !== undefined) {
+      if (answer.isRefusal) throw answer.value;
+      return answer.value;
+    }
     this.rules.before(method, args, basis);
     try {
       const result = await execute();
@@ -603,6 +671,12 @@ function lossOf({ port, method }: Call): Error {
   return port === "ec2"
     ? new Ec2CallError("retry", method, "ECONNRESET", "socket hang up")
     : new KubernetesError("retry", method, "socket hang up");
+}
+
+/** What a creation ahead of need or an older change of groups does, a description shows a minute after the start. */
+function isToComeLate({ method, args }: Call): boolean {
+  if (method === "setGroups") return false;
+  return method !== "createBranch" || "branchline.dev/pod-uid" in (args[0] as { tags: object }).tags;
 }
 
 /** Not carried out. */

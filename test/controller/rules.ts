@@ -57,6 +57,9 @@ export class Rules {
   /** VLAN id → when a pod that had it ended. */
   private readonly endedAt = new Map<number, number>();
   private annotating: Basis | undefined;
+  private isLate = false;
+  /** UIDs of pods that got their annotation late: whoever leads by then does not know. */
+  private readonly annotatedLate = new Set<string>();
   /** Of this life of the controller. */
   private life = emptyLife();
   readonly broken: string[] = [];
@@ -82,9 +85,6 @@ export class Rules {
     this.mostWarm = settings.warm.most;
     this.warm = new WarmRules(settings.warm.recycle);
     this.now = now;
-    cluster.onProof = (uid) => this.life.proofs.set(uid, now());
-    cluster.onList = (eni) => this.life.lists.set(eni, now());
-    cluster.onRead = (uid) => this.life.reads.set(uid, now());
     cluster.onAnnotate = (pod, text) => this.annotate(pod, text);
   }
 
@@ -142,6 +142,7 @@ export class Rules {
 
   /** Before a call is carried out. */
   before(method: string, args: readonly unknown[], basis: Basis): void {
+    this.isLate = false;
     switch (method) {
       case "annotate":
         this.annotating = basis;
@@ -162,10 +163,31 @@ export class Rules {
     }
   }
 
+  /** Of a process that has ended: what is asked of it is that it harms nobody. */
+  beforeLate(method: string, args: readonly unknown[], basis: Basis): void {
+    this.isLate = true;
+    if (method === "annotate") {
+      this.annotating = basis;
+      this.annotatedLate.add((args[0] as PodName).uid);
+    }
+    if (method === "deleteInterface") this.notOfLiving(String(args[0]), "deleted late");
+    const association = this.cloud.simulator.world.associations.get(String(args[0]));
+    if (method === "disassociate" && association !== undefined)
+      this.notOfLiving(association.branch, "disassociated late");
+  }
+
+  afterLate(method: string, result: unknown): void {
+    if (method === "createBranch") this.madeEver.add((result as { id: string }).id);
+    this.count(`late ${method}`);
+  }
+
   /** The controller has the answer of a call. */
   answered(method: string, args: readonly unknown[], result: unknown): void {
+    if (method === "isClaimed") this.life.lists.set(String(args[0]), this.now());
+    if (method === "prove") this.life.proofs.set((args[0] as PodName).uid, this.now());
     if (method === "annotate") this.life.living.add((args[0] as PodName).uid);
     if (method !== "read") return;
+    this.life.reads.set((args[0] as PodName).uid, this.now());
     const now = result as PodNow | undefined;
     if (now?.annotation !== undefined) this.life.living.add((args[0] as PodName).uid);
     if (now === undefined || now.isFinished) this.life.gone.set((args[0] as PodName).uid, this.now());
@@ -196,7 +218,8 @@ export class Rules {
     const waits = (retries.get("capacity")?.notBefore ?? 0) > this.now();
     if (isReady && !waits && capacity !== undefined) this.capacity(capacity, this.life.gone, this.now());
     const kept = this.idle().filter(({ id, isCooled }) => isCooled && branches.get(id)?.retry === undefined);
-    if (kept.length > this.mostWarm)
+    // Nothing is released before the caches are complete.
+    if (this.life.isComplete && kept.length > this.mostWarm)
       this.break(
         `${kept.length} branches are kept, at most ${this.mostWarm} may be: ${kept.map(({ id }) => id).join(" ")}`,
       );
@@ -239,11 +262,11 @@ export class Rules {
   private restsWithGroups({ changes }: Ledger): void {
     const { pods, policies, unreadable } = this.cluster.truth;
     if (!this.cluster.arePoliciesFollowed || !this.life.isComplete) return;
-    for (const { uid, namespace, policy, annotation, isFinished } of pods.values()) {
+    for (const { uid, namespace, policy, annotation, isFinished, isBeingDeleted } of pods.values()) {
       const id = claimOf(annotation)?.eniId ?? "";
       const name = `${namespace}/${policy}`;
       const wanted = unreadable.has(name) ? "" : sorted(policies.get(name));
-      if (isFinished || wanted === "" || !this.life.made.has(id)) continue;
+      if (isFinished || isBeingDeleted || wanted === "" || !this.life.made.has(id)) continue;
       const groups = sorted(this.cloud.simulator.world.interfaces.get(id)?.groups);
       const waits = (changes.get(id)?.retry?.notBefore ?? 0) > this.now();
       if (groups !== wanted && !waits)
@@ -318,7 +341,8 @@ export class Rules {
       this.break(`${pod.uid} was given the association ${claim.associationId}, it is ${association.id}`);
     const groups = sorted(eni?.groups);
     const wanted = this.annotating?.groups.get(pod.uid);
-    if (groups === "" || groups !== wanted)
+    // What was sent long ago arrives with the groups that the branch has been given since.
+    if (groups === "" || (groups !== wanted && !this.isLate))
       this.break(`${pod.uid} was given groups ${groups}, not ${wanted}`);
     const owner = eni?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
     if (owner !== pod.uid && this.mostWarm === 0)
@@ -354,7 +378,7 @@ export class Rules {
     const tagged = eni?.tags.find(({ key }) => key === "branchline.dev/pod-uid")?.value;
     const uid = living?.uid ?? (isThoughtLiving ? last : (tagged ?? ""));
     const wanted = basis.groups.get(uid);
-    if (living !== undefined && !basis.living.has(uid))
+    if (living !== undefined && !basis.living.has(uid) && !this.annotatedLate.has(uid))
       this.break(
         `${id} of the living pod ${uid} was given groups by whoever did not know that it has its branch`,
       );
@@ -380,7 +404,8 @@ export class Rules {
     const last = [...this.cluster.truth.pods.values()].find(({ uid }) => uid === other);
     const isOver = last === undefined || last.isFinished;
     if (this.mostWarm === 0 || !isOver) this.break(`${id} was given to ${pod.uid} after ${other}`);
-    if (this.life.reads.get(other) === undefined && !this.life.lists.has(id))
+    // Whoever has sent it has asked.
+    if (!this.isLate && this.life.reads.get(other) === undefined && !this.life.lists.has(id))
       this.break(`${id} was given to ${pod.uid}, and nobody asked the API server for its pod ${other}`);
   }
 

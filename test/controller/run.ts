@@ -154,6 +154,30 @@ const THEMES = {
     "lose addresses": 4,
     "give addresses back": 6,
   },
+  /** Answers and requests that come late, processes that follow each other, and a Node that comes again. */
+  late: {
+    pass: 12,
+    "finish call": 24,
+    "carry out call": 12,
+    "late call": 6,
+    "lose answer": 1,
+    deliver: 12,
+    describe: 8,
+    "complete caches": 3,
+    "create pod": 12,
+    "delete pod": 7,
+    "end pod": 2,
+    "ask pod to end": 3,
+    "replace pod": 2,
+    "edit policy": 2,
+    wait: 8,
+    "wait long": 8,
+    crash: 0.5,
+    "fail over": 3,
+    "lose node": 0.7,
+    "return node": 3,
+    "be left alone": 2,
+  },
 } as const satisfies Readonly<Record<string, Weights>>;
 export type Theme = keyof typeof THEMES;
 
@@ -230,6 +254,7 @@ export function runOf(seed: number, length: number, given?: Theme): Run {
     theme === "warm" ||
     theme === "recycling" ||
     theme === "scarcity" ||
+    (theme === "late" && seed % 3 > 0) ||
     (theme === "live groups" && seed % 2 === 1);
   const isMixed = theme === "everything" || theme === "warm" || theme === "live groups";
   const draw = drawing(THEMES[theme], isMixed ? OPTIONAL : [], random);
