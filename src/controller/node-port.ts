@@ -4,7 +4,7 @@ import { KubernetesError } from "../kubernetes/error.ts";
 import { CNI_NODES, INSTANCE_ANNOTATION, NODES, POD_ENI, TRUNK_ANNOTATION } from "../kubernetes/objects.ts";
 import type { Resource } from "../kubernetes/resource.ts";
 import { type Conditions, timesOf, withTimes } from "./conditions.ts";
-import { AGENT_TAINT } from "./objects.ts";
+import { AGENT_TAINT, SEEN_CNI_NODES } from "./objects.ts";
 import type { NodePort } from "./ports.ts";
 
 const QUANTITY = POD_ENI.replaceAll("/", "~1");
@@ -25,13 +25,12 @@ export function nodePort(client: KubernetesClient, wallClock: () => number): Nod
     async setCniStatus({ name, uid }, status, signal) {
       const before = fieldsOf(fieldsOf(await client.get(RAW_CNI_NODES, { name }, signal))["status"]);
       const value = withTimes(JSON.parse(status) as Conditions, timesOf(before), wallClock());
-      await client.patch(
-        RAW_CNI_NODES,
-        { name },
-        [isSame(uid), { op: "add", path: "/status", value }],
-        signal,
-        "status",
-      );
+      const steps: readonly PatchStep[] = [isSame(uid), { op: "add", path: "/status", value }];
+      const after = await client.patch(SEEN_CNI_NODES, { name }, steps, signal, "status");
+      // What it does not keep would be written again with each decision.
+      if (after.status === status) return;
+      const words = "the API server keeps another status than was written: its CRD may be older";
+      throw new KubernetesError("invalid", `PATCH cninodes/status ${name}`, words);
     },
     async setCapacity({ name, uid }, capacity, alsoAllocatable, signal) {
       const fields = alsoAllocatable ? ["capacity", "allocatable"] : ["capacity"];
