@@ -3,7 +3,7 @@ import { MAX_STDIN_BYTES } from "../../src/cni/request.ts";
 import { run } from "../../src/cni/run.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
-import { exitAtOnce } from "../../src/sys/libc.ts";
+import { exitAtOnce, poll } from "../../src/sys/libc.ts";
 import { runScript } from "./load-script.ts";
 
 /**
@@ -34,6 +34,11 @@ function writeStdout(text: string): void {
   for (let done = 0; done < bytes.length;) done += patiently(() => writeSync(STDOUT, bytes, done));
 }
 
+/** Of a pipe whose other end is closed the kernel tells that it is in error, whatever one waits for. */
+function isRead(): boolean {
+  return !poll(STDOUT, 0, 0);
+}
+
 /** Retries on EAGAIN, which happens if the caller has set its pipe to non-blocking. */
 function patiently(transfer: () => number): number {
   for (;;) {
@@ -47,7 +52,7 @@ function patiently(transfer: () => number): number {
 }
 
 async function main(): Promise<number> {
-  if (process.env["CNI_COMMAND"]) return run({ env: process.env, readStdin, writeStdout });
+  if (process.env["CNI_COMMAND"]) return run({ env: process.env, readStdin, writeStdout, isRead });
   return runScript("cli.cjs", process.argv.slice(2));
 }
 

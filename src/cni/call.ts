@@ -6,6 +6,8 @@ import type { CniRequest, Environment } from "./request.ts";
 export interface Call {
   readonly request: CniRequest;
   readonly env: Environment;
+  /** Whether the runtime still waits for the answer. */
+  readonly isRead: () => boolean;
   readonly node: Node;
   /** Adds to the call's line in the log. */
   readonly note: (fields: LogFields) => void;

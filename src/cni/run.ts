@@ -19,6 +19,8 @@ export interface Ports {
   readonly readStdin: () => Uint8Array;
   /** Takes the one JSON document. Not called when DEL, CHECK, GC or STATUS succeed. */
   readonly writeStdout: (text: string) => void;
+  /** Whether anybody will read it. */
+  readonly isRead?: () => boolean;
   /** The machine; tests substitute a faulty kernel or another clock. */
   readonly node?: Node;
 }
@@ -73,7 +75,7 @@ function failed({ code, msg, details }: ErrorDocument): LogFields {
 
 async function carryOut(
   request: CniRequest,
-  { env, node = systemNode() }: Ports,
+  { env, isRead = () => true, node = systemNode() }: Ports,
   note: (fields: LogFields) => void,
 ): Promise<Json | undefined> {
   if (request.command === "VERSION") return versionDocument();
@@ -82,6 +84,7 @@ async function carryOut(
   return verb({
     request,
     env,
+    isRead,
     node,
     note,
     warnOnce: (message) => warningsToLog(node.store.stateDirectory, request.command, message).forEach(warn),

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { STATE_DIRECTORY } from "../../src/state/store.ts";
-import { diffSnapshots, eventually, podEni } from "../ground/index.ts";
+import { diffSnapshots, eventually, podAnnotations, podEni } from "../ground/index.ts";
+import { type Sandbox as CalledSandbox, configuration, environment, executable } from "./faults/plugin.ts";
 import { annotationOf, records, sandboxForTest, useGround } from "./support/sandbox.ts";
 
 const ground = useGround();
@@ -17,6 +18,7 @@ async function agentForTest(...steps: readonly { say: string; after?: number }[]
   const socket = `${STATE_DIRECTORY}/agent.sock`;
   // The one before was killed.
   rmSync(socket, { force: true });
+  rmSync(`${socket}.asked`, { force: true });
   const agent = spawn(process.execPath, [SERVER, socket, JSON.stringify(steps)], { stdio: "ignore" });
   const ended = new Promise((done) => agent.on("close", done));
   onTestFinished(async () => {
@@ -102,3 +104,48 @@ describe("a pod whose branch the agent names", () => {
     expect(diffSnapshots(before, await late.snapshot())).toEqual([]);
   });
 });
+
+test("an ADD that nobody waits for any more attaches nothing: the pod's next sandbox has the branch", async () => {
+  await agentForTest({ ...answer("direct"), after: 3_000 }, answer("direct"));
+  const uid = "uid-web-0";
+  const [old, next] = [
+    await sandboxForTest(ground, { name: "old", primary: "veth", addresses: ["10.0.0.52"], uid }),
+    await sandboxForTest(ground, { name: "next", primary: "veth", addresses: ["10.0.0.53"], uid }),
+  ];
+  const before = await old.snapshot();
+  // containerd is killed while the ADD asks, and systemd leaves its children alone (KillMode=process).
+  const orphan = orphanAdd({
+    containerId: old.containerId,
+    netns: old.netns,
+    uid,
+    annotation: branch,
+    prevResult: old.primaryResult,
+    logFile: `${ground.scratch}/orphan.log`,
+    settings: { missingAnnotation: "ask", branchTimeout: 60, runtimeConfig: { [podAnnotations]: null } },
+  });
+  await eventually(
+    "its question",
+    () => existsSync(`${STATE_DIRECTORY}/agent.sock.asked`) || undefined,
+    60_000,
+  );
+  // kubelet has the pod's sandbox made anew, and that has its branch before the first ADD has its answer.
+  const asking = { annotations: null, settings: { missingAnnotation: "ask", branchTimeout: 60 } };
+  await next.mustAdd(asking);
+  expect(await orphan).toBe(1);
+  expect((await next.check(asking)).failure).toBeUndefined();
+  expect(records()).toEqual(["7:sandbox-next:eth0.json"]);
+  expect(diffSnapshots(before, await old.snapshot())).toEqual([]);
+  expect(readFileSync(`${ground.scratch}/orphan.log`, "utf8")).toContain("nobody reads the answer any more");
+});
+
+/** An ADD of the executable whose stdout nobody reads; its exit status. */
+async function orphanAdd(sandbox: CalledSandbox): Promise<number | null> {
+  const child = spawn(executable, [], {
+    env: environment("ADD", sandbox),
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const ended = new Promise<number | null>((done) => child.on("close", done));
+  child.stdin.end(configuration(sandbox));
+  child.stdout.destroy();
+  return ended;
+}

@@ -73,6 +73,7 @@ export function addBranch(
         addresses: branch.addresses.map(({ address }) => address),
         sysctls: datapath.sysctls,
       });
+    requireReader(call);
     const requireNoLatecomer = latecomers(node);
     takeOver(node, claim, look, { warn: call.warn, podIsGone });
     const facts = look();
@@ -112,6 +113,18 @@ export function addBranch(
   });
   reviewNode(call);
   return attached;
+}
+
+/**
+ * A call may outlive its runtime: containerd is restarted while ADD waits, and the pod's sandbox is made anew, which looks
+ * like an earlier try of the same pod from here. The VLAN's lock is held: what the new one attaches later takes over from us.
+ */
+function requireReader({ isRead }: Call): void {
+  if (isRead()) return;
+  throw new CniError(
+    ErrorCode.IoFailure,
+    "nobody reads the answer any more (was the runtime restarted?): nothing is attached, since the pod may have another sandbox by now",
+  );
 }
 
 function optionsOf({ request }: Call, config: PluginConfig): Omit<Options, "mtu"> {

@@ -47,6 +47,7 @@ function outcome(entry: object, env: Environment, more: readonly object[] = []):
   const call: Call = {
     request: readRequest({ ...CHECK, ...env }, () => Buffer.from(JSON.stringify(config))),
     env,
+    isRead: () => true,
     node: { store: new AttachmentStore(join(directory, "state"), systemClock), clock: systemClock },
     note: (fields) => Object.assign(noted, fields),
     warnOnce: () => undefined,
