@@ -121,12 +121,29 @@ test("nobody starves: each eighth token goes to whoever has waited longest", asy
 test("a throttled API halves its rate, down to a sixteenth, and doubles it again each half minute", async () => {
   const timer = new ManualTimer();
   const budget = new Budget([50, 16], timer);
-  budget.throttled();
+  budget.throttled(await budget.take(signal, "waiting"));
   expect(budget.rate()).toBe(8);
-  for (let i = 0; i < 9; i++) budget.throttled();
+  for (let i = 0; i < 9; i++) {
+    await timer.advance(1_000);
+    budget.throttled(timer.now());
+  }
   expect(budget.rate()).toBe(1);
   await timer.advance(60_000);
   await budget.take(signal, "waiting");
+  expect(budget.rate()).toBe(4);
+});
+
+test("many that were under way at once, and are all refused, halve it once", async () => {
+  const timer = new ManualTimer();
+  const budget = new Budget([50, 16], timer);
+  const taken = await Promise.all(Array.from({ length: 40 }, () => budget.take(signal, "waiting")));
+  for (const at of taken) {
+    await timer.advance(10);
+    budget.throttled(at);
+  }
+  expect(budget.rate()).toBe(8);
+  await timer.advance(1_000);
+  budget.throttled(await budget.take(signal, "waiting"));
   expect(budget.rate()).toBe(4);
 });
 
@@ -137,7 +154,7 @@ test("who waits already waits longer when the API is throttled", async () => {
   await budget.take(signal, "waiting");
   ask("pod", "waiting");
   await timer.advance(500);
-  budget.throttled();
+  budget.throttled(timer.now());
   await timer.advance(1_900);
   expect(order).toEqual([]);
   await timer.advance(700);
@@ -181,7 +198,7 @@ test("each API has its figures from the start", async () => {
   const budget = budgets.of("AssociateTrunkInterface");
   for (let i = 0; i < 3; i++) void budget.take(signal, "waiting");
   await timer.advance(1_500);
-  budget.throttled();
+  budget.throttled(timer.now());
   const figures = new Map(budgets.figures());
   expect([...figures.keys()]).toEqual([...ACTIONS]);
   expect(figures.get("AssociateTrunkInterface")).toEqual({

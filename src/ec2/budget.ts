@@ -51,6 +51,8 @@ export class Budget {
   private level: number;
   private at: number;
   private share = 1;
+  private halvedAt = Number.NEGATIVE_INFINITY;
+  /** When it was halved, or doubled again, last. */
   private slowedAt = 0;
   /** While somebody waits: the sleep until the next token. */
   private serving: AbortController | undefined;
@@ -64,22 +66,27 @@ export class Budget {
     this.at = clock.now();
   }
 
-  /** Takes a token, once there is one. A wait that is aborted takes none. */
-  async take(signal: AbortSignal, priority: Priority): Promise<void> {
+  /** Takes a token, once there is one, and gives when that was. A wait that is aborted takes none. */
+  async take(signal: AbortSignal, priority: Priority): Promise<number> {
     signal.throwIfAborted();
     this.refill();
     if (this.line.length > 0 || this.level < 1) await this.wait(signal, priority);
     else this.level -= 1;
     this.sums.calls += 1;
+    return this.clock.now();
   }
 
-  /** EC2's bucket is empty, whatever ours says: it starts anew from nothing, at half the rate. */
-  throttled(): void {
+  /**
+   * EC2's bucket is empty, whatever ours says: it starts anew from nothing, at half the rate. Those that had their tokens
+   * before, and are refused as well, say the same once more.
+   */
+  throttled(takenAt: number): void {
     this.refill();
     this.level = Math.min(this.level, 0);
-    this.share = Math.max(SLOWEST, this.share / 2);
-    this.slowedAt = this.clock.now();
     this.sums.throttled += 1;
+    if (takenAt <= this.halvedAt) return;
+    this.share = Math.max(SLOWEST, this.share / 2);
+    this.halvedAt = this.slowedAt = this.clock.now();
   }
 
   /** Tokens a second at this moment. */

@@ -334,7 +334,7 @@ export class Ec2Port {
     send: (abort: Abort) => Promise<T>,
   ): Promise<T> {
     const budget = this.budgets.of(action);
-    await budget.take(signal, priority);
+    const takenAt = await budget.take(signal, priority);
     if (mayBegin?.() === false)
       throw new Ec2CallError("retry", action, "NotSent", "another may lead by now: EC2 was not asked");
     const began = systemClock.now();
@@ -350,7 +350,7 @@ export class Ec2Port {
     } catch (error) {
       signal.throwIfAborted();
       const failure = callError(action, error);
-      if (failure.kind === "throttled") budget.throttled();
+      if (failure.kind === "throttled") budget.throttled(takenAt);
       ended(failure.kind);
       throw failure;
     } finally {
