@@ -7,6 +7,7 @@ import { withClaims } from "../claims.ts";
 import { decideReleases } from "../releases.ts";
 import { confirmGone } from "./confirm-gone.ts";
 import { lookAtPod } from "./look-at-pod.ts";
+import { setGroups } from "./set-groups.ts";
 
 /** What a controller before us had sent may arrive between the API server's answer and its end here. */
 
@@ -58,3 +59,25 @@ it("a pod that is there although its node is gone is asked for more and more sel
   }
   expect(pauses).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
 });
+
+it.each([
+  ["is given up, and its pod begins anew", "own" as const, 120_000, "releasing", 1],
+  [
+    "is looked at as if it had just been found, when a controller before us has made it",
+    2,
+    120_000,
+    "found",
+    1,
+  ],
+  ["is waited for while it is young", "own" as const, 119_999, "associated", undefined],
+])(
+  "a branch that EC2 does not know when it is to have its pod's groups %s",
+  (_what, seen, now, state, attempt) => {
+    const branch = branchOf({ state: "associated", areGroupsSure: false, seen });
+    const ledger = ledgerOf({ branches: [branch] });
+    const gone = { kind: "gone", code: "InvalidNetworkInterfaceID.NotFound", message: "no" } as const;
+    const after = setGroups(podFacts(), branch).failed(ledger, gone, { now, random: () => 0 });
+    expect(after.branches.get("eni-1")?.state).toBe(state);
+    expect(after.requests.get("pod-1")?.attempt).toBe(attempt);
+  },
+);

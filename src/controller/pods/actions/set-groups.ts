@@ -3,6 +3,8 @@ import type { PodFacts } from "../../facts.ts";
 import { type Branch, changeBranch } from "../../ledger.ts";
 import { homeAfter } from "../../warm/home.ts";
 import { retryAfter } from "../../moment.ts";
+import { YOUNG_MS } from "../../young.ts";
+import { givenUp } from "./associate.ts";
 
 /** EC2 ModifyNetworkInterfaceAttribute: the groups that the pod's policies say by now, before it has the annotation. */
 export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
@@ -26,10 +28,16 @@ export function setGroups(pod: PodFacts, { eni: { id } }: Branch): Action {
           retry: undefined,
         }));
     },
-    failed: (ledger, failure, moment) =>
-      changeBranch(ledger, id, (branch) => ({
+    failed: (ledger, failure, moment) => {
+      const known = ledger.branches.get(id);
+      if (known === undefined) return ledger;
+      // Somebody has deleted it. EC2 may not know a young one yet.
+      const isGone = failure.kind === "gone" && moment.now - known.knownAt >= YOUNG_MS;
+      if (isGone) return givenUp(ledger, known, failure, moment);
+      return changeBranch(ledger, id, (branch) => ({
         ...branch,
         retry: retryAfter(branch.retry, failure, moment),
-      })),
+      }));
+    },
   };
 }
