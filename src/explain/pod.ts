@@ -6,6 +6,7 @@ import { POD_ENI_ANNOTATION } from "../ipam/annotation.ts";
 import { type Fields, fieldsOf, isFields, itemsOf, textOf } from "../kubernetes/fields.ts";
 import { readMetadata } from "../kubernetes/metadata.ts";
 import type { Resource } from "../kubernetes/resource.ts";
+import { FARGATE_LABEL } from "../policy/fargate.ts";
 import type { PodName } from "./question.ts";
 
 /** A pod with what an explanation needs besides the common facts. */
@@ -28,7 +29,6 @@ export interface ExplainedPod extends PodFact {
   readonly allProbes: readonly Probe[];
 }
 
-const FARGATE_LABEL = "eks.amazonaws.com/fargate-profile";
 const FARGATE_GROUPS = "fargate.amazonaws.com/pod-sg";
 const AMBIENT = "ambient.istio.io/redirection";
 

@@ -16,6 +16,7 @@ import {
 } from "../../test/unit/status.ts";
 import { settings } from "../../test/unit/explained.ts";
 import type { PodOverview } from "../facts/pod-overviews.ts";
+import { FARGATE_LABEL } from "../policy/fargate.ts";
 import { assemble } from "./assemble.ts";
 import type { ClusterFacts } from "./facts.ts";
 import type { PodStatus } from "./status.ts";
@@ -163,6 +164,7 @@ describe("a pod", () => {
   it.each([
     ["nobody selects and that does not ask", { asksForBranch: false, branch: undefined, labels: {} }],
     ["is on the node's network", { usesHostNetwork: true }],
+    ["is on Fargate", { node: "fargate-ip-10-0-0-8", labels: { [FARGATE_LABEL]: "p", app: "web" } }],
     ["has ended", { phase: "Succeeded" }],
   ])("is not shown when it %s", (_what, more) => {
     expect(assemble(clusterOf({ policies, pods: [aPod("web-0", more)] })).pods).toEqual([]);

@@ -3,6 +3,7 @@ import { connectionOf } from "../facts/connection.ts";
 import { type Fact, mapFact, valueOr } from "../facts/fact.ts";
 import type { NetworkPolicyFact } from "../facts/network-policies.ts";
 import type { PodBranch } from "../facts/pods.ts";
+import { isOnFargate } from "../policy/fargate.ts";
 import { groupsOfPod, type PodGroups } from "../policy/groups-of-pod.ts";
 import type { Labels } from "../policy/label-selector.ts";
 import type { SecurityGroupPolicy } from "../policy/security-group-policy.ts";
@@ -12,7 +13,7 @@ import type { PodOverview } from "../facts/pod-overviews.ts";
 import { isFinished } from "../facts/pods.ts";
 import type { PodState, PodStatus } from "./status.ts";
 
-/** Pods that have a branch, or should have one. Pure. */
+/** Pods that have a branch, or should have one; those on Fargate, whose groups AWS gives, are left out. Pure. */
 
 /** With what else problems and policies look at. */
 export interface SeenPod {
@@ -33,7 +34,7 @@ export function podsOf(facts: ClusterFacts): readonly SeenPod[] {
   const { namespace } = facts.scope;
   return valueOr(facts.pods, [])
     .flatMap((pod) => {
-      if (pod.usesHostNetwork || isFinished(pod)) return [];
+      if (pod.usesHostNetwork || isFinished(pod) || isOnFargate(pod)) return [];
       if (namespace !== undefined && pod.namespace !== namespace) return [];
       const own = policies.get(pod.namespace) ?? [];
       if (own.length === 0 && pod.branch === undefined && !pod.asksForBranch) return [];

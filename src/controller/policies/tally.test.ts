@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { POD_ENI } from "../../kubernetes/objects.ts";
+import { FARGATE_LABEL } from "../../policy/fargate.ts";
 import { SEEN_PODS, type SeenPod } from "../objects.ts";
 import { stateOf, Tallies } from "./tally.ts";
 
@@ -46,6 +47,20 @@ it.each<[string, Shape, string | undefined]>([
   ["has ended", { status: { phase: "Failed" } }, undefined],
   ["is being deleted", { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } }, undefined],
   ["is on its node's network", { spec: { hostNetwork: true }, status: runs("10.0.0.1") }, undefined],
+  [
+    "is on Fargate",
+    {
+      metadata: { labels: { [FARGATE_LABEL]: "shop" } },
+      spec: { nodeName: "fargate-ip-10-0-0-8" },
+      status: runs("10.0.0.7"),
+    },
+    undefined,
+  ],
+  [
+    "says that it is on Fargate, and is not",
+    { metadata: { labels: { [FARGATE_LABEL]: "shop" } }, spec: { nodeName: "n1" }, status: runs("10.0.0.7") },
+    "uncovered",
+  ],
 ])("a pod that %s", (_what, shape, state) => {
   expect(stateOf(pod(shape))).toBe(state);
 });

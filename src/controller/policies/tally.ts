@@ -1,5 +1,6 @@
 import { keyOf } from "../../kubernetes/metadata.ts";
 import type { PodGroups } from "../../policy/groups-of-pod.ts";
+import { isOnFargate } from "../../policy/fargate.ts";
 import { policyName, type SecurityGroupPolicy } from "../../policy/security-group-policy.ts";
 import type { SeenPod } from "../objects.ts";
 
@@ -36,8 +37,9 @@ export interface Tally {
 
 type PodState = "waiting" | "uncovered" | "branch";
 
-/** Undefined: it has ended, is ending, or is on its node's network. */
+/** Undefined: it has ended, is ending, is on its node's network, or on Fargate. */
 export function stateOf(pod: SeenPod): PodState | undefined {
+  if (isOnFargate({ node: pod.node, labels: pod.metadata.labels })) return undefined;
   if (pod.isFinished || pod.usesHostNetwork || pod.metadata.deletionTimestamp !== undefined) return undefined;
   if (pod.runs) return typeof pod.claim !== "object" || pod.isElsewhere ? "uncovered" : "branch";
   return pod.claim === undefined ? "waiting" : "branch";

@@ -76,8 +76,8 @@ it.each([
     const branch = branchOf({ state: "associated", areGroupsSure: false, seen });
     const ledger = ledgerOf({ branches: [branch] });
     const gone = { kind: "gone", code: "InvalidNetworkInterfaceID.NotFound", message: "no" } as const;
-    const after = setGroups(podFacts(), branch).failed(ledger, gone, { now, random: () => 0 });
-    expect(after.branches.get("eni-1")?.state).toBe(state);
-    expect(after.requests.get("pod-1")?.attempt).toBe(attempt);
+    const left = setGroups(podFacts(), branch).failed(ledger, gone, { now, random: () => 0 });
+    expect(left.branches.get("eni-1")?.state).toBe(state);
+    expect(left.requests.get("pod-1")?.attempt).toBe(attempt);
   },
 );
