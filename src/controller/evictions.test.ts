@@ -46,6 +46,7 @@ class Api implements Connection {
   private async *watch(reason: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const watch = { lines: [] as string[], wake: () => undefined as void };
     this.watches.set(reason, watch);
+    signal.addEventListener("abort", () => watch.wake());
     while (!signal.aborted) {
       const line = watch.lines.shift();
       if (line !== undefined) yield Buffer.from(line);
@@ -151,4 +152,9 @@ it.each<[string, Given, readonly string[]]>([
   api.say("PodUnprotected", "web");
   await timer.advance(2_000);
   expect(api.asked).toEqual(expected);
+});
+
+it("ends with its signal when there is nobody to end", async () => {
+  const { stop } = await evictions({});
+  await expect(stop()).resolves.toBeUndefined();
 });

@@ -104,16 +104,16 @@ export class Evictions {
 
   private async work(signal: AbortSignal): Promise<void> {
     const { timer } = this.options;
-    const aborted = Promise.withResolvers<void>();
-    signal.addEventListener("abort", () => aborted.resolve(), { once: true });
+    signal.addEventListener("abort", () => this.woken.resolve(), { once: true });
     while (!signal.aborted) {
       const [next] = this.waiting;
-      if (next === undefined || !this.options.mayAct()) {
-        if (next === undefined) this.woken = Promise.withResolvers();
-        await Promise.race([
-          aborted.promise,
-          next === undefined ? this.woken.promise : pause(timer, PACE_MS, signal),
-        ]);
+      if (next === undefined) {
+        this.woken = Promise.withResolvers();
+        await this.woken.promise;
+        continue;
+      }
+      if (!this.options.mayAct()) {
+        await pause(timer, PACE_MS, signal);
         continue;
       }
       const [key, reason] = next;
