@@ -69,8 +69,9 @@ export function withDescription(ledger: Ledger, description: Description, now: n
   };
 }
 
-/** Its creation is under way: the answer tells more. */
-function isBeingMade({ requests, warm }: Ledger, { pod, vlan }: DescribedBranch): boolean {
+/** Its creation is under way: the answer tells more. One that is on the trunk a controller before us has made. */
+function isBeingMade({ requests, warm }: Ledger, { pod, vlan, association }: DescribedBranch): boolean {
+  if (association !== undefined) return false;
   if (pod === undefined) return vlan !== undefined && warm.making.has(vlan);
   const making = requests.get(pod.uid)?.making;
   return making !== undefined && making.vlan === vlan;
