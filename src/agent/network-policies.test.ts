@@ -3,13 +3,18 @@ import { NETWORK_POLICIES, PODS } from "../kubernetes/objects.ts";
 import { networkPoliciesOf } from "./network-policies.ts";
 
 const pod = PODS.read({ metadata: { namespace: "shop", name: "web", labels: { app: "web" } } });
-const calico = { metadata: { namespace: "calico-system", name: "c", labels: { "k8s-app": "calico-node" } } };
+const spec = { hostNetwork: true };
+const calico = {
+  metadata: { namespace: "calico-system", name: "c", labels: { "k8s-app": "calico-node" } },
+  spec,
+};
 const kubeRouter = {
   metadata: { namespace: "kube-system", name: "r", labels: { "k8s-app": "kube-router" } },
+  spec,
 };
 const awsNode = (...args: string[]) => ({
   metadata: { namespace: "kube-system", name: "aws-node-x", labels: { "k8s-app": "aws-node" } },
-  spec: { containers: [{ name: "aws-node" }, { name: "aws-eks-nodeagent", args }] },
+  spec: { ...spec, containers: [{ name: "aws-node" }, { name: "aws-eks-nodeagent", args }] },
 });
 const on = { namespace: "shop", name: "n" };
 const selects = { metadata: on, spec: { podSelector: { matchLabels: { app: "web" } } } };
@@ -23,6 +28,7 @@ it.each<[string, "auto" | "enforced" | "ignore", object[], object[] | undefined,
   ["kube-router, which has none", "auto", [kubeRouter], [], NONE],
   ["kube-router", "auto", [kubeRouter], [selects], SOME],
   ["kube-router and Calico", "auto", [calico, kubeRouter], [], { enforced: "unseen" }],
+  ["a tenant's pod that is labelled like Calico's", "auto", [{ ...calico, spec: {} }], [selects], NONE],
   ["Calico's agent that has ended", "auto", [{ ...calico, status: { phase: "Failed" } }], [selects], NONE],
   ["aws-node's agent that enforces", "auto", [awsNode("--enable-network-policy=true")], [selects], SOME],
   ["aws-node's agent that does not", "auto", [awsNode("--enable-network-policy=false")], [selects], NONE],

@@ -61,7 +61,8 @@ export const PODS: Resource<Pod> = {
         .toSorted()
         .at(-1),
       hasOwner: owners.some((owner) => fieldsOf(owner)["controller"] === true),
-      enforces: enforcedBy(object, itemsOf(spec["containers"])),
+      // What does so on the node's ends is in the node's network; anybody can set a label.
+      enforces: spec["hostNetwork"] === true ? enforcedBy(object, itemsOf(spec["containers"])) : undefined,
     };
   },
 };
