@@ -191,23 +191,25 @@ function judgeStranger(
  * Frees the VLAN id of earlier attachments: of the same pod's earlier try, of a namespace that is gone, of a pod that
  * the API server no longer has. DatapathError `held` when another living pod has the id, or something that only one
  * branch can have, and `config` when another interface of the same container has a branch. `requireReady` may throw
- * before anything is taken from another sandbox: an ADD that cannot succeed takes nothing from anybody.
+ * before anything is taken from another sandbox: an ADD that cannot succeed takes nothing from anybody. Gives what is to be
+ * called once the claim's record is written (requireUnshared).
  */
 export function takeOver(
   node: Node,
   claim: Claim,
   requireReady: () => void = () => undefined,
   witness: Witness = {},
-): void {
-  requireUnshared(node, claim);
+): () => void {
+  const requireNoLatecomer = requireUnshared(node, claim);
   const records = node.store.withVlanId(claim.vlanId);
-  if (records.length === 0) return;
+  if (records.length === 0) return requireNoLatecomer;
   for (const record of records) requireFree(node, record, claim, witness);
   // While the sandbox itself has a branch, its interface is not as a primary plugin leaves it.
   if (!records.some((record) => isSameSandbox(record, claim))) requireReady();
   // An ADD that could not write its own record must not take anything over.
   node.store.tryToWrite(claim.vlanId);
   for (const record of records) detachRecord(node, record);
+  return requireNoLatecomer;
 }
 
 /**

@@ -1,7 +1,6 @@
 import { DatapathError } from "../datapath/error.ts";
 import { type Node, reopen } from "./node.ts";
 import { type AttachmentRecord, type PodIdentity, podName } from "../state/record.ts";
-import { type AttachmentKey, StateError } from "../state/store.ts";
 
 /**
  * Who may have a VLAN id. EC2 has one branch per VLAN id of a trunk, but an annotation is only a claim: it may be stale
@@ -63,12 +62,15 @@ export function requireFree(node: Node, record: AttachmentRecord, claim: Claim, 
 /**
  * DatapathError `held` when a living pod has the claim's ENI, MAC or address under another VLAN id, `config` when
  * another interface of the container has a branch. Only records whose text contains one of these are parsed, which is
- * hardly ever any.
+ * hardly ever any. Calls under different VLAN ids share no lock: what is returned, called once the claim's own record is
+ * written, throws the same for what has been recorded since. So of two that claim the same, one sees the other.
  */
-export function requireUnshared(node: Node, claim: Claim): void {
+export function requireUnshared(node: Node, claim: Claim): () => void {
   const { containerId, eniId, mac, addresses } = claim;
   const texts = [containerId, eniId, mac, ...addresses].map((text) => JSON.stringify(text));
-  requireNoneShares(node, node.store.mentioning(texts), claim);
+  const seen = new Set<string>();
+  requireNoneShares(node, node.store.mentioning(texts, seen), claim);
+  return () => requireNoneShares(node, node.store.since(seen, claim), claim);
 }
 
 function requireNoneShares(node: Node, records: readonly AttachmentRecord[], claim: Claim): void {
@@ -77,36 +79,6 @@ function requireNoneShares(node: Node, records: readonly AttachmentRecord[], cla
     if (record.vlanId === claim.vlanId || isRetry(record, claim)) continue;
     const shared = sharedWith(record, claim);
     if (shared !== undefined && lives(node, record)) throw held(record, claim, shared);
-  }
-}
-
-/**
- * For calls under different VLAN ids, which share no lock: what is returned, called once the claim's own record is written,
- * throws as requireUnshared does for what has been recorded since. So of two that claim the same, one sees the other.
- */
-export function latecomers(node: Node): (claim: Claim) => void {
-  const known = new Set<string>();
-  const nameOf = ({ vlanId, containerId, ifName }: AttachmentKey & { vlanId: number }) =>
-    `${vlanId} ${containerId} ${ifName}`;
-  node.store.keys((entry) => {
-    known.add(nameOf(entry));
-    return false;
-  });
-  return (claim) => {
-    const records = node.store
-      .keys((entry) => !known.has(nameOf(entry)))
-      .flatMap((key) => recordOf(node, key) ?? []);
-    requireNoneShares(node, records, claim);
-  };
-}
-
-/** One that cannot be read is skipped: one pod's bad record must not fail every other pod. */
-function recordOf(node: Node, key: AttachmentKey): AttachmentRecord | undefined {
-  try {
-    return node.store.find(key);
-  } catch (error) {
-    if (error instanceof StateError) return undefined;
-    throw error;
   }
 }
 

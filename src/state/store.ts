@@ -212,18 +212,22 @@ export class AttachmentStore {
 
   /**
    * The records whose text contains one of these strings. Unreadable records are skipped: one pod's bad record must not
-   * fail every other pod.
+   * fail every other pod. `seen` gets the file names of all that there are.
    */
-  mentioning(texts: readonly string[]): AttachmentRecord[] {
+  mentioning(texts: readonly string[], seen?: Set<string>): AttachmentRecord[] {
     return this.#entries().flatMap((entry) => {
-      try {
-        const text = this.#text(entry);
-        if (text === undefined || !texts.some((one) => text.includes(one))) return [];
-        return parseRecord(text) ?? [];
-      } catch (error) {
-        if (error instanceof StateError) return [];
-        throw error;
-      }
+      seen?.add(entry.file);
+      const text = readable(() => this.#text(entry));
+      if (text === undefined || !texts.some((one) => text.includes(one))) return [];
+      return readable(() => parseRecord(text)) ?? [];
+    });
+  }
+
+  /** The records that have come since these were seen, without those of the attachment itself and unreadable ones. */
+  since(seen: ReadonlySet<string>, { containerId, ifName }: AttachmentKey): AttachmentRecord[] {
+    return this.#entries().flatMap((entry) => {
+      const isOwn = entry.containerId === containerId && entry.ifName === ifName;
+      return isOwn || seen.has(entry.file) ? [] : (readable(() => this.#read(entry)) ?? []);
     });
   }
 
@@ -328,4 +332,14 @@ export function asStateError(what: string, error: unknown): StateError {
   const code = errorCode(error);
   const why = code ?? (error instanceof Error ? error.message : String(error));
   return new StateError(`${what}: ${why}`, { cause: error });
+}
+
+/** Undefined when it cannot be read. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof StateError) return undefined;
+    throw error;
+  }
 }

@@ -1,5 +1,4 @@
 import { attach, detachOther, isAttachedOnNode, takeOver } from "../../attachment/attach.ts";
-import { latecomers } from "../../attachment/claim.ts";
 import { kernelFor } from "../../attachment/node.ts";
 import { type AttachmentRecord, type PodIdentity, RECORD_VERSION, podName } from "../../state/record.ts";
 import { LOCK_WAIT_MS } from "../../state/store.ts";
@@ -74,8 +73,7 @@ export function addBranch(
         sysctls: datapath.sysctls,
       });
     requireReader(call);
-    const requireNoLatecomer = latecomers(node);
-    takeOver(node, claim, look, { warn: call.warn, podIsGone });
+    const requireNoLatecomer = takeOver(node, claim, look, { warn: call.warn, podIsGone });
     const facts = look();
     if (isAttachedOnNode(kernel, claim, facts.node)) {
       leaveToPrimary(call, config, prevResult, branch);
@@ -102,7 +100,7 @@ export function addBranch(
       kernel,
       record,
       () => {
-        requireNoLatecomer(claim);
+        requireNoLatecomer();
         prepareNode(call, config, branch, kernel);
       },
       () => waitUntilReady(call, config, kernel, branch, network.branch),
