@@ -9,7 +9,7 @@ import { endedBySignal } from "../../src/sys/command-line.ts";
 import { systemClock } from "../../src/sys/clock.ts";
 import { errorCode } from "../../src/sys/errno.ts";
 import { architecture } from "../../src/sys/architecture.ts";
-import { messageOf } from "../../src/text/error-words.ts";
+import { inOneLine, messageOf } from "../../src/text/error-words.ts";
 import { quote } from "../../src/text/json.ts";
 import { styleOf } from "../../src/text/style.ts";
 import { valuesFor } from "./complete.ts";
@@ -61,7 +61,7 @@ export async function commandLine(args: readonly string[]): Promise<number> {
   let status: number | undefined;
   const fail = (words: string, exit: number) => {
     status = exit;
-    process.stderr.write(`branchline: ${words.trim().replaceAll(/\s*\n\s*/g, "; ")}\n`);
+    process.stderr.write(`branchline: ${inOneLine(words)}\n`);
   };
   const around = aroundOf(program);
   // The shell's own script gives the flag and the program's name first.

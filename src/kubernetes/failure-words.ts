@@ -1,6 +1,6 @@
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { errorCode } from "../sys/errno.ts";
-import { messageOf } from "../text/error-words.ts";
+import { inOneLine, messageOf } from "../text/error-words.ts";
 import { quote } from "../text/json.ts";
 
 /** Failures before there is an answer, in one line for whoever has the kubeconfig. Pure. */
@@ -42,8 +42,4 @@ export function credentialsWords(config: KubeConfig, error: unknown): string {
   );
   // A directory is read without a word of its name.
   return errorCode(error) === "EISDIR" ? `${said}; its files are ${files.map(quote).join(", ")}` : said;
-}
-
-function inOneLine(text: string): string {
-  return text.trim().replaceAll(/\s*\n\s*/g, "; ");
 }

@@ -8,3 +8,8 @@ export function messageOf(error: unknown): string {
 export function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
+
+/** A message of several lines, as of another program, in one. */
+export function inOneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, "; ");
+}
