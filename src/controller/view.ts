@@ -60,5 +60,10 @@ export function isManaged({ cniNode, node, settings }: View): boolean {
   if (settings.mode !== "standalone" || cniNode === undefined || node === undefined) return false;
   if (cniNode.isBeingDeleted || (cniNode.ownerUid !== undefined && cniNode.ownerUid !== node.uid))
     return false;
-  return cniNode.asksForTrunk && (cniNode.managedBy === undefined || cniNode.managedBy === "branchline");
+  return isLeftToUs(cniNode);
+}
+
+/** Its CNINode asks for a trunk, and names no other controller. */
+export function isLeftToUs({ asksForTrunk, managedBy }: CniNodeFacts): boolean {
+  return asksForTrunk && (managedBy === undefined || managedBy === "branchline");
 }

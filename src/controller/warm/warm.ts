@@ -8,7 +8,7 @@ import { isWaiting, limitOf, readyTrunk } from "../pods/branches.ts";
 import { deleteBranch } from "../pods/actions/delete-branch.ts";
 import { disassociate } from "../pods/actions/disassociate.ts";
 import { freeVlans } from "../pods/slots.ts";
-import type { View } from "../view.ts";
+import { isLeftToUs, type View } from "../view.ts";
 import { associateWarm } from "./actions/associate-warm.ts";
 import { createWarm, WARMING } from "./actions/create-warm.ts";
 import { canGive, keyOfSet } from "./group-sets.ts";
@@ -108,9 +108,7 @@ function isUnfit(view: View, trunk: AttachedTrunk | undefined, branch: Branch): 
 
 /** Nobody is given any there: another controller manages the node, or it asks for branches no more. */
 function isAnothers({ cniNode }: View): boolean {
-  if (cniNode === undefined) return false;
-  const { managedBy, asksForTrunk } = cniNode;
-  return !asksForTrunk || (managedBy !== undefined && managedBy !== "branchline");
+  return cniNode !== undefined && !isLeftToUs(cniNode);
 }
 
 function create(view: View, draft: Draft, trunk: AttachedTrunk, now: number): void {
