@@ -321,14 +321,7 @@ describe("a large dump", () => {
 
   test("of IPv6 routes that change between two datagrams is not marked, and still complete", () => {
     using writer = openSocket();
-    const route = (i: number) =>
-      newRoute({
-        family: 6,
-        destination: `2001:db8:${i.toString(16)}::1`,
-        length: 128,
-        device: 1,
-        table: 1002,
-      });
+    const route = (i: number) => routeTo(i, 1002);
     const [gone, stay] = [range(1, 100), range(101, 2000)];
     const again = gone[0] ?? 0;
     all(
@@ -362,14 +355,7 @@ describe("a large dump", () => {
     ]);
     using writer = openSocket();
     const numbers = range(1, 1000);
-    const route = (i: number) =>
-      newRoute({
-        family: 6,
-        destination: `2001:db8:${i.toString(16)}::1`,
-        length: 128,
-        device: 1,
-        table: 1003,
-      });
+    const route = (i: number) => routeTo(i, 1003);
     all(
       writer,
       numbers.map((i) => replaceRoute(route(i))),
@@ -385,6 +371,9 @@ describe("a large dump", () => {
     await ipBatch(NAME, ["link delete wire0"]);
   });
 });
+
+const routeTo = (i: number, table: number) =>
+  newRoute({ family: 6, destination: `2001:db8:${i.toString(16)}::1`, length: 128, device: 1, table });
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 

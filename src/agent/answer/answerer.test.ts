@@ -286,18 +286,23 @@ describe("a pod without a branch", () => {
 });
 
 describe("with the API server away", () => {
-  it("the caches answer for ten minutes for a pod that they have seen", async () => {
-    objects["/api/v1/pods"] = list(podOf());
-    await start();
-    isAway = true;
-    expect(await ask()).toEqual({ answer: "none" });
-    await timer.advance(601_000);
+  /** The pod waits, and it is said for what. */
+  async function expectRefusedConnection() {
     const answer = ask(asked, 1_000);
     await timer.advance(1_000);
     expect(await answer).toMatchObject({
       answer: "wait",
       reason: expect.stringContaining("ECONNREFUSED") as string,
     });
+  }
+
+  it("the caches answer for ten minutes for a pod that they have seen", async () => {
+    objects["/api/v1/pods"] = list(podOf());
+    await start();
+    isAway = true;
+    expect(await ask()).toEqual({ answer: "none" });
+    await timer.advance(601_000);
+    await expectRefusedConnection();
   });
 
   it("a pod that came after the list of policies waits: there may be one that the cache has not heard of", async () => {
@@ -356,12 +361,7 @@ describe("with the API server away", () => {
     await start();
     isAway = true;
     await timer.advance(601_000);
-    const answer = ask(asked, 1_000);
-    await timer.advance(1_000);
-    expect(await answer).toMatchObject({
-      answer: "wait",
-      reason: expect.stringContaining("ECONNREFUSED") as string,
-    });
+    await expectRefusedConnection();
     // Nobody has told the cache yet that it is there again.
     isAway = false;
     objects[POD_PATH] = podOf({ annotation });
